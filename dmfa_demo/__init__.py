@@ -1,0 +1,11 @@
+"""Models of missing data: paint over an image and see what each believes is behind the paint.
+
+>>> from dmfa_demo import load_imputer
+>>> imputer = load_imputer("dmfa", "mnist")          # reads checkpoints/mnist/dmfa
+>>> # imputer.impute(images, missing).mean           # (B, 1, 28, 28)
+"""
+
+from dmfa_demo.checkpoints import load_imputer
+from dmfa_demo.imputation import Imputation, Imputer
+
+__all__ = ["Imputation", "Imputer", "load_imputer"]

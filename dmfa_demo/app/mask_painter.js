@@ -1,0 +1,262 @@
+// The painter: a canvas over one image whose value is the exact set of hidden pixels.
+// Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`.
+const canvas = element.querySelector("canvas");
+const pen = canvas.getContext("2d");
+const status = element.querySelector("[role=status]");
+const sizeInput = element.querySelector("input[type=range]");
+const sizeText = element.querySelector("output");
+const tools = [...element.querySelectorAll("[data-tool]")];
+const undoButton = element.querySelector("[data-action=undo]");
+const redoButton = element.querySelector("[data-action=redo]");
+
+const SEND_EVERY_MS = 80;
+const HISTORY = 200;
+
+let width = 0, height = 0;
+let mask = new Uint8Array(0); // 1 where the pixel is hidden
+const picture = new Image();
+let tool = "brush";
+let past = [], future = [];
+let stroke = null; // {erase, x, y, before} while the pointer is down
+let cursor = null; // the pixel under pointer or keyboard, [x, y]
+let lastSent = 0, pendingSend = null;
+
+// --- value in and out: {height, width, runs: [start, length, start, length, ...], image?: data address} ---
+
+function encode() {
+    const runs = [];
+    for (let i = 0; i < mask.length; i++) {
+        if (!mask[i]) continue;
+        if (i > 0 && mask[i - 1]) runs[runs.length - 1]++;
+        else runs.push(i, 1);
+    }
+    return { height, width, runs };
+}
+
+function receive() {
+    const value = props.value;
+    if (!value) return;
+    if (value.width !== width || value.height !== height) {
+        ({ width, height } = value);
+        mask = new Uint8Array(width * height);
+        past = []; future = [];
+        sizeInput.max = Math.ceil(Math.max(width, height) / 2);
+    }
+    const next = new Uint8Array(width * height);
+    for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
+    if (mask.some((bit, i) => bit !== next[i])) remember(mask);
+    mask = next;
+    if (value.image) picture.src = value.image;
+    draw();
+}
+
+function send() {
+    clearTimeout(pendingSend);
+    lastSent = performance.now();
+    props.value = encode();
+    trigger("input");
+}
+
+function sendSoon() {
+    clearTimeout(pendingSend);
+    pendingSend = setTimeout(send, Math.max(0, lastSent + SEND_EVERY_MS - performance.now()));
+}
+
+// --- drawing ---
+
+function draw() {
+    if (!width) return;
+    // Whole device pixels per image pixel, so that every edge is sharp.
+    const scale = Math.max(1, Math.ceil((canvas.clientWidth * devicePixelRatio) / width));
+    if (canvas.width !== width * scale) { canvas.width = width * scale; canvas.height = height * scale; }
+    pen.imageSmoothingEnabled = false;
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    if (picture.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const style = getComputedStyle(canvas);
+    pen.fillStyle = style.getPropertyValue("--paint");
+    let hidden = 0;
+    for (let i = 0; i < mask.length; i++) {
+        if (!mask[i]) continue;
+        hidden++;
+        pen.fillRect((i % width) * scale, Math.floor(i / width) * scale, scale, scale);
+    }
+    if (cursor) outline(scale, style.getPropertyValue("--paint-edge"));
+    status.textContent = hidden
+        ? `${hidden} of ${mask.length} pixels hidden (${Math.round((100 * hidden) / mask.length)} %)`
+        : "Nothing is hidden yet: paint over the picture.";
+    for (const button of tools) button.setAttribute("aria-pressed", button.dataset.tool === tool);
+    undoButton.disabled = !past.length;
+    redoButton.disabled = !future.length;
+    sizeText.textContent = `${sizeInput.value} px`;
+}
+
+function outline(scale, colour) {
+    pen.strokeStyle = colour;
+    pen.lineWidth = Math.max(1, devicePixelRatio);
+    for (const [x, y] of stamp(...cursor)) {
+        for (const [dx, dy, x1, y1, x2, y2] of [[0, -1, 0, 0, 1, 0], [0, 1, 0, 1, 1, 1], [-1, 0, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1]]) {
+            if (covers(x + dx - cursor[0], y + dy - cursor[1])) continue;
+            pen.beginPath();
+            pen.moveTo((x + x1) * scale, (y + y1) * scale);
+            pen.lineTo((x + x2) * scale, (y + y2) * scale);
+            pen.stroke();
+        }
+    }
+}
+
+// --- the brush: all pixels within half its size of the pixel it stands on ---
+
+function covers(dx, dy) {
+    // An even brush has its middle between pixels, so that its width is exact.
+    const size = Number(sizeInput.value), shift = size % 2 ? 0 : 0.5;
+    return Math.hypot(dx + shift, dy + shift) <= Math.max(size / 2, shift ? 0.71 : 0.5);
+}
+
+function* stamp(cx, cy) {
+    const reach = Math.ceil(Number(sizeInput.value) / 2) + 1;
+    for (let y = Math.max(0, cy - reach); y <= Math.min(height - 1, cy + reach); y++)
+        for (let x = Math.max(0, cx - reach); x <= Math.min(width - 1, cx + reach); x++)
+            if (covers(x - cx, y - cy)) yield [x, y];
+}
+
+function paintAt(cx, cy, erase) {
+    for (const [x, y] of stamp(cx, cy)) mask[y * width + x] = erase ? 0 : 1;
+}
+
+function paintLine(x0, y0, x1, y1, erase) {
+    const steps = Math.max(Math.abs(x1 - x0), Math.abs(y1 - y0), 1);
+    for (let i = 0; i <= steps; i++)
+        paintAt(Math.round(x0 + ((x1 - x0) * i) / steps), Math.round(y0 + ((y1 - y0) * i) / steps), erase);
+}
+
+// --- history ---
+
+function remember(before) {
+    past.push(before);
+    if (past.length > HISTORY) past.shift();
+    future = [];
+}
+
+function change(edit) {
+    const before = mask.slice();
+    edit();
+    if (mask.some((bit, i) => bit !== before[i])) { remember(before); send(); }
+    draw();
+}
+
+function travel(from, to) {
+    if (!from.length) return;
+    to.push(mask);
+    mask = from.pop();
+    send();
+    draw();
+}
+
+const actions = {
+    undo: () => travel(past, future),
+    redo: () => travel(future, past),
+    clear: () => change(() => mask.fill(0)),
+    invert: () => change(() => { mask = mask.map((bit) => 1 - bit); }),
+    download() {
+        const sheet = document.createElement("canvas");
+        sheet.width = width; sheet.height = height;
+        const ink = sheet.getContext("2d");
+        ink.fillStyle = "#000"; ink.fillRect(0, 0, width, height);
+        ink.fillStyle = "#fff";
+        mask.forEach((bit, i) => { if (bit) ink.fillRect(i % width, Math.floor(i / width), 1, 1); });
+        const link = document.createElement("a");
+        link.download = "mask.png";
+        link.href = sheet.toDataURL("image/png");
+        link.click();
+    },
+};
+
+// --- pointer ---
+
+function pixelAt(event) {
+    const box = canvas.getBoundingClientRect();
+    return [Math.floor(((event.clientX - box.left) / box.width) * width), Math.floor(((event.clientY - box.top) / box.height) * height)];
+}
+
+canvas.addEventListener("pointerdown", (event) => {
+    if (event.button !== 0 && event.button !== 2) return;
+    event.preventDefault();
+    canvas.focus({ preventScroll: true });
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
+    const [x, y] = pixelAt(event);
+    stroke = { erase: tool === "eraser" || event.button === 2, x, y, before: mask.slice() };
+    paintAt(x, y, stroke.erase);
+    cursor = [x, y];
+    draw();
+    sendSoon();
+});
+
+canvas.addEventListener("pointermove", (event) => {
+    cursor = pixelAt(event);
+    if (stroke) {
+        for (const part of event.getCoalescedEvents?.() ?? [event]) {
+            const [x, y] = pixelAt(part);
+            paintLine(stroke.x, stroke.y, x, y, stroke.erase);
+            stroke.x = x; stroke.y = y;
+        }
+        sendSoon();
+    }
+    draw();
+});
+
+function lift() {
+    if (!stroke) return;
+    if (mask.some((bit, i) => bit !== stroke.before[i])) remember(stroke.before);
+    stroke = null;
+    send();
+    draw();
+}
+
+canvas.addEventListener("pointerup", lift);
+canvas.addEventListener("pointercancel", lift);
+canvas.addEventListener("pointerleave", () => { if (!stroke) { cursor = null; draw(); } });
+canvas.addEventListener("contextmenu", (event) => event.preventDefault());
+
+// --- keyboard: arrows move, space paints, shift with arrows paints along the way ---
+
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
+canvas.addEventListener("keydown", (event) => {
+    const key = event.key.toLowerCase();
+    const stroked = () => paintAt(...cursor, tool === "eraser");
+    if (event.ctrlKey || event.metaKey) {
+        if (key === "z") actions[event.shiftKey ? "redo" : "undo"]();
+        else if (key === "y") actions.redo();
+        else return;
+    } else if (event.key in ARROWS) {
+        cursor ??= [Math.floor(width / 2), Math.floor(height / 2)];
+        const [dx, dy] = ARROWS[event.key];
+        if (event.shiftKey) change(stroked);
+        cursor = [Math.min(width - 1, Math.max(0, cursor[0] + dx)), Math.min(height - 1, Math.max(0, cursor[1] + dy))];
+        if (event.shiftKey) change(stroked);
+        draw();
+    } else if (key === " " || key === "enter") {
+        cursor ??= [Math.floor(width / 2), Math.floor(height / 2)];
+        change(stroked);
+    } else if (key === "b" || key === "e") {
+        tool = key === "b" ? "brush" : "eraser"; draw();
+    } else if (key === "[" || key === "]") {
+        sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw();
+    } else if (key === "i") actions.invert();
+    else if (key === "delete" || key === "backspace") actions.clear();
+    else return;
+    event.preventDefault();
+});
+canvas.addEventListener("blur", () => { cursor = null; draw(); });
+
+// --- toolbar ---
+
+for (const button of tools) button.addEventListener("click", () => { tool = button.dataset.tool; draw(); });
+for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
+sizeInput.addEventListener("input", draw);
+picture.addEventListener("load", draw);
+new ResizeObserver(draw).observe(canvas);
+watch("value", receive);
+receive();
+past = [];
+draw();

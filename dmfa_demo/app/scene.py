@@ -1,0 +1,99 @@
+"""What lies on the canvas, and what a method believes about it."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from threading import Lock
+
+import torch
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.checkpoints import load_imputer
+from dmfa_demo.data import CLASSES, load_samples, to_float
+from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image on the canvas.
+
+    Attributes:
+        dataset: whose models look at it.
+        image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
+        caption: what it is, for people.
+    """
+
+    dataset: str
+    image: Tensor
+    caption: str
+
+    @classmethod
+    def sample(cls, dataset: str, number: int) -> Scene:
+        """The `number`-th bundled sample.
+
+        Raises:
+            ValueError: for a data set or number that there is not.
+        """
+        samples = load_samples(dataset)
+        if not 0 <= number < len(samples):
+            raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
+        name = CLASSES[dataset][samples.labels[number]]
+        return cls(dataset, to_float(samples.images[number]), f"{name}, test image {samples.indices[number]}")
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good an imputation of a known image is; None where nothing is missing."""
+
+    nll: float | None
+    psnr: float
+    ssim: float
+
+
+class ImputationCache:
+    """The latest imputations, so that tabs that look at the same scene share one pass through the network."""
+
+    def __init__(self, size: int = 64):
+        self._kept: OrderedDict[tuple[object, ...], Imputation] = OrderedDict()
+        self._size, self._lock = size, Lock()
+
+    def impute(self, method: str, scene: Scene, missing: Tensor) -> Imputation:
+        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
+        key = (method, scene.dataset, scene.image.numpy().tobytes(), missing.numpy().tobytes())
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        imputation = load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=0)
+        with self._lock:
+            self._kept[key] = imputation
+            while len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return imputation
+
+
+@torch.inference_mode()
+def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | None:
+    """The figures of an imputation against the scene's own image; None when nothing is missing."""
+    if not missing.any():
+        return None
+    truth = scene.image[None]
+    mask = flatten_missing(missing[None, None], truth.shape[1])
+    density = imputation.density
+    return Figures(
+        nll=None if density is None else metrics.nll(density, flatten(truth), mask).item(),
+        psnr=metrics.psnr(flatten(imputation.mean), flatten(truth), mask).item(),
+        ssim=metrics.ssim(imputation.mean, truth).item(),
+    )
+
+
+def check_size(scene: Scene, missing: Tensor) -> None:
+    """Raise a ValueError when a mask `(H, W)` belongs to an image of another size."""
+    if missing.shape != scene.image.shape[1:]:
+        raise ValueError(f"the mask is {_size(missing)}, the image {_size(scene.image)}; both must have the same size")
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape[-2:]))

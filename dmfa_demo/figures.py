@@ -1,0 +1,54 @@
+"""Arrays to pictures. Pixel images leave as small exact PNGs that the page enlarges without smoothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+from functools import lru_cache
+
+import matplotlib
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+# One sequential and one diverging map for the whole project; both read well in light, dark and grey.
+SEQUENTIAL, DIVERGING = "magma", "RdBu_r"
+
+
+def grey_or_colour(image: Tensor) -> np.ndarray:
+    """`(C, H, W)` in [0, 1], C = 1 or 3, as uint8 `(H, W)` or `(H, W, 3)`; values outside are clipped."""
+    pixels = (image.clamp(0, 1) * 255).round().byte().numpy()
+    return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+
+
+def with_holes(image: Tensor, missing: Tensor) -> np.ndarray:
+    """`(C, H, W)` with its missing pixels `(H, W)` shown as a fine check, as uint8 `(H, W, 3)`."""
+    pixels = grey_or_colour(image)
+    pixels = np.repeat(pixels[..., None], 3, 2) if pixels.ndim == 2 else pixels.copy()
+    rows, columns = np.indices(missing.shape)
+    check = np.where((rows + columns) % 2, 150, 118).astype(np.uint8)[..., None]
+    return np.where(missing.numpy()[..., None], check, pixels)
+
+
+def coloured(values: Tensor, low: float, high: float, colours: str) -> np.ndarray:
+    """`(H, W)` through a colour map that runs from `low` to `high`, as uint8 `(H, W, 3)`."""
+    share = (values.numpy() - low) / max(high - low, 1e-12)
+    return _table(colours)[(share.clip(0, 1) * 255).round().astype(np.uint8)]
+
+
+def colour_bar(colours: str) -> str:
+    """The colour map as a CSS gradient from left to right."""
+    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*_table(colours)[i]) for i in range(0, 256, 17))
+    return f"linear-gradient(to right, {stops})"
+
+
+def png_address(pixels: np.ndarray) -> str:
+    """uint8 `(H, W)` or `(H, W, 3)` as a `data:image/png` address."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+@lru_cache
+def _table(colours: str) -> np.ndarray:
+    return (matplotlib.colormaps[colours](np.arange(256))[:, :3] * 255).round().astype(np.uint8)

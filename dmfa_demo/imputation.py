@@ -1,0 +1,155 @@
+"""The contracts of the project: what goes into a model, what comes out, and which models there are.
+
+    image + missing mask  ->  model(images, missing)  ->  a conditional distribution  ->  pictures and numbers
+
+`images` is float32 `(B, C, H, W)` in [0, 1]; `missing` is bool `(B, 1, H, W)`, True where the pixel is unknown. Densities
+work on flattened values, n = C * H * W (`flatten`, `flatten_missing`).
+"""
+
+from __future__ import annotations
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+
+Density = FactorAnalyzer | MixtureOfFactorAnalyzers
+
+# The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
+METHODS: dict[str, str] = {
+    "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
+}
+
+
+@dataclass(frozen=True)
+class Imputation:
+    """What a model believes about the missing pixels of a batch.
+
+    Attributes:
+        mean: `(B, C, H, W)`, observed pixels the input's own.
+        density: the conditional density over flattened values with observed ones pinned, or None.
+        trajectory: `(T + 1, B, C, H, W)` for methods that walk to their answer, or None.
+        sampler: `count -> (count, B, C, H, W)`, or None for methods with a single answer.
+    """
+
+    mean: Tensor
+    density: Density | None = None
+    trajectory: Tensor | None = None
+    sampler: Callable[[int], Tensor] | None = None
+
+    def sample(self, count: int) -> Tensor:
+        """`count` completed images `(count, B, C, H, W)`; the same seed and count give the same pixels.
+
+        Raises:
+            ValueError: when the method gives one answer and has nothing to sample.
+        """
+        if self.sampler is None:
+            raise ValueError("this method returns a single imputation and cannot sample; use .mean")
+        return self.sampler(count)
+
+
+class Imputer(ABC):
+    """A method that fills in missing pixels. Subclasses implement `predict` and `load`, and carry their own words.
+
+    Attributes:
+        name: the method's name in the registry, on the command line, in folders and in addresses.
+        title: its name for people.
+        summary: one sentence a student understands.
+        paper: the row of the papers' tables to compare it with, or None.
+        colour: its colour in every card, curve and table, `#rrggbb`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    paper: ClassVar[str | None]
+    colour: ClassVar[str]
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """The trained method from its checkpoint folder."""
+
+    @abstractmethod
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        """The method itself. Observed pixels of what it returns are overwritten by `impute`."""
+
+    @torch.inference_mode()
+    def impute(self, images: Tensor, missing: Tensor, *, seed: int | None = None) -> Imputation:
+        """Fill in the missing pixels.
+
+        Args:
+            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role.
+            missing: bool `(B, 1, H, W)`.
+            seed: of everything random in the method; None draws a fresh one.
+
+        Raises:
+            ValueError: when the arguments break the contract; the message names which and how to mend it.
+        """
+        check(images, missing)
+        seed = torch.seed() if seed is None else seed
+        prediction = self.predict(images, missing, torch.Generator().manual_seed(seed))
+
+        def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
+            return torch.where(missing, values, images)
+
+        def sampler(count: int) -> Tensor:
+            draw = prediction.sampler
+            if draw is None:
+                density, generator = prediction.density, torch.Generator().manual_seed(seed)
+                return paste(density.sample(count, generator).view(count, *images.shape).clamp(0, 1))
+            return paste(draw(count))
+
+        return replace(
+            prediction,
+            mean=paste(prediction.mean),
+            trajectory=None if prediction.trajectory is None else paste(prediction.trajectory),
+            sampler=None if prediction.sampler is None and prediction.density is None else sampler,
+        )
+
+
+def check(images: Tensor, missing: Tensor) -> None:
+    """Raise a ValueError that says what to mend when `images` and `missing` break the contract."""
+    if images.dim() != 4 or images.dtype != torch.float32:
+        raise ValueError(f"images must be float32 (B, C, H, W) in [0, 1]; got {images.dtype} {tuple(images.shape)}")
+    expected = (images.shape[0], 1, *images.shape[2:])
+    if missing.dtype != torch.bool or missing.shape != expected:
+        raise ValueError(
+            f"missing must be bool {expected}, True where a pixel is unknown; got {missing.dtype} {tuple(missing.shape)}"
+        )
+    if not torch.isfinite(images).logical_or(missing).all():
+        raise ValueError("images hold NaN or infinity outside the missing pixels; mark such pixels as missing")
+
+
+def hide(images: Tensor, missing: Tensor) -> Tensor:
+    """The images with every missing pixel zero: the one place where values are taken away."""
+    return torch.where(missing, 0, images)
+
+
+def flatten(images: Tensor) -> Tensor:
+    """`(..., C, H, W)` as `(..., n)`, the layout of densities."""
+    return images.flatten(-3)
+
+
+def flatten_missing(missing: Tensor, channels: int) -> Tensor:
+    """`(B, 1, H, W)` as `(B, n)`: a missing pixel misses all of its channels."""
+    return missing.expand(-1, channels, -1, -1).flatten(1)
+
+
+def method_class(name: str) -> type[Imputer]:
+    """The Imputer class of a registered method.
+
+    Raises:
+        ValueError: for a name that is not in the registry.
+    """
+    if name not in METHODS:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")
+    module, _, attribute = METHODS[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)

@@ -1,0 +1,123 @@
+"""DMFA: a network that returns the conditional density of the missing pixels (DMFA paper, section 2.3).
+
+Given what is visible, one pass gives the mean, l factors and noise of a Gaussian over the hole; with more than one
+component, of a mixture of such Gaussians:
+
+    p(x_m | x_o) = sum_k w_k N(x_m; mean_k, A_k A_k^T + diag(noise_k)),   everything restricted to the missing pixels
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.checkpoints import load_network
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.networks import UNet, observe, to_pixels
+
+# The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
+NOISE_FLOOR = 1 / (255**2 * 12)
+
+
+@dataclass(frozen=True)
+class DMFAConfig:
+    """The shape of a DMFA network.
+
+    `components=1` with `head="dense"` or `head="convolutional"` gives the two variants of the DMFA paper.
+    """
+
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+    components: int = 3
+    """K, the Gaussians in the mixture; the paper has one"""
+    factors: int = 4
+    """l, the factor images of each Gaussian"""
+    widths: tuple[int, ...] = (64, 128)
+    """channels of each level of the U-Net, finest first"""
+    blocks: int = 2
+    """residual blocks a level"""
+    head: Literal["convolutional", "dense"] = "convolutional"
+    """dense: one linear layer sees all features at once, as in the paper's grey-scale network"""
+    noise_floor: float = NOISE_FLOOR
+    """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
+
+
+class DMFA(nn.Module):
+    """The network. `forward(images, missing)` returns a `MixtureOfFactorAnalyzers` over all n values of each image.
+
+    Only the restriction to the missing values means something; what it says elsewhere was never trained.
+    """
+
+    DENSE_CHANNELS = 8
+
+    def __init__(self, config: DMFAConfig):
+        super().__init__()
+        self.config = config
+        width, maps = config.widths[0], config.components * (2 + config.factors) * config.channels
+        self.unet = UNet(config.channels + 1, config.widths, config.blocks)
+        self.norm = nn.GroupNorm(8, width)
+        if config.head == "convolutional":
+            self.head = nn.Conv2d(width, maps * UNet.BLOCK**2, 1)
+        else:
+            side = UNet.BLOCK << (len(config.widths) - 1)
+            positions = math.prod(math.ceil(size / side) * side // UNet.BLOCK for size in (config.height, config.width))
+            self.squeeze = nn.Conv2d(width, self.DENSE_CHANNELS, 1)
+            self.head = nn.Linear(self.DENSE_CHANNELS * positions, maps * config.height * config.width)
+        self.weigh = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, config.components))
+        # Small outputs at the start, and noise biases spread from tight to broad, so that the components take up
+        # different roles: the tight one earns density on blank paper, the broad one pays for surprises.
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+        self.register_buffer("noise_bias", torch.linspace(-9.0, -3.0, config.components + 1)[1:], persistent=False)
+
+    def forward(self, images: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> mixture with K components over n = C H W values, float32."""
+        config = self.config
+        features = F.silu(self.norm(self.unet(observe(images, missing)))).float()
+        # From here on float32, also under autocast: a density is worth nothing without its last digits.
+        with torch.autocast(features.device.type, enabled=False):
+            if config.head == "convolutional":
+                maps = to_pixels(self.head(features), config.height, config.width)  # (B, K (2 + l) C, H, W)
+            else:
+                maps = self.head(F.silu(self.squeeze(features)).flatten(1))
+            maps = maps.reshape(len(images), config.components, 2 + config.factors, -1)  # (B, K, 2 + l, n)
+            log_weights = self.weigh(_pool(features, missing))  # (B, K)
+            noise = F.softplus(maps[:, :, 1] + self.noise_bias[:, None]) + config.noise_floor
+            components = FactorAnalyzer(mean=maps[:, :, 0].sigmoid(), factors=0.1 * maps[:, :, 2:], noise=noise)
+            return MixtureOfFactorAnalyzers(log_weights, components)
+
+
+class DMFAImputer(Imputer):
+    """A trained DMFA network as an imputer."""
+
+    name = "dmfa"
+    title = "DMFA"
+    summary = "A network looks at the visible pixels and returns a whole Gaussian (here a mixture) over the hidden ones."
+    paper = "DMFA"
+    colour = "#2f6db5"
+
+    def __init__(self, network: DMFA):
+        self.network = network.eval()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(load_network(folder, DMFA, DMFAConfig))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        density = self.network(images, missing).restrict(flatten(images), flatten_missing(missing, images.shape[1]))
+        return Imputation(mean=density.mean.view_as(images), density=density)
+
+
+def _pool(features: Tensor, missing: Tensor) -> Tensor:
+    """Features averaged over the missing blocks and over all, `(B, 2 channels)`."""
+    share = F.adaptive_avg_pool2d(missing.to(features.dtype), features.shape[-2:])  # (B, 1, H', W')
+    hidden = (features * share).sum((2, 3)) / share.sum((2, 3)).clamp(min=1)
+    return torch.cat([hidden, features.mean((2, 3))], dim=1)

@@ -1,0 +1,1 @@
+"""Training and measuring: `python -m train METHOD --dataset ...` and `python -m train evaluate ...`."""

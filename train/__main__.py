@@ -1,0 +1,25 @@
+"""The command line: one subcommand for every method that learns, and `evaluate`."""
+
+import sys
+
+import tyro
+
+from train import dmfa
+from train.loop import Interrupted
+
+COMMANDS = {"dmfa": dmfa.train}
+
+
+def main() -> None:
+    """Run one subcommand; what the user can mend is said in one line, without a traceback."""
+    try:
+        tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m train", config=(tyro.conf.OmitArgPrefixes,))
+    except Interrupted as stop:
+        print(stop)
+        sys.exit(130)
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()

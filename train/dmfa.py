@@ -1,0 +1,96 @@
+"""Train DMFA: hide pixels, ask the network for their density, pay -log p of what was there (DMFA paper, section 2.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.data import load_split, to_float
+from dmfa_demo.imputation import flatten, flatten_missing
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from train.loop import LoopConfig, fit
+from train.run import RunConfig, finish
+
+
+@dataclass(frozen=True)
+class DMFATraining(RunConfig):
+    """DMFA, the deep mixture of factor analysers."""
+
+    network: DMFAConfig = field(default_factory=DMFAConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
+    """what is hidden in training, see dmfa_demo/masks.py"""
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
+    mse_weight: float = 10.0
+    """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens"""
+    mse_weight_end: float = 2.0
+    warm_share: float = 0.5
+    """the part of the steps that counts as warming up"""
+
+    method = "dmfa"
+
+
+def train(config: DMFATraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    training = load_split(config.dataset, "train", config.data_root)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family = mask_family(config.masks)
+    height, width = training.images.shape[-2:]
+    absent = torch.zeros(len(training), 1, height, width, dtype=torch.bool)
+    if config.incomplete:
+        absent = mask_family(config.incomplete)(len(training), height, width, torch.Generator().manual_seed(config.loop.seed))
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        hidden = family(len(rows), height, width, generator)
+        return to_float(training.images[rows]), hidden | absent[rows], hidden & ~absent[rows]
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, scored: Tensor) -> Tensor:
+        warm = step < config.warm_share * config.loop.steps
+        weight = config.mse_weight if warm else config.mse_weight_end
+        nll, sse = score(network, images, missing, scored)
+        # Per missing pixel, so that a large hole does not drown the small ones.
+        count = flatten_missing(scored, images.shape[1]).sum(1).clamp(min=1)
+        return ((nll + weight * sse) / count).mean()
+
+    held_out = to_float(validation.images[:2_000])
+    held_out_masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+    squares = mask_family("square14")(len(held_out), height, width, torch.Generator().manual_seed(2))
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        nll, _ = _in_chunks(network, held_out, held_out_masks)
+        square_nll, square_sse = _in_chunks(network, held_out, squares)
+        per_pixel = nll / flatten_missing(held_out_masks, held_out.shape[1]).sum(1).clamp(min=1)
+        return {
+            "validation": per_pixel.mean().item(),
+            "square14_nll": square_nll.mean().item(),
+            "square14_nll_median": square_nll.median().item(),
+            "square14_sse": square_sse.mean().item(),
+        }
+
+    torch.manual_seed(config.loop.seed)
+    network = DMFA(config.network)
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder)
+    finish(config, network, seconds, len(training))
+
+
+def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
+    """Each image's negative log-likelihood in nats and squared error of the mean over its scored pixels, `(B,)` both."""
+    density = network(images, missing)
+    truth, mask = flatten(images), flatten_missing(scored, images.shape[1])
+    error = torch.where(mask, density.mean - truth, 0).square().sum(1)
+    return -density.log_prob(truth, mask), error
+
+
+@torch.inference_mode()
+def _in_chunks(network: nn.Module, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+    device = next(network.parameters()).device
+    parts = [
+        score(network, a.to(device), b.to(device), b.to(device)) for a, b in zip(images.split(500), missing.split(500))
+    ]
+    nll, sse = (torch.cat(column).cpu() for column in zip(*parts))
+    return nll, sse

@@ -1,0 +1,255 @@
+"""The training loop that every network shares: visible, resumable, the same on one process or several.
+
+What makes resuming exact: nothing random lives between steps. Batch and masks of a step follow from (seed, step) alone,
+the learning rate from the step, and weights, averaged weights and optimiser are written to one file in one go.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate import Accelerator
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from tqdm import tqdm
+
+STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
+
+Draw = Callable[[Tensor, torch.Generator], tuple[Tensor, ...]]
+"""Training rows and a generator -> the tensors of a batch, one row each."""
+Loss = Callable[..., Tensor]
+"""(network, step, *tensors of the batch) -> the mean loss of the batch."""
+Validate = Callable[[nn.Module], dict[str, float]]
+"""network -> figures to log; the best has the lowest "validation"."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """How long, how fast and how safely to train."""
+
+    steps: int = 12_000
+    batch_size: int = 128
+    """images a step, over all processes"""
+    learning_rate: float = 1e-3
+    """at its peak, after a linear warm-up; it falls to zero along a cosine"""
+    warmup_steps: int = 200
+    weight_decay: float = 0.01
+    clip_norm: float = 10.0
+    ema_decay: float = 0.999
+    """of the averaged weights that are validated and shipped"""
+    precision: Literal["no", "bf16"] = "bf16"
+    seed: int = 0
+    validate_every: int = 1_000
+    save_every: int = 500
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is on disk."""
+
+
+def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validate, config: LoopConfig, folder: Path) -> float:
+    """Train `network` on batches drawn from `rows` training rows, and leave the best averaged weights in it.
+
+    Continues from `folder` when it holds the state of a run with the same settings. Ctrl-C and SIGTERM save first;
+    after kill -9 at most `save_every` steps are done again, with the same result.
+
+    Returns:
+        Seconds of training, over all sittings.
+
+    Raises:
+        Interrupted: after a signal, once the state is saved.
+        ValueError: when the batch does not divide among the processes, or `folder` holds another run.
+    """
+    accelerator = Accelerator(mixed_precision=config.precision)
+    rank, world = accelerator.process_index, accelerator.num_processes
+    if config.batch_size % world:
+        raise ValueError(f"batch_size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}")
+    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    wrapped, optimizer = accelerator.prepare(network, optimizer)
+    average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+    step, seconds, best = _restore(folder, network, average, optimizer, config)
+    if accelerator.is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        _forget_after(folder / METRICS, step)
+    stop = _StopRequest()
+    progress = tqdm(total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1)
+    started = time.monotonic() - seconds
+    with stop:
+        while step < config.steps:
+            for group in optimizer.param_groups:
+                group["lr"] = _learning_rate(step, config)
+            indices = _batch_rows(step, rows, config)
+            generator = torch.Generator().manual_seed(_seed(config.seed, "step", step))
+            # Every process draws the whole batch and keeps its share, so that their number changes nothing.
+            share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
+            value = loss(wrapped, step, *share)
+            accelerator.backward(value)
+            accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+            optimizer.step()
+            optimizer.zero_grad()
+            _update_average(average, network, config.ema_decay)
+            step += 1
+            progress.update()
+            progress.set_postfix(loss=f"{value.item():.3f}", refresh=False)
+
+            validating = step % config.validate_every == 0 or step == config.steps
+            stopping = stop.requested(accelerator)
+            if accelerator.is_main_process:
+                if validating:
+                    with _weights_of(network, average):
+                        figures = validate(network)
+                    row = {"step": step, "seconds": round(time.monotonic() - started, 1), "loss": value.item(), **figures}
+                    with (folder / METRICS).open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+                    progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
+                    if figures["validation"] < best:
+                        best = figures["validation"]
+                        _write(folder / BEST, average, {})
+                if validating or stopping or step % config.save_every == 0:
+                    _save(folder, network, average, optimizer, config, step, time.monotonic() - started, best)
+            accelerator.wait_for_everyone()
+            if stopping and step < config.steps:
+                progress.close()
+                raise Interrupted(f"stopped at step {step} of {config.steps}; the same command continues from {folder}")
+    progress.close()
+    network.load_state_dict(load_file(folder / BEST))
+    return time.monotonic() - started
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl of a run, oldest first; none when there is no such file."""
+    path = folder / METRICS
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+
+
+def _seed(*parts: object) -> int:
+    """The same number for the same parts, in every process and every Python."""
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=7).digest())
+
+
+def _learning_rate(step: int, config: LoopConfig) -> float:
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
+    """The rows of a step: each epoch is one permutation, cut into whole batches."""
+    if rows < config.batch_size:
+        raise ValueError(f"batch_size {config.batch_size} is more than the {rows} training images")
+    epoch, place = divmod(step, rows // config.batch_size)
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(config.seed, "epoch", epoch)))
+    return order[place * config.batch_size : (place + 1) * config.batch_size]
+
+
+@torch.no_grad()
+def _update_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
+    for name, tensor in network.state_dict().items():
+        average[name].lerp_(tensor, 1 - decay)
+
+
+class _weights_of:
+    """Lend a network other weights for the length of a `with` block."""
+
+    def __init__(self, network: nn.Module, weights: dict[str, Tensor]):
+        self.network, self.weights = network, weights
+
+    def __enter__(self) -> None:
+        self.own = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
+        self.network.load_state_dict(self.weights)
+        self.network.eval()
+
+    def __exit__(self, *_: object) -> None:
+        self.network.load_state_dict(self.own)
+        self.network.train()
+
+
+class _StopRequest:
+    """Remembers Ctrl-C or SIGTERM until the step in hand is done; a second Ctrl-C stops at once."""
+
+    def __enter__(self) -> None:
+        self.flag = False
+        self.previous = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number: int, _frame: object) -> None:
+        if self.flag:
+            raise KeyboardInterrupt
+        self.flag = True
+
+    def requested(self, accelerator: Accelerator) -> bool:
+        """True in every process as soon as one was asked to stop."""
+        if accelerator.num_processes == 1:
+            return self.flag
+        return bool(accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum").item())
+
+
+def _fingerprint(config: LoopConfig, network: nn.Module) -> str:
+    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
+    return repr((config, getattr(network, "config", None), shapes))
+
+
+def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    names = {parameter: name for name, parameter in network.named_parameters()}
+    for parameter, state in optimizer.state.items():
+        yield names[parameter], state
+
+
+def _save(folder, network, average, optimizer, config, step, seconds, best) -> None:
+    tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
+    for name, state in _optimizer_tensors(network, optimizer):
+        tensors |= {f"optimizer/{key}/{name}": tensor for key, tensor in state.items()}
+    about = {"step": step, "seconds": seconds, "best": best, "run": _fingerprint(config, network)}
+    _write(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
+
+
+def _restore(folder, network, average, optimizer, config) -> tuple[int, float, float]:
+    """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
+    path = folder / STATE
+    if not path.is_file():
+        return 0, 0.0, math.inf
+    with safe_open(path, "pt") as file:
+        about = {key: json.loads(value) for key, value in file.metadata().items()}
+    if about["run"] != _fingerprint(config, network):
+        raise ValueError(f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder")
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    for key, tensor in load_file(path).items():
+        part, _, name = key.partition("/")
+        parts[part][name] = tensor
+    network.load_state_dict(parts["network"])
+    for name, tensor in parts["average"].items():
+        average[name].copy_(tensor)
+    for name, parameter in network.named_parameters():
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            tensor = parts["optimizer"][f"{key}/{name}"]
+            optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+    return about["step"], about["seconds"], about["best"]
+
+
+def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+    """All of the file or nothing: a kill in the middle leaves the old one."""
+    partial = path.with_suffix(".partial")
+    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
+    os.replace(partial, path)
+
+
+def _forget_after(path: Path, step: int) -> None:
+    """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
+    if path.is_file():
+        rows = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
+        path.write_text("".join(row + "\n" for row in rows))

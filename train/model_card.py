@@ -1,0 +1,1 @@
+def write_model_card(folder): pass

@@ -1,0 +1,84 @@
+"""What every training run shares: where it reads, where it writes, and the checkpoint it leaves."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import torch
+from torch import nn
+
+from dmfa_demo.checkpoints import ROOT, save_checkpoint
+from train.model_card import write_model_card
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Where a run reads and writes."""
+
+    method: ClassVar[str]
+
+    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
+    data_root: Path = Path("data")
+    """torchvision's data folder; what is missing is downloaded there"""
+    run_folder: Path | None = None
+    """state and metrics.jsonl while training; runs/DATASET/METHOD when not given"""
+    output: Path | None = None
+    """the finished checkpoint; checkpoints/DATASET/METHOD when not given"""
+
+    @property
+    def folder(self) -> Path:
+        """Where this run keeps its state."""
+        return self.run_folder or Path("runs") / self.dataset / self.method
+
+
+def finish(config: RunConfig, network: nn.Module, seconds: float, rows: int) -> None:
+    """Write checkpoint and model card, once, from the main process."""
+    if int(os.environ.get("RANK", 0)) != 0:
+        return
+    settings: dict[str, Any] = {"dataset": config.dataset, "method": config.method, **asdict(config)}
+    for private in ("run_folder", "output", "data_root"):  # they tell of the machine, not of the model
+        settings.pop(private)
+    network_settings = settings.pop("network")
+    folder = config.output or ROOT / config.dataset / config.method
+    about = {
+        "command": _command(),
+        "training_images": rows,
+        "minutes": round(seconds / 60, 1),
+        "hardware": _hardware(),
+        "torch": torch.__version__,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+    }
+    save_checkpoint(folder, network, {"network": network_settings, "training": settings, "about": about})
+    write_model_card(folder)
+    print(f"wrote {folder}")
+
+
+def _command() -> str:
+    """The command line as typed, without the folders, which differ from machine to machine."""
+    words, kept = iter(sys.argv[1:]), []
+    for word in words:
+        if word.split("=")[0] in ("--data-root", "--run-folder", "--output"):
+            if "=" not in word:
+                next(words, None)
+        else:
+            kept.append(word)
+    return shlex.join(["python", "-m", "train", *kept])
+
+
+def _hardware() -> str:
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    name = platform.processor() or platform.machine()
+    if sys.platform == "darwin":
+        name = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True).stdout.strip() or name
+    elif Path("/proc/cpuinfo").is_file():
+        lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
+        name = lines[0].partition(":")[2].strip() if lines else name
+    return f"{os.cpu_count()} cores of {name}"
