@@ -22,8 +22,8 @@ def sse(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
 
 
 def psnr(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio over the missing values in dB, peak 1; NaN where nothing is missing. All `(B, n)`."""
-    return -10 * (sse(mean, truth, missing) / missing.sum(1)).log10()
+    """Peak signal-to-noise ratio over the missing values in dB, peak 1, at most 100; NaN where nothing is missing."""
+    return -10 * (sse(mean, truth, missing) / missing.sum(1)).clamp(min=1e-10).log10()
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:

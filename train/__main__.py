@@ -4,10 +4,10 @@ import sys
 
 import tyro
 
-from train import dmfa
+from train import dmfa, evaluate
 from train.loop import Interrupted
 
-COMMANDS = {"dmfa": dmfa.train}
+COMMANDS = {"dmfa": dmfa.train, "evaluate": evaluate.evaluate}
 
 
 def main() -> None:

@@ -30,14 +30,14 @@ class Scene:
     caption: str
 
     @classmethod
-    def sample(cls, dataset: str, number: int) -> Scene:
+    def sample(cls, dataset: str, number: int | None) -> Scene:
         """The `number`-th bundled sample.
 
         Raises:
             ValueError: for a data set or number that there is not.
         """
         samples = load_samples(dataset)
-        if not 0 <= number < len(samples):
+        if number not in range(len(samples)):
             raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
         name = CLASSES[dataset][samples.labels[number]]
         return cls(dataset, to_float(samples.images[number]), f"{name}, test image {samples.indices[number]}")

@@ -91,7 +91,10 @@ class DMFA(nn.Module):
             maps = maps.reshape(len(images), config.components, 2 + config.factors, -1)  # (B, K, 2 + l, n)
             log_weights = self.weigh(_pool(features, missing))  # (B, K)
             noise = F.softplus(maps[:, :, 1] + self.noise_bias[:, None]) + config.noise_floor
-            components = FactorAnalyzer(mean=maps[:, :, 0].sigmoid(), factors=0.1 * maps[:, :, 2:], noise=noise)
+            # Factors in units of the noise: from blank paper to ink the spread of a pixel grows a thousandfold, and a
+            # head that is linear in absolute terms never gets its factors off the ground.
+            factors = 3 * maps[:, :, 2:] * noise.sqrt().unsqueeze(2)
+            components = FactorAnalyzer(mean=maps[:, :, 0].sigmoid(), factors=factors, noise=noise)
             return MixtureOfFactorAnalyzers(log_weights, components)
 
 

@@ -1,0 +1,1 @@
+"""The page. It imports `dmfa_demo`, never `train`."""

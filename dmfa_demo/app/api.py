@@ -1,0 +1,61 @@
+"""The page's functions for programs: JSON in, JSON out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.mask_painter import decode_mask
+from dmfa_demo.app.scene import Scene, check_size, measure
+from dmfa_demo.checkpoints import load_imputer
+
+
+def impute(image: Any, mask: dict, dataset: str = "mnist", method: str = "dmfa") -> dict:
+    """Fill in the hidden pixels of one image.
+
+    Args:
+        image: rows of numbers in [0, 1], or the number of a bundled sample.
+        mask: hidden pixels as {"height": H, "width": W, "runs": [start, length, start, length, ...]}, row by row.
+        dataset: whose model to ask.
+        method: which model to ask.
+
+    Returns:
+        "mean" and "standard_deviation" (rows of numbers), and "nll" (nats), "psnr" (dB, in the hole) and "ssim" against
+        the image given; these are null when nothing is hidden or the true pixels are not known (null or NaN).
+    """
+    try:
+        scene = Scene.sample(dataset, image) if isinstance(image, int) else Scene(dataset, _read_image(image), "")
+        missing = decode_mask(mask)
+        check_size(scene, missing)
+        imputation = load_imputer(method, dataset).impute(scene.image[None], missing[None, None], seed=0)
+    except ValueError as error:
+        raise gr.Error(str(error), print_exception=False) from None
+    figures = measure(imputation, scene, missing) if scene.image.isfinite().all() else None
+    return {
+        "mean": imputation.mean[0, 0].tolist(),
+        "standard_deviation": imputation.density.variance.sqrt().view_as(scene.image)[0].tolist(),
+        **{name: _finite(getattr(figures, name, None)) for name in ("nll", "psnr", "ssim")},
+    }
+
+
+def _read_image(rows: Any) -> Tensor:
+    form = "image is a list of rows of numbers in [0, 1] (null where unknown), or the number of a sample"
+    try:
+        image = torch.tensor([[math.nan if value is None else value for value in row] for row in rows], dtype=torch.float32)
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        raise ValueError(f"{form}; got {str(rows):.60}") from None
+    if image.dim() != 2 or image.shape != (28, 28):
+        raise ValueError(f"{form}; it needs 28 rows of 28, got {tuple(image.shape)}")
+    known = image[~image.isnan()]
+    if known.numel() and not (known.min() >= 0 and known.max() <= 1):
+        raise ValueError(f"{form}; got values from {known.min():.3g} to {known.max():.3g}")
+    return image[None]
+
+
+def _finite(value: float | None) -> float | None:
+    """JSON has no infinity: a perfect PSNR is null."""
+    return value if value is not None and math.isfinite(value) else None

@@ -1,0 +1,140 @@
+"""The Factors tab: mean, factors and noise of one Gaussian of the mixture, and a slider to walk along each factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.cards import Bar, Card, card_grid, note
+from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
+from dmfa_demo.imputation import method_class
+
+METHOD = "dmfa"
+# Sliders on the page; the shipped model has as many factors.
+FACTORS = 4
+MAX_STEPS = 3.0
+
+
+@dataclass(frozen=True)
+class FactorsTab:
+    """The tab's components; `render` makes their content, in the order of `outputs`."""
+
+    component: gr.Radio
+    overview: gr.HTML
+    factors: tuple[gr.HTML, ...]
+    sliders: tuple[gr.Slider, ...]
+    reset: gr.Button
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        component = gr.Radio(
+            choices=[("Gaussian 1", 0)],
+            value=0,
+            label="Gaussian of the mixture, by weight",
+            elem_classes="gaussians",
+            elem_id="component",
+        )
+        overview = gr.HTML(apply_default_css=False)
+        factors, sliders = [], []
+        with gr.Row(elem_classes="factors"):
+            for number in range(1, FACTORS + 1):
+                with gr.Column(min_width=0):
+                    factors.append(gr.HTML(apply_default_css=False))
+                    sliders.append(
+                        gr.Slider(
+                            -MAX_STEPS,
+                            MAX_STEPS,
+                            0,
+                            step=0.1,
+                            label=f"factor {number}",
+                            container=False,
+                            elem_id=f"factor-{number}",
+                            elem_classes="walk",
+                        )
+                    )
+        reset = gr.Button("Sliders to zero", size="sm", elem_classes="quiet")
+        gr.HTML(
+            '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
+            "in which it can change (the <strong>factors</strong>: red adds ink, blue takes it away), and a little "
+            "independent <strong>noise</strong> per pixel. Each slider walks along one factor, in standard deviations: "
+            "x = mean + z₁ factor₁ + … + z₄ factor₄. Factors are only known up to a rotation; these are the principal "
+            "ones, strongest first.</p>",
+            apply_default_css=False,
+        )
+        return cls(component, overview, tuple(factors), tuple(sliders), reset)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: the chosen Gaussian and the sliders."""
+        return [self.component, *self.sliders]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.component, self.overview, *self.factors]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, component: int, *steps: float) -> list:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors."""
+        density = cache.impute(METHOD, scene, missing).density
+        order = density.weights[0].argsort(descending=True).tolist()
+        # The page may still show a choice that this model does not have.
+        rank = component if component in range(len(order)) else 0
+        choices = [(f"Gaussian {i + 1}: {density.weights[0, k]:.0%}", i) for i, k in enumerate(order)]
+        radio = gr.Radio(choices=choices, value=rank)
+        if not missing.any():
+            return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
+        gaussian = _principal(density, order[rank])
+        overview = card_grid(_overview(gaussian, scene, steps))
+        largest = gaussian.factors.abs().max().item()
+        cards = [card_grid([_factor_card(gaussian.factors[j], j + 1, largest, scene)]) for j in range(len(gaussian.factors))]
+        return [radio, overview, *(cards + [""] * FACTORS)[:FACTORS]]
+
+
+def _principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
+    """One component of a batch of one, with its principal factors: mean `(n,)`, factors `(l, n)`."""
+    gaussian = density.component(index).principal()
+    return FactorAnalyzer(gaussian.mean[0], gaussian.factors[0], gaussian.noise[0])
+
+
+def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...]) -> list[Card]:
+    colour, title = method_class(METHOD).colour, method_class(METHOD).title
+    walk = torch.tensor(steps, dtype=torch.float32)[: len(gaussian.factors)]
+    walked = gaussian.mean + walk @ gaussian.factors[: len(walk)]
+    noise = gaussian.noise.sqrt().view_as(scene.image).mean(0)
+    moved = ", ".join(f"z{j} = {step:+.1f}" for j, step in enumerate(steps, 1) if step) or "all sliders at zero: the mean"
+    return [
+        Card(
+            grey_or_colour(walked.view_as(scene.image)),
+            "Mean plus factors",
+            f"The mean moved along the factors: {moved}",
+            (moved,),
+            colour,
+        ),
+        Card(grey_or_colour(gaussian.mean.view_as(scene.image)), "Mean", f"{title}'s mean for this Gaussian", (), colour),
+        Card(
+            coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
+            "Noise",
+            f"Standard deviation of the independent noise of each pixel, largest {noise.max():.3f}",
+            ("standard deviation",),
+            colour,
+            Bar(SEQUENTIAL, "0", f"{noise.max():.3f}"),
+        ),
+    ]
+
+
+def _factor_card(factor: Tensor, number: int, largest: float, scene: Scene) -> Card:
+    values = factor.view_as(scene.image).mean(0)
+    return Card(
+        coloured(values, -largest, largest, DIVERGING),
+        f"Factor {number}",
+        f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
+        colour=method_class(METHOD).colour,
+        bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
+    )

@@ -1,0 +1,119 @@
+"""The painter: a canvas over one image; its value is the exact set of hidden pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.figures import grey_or_colour, png_address
+
+_FILES = Path(__file__).parent
+
+# Larger than any image a model here works on; keeps a forged request from asking for the memory of one.
+MAX_SIDE = 512
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What Python gives the painter.
+
+    Attributes:
+        missing: bool `(H, W)`, True where a pixel is hidden.
+        image: `(C, H, W)` in [0, 1] to show below, or None to keep the one that is shown.
+    """
+
+    missing: Tensor
+    image: Tensor | None = None
+
+from gradio.events import Dependency
+
+class MaskPainter(gr.HTML):
+    """Paint which pixels are hidden. Python gives it a `Canvas`, and gets back bool `(H, W)`."""
+
+    def __init__(self, value: Canvas | None = None, **kwargs: Any):
+        super().__init__(
+            value=value,
+            html_template=(_FILES / "mask_painter.html").read_text(),
+            css_template=(_FILES / "mask_painter.css").read_text(),
+            js_on_load=(_FILES / "mask_painter.js").read_text(),
+            apply_default_css=False,
+            **kwargs,
+        )
+
+    def preprocess(self, payload: Any) -> Tensor:
+        try:
+            return decode_mask(payload)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def postprocess(self, value: Canvas | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        encoded = encode_mask(value.missing)
+        if value.image is not None:
+            encoded["image"] = png_address(grey_or_colour(value.image))
+        return encoded
+
+    def api_info(self) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "hidden pixels, row by row: {height, width, runs: [start, length, start, length, ...]}",
+            "properties": {
+                "height": {"type": "integer"},
+                "width": {"type": "integer"},
+                "runs": {"type": "array", "items": {"type": "integer"}},
+            },
+            "required": ["height", "width", "runs"],
+        }
+
+    def example_payload(self) -> dict[str, Any]:
+        return {"height": 28, "width": 28, "runs": [392, 392]}
+
+    def example_value(self) -> dict[str, Any]:
+        return self.example_payload()
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def encode_mask(missing: Tensor) -> dict[str, Any]:
+    """bool `(H, W)` as `{height, width, runs}`; runs are pairs of start and length in row-major order."""
+    height, width = missing.shape
+    bits = torch.nn.functional.pad(missing.flatten().to(torch.int8), (1, 1))
+    edges = bits.diff().nonzero()[:, 0]
+    starts, ends = edges[::2], edges[1::2]
+    return {"height": height, "width": width, "runs": torch.stack([starts, ends - starts], 1).flatten().tolist()}
+
+
+def decode_mask(payload: Any) -> Tensor:
+    """The inverse of `encode_mask`, for what comes from outside.
+
+    Raises:
+        ValueError: for anything that is not a mask; says what is wrong and what is accepted.
+    """
+    form = "a mask is {height, width, runs: [start, length, start, length, ...]}"
+    if not isinstance(payload, dict):
+        raise ValueError(f"{form}; got {type(payload).__name__}")
+    height, width, runs = payload.get("height"), payload.get("width"), payload.get("runs")
+    if not all(_is_whole(side) and 1 <= side <= MAX_SIDE for side in (height, width)):
+        raise ValueError(f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}")
+    size = height * width
+    if not isinstance(runs, list) or len(runs) % 2 or len(runs) > size + 1 or not all(map(_is_whole, runs)):
+        raise ValueError(f"{form}; runs is a list of whole numbers in pairs, got {runs!r:.60}")
+    missing = torch.zeros(size, dtype=torch.bool)
+    for start, length in zip(runs[::2], runs[1::2]):
+        if start < 0 or length < 1 or start + length > size:
+            raise ValueError(f"{form}; the run of {length:.6g} pixels from pixel {start:.6g} leaves the {height}x{width} image")
+        missing[start : start + length] = True
+    return missing.view(height, width)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)

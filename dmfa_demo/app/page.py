@@ -1,0 +1,180 @@
+"""The page: one canvas that every tab shares, and results that follow each stroke."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial, wraps
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.api import impute
+from dmfa_demo.app.compare import CompareTab
+from dmfa_demo.app.factors import FactorsTab
+from dmfa_demo.app.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.sample_picker import SamplePicker
+from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure
+from dmfa_demo.app.theme import theme
+from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
+from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.masks import mask_family
+
+DATASET = "mnist"
+START_SAMPLE, START_MASK, START_SEED = 42, "square14", 4
+
+# The buttons that hide pixels: what people read, and the mask family.
+PRESETS = (
+    ("Square 14×14", "square14"),
+    ("Rectangle 10×15", "rect10x15"),
+    ("Half", "half"),
+    ("Centre", "centre"),
+    ("Trapezoid", "trapezoid"),
+    ("Noise 75 %", "noise75"),
+    ("All but a line", "line3"),
+    ("Blobs", "pattern"),
+    ("Strokes", "strokes"),
+)
+
+TITLE = "What is behind the paint?"
+MASTHEAD = f"""
+<header class="masthead">
+  <h1>{TITLE}</h1>
+  <p>Hide part of a digit and see, while you draw, what a model of missing data believes is there.</p>
+</header>
+"""
+
+
+def build_page() -> gr.Blocks:
+    """The whole page; loads no model until someone looks at it."""
+    cache = ImputationCache()
+    start = Scene.sample(DATASET, START_SAMPLE)
+    start_mask = _draw(START_MASK, start, START_SEED)
+
+    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+        scene = gr.State(start)
+        gr.HTML(MASTHEAD, apply_default_css=False)
+        with gr.Row(equal_height=False):
+            with gr.Column(scale=0, min_width=392, elem_classes="left"):
+                painter = MaskPainter(Canvas(start_mask, start.image), elem_id="painter")
+                _heading("Hide pixels as the papers do")
+                with gr.Row(elem_classes="chips"):
+                    presets = {name: gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in PRESETS}
+                    mask_upload = _upload_button("Upload mask…", "mask-upload")
+                _heading("Choose a digit")
+                picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
+                with gr.Row(elem_classes="chips"):
+                    digit_upload = _upload_button("Upload your own digit…", "digit-upload")
+            with gr.Column(scale=1, min_width=320):
+                with gr.Tab("Compare"):
+                    compare = CompareTab.build()
+                with gr.Tab("Factors"):
+                    factors = FactorsTab.build()
+
+        # Every handler ends with the controls of the tabs and returns the results of all of them, so that a tab is up
+        # to date when it is opened. The cache lets the tabs share one pass through the network.
+        controls, results = factors.inputs, [compare.cards, *factors.outputs]
+
+        def show(scene: Scene, missing: Tensor, *controls: Any) -> list[Any]:
+            check_size(scene, missing)
+            return [compare.render(scene, missing, cache), *factors.render(scene, missing, cache, *controls)]
+
+        def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            return show(scene, missing, *controls)
+
+        def walk(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            check_size(scene, missing)
+            return factors.render(scene, missing, cache, *controls)
+
+        def stand_still(missing: Tensor, scene: Scene, component: Any) -> list[Any]:
+            zeros = [0.0] * len(factors.sliders)
+            return [*zeros, *walk(missing, scene, component, *zeros)]
+
+        def pick(number: int | None, missing: Tensor, *controls: Any) -> list[Any]:
+            picked = Scene.sample(DATASET, number)
+            return [picked, Canvas(missing, picked.image), *show(picked, missing, *controls)]
+
+        def preset(name: str, scene: Scene, *controls: Any) -> list[Any]:
+            missing = _draw(name, scene)
+            return [Canvas(missing), *show(scene, missing, *controls)]
+
+        def take_mask(data: bytes, scene: Scene, *controls: Any) -> list[Any]:
+            missing = mask_from_picture(read_picture(data), *scene.image.shape[1:])
+            return [Canvas(missing), *show(scene, missing, *controls)]
+
+        def take_digit(data: bytes, missing: Tensor, *controls: Any) -> list[Any]:
+            own = Scene(DATASET, digit_from_picture(read_picture(data)), "your own digit")
+            return [own, Canvas(missing, own.image), None, *show(own, missing, *controls)]
+
+        once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
+        latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
+        page.load(_told(paint), [painter, scene, *controls], results, **once)
+        painter.input(_told(paint), [painter, scene, *controls], results, **latest)
+        picker.select(_told(pick), [picker, painter, *controls], [scene, painter, *results], **latest)
+        for name, button in presets.items():
+            button.click(_told(partial(preset, name)), [scene, *controls], [painter, *results], **latest)
+        mask_upload.upload(_told(take_mask), [mask_upload, scene, *controls], [painter, *results], **once)
+        digit_upload.upload(
+            _told(take_digit), [digit_upload, painter, *controls], [scene, painter, picker, *results], **once
+        )
+        for control in controls:
+            control.input(_told(walk), [painter, scene, *controls], factors.outputs, **latest)
+        factors.reset.click(
+            _told(stand_still), [painter, scene, factors.component], [*factors.sliders, *factors.outputs], **latest
+        )
+        gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
+    return page
+
+
+def launch() -> None:
+    """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...)."""
+    Thread(target=_warm_up, daemon=True).start()
+    build_page().launch(
+        theme=theme(),
+        css=(Path(__file__).parent / "page.css").read_text(),
+        max_file_size=MAX_BYTES,
+        enable_monitoring=False,
+        ssr_mode=False,
+        footer_links=["api"],
+    )
+
+
+def _warm_up() -> None:
+    """Load the models and run each once while the first visitor's browser still fetches the page."""
+    scene, cache = Scene.sample(DATASET, START_SAMPLE), ImputationCache()
+    missing = _draw(START_MASK, scene, START_SEED)
+    for name in available_methods(DATASET):
+        measure(cache.impute(name, scene, missing), scene, missing)
+
+
+def _told(handler: Callable[..., list[Any]]) -> Callable[..., Any]:
+    """The handler, with bad input answered by a message that leaves the page as it is."""
+
+    @wraps(handler)
+    def told(*arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except ValueError as error:
+            gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
+            return gr.skip()
+
+    # Gradio counts parameters; a partial has its own.
+    return told
+
+
+def _draw(name: str, scene: Scene, seed: int | None = None) -> Tensor:
+    """A mask `(H, W)` of the family called `name` for the scene's image."""
+    generator = torch.Generator()
+    generator.seed() if seed is None else generator.manual_seed(seed)
+    return mask_family(name)(1, *scene.image.shape[1:], generator)[0, 0]
+
+
+def _heading(text: str) -> None:
+    gr.HTML(f'<h2 class="section">{text}</h2>', apply_default_css=False)
+
+
+def _upload_button(label: str, elem_id: str) -> gr.UploadButton:
+    return gr.UploadButton(label, file_types=["image"], type="binary", size="sm", elem_id=elem_id)

@@ -1,0 +1,50 @@
+// A strip of samples cut from one sprite. props.value: {chosen: number or null}; props.sprite: {address, columns, rows, names}.
+const strip = element.querySelector(".picker");
+const { address, columns, rows, names } = props.sprite;
+const SIDE = 44;
+
+const buttons = names.map((name, number) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.setAttribute("role", "radio");
+    button.setAttribute("aria-label", name);
+    button.title = name;
+    button.style.backgroundImage = `url(${address})`;
+    button.style.backgroundSize = `${columns * SIDE}px ${rows * SIDE}px`;
+    button.style.backgroundPosition = `${-(number % columns) * SIDE}px ${-Math.floor(number / columns) * SIDE}px`;
+    button.addEventListener("click", () => choose(number));
+    strip.append(button);
+    return button;
+});
+
+function show() {
+    const chosen = props.value?.chosen ?? null;
+    buttons.forEach((button, number) => {
+        button.setAttribute("aria-checked", number === chosen);
+        button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // one stop for Tab, arrows move inside
+    });
+}
+
+function choose(number) {
+    props.value = { chosen: number };
+    show();
+    trigger("select");
+}
+
+strip.addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const next = Math.min(buttons.length - 1, Math.max(0, buttons.indexOf(document.activeElement) + step));
+    buttons[next].focus();
+    choose(next);
+});
+strip.addEventListener("wheel", (event) => {
+    if (event.deltaX || !event.deltaY || strip.scrollWidth <= strip.clientWidth) return;
+    event.preventDefault();
+    strip.scrollLeft += event.deltaY;
+}, { passive: false });
+watch("value", show);
+show();
+// Start with the chosen one in view, without moving the page.
+if (props.value?.chosen != null) strip.scrollLeft = buttons[props.value.chosen].offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
