@@ -1,7 +1,7 @@
 """The mask families of the papers, by name: callables that draw which pixels are missing.
 
 A family is called as `family(count, height, width, generator)` and returns bool `(count, 1, height, width)`, True where
-the pixel is missing. The same generator state gives the same masks, and no family loops over the rows it draws.
+the pixel is missing; `count` is at least 1. The same generator state gives the same masks, and no family loops over the rows it draws.
 
     >>> import torch
     >>> mask_family("square14")(2, 28, 28, torch.Generator().manual_seed(0)).sum((1, 2, 3))
@@ -200,7 +200,8 @@ class Mixture:
         masks = torch.empty(count, 1, height, width, dtype=torch.bool)
         for index, family in enumerate(self.families):
             rows = chosen == index
-            masks[rows] = family(int(rows.sum()), height, width, generator)
+            if rows.any():
+                masks[rows] = family(int(rows.sum()), height, width, generator)
         return masks
 
 

@@ -55,11 +55,11 @@ def _figure(card: Card) -> str:
     bar = ""
     if card.bar:
         bar = (
-            f'<div class="bar"><span>{escape(card.bar.low)}</span>'
-            f'<b style="background:{colour_bar(card.bar.colours)}"></b><span>{escape(card.bar.high)}</span></div>'
+            f'<div class="bar"><small>{escape(card.bar.low)}</small>'
+            f'<b style="background:{colour_bar(card.bar.colours)}"></b><small>{escape(card.bar.high)}</small></div>'
         )
     lines = "".join(f"<span>{escape(line)}</span>" for line in card.lines)
     return (
-        f'<figure class="card"><img src="{png_address(card.picture)}" alt="{escape(card.alt)}">{bar}'
-        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{lines}</figcaption></figure>"
+        f'<figure class="card"><img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
+        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{lines}{bar}</figcaption></figure>"
     )

@@ -28,7 +28,7 @@ class CompareTab:
     @classmethod
     def build(cls) -> Self:
         """Lay out the tab inside the current Blocks."""
-        cards = gr.HTML(elem_classes="results", apply_default_css=False)
+        cards = gr.HTML(elem_id="compare", apply_default_css=False)
         gr.HTML(
             '<p class="note">The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs '
             "where several digits would fit. The <strong>standard deviation</strong> shows where: bright pixels are the "
@@ -71,7 +71,7 @@ def _method_cards(name: str, imputation: Imputation, scene: Scene, figures: Figu
         cards.append(
             Card(
                 coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL),
-                f"{method.title}: standard deviation",
+                f"{method.title}: std. deviation",
                 f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}",
                 (f"largest {deviation.max():.2f}",),
                 method.colour,
@@ -85,4 +85,4 @@ def _figure_lines(figures: Figures | None) -> tuple[str, ...]:
     if figures is None:
         return ("nothing hidden",)
     lines = (f"PSNR {figures.psnr:.1f} dB in the hole", f"SSIM {figures.ssim:.3f}")
-    return lines if figures.nll is None else (*lines, f"NLL {figures.nll:,.0f} nats")
+    return lines if figures.nll is None else (*lines, f"NLL {figures.nll:,.0f} nats".replace("-", "−"))

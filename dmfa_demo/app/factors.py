@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 import gradio as gr
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,7 +42,7 @@ class FactorsTab:
             elem_classes="gaussians",
             elem_id="component",
         )
-        overview = gr.HTML(apply_default_css=False)
+        overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
         with gr.Row(elem_classes="factors"):
             for number in range(1, FACTORS + 1):
@@ -59,7 +60,7 @@ class FactorsTab:
                             elem_classes="walk",
                         )
                     )
-        reset = gr.Button("Sliders to zero", size="sm", elem_classes="quiet")
+        reset = gr.Button("Sliders to zero", size="sm", elem_classes="reset", elem_id="sliders-to-zero")
         gr.HTML(
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
             "in which it can change (the <strong>factors</strong>: red adds ink, blue takes it away), and a little "
@@ -108,24 +109,24 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...]) 
     walk = torch.tensor(steps, dtype=torch.float32)[: len(gaussian.factors)]
     walked = gaussian.mean + walk @ gaussian.factors[: len(walk)]
     noise = gaussian.noise.sqrt().view_as(scene.image).mean(0)
-    moved = ", ".join(f"z{j} = {step:+.1f}" for j, step in enumerate(steps, 1) if step) or "all sliders at zero: the mean"
+    draw = gaussian.sample(1, torch.Generator().manual_seed(0))[0]
+    moved = ", ".join(f"z{j} = {step:+.1f}" for j, step in enumerate(steps, 1) if step) or "all sliders at zero"
+
+    def picture(values: Tensor) -> np.ndarray:
+        return grey_or_colour(values.view_as(scene.image))
+
     return [
-        Card(
-            grey_or_colour(walked.view_as(scene.image)),
-            "Mean plus factors",
-            f"The mean moved along the factors: {moved}",
-            (moved,),
-            colour,
-        ),
-        Card(grey_or_colour(gaussian.mean.view_as(scene.image)), "Mean", f"{title}'s mean for this Gaussian", (), colour),
+        Card(picture(walked), "Mean plus factors", f"The mean moved along the factors: {moved}", (moved,), colour),
+        Card(picture(gaussian.mean), "Mean", f"{title}'s mean for this Gaussian", (), colour),
         Card(
             coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
             "Noise",
-            f"Standard deviation of the independent noise of each pixel, largest {noise.max():.3f}",
+            f"Standard deviation of the independent noise of each pixel, largest {noise.max():.2f}",
             ("standard deviation",),
             colour,
-            Bar(SEQUENTIAL, "0", f"{noise.max():.3f}"),
+            Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
         ),
+        Card(picture(draw), "One draw", "A random draw: mean, factors and noise together", ("factors and noise at random",), colour),
     ]
 
 

@@ -57,22 +57,24 @@ def build_page() -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
         scene = gr.State(start)
         gr.HTML(MASTHEAD, apply_default_css=False)
-        with gr.Row(equal_height=False):
-            with gr.Column(scale=0, min_width=392, elem_classes="left"):
+        with gr.Row(equal_height=False, elem_classes="stage"):
+            with gr.Column(elem_classes="canvas"):
                 painter = MaskPainter(Canvas(start_mask, start.image), elem_id="painter")
-                _heading("Hide pixels as the papers do")
-                with gr.Row(elem_classes="chips"):
-                    presets = {name: gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in PRESETS}
-                    mask_upload = _upload_button("Upload mask…", "mask-upload")
-                _heading("Choose a digit")
-                picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
-                with gr.Row(elem_classes="chips"):
-                    digit_upload = _upload_button("Upload your own digit…", "digit-upload")
-            with gr.Column(scale=1, min_width=320):
+            with gr.Column(elem_classes="results"):
                 with gr.Tab("Compare"):
                     compare = CompareTab.build()
                 with gr.Tab("Factors"):
                     factors = FactorsTab.build()
+            with gr.Column(elem_classes="choose"):
+                _heading("Choose a digit")
+                picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
+                _heading("Hide pixels as the papers do")
+                with gr.Row(elem_classes="chips"):
+                    presets = {name: gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in PRESETS}
+                _heading("Bring your own")
+                with gr.Row(elem_classes="chips"):
+                    digit_upload = _upload_button("Upload a digit…", "digit-upload")
+                    mask_upload = _upload_button("Upload a mask…", "mask-upload")
 
         # Every handler ends with the controls of the tabs and returns the results of all of them, so that a tab is up
         # to date when it is opened. The cache lets the tabs share one pass through the network.

@@ -1,0 +1,33 @@
+# Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
+PYTHON ?= python3
+BIN := .venv/bin
+.PHONY: run test train evaluate bench
+
+run: .venv/.run
+	$(BIN)/python app.py
+
+test: .venv/.test
+	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m pytest
+
+train: .venv/.test
+	$(BIN)/python -m train dmfa --dataset mnist
+
+evaluate: .venv/.test
+	$(BIN)/python -m train evaluate --dataset mnist
+
+bench: .venv/.test
+	$(BIN)/python -m benchmarks.densities
+	$(BIN)/python -m benchmarks.page
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: PYTHON=python3.12 make run")'
+	$(PYTHON) -m venv .venv
+
+.venv/.run: .venv/bin/python requirements.txt
+	$(BIN)/python -m pip install -q -r requirements.txt
+	touch $@
+
+.venv/.test: .venv/bin/python requirements.txt pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[test]"
+	touch $@ .venv/.run

@@ -1,0 +1,278 @@
+"""The page in a real browser: paint, erase, undo, upload, walk along a factor, and bad input that breaks nothing."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.browser import chromium
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium.find()
+    if path is None:
+        pytest.skip("no Chromium or Chrome: python -m tests.browser.chromium installs one")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    """A fresh visit with its first results on screen; fails on any JavaScript error."""
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.set_default_timeout(30_000)
+    page.goto(served)
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    yield page
+    assert not errors
+    page.close()
+
+
+def mean(page: Page):
+    return page.locator("#compare figure", has_text="DMFA: mean").locator("img")
+
+
+def canvas(page: Page):
+    return page.locator("#painter canvas")
+
+
+def hidden(page: Page) -> int:
+    """How many pixels the painter says are hidden."""
+    text = page.locator("#painter [role=status]").inner_text()
+    found = re.match(r"(\d+) of 784", text)
+    return int(found[1]) if found else 0
+
+
+def press(page: Page, name: str) -> None:
+    page.locator("#painter").get_by_role("button", name=name, exact=True).click()
+
+
+def stroke(page: Page, start: tuple[float, float], end: tuple[float, float], button: str = "left") -> None:
+    """Drag over the canvas between two places given as shares of its size."""
+    box = canvas(page).bounding_box()
+    (x0, y0), (x1, y1) = ((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end))
+    page.mouse.move(x0, y0)
+    page.mouse.down(button=button)
+    page.mouse.move(x1, y1, steps=8)
+    page.mouse.up(button=button)
+
+
+def expect_answer(page: Page, count: int) -> None:
+    """The results answer to a mask of `count` hidden pixels."""
+    expect(page.locator("#compare")).to_contain_text(f"{count} of 784 pixels hidden")
+
+
+def clear(page: Page) -> None:
+    press(page, "Clear")
+    expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
+
+
+def test_the_first_visit_shows_a_result_without_scrolling(page: Page):
+    for place in (canvas(page), mean(page)):
+        box = place.bounding_box()
+        assert box["y"] + box["height"] <= 720
+    expect(page.locator("#compare figure")).to_have_count(4)
+    assert all(image.get_attribute("alt") for image in page.locator("#compare img").all())
+
+
+def test_results_follow_the_brush_and_come_back_with_undo(page: Page):
+    clear(page)
+    empty = mean(page).get_attribute("src")
+    stroke(page, (0.3, 0.5), (0.7, 0.5))
+    expect(mean(page)).not_to_have_attribute("src", empty)
+    painted = hidden(page)
+    assert painted > 40
+    expect_answer(page, painted)
+    press(page, "Undo")
+    expect(mean(page)).to_have_attribute("src", empty)
+    assert hidden(page) == 0
+    press(page, "Redo")
+    expect_answer(page, painted)
+
+
+def test_results_follow_while_the_button_is_still_down(page: Page):
+    clear(page)
+    empty = mean(page).get_attribute("src")
+    box = canvas(page).bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 200)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 200, steps=5)
+    expect(mean(page)).not_to_have_attribute("src", empty)
+    page.mouse.up()
+
+
+def test_the_eraser_and_the_right_button_uncover(page: Page):
+    clear(page)
+    stroke(page, (0.2, 0.5), (0.8, 0.5))
+    before = hidden(page)
+    press(page, "Eraser")
+    stroke(page, (0.2, 0.5), (0.4, 0.5))
+    between = hidden(page)
+    assert between < before
+    press(page, "Brush")
+    stroke(page, (0.5, 0.5), (0.8, 0.5), button="right")
+    assert hidden(page) < between
+    expect_answer(page, hidden(page))
+
+
+def test_invert_swaps_hidden_and_visible_and_everything_may_be_hidden(page: Page):
+    before = hidden(page)
+    press(page, "Invert")
+    assert hidden(page) == 784 - before
+    expect_answer(page, 784 - before)
+    clear(page)
+    press(page, "Invert")
+    expect_answer(page, 784)
+
+
+def test_a_double_click_is_one_spot(page: Page):
+    clear(page)
+    canvas(page).dblclick(position={"x": 100, "y": 100})
+    assert 0 < hidden(page) < 30
+    expect_answer(page, hidden(page))
+
+
+def test_the_keyboard_paints(page: Page):
+    clear(page)
+    canvas(page).focus()
+    page.keyboard.press("Space")
+    first = hidden(page)
+    assert first > 0
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowRight")
+    assert hidden(page) > first
+    expect_answer(page, hidden(page))
+    page.keyboard.press("Control+z")
+    page.keyboard.press("e")
+    page.keyboard.press("Space")
+    page.keyboard.press("Delete")
+    expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
+
+
+def test_brush_size_is_in_image_pixels(page: Page):
+    clear(page)
+    page.locator("#painter input[type=range]").fill("1")
+    canvas(page).click(position={"x": 200, "y": 200})
+    assert hidden(page) == 1
+    expect_answer(page, 1)
+
+
+def test_touch_paints(browser: Browser, served: str):
+    context = browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(served)
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    clear(page)
+    canvas(page).tap(position={"x": 150, "y": 150})
+    assert hidden(page) > 0
+    expect_answer(page, hidden(page))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "the narrow page scrolls sideways"
+    context.close()
+
+
+@pytest.mark.parametrize(("preset", "count"), [("square14", 196), ("half", 392), ("line3", 700)])
+def test_presets_hide_what_the_papers_hide(page: Page, preset: str, count: int):
+    page.locator(f"#preset-{preset}").click()
+    expect_answer(page, count)
+    assert hidden(page) == count
+    press(page, "Undo")
+    expect_answer(page, 196)
+
+
+def test_another_sample_keeps_the_mask(page: Page):
+    before = mean(page).get_attribute("src")
+    page.locator("#samples").get_by_role("radio").nth(45).click()
+    expect(mean(page)).not_to_have_attribute("src", before)
+    assert hidden(page) == 196
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#samples").get_by_role("radio").nth(46)).to_have_attribute("aria-checked", "true")
+
+
+def test_a_factor_slider_moves_the_picture_and_zero_brings_it_back(page: Page):
+    page.get_by_role("tab", name="Factors").click()
+    walked = page.locator("#gaussian figure", has_text="Mean plus factors").locator("img")
+    still = walked.get_attribute("src")
+    page.locator("#factor-1 input[type=range]").fill("2.5")
+    expect(walked).not_to_have_attribute("src", still)
+    expect(page.locator("#gaussian")).to_contain_text("z1 = +2.5")
+    page.locator("#sliders-to-zero").click()
+    expect(walked).to_have_attribute("src", still)
+
+
+def test_another_gaussian_of_the_mixture_has_another_mean(page: Page):
+    page.get_by_role("tab", name="Factors").click()
+    picture = page.locator("#gaussian figure").nth(1).locator("img")
+    first = picture.get_attribute("src")
+    page.locator("#component").get_by_role("radio").nth(2).check()
+    expect(picture).not_to_have_attribute("src", first)
+
+
+def test_a_mask_goes_out_and_comes_back(page: Page, tmp_path: Path):
+    clear(page)
+    stroke(page, (0.2, 0.2), (0.8, 0.8))
+    painted = hidden(page)
+    with page.expect_download() as download:
+        press(page, "Save mask")
+    saved = tmp_path / "mask.png"
+    download.value.save_as(saved)
+    assert (np.asarray(Image.open(saved).convert("L")) > 127).sum() == painted
+    clear(page)
+    page.locator("#mask-upload input[type=file]").set_input_files(saved)
+    expect_answer(page, painted)
+    assert hidden(page) == painted
+
+
+def test_an_uploaded_digit_is_centred_and_imputed(page: Page):
+    drawing = np.full((300, 200), 255, np.uint8)
+    drawing[40:120, 30:45] = 0
+    page.locator("#digit-upload input[type=file]").set_input_files(
+        {"name": "one.png", "mimeType": "image/png", "buffer": png(drawing)}
+    )
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+
+
+@pytest.mark.parametrize(
+    ("button", "name", "data", "message"),
+    [
+        ("digit-upload", "empty.png", b"", "empty"),
+        ("digit-upload", "text.png", b"this is not a picture", "not a picture"),
+        ("digit-upload", "blank.png", None, "blank"),
+        ("mask-upload", "blank.png", None, "exactly 28 x 28"),
+    ],
+)
+def test_a_bad_upload_is_told_and_the_page_goes_on(page: Page, button: str, name: str, data: bytes | None, message: str):
+    data = png(np.full((50, 60), 255, np.uint8)) if data is None else data
+    page.locator(f"#{button} input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+    expect(page.get_by_test_id("toast-body")).to_contain_text(message)
+    expect_answer(page, 196)
+    page.locator("#preset-half").click()
+    expect_answer(page, 392)
+
+
+def test_the_page_is_whole_in_the_dark(browser: Browser, served: str):
+    page = browser.new_page()
+    page.goto(served + "?__theme=dark")
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 150
+    page.close()
+
+
+def png(values: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(values).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,108 @@
+"""The contracts, for every method that is registered and trained."""
+
+import pytest
+import torch
+
+from dmfa_demo import load_imputer
+from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.data import load_samples, to_float
+from dmfa_demo.imputation import METHODS, Imputation, check, flatten_missing, method_class
+from dmfa_demo.masks import mask_family
+
+TRAINED = available_methods("mnist")
+
+
+def scene(count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    images = to_float(load_samples("mnist").images[::16][:count])
+    missing = mask_family("square14+strokes+noise75")(count, 28, 28, torch.Generator().manual_seed(3))
+    missing[0], missing[1] = False, True
+    return images, missing
+
+
+def test_the_shipped_methods_are_there():
+    assert "dmfa" in TRAINED
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_hidden_values_change_nothing(name):
+    (images, missing), imputer = scene(), load_imputer(name, "mnist")
+    for other in (1 - images, torch.rand_like(images), torch.full_like(images, torch.nan)):
+        changed = torch.where(missing, other, images)
+        ours, theirs = imputer.impute(images, missing, seed=0), imputer.impute(changed, missing, seed=0)
+        assert torch.equal(ours.mean, theirs.mean)
+        assert torch.equal(ours.sample(2), theirs.sample(2))
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_observed_pixels_come_back_bit_for_bit(name):
+    images, missing = scene()
+    imputation = load_imputer(name, "mnist").impute(images, missing, seed=0)
+    assert torch.equal(imputation.mean[~missing], images[~missing])
+    assert torch.equal(imputation.mean[0], images[0])  # nothing missing there
+    samples = imputation.sample(3)
+    assert samples.shape == (3, *images.shape)
+    assert torch.equal(samples[:, ~missing], images[~missing].expand(3, -1))
+    for values in (imputation.mean, samples):
+        assert values.min() >= 0 and values.max() <= 1
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_density_is_a_density_over_the_hole_only(name):
+    images, missing = scene()
+    density = load_imputer(name, "mnist").impute(images, missing, seed=0).density
+    hidden = flatten_missing(missing, 1)
+    assert (density.variance[hidden] > 0).all() and not density.variance[~hidden].any()
+    assert density.log_prob(images.flatten(1), hidden).isfinite().all()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_the_same_seed_gives_the_same_pixels(name):
+    (images, missing), imputer = scene(), load_imputer(name, "mnist")
+    first, again, other = (imputer.impute(images, missing, seed=s).sample(2) for s in (1, 1, 2))
+    assert torch.equal(first, again) and not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_an_image_is_answered_alike_alone_and_in_a_batch(name):
+    (images, missing), imputer = scene(), load_imputer(name, "mnist")
+    together = imputer.impute(images, missing, seed=0).mean
+    alone = torch.cat([imputer.impute(images[i : i + 1], missing[i : i + 1], seed=0).mean for i in range(len(images))])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_carries_its_own_words(name):
+    method = method_class(name)
+    assert method.name == name and method.title and method.summary.endswith(".")
+    assert len(method.colour) == 7 and int(method.colour[1:], 16) >= 0
+
+
+def test_a_method_with_one_answer_says_that_it_cannot_sample():
+    with pytest.raises(ValueError, match="use .mean"):
+        Imputation(torch.zeros(1, 1, 2, 2)).sample(1)
+
+
+GOOD = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("images", "missing", "message"),
+    [
+        (GOOD[0][0], GOOD[1], "images must be float32"),
+        (GOOD[0].double(), GOOD[1], "images must be float32"),
+        (GOOD[0], GOOD[1].float(), "missing must be bool"),
+        (GOOD[0], GOOD[1][:, 0], "missing must be bool"),
+        (GOOD[0], GOOD[1][:1], "missing must be bool"),
+        (GOOD[0] * torch.nan, GOOD[1], "NaN or infinity"),
+    ],
+)
+def test_broken_contracts_are_named(images, missing, message):
+    with pytest.raises(ValueError, match=message):
+        check(images, missing)
+
+
+def test_unknown_methods_and_data_sets_are_refused():
+    with pytest.raises(ValueError, match="known methods: dmfa"):
+        load_imputer("gan", "mnist")
+    with pytest.raises(ValueError, match="there is one for: .*mnist"):
+        load_imputer("dmfa", "../../etc")
