@@ -1,0 +1,15 @@
+"""Speed, printed as tables and as one line of JSON: `make bench`."""
+
+from __future__ import annotations
+
+import json
+
+
+def report(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+    """Print rows as an aligned table, then as JSON."""
+    cells = [columns, *([f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    print(f"\n{title}")
+    for row in cells:
+        print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))))
+    print(json.dumps({"title": title, "rows": [dict(zip(columns, row)) for row in rows]}))

@@ -51,7 +51,8 @@ def test_density_is_a_density_over_the_hole_only(name):
     images, missing = scene()
     density = load_imputer(name, "mnist").impute(images, missing, seed=0).density
     hidden = flatten_missing(missing, 1)
-    assert (density.variance[hidden] > 0).all() and not density.variance[~hidden].any()
+    assert (density.variance[hidden] > 0).all()
+    assert density.variance[~hidden].max() < 1e-12  # rounding of the mixture's mean
     assert density.log_prob(images.flatten(1), hidden).isfinite().all()
 
 

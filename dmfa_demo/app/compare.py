@@ -28,7 +28,7 @@ class CompareTab:
     @classmethod
     def build(cls) -> Self:
         """Lay out the tab inside the current Blocks."""
-        cards = gr.HTML(elem_id="compare", apply_default_css=False)
+        cards = gr.HTML(note("Loading the models…"), elem_id="compare", apply_default_css=False)
         gr.HTML(
             '<p class="note">The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs '
             "where several digits would fit. The <strong>standard deviation</strong> shows where: bright pixels are the "

@@ -76,6 +76,13 @@ def expect_answer(page: Page, count: int) -> None:
     expect(page.locator("#compare")).to_contain_text(f"{count} of 784 pixels hidden")
 
 
+def upload(page: Page, button: str, file) -> None:
+    """Choose a file in the dialogue that a button opens."""
+    with page.expect_file_chooser() as dialogue:
+        page.locator(f"#{button}").click()
+    dialogue.value.set_files(file)
+
+
 def clear(page: Page) -> None:
     press(page, "Clear")
     expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
@@ -231,7 +238,7 @@ def test_a_mask_goes_out_and_comes_back(page: Page, tmp_path: Path):
     download.value.save_as(saved)
     assert (np.asarray(Image.open(saved).convert("L")) > 127).sum() == painted
     clear(page)
-    page.locator("#mask-upload input[type=file]").set_input_files(saved)
+    upload(page, "mask-upload", saved)
     expect_answer(page, painted)
     assert hidden(page) == painted
 
@@ -239,9 +246,7 @@ def test_a_mask_goes_out_and_comes_back(page: Page, tmp_path: Path):
 def test_an_uploaded_digit_is_centred_and_imputed(page: Page):
     drawing = np.full((300, 200), 255, np.uint8)
     drawing[40:120, 30:45] = 0
-    page.locator("#digit-upload input[type=file]").set_input_files(
-        {"name": "one.png", "mimeType": "image/png", "buffer": png(drawing)}
-    )
+    upload(page, "digit-upload", {"name": "one.png", "mimeType": "image/png", "buffer": png(drawing)})
     expect(page.locator("#compare")).to_contain_text("your own digit")
 
 
@@ -256,7 +261,7 @@ def test_an_uploaded_digit_is_centred_and_imputed(page: Page):
 )
 def test_a_bad_upload_is_told_and_the_page_goes_on(page: Page, button: str, name: str, data: bytes | None, message: str):
     data = png(np.full((50, 60), 255, np.uint8)) if data is None else data
-    page.locator(f"#{button} input[type=file]").set_input_files({"name": name, "mimeType": "image/png", "buffer": data})
+    upload(page, button, {"name": name, "mimeType": "image/png", "buffer": data})
     expect(page.get_by_test_id("toast-body")).to_contain_text(message)
     expect_answer(page, 196)
     page.locator("#preset-half").click()
@@ -267,7 +272,7 @@ def test_the_page_is_whole_in_the_dark(browser: Browser, served: str):
     page = browser.new_page()
     page.goto(served + "?__theme=dark")
     expect(mean(page)).to_be_visible(timeout=60_000)
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    colour = page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")
     assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 150
     page.close()
 

@@ -1,0 +1,118 @@
+"""The page: start, memory, stroke to answer on the server, pen's release to picture in a real browser.
+
+python -m benchmarks.page
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import psutil
+import torch
+from playwright.sync_api import Page, sync_playwright
+
+from benchmarks import report
+from dmfa_demo.app.mask_painter import decode_mask, encode_mask
+from dmfa_demo.app.page import DATASET, START_SAMPLE, build_page
+from dmfa_demo.app.scene import Scene
+from dmfa_demo.masks import mask_family
+from tests.browser import chromium
+
+STROKES = 200
+
+
+def main() -> None:
+    """Print all figures."""
+    rows = [("stroke to answer, server", *_quantiles(_server_strokes()))]
+    seconds, server, address = _start()
+    try:
+        if chromium.find():
+            rows.append(("pen's release to picture, browser", *_quantiles(_browser_strokes(address))))
+        megabytes = psutil.Process(server.pid).memory_info().rss / 2**20
+    finally:
+        server.terminate()
+        server.wait()
+    report(f"Strokes, {STROKES} each, {torch.get_num_threads()} threads", ("what", "p50 ms", "p95 ms", "slowest ms"), rows)
+    report("Server", ("what", "value"), [("python app.py to first page, s", seconds), ("resident memory after use, MB", megabytes)])
+
+
+def _server_strokes() -> list[float]:
+    """Milliseconds of the handler from the painter's JSON to the HTML of all tabs; every mask is new."""
+    handler = next(function.fn for function in build_page().fns.values() if function.name == "paint")
+    scene = Scene.sample(DATASET, START_SAMPLE)
+    masks = mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(0))[:, 0]
+    spent = []
+    for mask in masks:
+        payload = encode_mask(mask)
+        started = time.perf_counter()
+        handler(decode_mask(payload), scene, 0, 1.0, 0.0, 0.0, 0.0)
+        spent.append(1000 * (time.perf_counter() - started))
+    return spent[5:]  # the first ones load the model
+
+
+def _start() -> tuple[float, subprocess.Popen[bytes], str]:
+    """Seconds from the start of `python app.py` to the first page served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/"
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
+    started = time.perf_counter()
+    server = subprocess.Popen([sys.executable, "app.py"], cwd=Path(__file__).parent.parent, env=environment, stdout=subprocess.DEVNULL)
+    while server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return time.perf_counter() - started, server, address
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit("python app.py ended before it served a page")
+
+
+def _browser_strokes(address: str) -> list[float]:
+    """Milliseconds from the release of the pen to the new picture, paused between strokes."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.ARGUMENTS)
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.goto(address)
+        page.wait_for_selector("#compare figure img")
+        spent = [_one_stroke(page, number) for number in range(STROKES + 5)]
+        browser.close()
+    return spent[5:]
+
+
+def _one_stroke(page: Page, number: int) -> float:
+    """One dot, painted or erased at a new place, timed inside the page."""
+    return page.evaluate(
+        """async (number) => {
+            const canvas = document.querySelector('#painter canvas'), box = canvas.getBoundingClientRect();
+            const image = () => document.querySelectorAll('#compare figure img')[1].src;
+            const x = box.left + ((number * 37) % 28 + 0.5) * box.width / 28, y = box.top + ((number * 11) % 28 + 0.5) * box.height / 28;
+            const send = (kind, button) => canvas.dispatchEvent(
+                new PointerEvent(kind, {clientX: x, clientY: y, button, pointerId: 1, bubbles: true}));
+            const before = image();
+            send('pointerdown', number % 2 ? 2 : 0);
+            const start = performance.now();
+            send('pointerup', 0);
+            while (image() === before && performance.now() - start < 2000) await new Promise((done) => setTimeout(done, 1));
+            const spent = performance.now() - start;
+            await new Promise((done) => setTimeout(done, 120));
+            return image() === before ? NaN : spent;
+        }""",
+        number,
+    )
+
+
+def _quantiles(values: list[float]) -> tuple[float, float, float]:
+    """p50, p95 and the largest; a dot that changed nothing has no time."""
+    known = torch.tensor([value for value in values if value == value])
+    return known.median().item(), known.quantile(0.95).item(), known.max().item()
+
+
+if __name__ == "__main__":
+    main()

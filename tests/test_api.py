@@ -1,0 +1,89 @@
+"""The page through its HTTP API: answers, and bad input that leaves the server as it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+
+from dmfa_demo import load_imputer
+from dmfa_demo.app.mask_painter import decode_mask
+from dmfa_demo.data import load_samples, to_float
+
+MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
+
+
+@pytest.fixture(scope="module")
+def client(served: str) -> Client:
+    return Client(served, verbose=False)
+
+
+def ask(client: Client, image=42, mask=MASK, **options):
+    return client.predict(image=image, mask=mask, **options, api_name="/impute")
+
+
+def test_the_answer_is_the_librarys_own(client):
+    answer = ask(client)
+    image, missing = to_float(load_samples("mnist").images[42:43]), decode_mask(MASK)[None, None]
+    twin = load_imputer("dmfa", "mnist").impute(image, missing, seed=0)
+    torch.testing.assert_close(torch.tensor(answer["mean"]), twin.mean[0, 0], atol=1e-4, rtol=1e-3)
+    nll = -twin.density.log_prob(image.flatten(1), missing.flatten(1)).item()
+    assert answer["nll"] == pytest.approx(nll, rel=1e-2, abs=1)
+    assert answer["psnr"] > 5 and 0 < answer["ssim"] < 1
+
+
+def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
+    rows = to_float(load_samples("mnist").images[42, 0]).tolist()
+    whole = ask(client, image=rows)
+    flat = decode_mask(MASK)
+    holes = [[None if flat[y, x] else rows[y][x] for x in range(28)] for y in range(28)]
+    partial = ask(client, image=holes)
+    assert partial["mean"] == whole["mean"] and whole["nll"] is not None
+    assert partial["nll"] is partial["psnr"] is partial["ssim"] is None
+
+
+def test_nothing_hidden_gives_the_image_back(client):
+    answer = ask(client, mask={"height": 28, "width": 28, "runs": []})
+    torch.testing.assert_close(torch.tensor(answer["mean"]), to_float(load_samples("mnist").images[42, 0]), atol=0, rtol=0)
+    assert answer["nll"] is None
+
+
+def test_everything_hidden_is_answered(client):
+    assert ask(client, mask={"height": 28, "width": 28, "runs": [0, 784]})["nll"] is not None
+
+
+BLACK = [[0.0] * 28] * 28
+
+BAD = [
+    (dict(image=100), "samples are numbered 0 to 99"),
+    (dict(image=-1), "samples are numbered 0 to 99"),
+    (dict(image="zero"), "image is a list of rows"),
+    (dict(image=[[0.0] * 28] * 27), "28 rows of 28"),
+    (dict(image=[[0.0] * 28] * 27 + [[0.0] * 5]), "image is a list of rows"),
+    (dict(image=[[2.0] * 28] * 28), "values from 2 to 2"),
+    (dict(image=[[None] * 28] * 28), "NaN or infinity"),
+    (dict(image=[["a"] * 28] * 28), "image is a list of rows"),
+    (dict(image=None), "image is a list of rows"),
+    (dict(image=BLACK, mask={"height": 28, "width": 27, "runs": []}), "the mask is 28x27, the image 28x28"),
+    (dict(mask={"height": 28, "width": 28, "runs": [780, 5]}), "leaves the 28x28 image"),
+    (dict(mask={"height": 28, "width": 28, "runs": [0, -3]}), "leaves the 28x28 image"),
+    (dict(mask={"height": 28, "width": 28, "runs": [0, 10**12]}), "leaves the 28x28 image"),
+    (dict(mask={"height": "28", "width": 28, "runs": []}), "height and width"),
+    (dict(mask=[1, 2]), "a mask is"),
+    (dict(mask=None), "a mask is"),
+    (dict(dataset="cifar"), "no bundled samples of 'cifar'"),
+    (dict(image=BLACK, dataset="../.."), "no dmfa checkpoint"),
+    (dict(method="gan"), "known methods"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD, ids=[str(i) for i in range(len(BAD))])
+def test_bad_input_is_named_and_the_next_request_is_fine(client, arguments, message):
+    with pytest.raises(AppError, match=message):
+        ask(client, **arguments)
+    assert ask(client)["psnr"] > 5
+
+
+def test_nothing_but_impute_is_offered(client):
+    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/impute"]

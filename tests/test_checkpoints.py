@@ -1,0 +1,56 @@
+"""Checkpoints: a round trip, no pickle, clear errors; everything that is shipped is whole."""
+
+import dataclasses
+import json
+
+import pytest
+import torch
+
+from dmfa_demo.checkpoints import CONFIG, ROOT, WEIGHTS, load_network, save_checkpoint
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+
+SMALL = DMFAConfig(widths=(8, 16), blocks=1)
+
+
+def saved(folder):
+    network = DMFA(SMALL)
+    save_checkpoint(folder, network, {"network": dataclasses.asdict(SMALL)})
+    return network
+
+
+def test_a_network_comes_back_as_it_was(tmp_path):
+    network, again = saved(tmp_path), load_network(tmp_path, DMFA, DMFAConfig)
+    assert again.config == SMALL and not again.training
+    images, missing = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5
+    assert torch.equal(network.eval()(images, missing).mean, again(images, missing).mean)
+
+
+def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="python -m train"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def test_a_config_of_another_version_is_named(tmp_path):
+    saved(tmp_path)
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["network"]["gears"] = 5
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="does not know: gears"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
+    saved(tmp_path)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / WEIGHTS)
+    with pytest.raises(Exception, match="(?i)header|safetensor"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+@pytest.mark.parametrize("folder", sorted(path.parent for path in ROOT.glob(f"*/*/{CONFIG}")), ids=lambda folder: "/".join(folder.parts[-2:]))
+def test_what_is_shipped_is_whole_and_small(folder):
+    assert {path.name for path in folder.iterdir()} == {CONFIG, WEIGHTS, "metrics.json", "README.md"}
+    assert (folder / WEIGHTS).stat().st_size < 10_000_000
+    about = json.loads((folder / CONFIG).read_text())["about"]
+    assert about["command"].startswith("python -m train") and about["training_images"] >= 55_000
+    rows = json.loads((folder / "metrics.json").read_text())
+    assert {"dataset", "method", "protocol", "metric", "value", "stderr", "n", "seeds", "paper", "source"} == set(rows[0])

@@ -1,0 +1,59 @@
+"""Metrics against their definitions."""
+
+import math
+
+import pytest
+import torch
+
+from dmfa_demo import metrics
+from dmfa_demo.densities import FactorAnalyzer
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    mean, truth = (torch.rand(3, 50, generator=generator, dtype=torch.float64) for _ in range(2))
+    return mean, truth, torch.rand(3, 50, generator=generator) < 0.4
+
+
+def test_sse_and_psnr_count_the_hole_only():
+    mean, truth, missing = batch()
+    for row in range(3):
+        error = ((mean - truth)[row][missing[row]] ** 2).sum()
+        assert metrics.sse(mean, truth, missing)[row] == pytest.approx(error.item())
+        assert metrics.psnr(mean, truth, missing)[row] == pytest.approx(10 * math.log10(missing[row].sum() / error))
+
+
+def test_psnr_of_a_perfect_answer_is_finite_and_of_no_hole_is_nan():
+    _, truth, missing = batch()
+    assert (metrics.psnr(truth, truth, missing) == 100).all()
+    assert metrics.psnr(truth, truth, torch.zeros_like(missing)).isnan().all()
+
+
+def test_ssim_is_one_for_the_image_itself_and_less_for_another():
+    images = torch.rand(4, 1, 28, 28)
+    same, other = metrics.ssim(images, images), metrics.ssim(images.flip(3), images)
+    torch.testing.assert_close(same, torch.ones(4))
+    assert (other < 0.5).all()
+    assert metrics.ssim(images[:1], images[:1]).shape == (1,)
+
+
+def test_coverage_of_the_true_density_is_its_level():
+    n = 40_000
+    density = FactorAnalyzer(torch.zeros(1, n), torch.full((1, 1, n), 0.0), torch.full((1, n), 4.0))
+    truth = density.sample(1, torch.Generator().manual_seed(0))[0]
+    missing = torch.ones(1, n, dtype=torch.bool)
+    for level in (0.5, 0.9):
+        error = (level * (1 - level) / n) ** 0.5
+        assert abs(metrics.coverage(density, truth, missing, level).item() - level) < 5 * error
+
+
+def test_coverage_ignores_what_is_visible():
+    density = FactorAnalyzer(torch.zeros(1, 4), torch.zeros(1, 1, 4), torch.ones(1, 4))
+    truth, missing = torch.tensor([[0.0, 9.0, 0.1, 9.0]]), torch.tensor([[True, True, False, False]])
+    assert metrics.coverage(density, truth, missing).item() == 0.5
+
+
+def test_nll_is_minus_log_prob():
+    mean, truth, missing = batch()
+    density = FactorAnalyzer(mean, torch.rand(3, 2, 50, dtype=torch.float64), torch.ones_like(mean))
+    assert torch.equal(metrics.nll(density, truth, missing), -density.log_prob(truth, missing))

@@ -1,0 +1,104 @@
+"""The training loop: stopping and going on changes nothing, whatever stops it."""
+
+import json
+import math
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from train.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
+
+CONFIG = LoopConfig(
+    steps=9, batch_size=4, learning_rate=0.1, warmup_steps=2, ema_decay=0.9, precision="no", validate_every=3, save_every=2
+)
+DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+
+
+def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, number: int = signal.SIGINT) -> nn.Module:
+    """Fit a line with a little noise from the step's generator; a signal arrives while step `stop_at` is in hand."""
+    torch.manual_seed(0)
+    network = nn.Linear(3, 1)
+
+    def draw(rows, generator):
+        return DATA[rows], torch.randn(len(rows), 1, generator=generator)
+
+    def loss(network, step, x, noise):
+        if step == stop_at:
+            os.kill(os.getpid(), number)
+        return (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
+
+    def validate(network):
+        return {"validation": (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
+
+    fit(network, len(DATA), draw, loss, validate, config, folder)
+    return network
+
+
+def weights(network: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop_at", [0, 4, 5])
+def test_going_on_after_a_signal_gives_the_same_weights_to_the_last_bit(tmp_path, stop_at, number):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted, match=f"step {stop_at + 1} of 9; the same command continues"):
+        run(tmp_path / "parts", stop_at=stop_at, number=number)
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    for name in (STATE, BEST):
+        ours, theirs = (load_file(tmp_path / kind / name) for kind in ("whole", "parts"))
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    ours, theirs = (read_metrics(tmp_path / kind) for kind in ("whole", "parts"))
+    assert [row["validation"] for row in ours] == [row["validation"] for row in theirs]
+    assert [row["step"] for row in theirs] == [3, 6, 9]
+
+
+def test_steps_after_the_last_save_are_done_again_with_the_same_result(tmp_path):
+    """As after kill -9: the state is old, metrics.jsonl and the best weights are newer."""
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", stop_at=3)
+    old = (tmp_path / "parts" / STATE).read_bytes()
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", stop_at=7)
+    (tmp_path / "parts" / STATE).write_bytes(old)
+    assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6]
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6, 9]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first, again = run(tmp_path), run(tmp_path)
+    assert torch.equal(weights(first), weights(again))
+    assert len((tmp_path / METRICS).read_text().splitlines()) == 3
+
+
+def test_the_best_averaged_weights_are_left_in_the_network(tmp_path):
+    network = run(tmp_path)
+    best = load_file(tmp_path / BEST)
+    assert torch.equal(network.weight, best["weight"])
+    state = load_file(tmp_path / STATE)
+    assert not torch.equal(state["network/weight"], state["average/weight"])
+    assert all(math.isfinite(row["validation"]) for row in read_metrics(tmp_path))
+
+
+def test_other_settings_do_not_continue_a_run(tmp_path):
+    run(tmp_path)
+    with pytest.raises(ValueError, match="other settings; delete it"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "learning_rate": 0.2}))
+
+
+def test_more_images_than_there_are_in_a_batch_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="more than the 10 training images"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "batch_size": 11}))
+
+
+def test_metrics_are_lines_of_json(tmp_path):
+    run(tmp_path)
+    row = json.loads((tmp_path / METRICS).read_text().splitlines()[0])
+    assert {"step", "seconds", "loss", "validation"} <= set(row)

@@ -1,0 +1,127 @@
+"""Pictures that visitors bring: every odd file is read rightly or refused with a reason."""
+
+import io
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
+from dmfa_demo.data import load_samples, to_float
+
+
+def file(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
+    buffer = io.BytesIO()
+    picture.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def drawing(paper: int = 255, ink: int = 0) -> np.ndarray:
+    """A thick upright stroke with a foot, off centre, 300 x 200."""
+    values = np.full((300, 200), paper, np.uint8)
+    values[40:180, 60:80] = ink
+    values[160:180, 60:130] = ink
+    return values
+
+
+TWIN = digit_from_picture(read_picture(file(Image.fromarray(drawing()))))
+
+
+def test_a_digit_is_centred_by_mass_in_a_box_of_twenty():
+    assert TWIN.shape == (1, 28, 28) and TWIN.dtype == torch.float32 and TWIN.min() == 0 and TWIN.max() == 1
+    rows, columns = TWIN[0].any(1).nonzero(), TWIN[0].any(0).nonzero()
+    assert rows.max() - rows.min() + 1 == 20
+    place = torch.arange(28) + 0.5
+    weight = TWIN[0] / TWIN.sum()
+    assert 14 <= (weight.sum(1) * place).sum() < 15 and 14 <= (weight.sum(0) * place).sum() < 15
+
+
+@pytest.mark.parametrize("number", range(0, 100, 9))
+def test_an_mnist_digit_comes_back_nearly_as_it_is(number):
+    original = to_float(load_samples("mnist").images[number])
+    enlarged = Image.fromarray((original[0] * 255).byte().numpy()).resize((280, 280), Image.Resampling.NEAREST)
+    ours = digit_from_picture(read_picture(file(enlarged)))
+    assert (ours - original).square().mean().sqrt() < 0.05
+
+
+def transparent() -> Image.Image:
+    values = np.zeros((300, 200, 4), np.uint8)
+    values[..., 3] = np.where(drawing() == 0, 255, 0)
+    return Image.fromarray(values)
+
+
+def turned() -> bytes:
+    """Stored lying down, with the tag that says: turn me upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return file(Image.fromarray(np.ascontiguousarray(np.rot90(drawing()))), "JPEG", exif=exif, quality=95)
+
+
+ODD = {
+    "light on dark": file(Image.fromarray(drawing(0, 255))),
+    "grey paper": file(Image.fromarray(drawing(200, 20))),
+    "CMYK": file(Image.fromarray(drawing()).convert("CMYK"), "JPEG", quality=95),
+    "RGB": file(Image.fromarray(drawing()).convert("RGB")),
+    "palette": file(Image.fromarray(drawing()).convert("P")),
+    "one bit": file(Image.fromarray(drawing()).convert("1")),
+    "16 bit": file(Image.fromarray(drawing().astype(np.uint16) * 257)),
+    "float": file(Image.fromarray(drawing().astype(np.float32)), "TIFF"),
+    "transparent": file(transparent()),
+    "animated": file(
+        Image.fromarray(drawing()), "GIF", save_all=True, append_images=[Image.fromarray(drawing(255, 255))], duration=100
+    ),
+    "turned": turned(),
+    "WebP": file(Image.fromarray(drawing()), "WEBP", lossless=True),
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_every_kind_of_file_gives_the_same_digit(kind):
+    assert (digit_from_picture(read_picture(ODD[kind])) - TWIN).abs().mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "empty"),
+        (b"this is not a picture", "not a picture"),
+        (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "not a picture|damaged"),
+        (ODD["RGB"][:300], "damaged|not a picture"),
+        (file(Image.new("1", (20_000, 10))), "20000 x 10 pixels; at most 8,000"),
+        (b"\0" * (MAX_BYTES + 1), "at most 10 MB"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
+    ],
+    ids=["empty", "text", "broken header", "cut short", "too wide", "too many bytes", "postscript", "svg"],
+)
+def test_what_cannot_be_read_is_refused_with_a_reason(data, message):
+    with pytest.raises(ValueError, match=message):
+        read_picture(data)
+
+
+@pytest.mark.parametrize("paper", [0, 128, 255])
+def test_a_blank_picture_is_refused(paper):
+    with pytest.raises(ValueError, match="blank"):
+        digit_from_picture(read_picture(file(Image.new("L", (50, 50), paper))))
+
+
+def test_a_nearly_transparent_picture_is_refused_not_divided_by_zero():
+    with pytest.raises(ValueError, match="blank"):
+        digit_from_picture(read_picture(file(Image.new("RGBA", (40, 40), (0, 0, 0, 0)))))
+
+
+def test_a_hair_line_is_still_a_digit():
+    values = np.full((1000, 1000), 255, np.uint8)
+    values[:, 500:504] = 0
+    digit = digit_from_picture(read_picture(file(Image.fromarray(values))))
+    assert digit.max() == 1 and digit[0].any(1).sum() == 20
+
+
+def test_a_mask_is_white_where_pixels_are_hidden_and_exact_in_size():
+    values = np.zeros((28, 28), np.uint8)
+    values[3:5, 7:11] = 255
+    mask = mask_from_picture(read_picture(file(Image.fromarray(values))), 28, 28)
+    assert mask.dtype == torch.bool and torch.equal(mask, torch.from_numpy(values > 0))
+    with pytest.raises(ValueError, match="exactly 28 x 28"):
+        mask_from_picture(read_picture(file(Image.new("L", (28, 29)))), 28, 28)
