@@ -22,7 +22,7 @@ bench: .venv/.test
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: PYTHON=python3.12 make run")'
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
 .venv/.run: .venv/bin/python requirements.txt
 	$(BIN)/python -m pip install -q -r requirements.txt

@@ -191,8 +191,9 @@ class MixtureOfFactorAnalyzers:
 
     @property
     def mean(self) -> Tensor:
-        """The mean of the mixture `(..., n)`."""
-        return self._average(self.components.mean)
+        """The mean of the mixture `(..., n)`; exactly the components' own where they agree."""
+        first = self.components.mean[..., 0, :]
+        return first + self._average(self.components.mean - first.unsqueeze(-2))
 
     @property
     def variance(self) -> Tensor:

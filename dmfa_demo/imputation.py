@@ -94,7 +94,7 @@ class Imputer(ABC):
             ValueError: when the arguments break the contract; the message names which and how to mend it.
         """
         check(images, missing)
-        seed = torch.seed() if seed is None else seed
+        seed = torch.Generator().seed() if seed is None else seed
         prediction = self.predict(images, missing, torch.Generator().manual_seed(seed))
 
         def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
@@ -124,8 +124,11 @@ def check(images: Tensor, missing: Tensor) -> None:
         raise ValueError(
             f"missing must be bool {expected}, True where a pixel is unknown; got {missing.dtype} {tuple(missing.shape)}"
         )
-    if not torch.isfinite(images).logical_or(missing).all():
+    visible = images[~missing.expand_as(images)]
+    if not visible.isfinite().all():
         raise ValueError("images hold NaN or infinity outside the missing pixels; mark such pixels as missing")
+    if visible.numel() and not 0 <= visible.min() <= visible.max() <= 1:
+        raise ValueError(f"images must lie in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)")
 
 
 def hide(images: Tensor, missing: Tensor) -> Tensor:

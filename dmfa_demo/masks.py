@@ -1,7 +1,8 @@
 """The mask families of the papers, by name: callables that draw which pixels are missing.
 
 A family is called as `family(count, height, width, generator)` and returns bool `(count, 1, height, width)`, True where
-the pixel is missing; `count` is at least 1. The same generator state gives the same masks, and no family loops over the rows it draws.
+the pixel is missing; `count` is at least 1. The same generator state gives the same masks, and no family loops over the
+rows it draws.
 
     >>> import torch
     >>> mask_family("square14")(2, 28, 28, torch.Generator().manual_seed(0)).sum((1, 2, 3))
@@ -29,6 +30,10 @@ class Rectangle:
     rows: int
     columns: int
 
+    def __post_init__(self):
+        if self.rows < 1 or self.columns < 1:
+            raise ValueError(f"a hole needs at least 1x1 pixels, got {self.rows}x{self.columns}")
+
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         _check_fits(self.rows, self.columns, height, width)
         top = torch.randint(height - self.rows + 1, (count,), generator=generator)
@@ -42,6 +47,10 @@ class RandomSquare:
 
     smallest: int
     largest: int
+
+    def __post_init__(self):
+        if not 1 <= self.smallest <= self.largest:
+            raise ValueError(f"random squares need 1 <= smallest <= largest, got {self.smallest} and {self.largest}")
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         _check_fits(self.largest, self.largest, height, width)
@@ -126,6 +135,10 @@ class Noise:
     low: float
     high: float
 
+    def __post_init__(self):
+        if not 0 <= self.low <= self.high <= 1:
+            raise ValueError(f"noise needs 0 <= low <= high <= 100 percent, got {100 * self.low:g} and {100 * self.high:g}")
+
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         share = self.low + (self.high - self.low) * torch.rand(count, 1, 1, 1, generator=generator)
         return torch.rand(count, 1, height, width, generator=generator) < share
@@ -136,6 +149,10 @@ class ObservedLine:
     """Everything missing but a horizontal line `rows` pixels wide at a random height (VAEAC paper, appendix A.3)."""
 
     rows: int
+
+    def __post_init__(self):
+        if self.rows < 1:
+            raise ValueError(f"an observed line needs at least 1 row, got {self.rows}")
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         return ~Rectangle(self.rows, width)(count, height, width, generator)
@@ -241,7 +258,8 @@ def mask_family(name: str) -> MaskFamily:
     """The family called `name`.
 
     Sizes are part of the name: `square14`, `rect10x15` (rows x columns), `squares8-20` (random side), `noise75` (percent),
-    `noise30-90`, `line3`. Fixed names: see the keys of `_FIXED`, such as `half`, `half-left`, `trapezoid`, `gfc-o1`.
+    `noise30-90`, `line3` (observed rows). Without a size: `half`, `half-left`, `half-right`, `half-top`, `half-bottom`, `centre`,
+    `trapezoid`, `rectangles`, `pattern`, `strokes`, `gfc-o1` to `gfc-o6`.
     Names joined by `+`, each with an optional weight, mix: `square14*2+strokes`.
 
     Raises:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 import torch
 from gradio_client import Client
@@ -10,6 +11,7 @@ from gradio_client.exceptions import AppError
 from dmfa_demo import load_imputer
 from dmfa_demo.app.mask_painter import decode_mask
 from dmfa_demo.data import load_samples, to_float
+from tests.conftest import REPOSITORY
 
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
 
@@ -59,9 +61,12 @@ BAD = [
     (dict(image=100), "samples are numbered 0 to 99"),
     (dict(image=-1), "samples are numbered 0 to 99"),
     (dict(image="zero"), "image is a list of rows"),
-    (dict(image=[[0.0] * 28] * 27), "28 rows of 28"),
+    (dict(image=[[0.0] * 28] * 27), "the mask is 28x28, the image 27x28"),
+    (dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}), r"images of \(C, H, W\) = \(1, 28, 28\)"),
+    (dict(image=[]), "image is a list of rows"),
+    (dict(image=True), "image is a list of rows"),
     (dict(image=[[0.0] * 28] * 27 + [[0.0] * 5]), "image is a list of rows"),
-    (dict(image=[[2.0] * 28] * 28), "values from 2 to 2"),
+    (dict(image=[[2.0] * 28] * 28), "got 2 to 2"),
     (dict(image=[[None] * 28] * 28), "NaN or infinity"),
     (dict(image=[["a"] * 28] * 28), "image is a list of rows"),
     (dict(image=None), "image is a list of rows"),
@@ -75,6 +80,8 @@ BAD = [
     (dict(dataset="cifar"), "no bundled samples of 'cifar'"),
     (dict(image=BLACK, dataset="../.."), "no dmfa checkpoint"),
     (dict(method="gan"), "known methods"),
+    (dict(method=[]), "method is a name"),
+    (dict(dataset=["mnist"]), "dataset is a name"),
 ]
 
 
@@ -83,6 +90,34 @@ def test_bad_input_is_named_and_the_next_request_is_fine(client, arguments, mess
     with pytest.raises(AppError, match=message):
         ask(client, **arguments)
     assert ask(client)["psnr"] > 5
+
+
+def raw(served: str, body: str) -> str:
+    """The event stream that answers a body no well-behaved client would send."""
+    asked = httpx.post(f"{served}/gradio_api/call/impute", content=body, headers={"Content-Type": "application/json"})
+    if asked.status_code != 200:
+        return asked.text
+    return httpx.get(f"{served}/gradio_api/call/impute/{asked.json()['event_id']}", timeout=60).text
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+def test_numbers_that_are_none_are_refused(served, client, number):
+    rows = "[" + ",".join(["[" + ",".join([number] * 28) + "]"] * 28) + "]"
+    answer = raw(served, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa"]}}')
+    assert "event: error" in answer and "mean" not in answer
+    assert ask(client)["psnr"] > 5
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", '{"data": []}', '{"data": "x"}', '{"data": [1, 2, 3, 4, 5, 6]}'])
+def test_bodies_that_are_no_request_break_nothing(served, client, body):
+    answer = raw(served, body)
+    assert "event: complete" not in answer and answer
+    assert ask(client)["psnr"] > 5
+
+
+@pytest.mark.parametrize("path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"])
+def test_no_file_is_served(served, path):
+    assert httpx.get(f"{served}/gradio_api/file={path}").status_code in (403, 404)
 
 
 def test_nothing_but_impute_is_offered(client):

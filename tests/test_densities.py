@@ -97,8 +97,12 @@ def test_nothing_missing_has_log_prob_zero_and_gives_the_image_back_bit_for_bit(
     for pinned in (density.restrict(x, nothing), density.condition(x, nothing)):
         assert torch.equal(pinned.mean, x) and not pinned.variance.any()
         assert torch.equal(pinned.sample(3), x.expand(3, 4, N))
-    mixed = MixtureOfFactorAnalyzers(torch.zeros(4, 1), FactorAnalyzer(*(t[:, None] for t in (density.mean, density.factors, density.noise))))
+    parts = FactorAnalyzer(torch.rand(4, K, N), torch.rand(4, K, L, N), torch.rand(4, K, N) + 0.1)
+    mixed = MixtureOfFactorAnalyzers(torch.randn(4, K), parts)
     assert mixed.log_prob(x, nothing).abs().max() < 1e-6
+    for pinned in (mixed.restrict(x, nothing), mixed.condition(x, nothing)):
+        assert torch.equal(pinned.mean, x) and not pinned.variance.any()
+        assert torch.equal(pinned.sample(3), x.expand(3, 4, N))
 
 
 @pytest.mark.parametrize("make", [factor_analyzer, mixture])

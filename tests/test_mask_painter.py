@@ -46,6 +46,9 @@ BAD = [
     ({"height": 2, "width": 2, "runs": [0, -1]}, "leaves the 2x2 image"),
     ({"height": 2, "width": 2, "runs": [0, 0]}, "leaves the 2x2 image"),
     ({"height": 2, "width": 2, "runs": [0, 10**30]}, "leaves the 2x2 image"),
+    ({"height": 2, "width": 2, "runs": [10**400, 10**400]}, "leaves the 2x2 image"),
+    ({"height": 2, "width": 2, "runs": [0, 2, 1, 2]}, "do not overlap"),
+    ({"height": 2, "width": 2, "runs": [3, 1, 0, 1]}, "go in order"),
     ({"height": 2, "width": 2, "runs": [0, 1] * 100_000}, "in pairs"),
 ]
 
@@ -64,4 +67,5 @@ def test_the_picture_below_goes_out_as_png_and_stays_when_not_given():
     painter = MaskPainter()
     assert painter.postprocess(Canvas(missing, torch.rand(1, 4, 6)))["image"].startswith("data:image/png;base64,")
     assert "image" not in painter.postprocess(Canvas(missing))
+    assert set(painter.postprocess(Canvas(image=torch.rand(1, 4, 6)))) == {"height", "width", "image"}
     assert set(painter.api_info()["required"]) == {"height", "width", "runs"}

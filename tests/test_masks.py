@@ -147,6 +147,12 @@ def test_bad_weights_are_refused(name):
         mask_family(name)
 
 
+@pytest.mark.parametrize("name", ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0"])
+def test_sizes_that_make_no_sense_are_refused(name):
+    with pytest.raises(ValueError, match="needs? "):
+        mask_family(name)
+
+
 def test_a_hole_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match="30x30 pixels does not fit into an image of 28x28"):
         draw("square30")

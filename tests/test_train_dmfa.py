@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
 from tests.conftest import REPOSITORY
-from train.dmfa import score
+from train.dmfa import DMFATraining, score
 from train.loop import STATE
 
 SMALL = "--widths 8 16 --blocks 1 --components 2 --batch-size 32 --validate-every 4 --save-every 2 --precision no".split()
@@ -114,6 +114,26 @@ def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: t
 def test_what_the_user_can_mend_is_said_in_a_line(small_mnist: Path, tmp_path: Path, options: tuple[str, ...], message: str):
     done = train(*command(small_mnist, tmp_path, *options))
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_run_of_other_masks_is_not_gone_on_with(whole: Path, small_mnist: Path):
+    done = train(*command(small_mnist, whole, "--steps", "8", "--masks", "half"))
+    assert done.returncode == 1 and "other settings" in done.stderr
+
+
+def test_the_shipped_checkpoint_is_not_overwritten_by_another_kind(small_mnist: Path, tmp_path: Path):
+    done = train("dmfa", "--data-root", str(small_mnist), "--run-folder", str(tmp_path), "--components", "1")
+    assert done.returncode == 1 and "name another folder with --output" in done.stderr
+
+
+def test_the_plain_command_is_the_one_that_made_the_shipped_checkpoint():
+    DMFATraining().check_output()
+
+
+def test_new_weights_take_the_old_figures_away(whole: Path, small_mnist: Path):
+    (whole / "out" / "metrics.json").write_text("[]")
+    assert train(*command(small_mnist, whole, "--steps", "8")).returncode == 0
+    assert not (whole / "out" / "metrics.json").exists()
 
 
 def test_unknown_pixels_reach_neither_network_nor_loss():

@@ -19,8 +19,8 @@ CONFIG = LoopConfig(
 DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 
 
-def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, number: int = signal.SIGINT) -> nn.Module:
-    """Fit a line with a little noise from the step's generator; a signal arrives while step `stop_at` is in hand."""
+def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, number: int = signal.SIGINT, broken_from: int = 999) -> nn.Module:
+    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on."""
     torch.manual_seed(0)
     network = nn.Linear(3, 1)
 
@@ -30,12 +30,13 @@ def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, n
     def loss(network, step, x, noise):
         if step == stop_at:
             os.kill(os.getpid(), number)
-        return (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
+        scale = math.nan if step >= broken_from else 1.0
+        return scale * (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
 
     def validate(network):
         return {"validation": (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
 
-    fit(network, len(DATA), draw, loss, validate, config, folder)
+    fit(network, len(DATA), draw, loss, validate, config, folder, repr(config))
     return network
 
 
@@ -96,6 +97,35 @@ def test_other_settings_do_not_continue_a_run(tmp_path):
 def test_more_images_than_there_are_in_a_batch_are_refused(tmp_path):
     with pytest.raises(ValueError, match="more than the 10 training images"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "batch_size": 11}))
+
+
+def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, stop_at=5)
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 6, "sec')
+    run(tmp_path)
+    assert [row["step"] for row in read_metrics(tmp_path)] == [3, 6, 9]
+
+
+def test_a_kill_while_the_state_is_written_leaves_the_old_one(tmp_path, monkeypatch):
+    with pytest.raises(Interrupted):
+        run(tmp_path, stop_at=3)
+    before = (tmp_path / STATE).read_bytes()
+
+    def killed(*_):
+        raise SystemError
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(SystemError):
+        run(tmp_path)
+    assert (tmp_path / STATE).read_bytes() == before
+
+
+def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_path):
+    with pytest.raises(ValueError, match="no finite gradient in 20 steps.*--learning-rate"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "steps": 40}), broken_from=4)
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / STATE).values())
 
 
 def test_metrics_are_lines_of_json(tmp_path):

@@ -89,11 +89,12 @@ def test_every_kind_of_file_gives_the_same_digit(kind):
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 40, "not a picture|damaged"),
         (ODD["RGB"][:300], "damaged|not a picture"),
         (file(Image.new("1", (20_000, 10))), "20000 x 10 pixels; at most 8,000"),
+        (file(Image.new("1", (6_000, 6_000))), "36 megapixels; at most 24"),
         (b"\0" * (MAX_BYTES + 1), "at most 10 MB"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not a picture"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture"),
     ],
-    ids=["empty", "text", "broken header", "cut short", "too wide", "too many bytes", "postscript", "svg"],
+    ids=["empty", "text", "broken header", "cut short", "too wide", "too large", "too many bytes", "postscript", "svg"],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason(data, message):
     with pytest.raises(ValueError, match=message):
@@ -116,6 +117,47 @@ def test_a_hair_line_is_still_a_digit():
     values[:, 500:504] = 0
     digit = digit_from_picture(read_picture(file(Image.fromarray(values))))
     assert digit.max() == 1 and digit[0].any(1).sum() == 20
+
+
+def test_ink_that_fills_most_of_the_picture_is_still_a_digit():
+    values = np.full((28, 28), 255, np.uint8)
+    values[2:26, 2:26] = 0
+    assert digit_from_picture(read_picture(file(Image.fromarray(values)))).sum() > 300
+
+
+def test_two_far_specks_are_a_digit_or_refused_but_never_not_a_number():
+    values = np.full((900, 900), 255, np.uint8)
+    values[3, 5] = values[890, 880] = 0
+    assert digit_from_picture(read_picture(file(Image.fromarray(values)))).isfinite().all()
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "CMYK"])
+def test_large_pictures_of_every_mode_are_shrunk_first(mode):
+    large = Image.fromarray(drawing()).resize((2_000, 3_000), Image.Resampling.NEAREST)
+    large = Image.fromarray(np.asarray(large).astype(np.uint16) * 257) if mode == "I;16" else large.convert("RGB").convert(mode)
+    data = file(large, "TIFF" if mode in ("I;16", "CMYK") else "PNG", **({"compression": "tiff_deflate"} if mode in ("I;16", "CMYK") else {}))
+    assert (digit_from_picture(read_picture(data)) - TWIN).abs().mean() < 0.02
+
+
+WHITE = np.zeros((28, 28), np.uint8)
+WHITE[3:5, 7:11] = 255
+MASKS = {
+    "grey": Image.fromarray(WHITE),
+    "one bit": Image.fromarray(WHITE).convert("1"),
+    "16 bit": Image.fromarray(WHITE.astype(np.uint16) * 257),
+    "transparent black": Image.fromarray(np.stack([WHITE] * 4, -1)),
+    "white on clear white": Image.fromarray(np.stack([np.full_like(WHITE, 255)] * 3 + [WHITE], -1)),
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_a_mask_of_every_kind_hides_what_is_white(kind):
+    assert torch.equal(mask_from_picture(read_picture(file(MASKS[kind])), 28, 28), torch.from_numpy(WHITE > 0))
+
+
+def test_a_mask_that_is_white_all_over_hides_everything_in_16_bits_too():
+    for values in (np.full((28, 28), 255, np.uint8), np.full((28, 28), 65_535, np.uint16)):
+        assert mask_from_picture(read_picture(file(Image.fromarray(values))), 28, 28).all()
 
 
 def test_a_mask_is_white_where_pixels_are_hidden_and_exact_in_size():

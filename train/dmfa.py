@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,7 @@ class DMFATraining(RunConfig):
 
 def train(config: DMFATraining) -> None:
     """Train, then write the checkpoint with its model card."""
+    config.check_output()
     training = load_split(config.dataset, "train", config.data_root)
     validation = load_split(config.dataset, "validation", config.data_root)
     family = mask_family(config.masks)
@@ -74,7 +76,8 @@ def train(config: DMFATraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     network = DMFA(config.network)
-    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
     finish(config, network, seconds, len(training))
 
 

@@ -23,10 +23,9 @@ from dmfa_demo.checkpoints import ROOT, available_methods, load_imputer
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 from dmfa_demo.masks import mask_family
-from train.model_card import write_model_card
+from train.model_card import RESULTS, write_model_card
 from train.papers import REPORTED
 
-RESULTS = "metrics.json"
 BATCH = 250
 BOOTSTRAPS = 200
 
@@ -74,11 +73,14 @@ class Row:
 
 def evaluate(config: Evaluation) -> None:
     """Measure, print a table, and write the rows beside each checkpoint."""
-    for protocol in config.protocol:
-        mask_family(protocol)  # say what is wrong before anything is computed
+    methods = config.method or available_methods(config.dataset)
+    if not methods:
+        raise ValueError(f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa")
     test = load_split(config.dataset, "test", config.data_root)
     images = to_float(test.images[: config.limit])
-    for method in config.method or available_methods(config.dataset):
+    for protocol in config.protocol:  # say what is wrong before anything is computed
+        mask_family(protocol)(1, *images.shape[-2:], torch.Generator())
+    for method in methods:
         imputer = load_imputer(method, config.dataset)
         for protocol in config.protocol:
             rows = measure(imputer, images, config.dataset, protocol, config.seeds)

@@ -6,6 +6,7 @@ the learning rate from the step, and weights, averaged weights and optimiser are
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -25,6 +26,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
+
+# Steps in a row without a finite gradient before training gives up.
+MAX_BROKEN = 20
 
 Draw = Callable[[Tensor, torch.Generator], tuple[Tensor, ...]]
 """Training rows and a generator -> the tensors of a batch, one row each."""
@@ -58,10 +62,13 @@ class Interrupted(Exception):
     """Training was asked to stop; its state is on disk."""
 
 
-def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validate, config: LoopConfig, folder: Path) -> float:
+def fit(
+    network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validate, config: LoopConfig, folder: Path, identity: str
+) -> float:
     """Train `network` on batches drawn from `rows` training rows, and leave the best averaged weights in it.
 
-    Continues from `folder` when it holds the state of a run with the same settings. Ctrl-C and SIGTERM save first;
+    Continues from `folder` when it holds the state of a run of the same `identity` (all settings that shape the result,
+    and the data). Ctrl-C and SIGTERM save first;
     after kill -9 at most `save_every` steps are done again, with the same result.
 
     Returns:
@@ -69,23 +76,24 @@ def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validat
 
     Raises:
         Interrupted: after a signal, once the state is saved.
-        ValueError: when the batch does not divide among the processes, or `folder` holds another run.
+        ValueError: when the batch does not divide among the processes, `folder` holds another run, or training diverged.
     """
     accelerator = Accelerator(mixed_precision=config.precision)
     rank, world = accelerator.process_index, accelerator.num_processes
     if config.batch_size % world:
         raise ValueError(f"batch_size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}")
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
+    average = copy.deepcopy(network).eval().to(accelerator.device)
     wrapped, optimizer = accelerator.prepare(network, optimizer)
-    average = {name: tensor.clone() for name, tensor in network.state_dict().items()}
 
-    step, seconds, best = _restore(folder, network, average, optimizer, config)
+    step, seconds, best = _restore(folder, network, average, optimizer, identity)
     if accelerator.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
-        _forget_after(folder / METRICS, step)
+        _forget_after(folder, step)
     stop = _StopRequest()
     progress = tqdm(total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1)
-    started = time.monotonic() - seconds
+    started, broken = time.monotonic() - seconds, 0
     with stop:
         while step < config.steps:
             for group in optimizer.param_groups:
@@ -96,10 +104,17 @@ def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validat
             share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
             value = loss(wrapped, step, *share)
             accelerator.backward(value)
-            accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
-            optimizer.step()
+            norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+            # A step on a broken gradient would spoil the weights, their average and the saved state for good.
+            if norm.isfinite():
+                broken = 0
+                optimizer.step()
+                _update_average(average, network, config.ema_decay)
+            else:
+                broken += 1
+                if broken == MAX_BROKEN:
+                    raise ValueError(f"no finite gradient in {MAX_BROKEN} steps up to step {step}; lower --learning-rate")
             optimizer.zero_grad()
-            _update_average(average, network, config.ema_decay)
             step += 1
             progress.update()
             progress.set_postfix(loss=f"{value.item():.3f}", refresh=False)
@@ -108,17 +123,16 @@ def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validat
             stopping = stop.requested(accelerator)
             if accelerator.is_main_process:
                 if validating:
-                    with _weights_of(network, average):
-                        figures = validate(network)
+                    figures = validate(average)
                     row = {"step": step, "seconds": round(time.monotonic() - started, 1), "loss": value.item(), **figures}
                     with (folder / METRICS).open("a") as file:
                         file.write(json.dumps(row) + "\n")
                     progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
                     if figures["validation"] < best:
                         best = figures["validation"]
-                        _write(folder / BEST, average, {})
+                        _write(folder / BEST, average.state_dict(), {})
                 if validating or stopping or step % config.save_every == 0:
-                    _save(folder, network, average, optimizer, config, step, time.monotonic() - started, best)
+                    _save(folder, network, average, optimizer, identity, step, time.monotonic() - started, best)
             accelerator.wait_for_everyone()
             if stopping and step < config.steps:
                 progress.close()
@@ -131,7 +145,9 @@ def fit(network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validat
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The rows of metrics.jsonl of a run, oldest first; none when there is no such file."""
     path = folder / METRICS
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
+    # A line without its end was being written when the run was killed.
+    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _seed(*parts: object) -> int:
@@ -154,25 +170,9 @@ def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
 
 
 @torch.no_grad()
-def _update_average(average: dict[str, Tensor], network: nn.Module, decay: float) -> None:
-    for name, tensor in network.state_dict().items():
-        average[name].lerp_(tensor, 1 - decay)
-
-
-class _weights_of:
-    """Lend a network other weights for the length of a `with` block."""
-
-    def __init__(self, network: nn.Module, weights: dict[str, Tensor]):
-        self.network, self.weights = network, weights
-
-    def __enter__(self) -> None:
-        self.own = {name: tensor.clone() for name, tensor in self.network.state_dict().items()}
-        self.network.load_state_dict(self.weights)
-        self.network.eval()
-
-    def __exit__(self, *_: object) -> None:
-        self.network.load_state_dict(self.own)
-        self.network.train()
+def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for mean, parameter in zip(average.parameters(), network.parameters()):
+        mean.lerp_(parameter, 1 - decay)
 
 
 class _StopRequest:
@@ -198,42 +198,36 @@ class _StopRequest:
         return bool(accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum").item())
 
 
-def _fingerprint(config: LoopConfig, network: nn.Module) -> str:
-    shapes = {name: tuple(tensor.shape) for name, tensor in network.state_dict().items()}
-    return repr((config, getattr(network, "config", None), shapes))
-
-
 def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, dict[str, Tensor]]]:
     names = {parameter: name for name, parameter in network.named_parameters()}
     for parameter, state in optimizer.state.items():
         yield names[parameter], state
 
 
-def _save(folder, network, average, optimizer, config, step, seconds, best) -> None:
+def _save(folder, network, average, optimizer, identity, step, seconds, best) -> None:
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"average/{name}": tensor for name, tensor in average.items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for name, state in _optimizer_tensors(network, optimizer):
         tensors |= {f"optimizer/{key}/{name}": tensor for key, tensor in state.items()}
-    about = {"step": step, "seconds": seconds, "best": best, "run": _fingerprint(config, network)}
+    about = {"step": step, "seconds": seconds, "best": best, "run": identity}
     _write(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
 
 
-def _restore(folder, network, average, optimizer, config) -> tuple[int, float, float]:
+def _restore(folder, network, average, optimizer, identity) -> tuple[int, float, float]:
     """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
     path = folder / STATE
     if not path.is_file():
         return 0, 0.0, math.inf
     with safe_open(path, "pt") as file:
         about = {key: json.loads(value) for key, value in file.metadata().items()}
-    if about["run"] != _fingerprint(config, network):
+    if about["run"] != identity:
         raise ValueError(f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder")
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
     for key, tensor in load_file(path).items():
         part, _, name = key.partition("/")
         parts[part][name] = tensor
     network.load_state_dict(parts["network"])
-    for name, tensor in parts["average"].items():
-        average[name].copy_(tensor)
+    average.load_state_dict(parts["average"])
     for name, parameter in network.named_parameters():
         for key in ("step", "exp_avg", "exp_avg_sq"):
             tensor = parts["optimizer"][f"{key}/{name}"]
@@ -248,8 +242,9 @@ def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> 
     os.replace(partial, path)
 
 
-def _forget_after(path: Path, step: int) -> None:
+def _forget_after(folder: Path, step: int) -> None:
     """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
-    if path.is_file():
-        rows = [line for line in path.read_text().splitlines() if json.loads(line)["step"] <= step]
-        path.write_text("".join(row + "\n" for row in rows))
+    rows = [row for row in read_metrics(folder) if row["step"] <= step]
+    partial = folder / f"{METRICS}.partial"
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    os.replace(partial, folder / METRICS)

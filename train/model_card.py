@@ -8,13 +8,15 @@ from pathlib import Path
 from dmfa_demo.checkpoints import CONFIG
 from dmfa_demo.imputation import method_class
 
+RESULTS = "metrics.json"
+
 _LICENCES = {"mnist": "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)", "fashion-mnist": "Fashion-MNIST (MIT, Zalando)"}
 
 
 def write_model_card(folder: Path) -> None:
     """Write `folder`/README.md: what the model is, how it was made, what it reaches, where it ends."""
     config = json.loads((folder / CONFIG).read_text())
-    results = folder / "metrics.json"
+    results = folder / RESULTS
     rows = json.loads(results.read_text()) if results.is_file() else []
     about, training, network = config["about"], config["training"], config["network"]
     method = method_class(training["method"])
@@ -32,8 +34,8 @@ def write_model_card(folder: Path) -> None:
         "",
         f"    {about['command']}",
         "",
-        f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}; the last 5,000 of the official "
-        "training part for validation, which chose the weights; the test part only for the figures below.",
+        f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}; 2,000 others "
+        "of the official training part chose among the weights along the way; the test part served only for the figures below.",
         f"- Hidden while training: `{training['masks']}`.",
         f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}, {about['parameters']:,} parameters.",
         f"- Network: `{json.dumps(network)}`",

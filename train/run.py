@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import shlex
@@ -14,8 +15,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import nn
 
-from dmfa_demo.checkpoints import ROOT, save_checkpoint
-from train.model_card import write_model_card
+from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
+from train.model_card import RESULTS, write_model_card
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,29 @@ class RunConfig:
         return self.run_folder or Path("runs") / self.dataset / self.method
 
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that shapes the result, as JSON has it: "network" and "training", without the folders of this machine."""
+        training = {"dataset": self.dataset, "method": self.method, **asdict(self)}
+        for private in ("run_folder", "output", "data_root"):
+            training.pop(private)
+        return json.loads(json.dumps({"network": training.pop("network"), "training": training}))
+
+    def check_output(self) -> None:
+        """Refuse to overwrite a shipped checkpoint with one of other settings, before hours are spent on it."""
+        config = ROOT / self.dataset / self.method / CONFIG
+        if self.output is None and config.is_file():
+            there = json.loads(config.read_text())
+            if {key: there[key] for key in self.settings} != self.settings:
+                raise ValueError(
+                    f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
+                )
+
+
 def finish(config: RunConfig, network: nn.Module, seconds: float, rows: int) -> None:
-    """Write checkpoint and model card, once, from the main process."""
+    """Write checkpoint and model card, once, from the main process; figures of older weights go."""
     if int(os.environ.get("RANK", 0)) != 0:
         return
-    settings: dict[str, Any] = {"dataset": config.dataset, "method": config.method, **asdict(config)}
-    for private in ("run_folder", "output", "data_root"):  # they tell of the machine, not of the model
-        settings.pop(private)
-    network_settings = settings.pop("network")
     folder = config.output or ROOT / config.dataset / config.method
     about = {
         "command": _command(),
@@ -55,7 +71,8 @@ def finish(config: RunConfig, network: nn.Module, seconds: float, rows: int) -> 
         "torch": torch.__version__,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
     }
-    save_checkpoint(folder, network, {"network": network_settings, "training": settings, "about": about})
+    (folder / RESULTS).unlink(missing_ok=True)
+    save_checkpoint(folder, network, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
 

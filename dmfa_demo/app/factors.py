@@ -14,18 +14,22 @@ from dmfa_demo.app.cards import Bar, Card, card_grid, note
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
-from dmfa_demo.imputation import method_class
+from dmfa_demo.imputation import Imputer, method_class
 
-METHOD = "dmfa"
-# Sliders on the page; the shipped model has as many factors.
+# Sliders on the page; a model with more factors shows its strongest.
 FACTORS = 4
 MAX_STEPS = 3.0
 
 
 @dataclass(frozen=True)
 class FactorsTab:
-    """The tab's components; `render` makes their content, in the order of `outputs`."""
+    """The tab's components; `render` makes their content, in the order of `outputs`.
 
+    Attributes:
+        method: whose density is taken apart, one that returns a mixture of factor analysers.
+    """
+
+    method: str
     component: gr.Radio
     overview: gr.HTML
     factors: tuple[gr.HTML, ...]
@@ -33,7 +37,7 @@ class FactorsTab:
     reset: gr.Button
 
     @classmethod
-    def build(cls) -> Self:
+    def build(cls, method: str) -> Self:
         """Lay out the tab inside the current Blocks."""
         component = gr.Radio(
             choices=[("Gaussian 1", 0)],
@@ -69,7 +73,7 @@ class FactorsTab:
             "ones, strongest first.</p>",
             apply_default_css=False,
         )
-        return cls(component, overview, tuple(factors), tuple(sliders), reset)
+        return cls(method, component, overview, tuple(factors), tuple(sliders), reset)
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -82,19 +86,26 @@ class FactorsTab:
         return [self.component, self.overview, *self.factors]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, component: int, *steps: float) -> list:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors."""
-        density = cache.impute(METHOD, scene, missing).density
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors.
+
+        Raises:
+            ValueError: when a slider holds no number within its range.
+        """
+        if not all(isinstance(step, (int, float)) and abs(step) <= MAX_STEPS for step in steps):
+            raise ValueError(f"a factor's slider goes from {-MAX_STEPS:g} to {MAX_STEPS:g}, got {steps!r:.60}")
+        density = cache.impute(self.method, scene, missing).density
         order = density.weights[0].argsort(descending=True).tolist()
         # The page may still show a choice that this model does not have.
-        rank = component if component in range(len(order)) else 0
+        rank = component if isinstance(component, int) and 0 <= component < len(order) else 0
         choices = [(f"Gaussian {i + 1}: {density.weights[0, k]:.0%}", i) for i, k in enumerate(order)]
         radio = gr.Radio(choices=choices, value=rank)
         if not missing.any():
             return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
         gaussian = _principal(density, order[rank])
-        overview = card_grid(_overview(gaussian, scene, steps))
+        method = method_class(self.method)
+        overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = gaussian.factors.abs().max().item()
-        cards = [card_grid([_factor_card(gaussian.factors[j], j + 1, largest, scene)]) for j in range(len(gaussian.factors))]
+        cards = [card_grid([_factor_card(factor, j, largest, scene, method)]) for j, factor in enumerate(gaussian.factors, 1)]
         return [radio, overview, *(cards + [""] * FACTORS)[:FACTORS]]
 
 
@@ -104,8 +115,8 @@ def _principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
     return FactorAnalyzer(gaussian.mean[0], gaussian.factors[0], gaussian.noise[0])
 
 
-def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...]) -> list[Card]:
-    colour, title = method_class(METHOD).colour, method_class(METHOD).title
+def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], method: type[Imputer]) -> list[Card]:
+    colour, title = method.colour, method.title
     walk = torch.tensor(steps, dtype=torch.float32)[: len(gaussian.factors)]
     walked = gaussian.mean + walk @ gaussian.factors[: len(walk)]
     noise = gaussian.noise.sqrt().view_as(scene.image).mean(0)
@@ -130,12 +141,12 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...]) 
     ]
 
 
-def _factor_card(factor: Tensor, number: int, largest: float, scene: Scene) -> Card:
+def _factor_card(factor: Tensor, number: int, largest: float, scene: Scene, method: type[Imputer]) -> Card:
     values = factor.view_as(scene.image).mean(0)
     return Card(
         coloured(values, -largest, largest, DIVERGING),
         f"Factor {number}",
         f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
-        colour=method_class(METHOD).colour,
+        colour=method.colour,
         bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
     )

@@ -21,7 +21,8 @@ let stroke = null; // {erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
 let lastSent = 0, pendingSend = null;
 
-// --- value in and out: {height, width, runs: [start, length, start, length, ...], image?: data address} ---
+// --- value in and out: {height, width, runs: [start, length, start, length, ...]}; from Python also `image`, a data
+// address, and no runs where the mask is to stay: what was painted while Python was thinking must not be lost. ---
 
 function encode() {
     const runs = [];
@@ -42,13 +43,18 @@ function receive() {
         past = []; future = [];
         sizeInput.max = Math.ceil(Math.max(width, height) / 2);
     }
-    const next = new Uint8Array(width * height);
-    for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
-    if (mask.some((bit, i) => bit !== next[i])) remember(mask);
-    mask = next;
     if (value.image) picture.src = value.image;
+    if (value.runs) {
+        lift();
+        const next = new Uint8Array(width * height);
+        for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
+        if (differs(next)) remember(mask);
+        mask = next;
+    } else send(); // Python's answer spoke of an older mask
     draw();
 }
+
+const differs = (other) => mask.some((bit, i) => bit !== other[i]);
 
 function send() {
     clearTimeout(pendingSend);
@@ -138,23 +144,25 @@ function remember(before) {
 }
 
 function change(edit) {
+    lift();
     const before = mask.slice();
     edit();
-    if (mask.some((bit, i) => bit !== before[i])) { remember(before); send(); }
+    if (differs(before)) { remember(before); send(); }
     draw();
 }
 
 function travel(from, to) {
-    if (!from.length) return;
-    to.push(mask);
-    mask = from.pop();
+    lift();
+    if (!from().length) return;
+    to().push(mask);
+    mask = from().pop();
     send();
     draw();
 }
 
 const actions = {
-    undo: () => travel(past, future),
-    redo: () => travel(future, past),
+    undo: () => travel(() => past, () => future),
+    redo: () => travel(() => future, () => past),
     clear: () => change(() => mask.fill(0)),
     invert: () => change(() => { mask = mask.map((bit) => 1 - bit); }),
     download() {
@@ -179,12 +187,12 @@ function pixelAt(event) {
 }
 
 canvas.addEventListener("pointerdown", (event) => {
-    if (event.button !== 0 && event.button !== 2) return;
+    if (stroke || (event.button !== 0 && event.button !== 2)) return; // a second finger does not paint
     event.preventDefault();
     canvas.focus({ preventScroll: true });
     try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
     const [x, y] = pixelAt(event);
-    stroke = { erase: tool === "eraser" || event.button === 2, x, y, before: mask.slice() };
+    stroke = { pointer: event.pointerId, erase: tool === "eraser" || event.button === 2, x, y, before: mask.slice() };
     paintAt(x, y, stroke.erase);
     cursor = [x, y];
     draw();
@@ -192,9 +200,11 @@ canvas.addEventListener("pointerdown", (event) => {
 });
 
 canvas.addEventListener("pointermove", (event) => {
+    if (stroke && stroke.pointer !== event.pointerId) return;
     cursor = pixelAt(event);
     if (stroke) {
-        for (const part of event.getCoalescedEvents?.() ?? [event]) {
+        const parts = event.getCoalescedEvents?.() ?? [];
+        for (const part of parts.length ? parts : [event]) {
             const [x, y] = pixelAt(part);
             paintLine(stroke.x, stroke.y, x, y, stroke.erase);
             stroke.x = x; stroke.y = y;
@@ -206,14 +216,14 @@ canvas.addEventListener("pointermove", (event) => {
 
 function lift() {
     if (!stroke) return;
-    if (mask.some((bit, i) => bit !== stroke.before[i])) remember(stroke.before);
+    if (differs(stroke.before)) remember(stroke.before);
     stroke = null;
     send();
     draw();
 }
 
-canvas.addEventListener("pointerup", lift);
-canvas.addEventListener("pointercancel", lift);
+for (const end of ["pointerup", "pointercancel"])
+    canvas.addEventListener(end, (event) => { if (stroke?.pointer === event.pointerId) lift(); });
 canvas.addEventListener("pointerleave", () => { if (!stroke) { cursor = null; draw(); } });
 canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 

@@ -23,11 +23,11 @@ class Canvas:
     """What Python gives the painter.
 
     Attributes:
-        missing: bool `(H, W)`, True where a pixel is hidden.
+        missing: bool `(H, W)`, True where a pixel is hidden, or None to keep the mask as it is by now.
         image: `(C, H, W)` in [0, 1] to show below, or None to keep the one that is shown.
     """
 
-    missing: Tensor
+    missing: Tensor | None = None
     image: Tensor | None = None
 
 
@@ -53,10 +53,11 @@ class MaskPainter(gr.HTML):
     def postprocess(self, value: Canvas | None) -> dict[str, Any] | None:
         if value is None:
             return None
-        encoded = encode_mask(value.missing)
+        encoded: dict[str, Any] = {}
         if value.image is not None:
-            encoded["image"] = png_address(grey_or_colour(value.image))
-        return encoded
+            height, width = value.image.shape[1:]
+            encoded = {"height": height, "width": width, "image": png_address(grey_or_colour(value.image))}
+        return encoded if value.missing is None else {**encoded, **encode_mask(value.missing)}
 
     def api_info(self) -> dict[str, Any]:
         return {
@@ -98,15 +99,23 @@ def decode_mask(payload: Any) -> Tensor:
     height, width, runs = payload.get("height"), payload.get("width"), payload.get("runs")
     if not all(_is_whole(side) and 1 <= side <= MAX_SIDE for side in (height, width)):
         raise ValueError(f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}")
-    size = height * width
+    size, end = height * width, 0
     if not isinstance(runs, list) or len(runs) % 2 or len(runs) > size + 1 or not all(map(_is_whole, runs)):
         raise ValueError(f"{form}; runs is a list of whole numbers in pairs, got {runs!r:.60}")
     missing = torch.zeros(size, dtype=torch.bool)
     for start, length in zip(runs[::2], runs[1::2]):
         if start < 0 or length < 1 or start + length > size:
-            raise ValueError(f"{form}; the run of {length:.6g} pixels from pixel {start:.6g} leaves the {height}x{width} image")
-        missing[start : start + length] = True
+            run = f"the run of {_short(length)} pixels from pixel {_short(start)}"
+            raise ValueError(f"{form}; {run} leaves the {height}x{width} image")
+        if start < end:
+            raise ValueError(f"{form}; runs go in order and do not overlap, but one starts at {start} before {end}")
+        end = start + length
+        missing[start:end] = True
     return missing.view(height, width)
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**9 else "over a billion"
 
 
 def _is_whole(value: Any) -> bool:

@@ -26,6 +26,8 @@ from dmfa_demo.masks import mask_family
 DATASET = "mnist"
 START_SAMPLE, START_MASK, START_SEED = 42, "square14", 4
 
+MAX_WAITING = 64
+
 # The buttons that hide pixels: what people read, and the mask family.
 PRESETS = (
     ("Square 14×14", "square14"),
@@ -64,7 +66,7 @@ def build_page() -> gr.Blocks:
                 with gr.Tab("Compare"):
                     compare = CompareTab.build()
                 with gr.Tab("Factors"):
-                    factors = FactorsTab.build()
+                    factors = FactorsTab.build("dmfa")
             with gr.Column(elem_classes="choose"):
                 _heading("Choose a digit")
                 picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
@@ -97,7 +99,7 @@ def build_page() -> gr.Blocks:
 
         def pick(number: int | None, missing: Tensor, *controls: Any) -> list[Any]:
             picked = Scene.sample(DATASET, number)
-            return [picked, Canvas(missing, picked.image), *show(picked, missing, *controls)]
+            return [picked, Canvas(image=picked.image), *show(picked, missing, *controls)]
 
         def preset(name: str, scene: Scene, *controls: Any) -> list[Any]:
             missing = _draw(name, scene)
@@ -109,7 +111,7 @@ def build_page() -> gr.Blocks:
 
         def take_digit(data: bytes, missing: Tensor, *controls: Any) -> list[Any]:
             own = Scene(DATASET, digit_from_picture(read_picture(data)), "your own digit")
-            return [own, Canvas(missing, own.image), None, *show(own, missing, *controls)]
+            return [own, Canvas(image=own.image), None, *show(own, missing, *controls)]
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
@@ -128,7 +130,8 @@ def build_page() -> gr.Blocks:
             _told(stand_still), [painter, scene, factors.component], [*factors.sliders, *factors.outputs], **latest
         )
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
-    return page
+    # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
+    return page.queue(max_size=MAX_WAITING)
 
 
 def launch() -> None:
@@ -163,7 +166,6 @@ def _told(handler: Callable[..., list[Any]]) -> Callable[..., Any]:
             gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
             return gr.skip()
 
-    # Gradio counts parameters; a partial has its own.
     return told
 
 

@@ -13,6 +13,9 @@ from torch import Tensor
 
 MAX_BYTES = 10 * 2**20
 MAX_SIDE = 8_000
+MAX_PIXELS = 24_000_000
+# Nothing here needs more detail; memory is spent on no more.
+WORK_SIDE = 1_024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
 # MNIST's own recipe: the digit fits a 20 x 20 box, and its centre of mass lies in the pixel right below the middle of
@@ -21,7 +24,7 @@ BOX, SIDE = 20, 28
 
 
 def read_picture(data: bytes) -> Image.Image:
-    """The first frame of a picture file, upright, as grey levels ("L"), flattened onto a contrasting ground.
+    """The first frame of a picture file, upright, as it is stored.
 
     Raises:
         ValueError: when it is no picture or too large; says which and what is accepted.
@@ -37,21 +40,22 @@ def read_picture(data: bytes) -> Image.Image:
             if max(picture.size) > MAX_SIDE:
                 width, height = picture.size
                 raise ValueError(f"The picture is {width} x {height} pixels; at most {MAX_SIDE:,} a side are read. Scale it down.")
-            picture.draft("L", (1024, 1024))  # JPEGs are decoded no larger than needed
+            if math.prod(picture.size) > MAX_PIXELS:
+                megapixels = math.prod(picture.size) / 1e6
+                raise ValueError(f"The picture has {megapixels:.0f} megapixels; at most {MAX_PIXELS // 10**6} are read. Scale it down.")
             picture.load()
-            picture = ImageOps.exif_transpose(picture)
+            return ImageOps.exif_transpose(picture)
     except (UnidentifiedImageError, Image.DecompressionBombError):
         raise ValueError("This is not a picture that can be read. Accepted: PNG, JPEG, WebP, GIF, BMP and TIFF.") from None
     except (OSError, SyntaxError, EOFError, MemoryError) as error:
         raise ValueError(f"The picture is damaged and cannot be read ({error}). Save it again and retry.") from None
-    return _to_grey(picture)
 
 
 def digit_from_picture(picture: Image.Image) -> Tensor:
     """A drawn or photographed digit as MNIST would hold it: light ink on black, in a 20 x 20 box, centred by mass.
 
     Args:
-        picture: grey levels ("L"), ink lighter or darker than its paper.
+        picture: of any mode; ink lighter or darker than its paper.
 
     Returns:
         float32 `(1, 28, 28)` in [0, 1].
@@ -59,12 +63,11 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
     Raises:
         ValueError: when the picture is blank.
     """
-    picture.thumbnail((1024, 1024))
-    values = np.asarray(picture, dtype=np.float32) / 255
+    values = _grey(picture)
     border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    if np.median(border) > 0.5:
-        values = 1 - values
-    values = values - np.median(values)  # the paper, whatever its shade, becomes black
+    paper = np.median(border)
+    # The paper, whatever its shade, becomes black.
+    values = paper - values if paper > 0.5 else values - paper
     if values.max() < 0.1:
         raise ValueError("No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark.")
     ink = np.where(values < 0.2 * values.max(), 0, values / values.max())
@@ -72,7 +75,7 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(ink.shape)
     size = tuple(max(1, round(length * scale)) for length in ink.shape[::-1])
-    small = np.asarray(Image.fromarray((ink * 255).astype(np.uint8)).resize(size, Image.Resampling.BOX), dtype=np.float32)
+    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, Image.Resampling.BOX))
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
     corner = [
         min(max(math.ceil(SIDE / 2 - _centre_of_mass(small, axis)), 0), SIDE - small.shape[axis]) for axis in (0, 1)
@@ -82,10 +85,10 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
 
 
 def mask_from_picture(picture: Image.Image, height: int, width: int) -> Tensor:
-    """A black and white picture as a mask: white is hidden.
+    """A black and white picture as a mask: white is hidden, black and transparent are not.
 
     Args:
-        picture: grey levels ("L").
+        picture: of any mode.
 
     Returns:
         bool `(height, width)`.
@@ -98,22 +101,40 @@ def mask_from_picture(picture: Image.Image, height: int, width: int) -> Tensor:
             f"The mask is {picture.width} x {picture.height} pixels, the image {width} x {height}. "
             f"Save the mask at exactly {width} x {height}, white where pixels are hidden."
         )
-    return torch.from_numpy(np.asarray(picture) > 127)
+    return torch.from_numpy(_grey(picture, ground=0.0) > 0.5)
 
 
-def _to_grey(picture: Image.Image) -> Image.Image:
-    if picture.mode.startswith("I") or picture.mode == "F":  # 16 or 32 bits: stretch what is there to 8
-        values = np.asarray(picture, dtype=np.float64)
-        values = np.nan_to_num(values, posinf=0, neginf=0)
-        low, high = values.min(), values.max()
-        return Image.fromarray(((values - low) / max(high - low, 1e-9) * 255).astype(np.uint8))
+def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
+    """Grey levels in [0, 1], float32 `(H, W)`, at most `WORK_SIDE` a side.
+
+    What is transparent shows `ground`; without one, white under dark ink and black under light.
+    """
+    if max(picture.size) > WORK_SIDE:
+        shrink = math.ceil(max(picture.size) / WORK_SIDE)
+        # Pillow reduces these modes only.
+        picture = picture if picture.mode in ("L", "RGB", "RGBA", "CMYK", "F", "I") else _plain(picture)
+        picture = picture.reduce(shrink)
+    if picture.mode.startswith("I") or picture.mode == "F":
+        values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
+        # 16 bits, 8 bits in a wider type, or a share already: the smallest range that holds the values.
+        top = next((top for top in (1, 255, 65_535) if values.max() <= top), values.max())
+        return (values / top).clip(0, 1)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        grey, alpha = (np.asarray(picture.convert("L"), dtype=np.float32), np.asarray(picture)[..., 3] / 255)
-        seen = grey[alpha > 0.5]
-        ground = 255 if seen.size == 0 or seen.mean() < 128 else 0
-        return Image.fromarray((grey * alpha + ground * (1 - alpha)).astype(np.uint8))
-    return picture.convert("L")
+        alpha = np.asarray(picture.getchannel("A"), dtype=np.float32) / 255
+        grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
+        if ground is None:
+            seen = grey[alpha > 0.5]
+            ground = 1.0 if seen.size == 0 or seen.mean() < 0.5 else 0.0
+        return grey * alpha + ground * (1 - alpha)
+    return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """One of the modes that Pillow can reduce, nothing lost that is looked at."""
+    if picture.mode.startswith("I;16"):
+        return picture.convert("I")
+    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
 
 
 def _centre_of_mass(values: np.ndarray, axis: int) -> float:

@@ -115,12 +115,19 @@ class DMFAImputer(Imputer):
         return cls(load_network(folder, DMFA, DMFAConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        config = self.network.config
+        if images.shape[1:] != (config.channels, config.height, config.width):
+            expected = (config.channels, config.height, config.width)
+            raise ValueError(f"this model takes images of (C, H, W) = {expected}, got {tuple(images.shape[1:])}; resize them first")
         density = self.network(images, missing).restrict(flatten(images), flatten_missing(missing, images.shape[1]))
         return Imputation(mean=density.mean.view_as(images), density=density)
 
 
 def _pool(features: Tensor, missing: Tensor) -> Tensor:
     """Features averaged over the missing blocks and over all, `(B, 2 channels)`."""
-    share = F.adaptive_avg_pool2d(missing.to(features.dtype), features.shape[-2:])  # (B, 1, H', W')
+    height, width = (side * UNet.BLOCK for side in features.shape[-2:])
+    padded = F.pad(missing.to(features.dtype), (0, width - missing.shape[-1], 0, height - missing.shape[-2]))
+    share = F.avg_pool2d(padded, UNet.BLOCK)  # (B, 1, H', W')
+    # Holes of less than one block count as a part of one, so that they are told from whole ones.
     hidden = (features * share).sum((2, 3)) / share.sum((2, 3)).clamp(min=1)
     return torch.cat([hidden, features.mean((2, 3))], dim=1)
