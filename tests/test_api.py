@@ -115,6 +115,28 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
     assert ask(client)["psnr"] > 5
 
 
+HOSTILE = [
+    (0, None), (0, "x"), (0, [[]]), (0, {"height": 32, "width": 32, "runs": []}),
+    (2, "high"), (2, 10**9), (3, "NaN"), (3, None), (3, [1]), (3, 1e308), (3, "1"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("place", "value"), HOSTILE)
+def test_the_pages_own_handlers_survive_any_value(served, client, place, value):
+    config = httpx.get(f"{served}/config").json()
+    index = next(fn["id"] for fn in config["dependencies"] if fn["targets"] and fn["targets"][0][1] == "input")
+    data = [MASK, None, 0, 0, 0, 0, 0]
+    data[place] = value
+    session = {"fn_index": index, "session_hash": "hostile"}
+    joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=30)
+    if joined.status_code == 200:
+        with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=30) as stream:
+            for line in stream.iter_lines():
+                if "process_completed" in line or "close_stream" in line:
+                    break
+    assert ask(client)["psnr"] > 5
+
+
 @pytest.mark.parametrize("path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"])
 def test_no_file_is_served(served, path):
     assert httpx.get(f"{served}/gradio_api/file={path}").status_code in (403, 404)

@@ -76,10 +76,11 @@ def evaluate(config: Evaluation) -> None:
     methods = config.method or available_methods(config.dataset)
     if not methods:
         raise ValueError(f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa")
+    families = [mask_family(protocol) for protocol in config.protocol]
     test = load_split(config.dataset, "test", config.data_root)
     images = to_float(test.images[: config.limit])
-    for protocol in config.protocol:  # say what is wrong before anything is computed
-        mask_family(protocol)(1, *images.shape[-2:], torch.Generator())
+    for family in families:  # a hole that does not fit is told before anything is computed
+        family(1, *images.shape[-2:], torch.Generator())
     for method in methods:
         imputer = load_imputer(method, config.dataset)
         for protocol in config.protocol:

@@ -128,7 +128,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
 
     return [
         Card(picture(walked), "Mean plus factors", f"The mean moved along the factors: {moved}", (moved,), colour),
-        Card(picture(gaussian.mean), "Mean", f"{title}'s mean for this Gaussian", (), colour),
+        Card(picture(gaussian.mean), "Mean", f"{title}'s mean for this Gaussian", ("centre of this Gaussian",), colour),
         Card(
             coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
             "Noise",

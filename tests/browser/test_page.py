@@ -146,6 +146,49 @@ def test_invert_swaps_hidden_and_visible_and_everything_may_be_hidden(page: Page
     expect_answer(page, 784)
 
 
+def test_strokes_made_while_the_server_thinks_are_kept(page: Page):
+    page.locator("#samples").get_by_role("radio").nth(45).click()
+    stroke(page, (0.05, 0.05), (0.9, 0.05))
+    painted = hidden(page)
+    assert painted > 196
+    expect(page.locator("#compare")).to_contain_text("4, test image")
+    expect_answer(page, painted)
+    assert hidden(page) == painted
+
+
+def test_undo_in_the_middle_of_a_stroke_takes_the_stroke_back(page: Page):
+    box = canvas(page).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 20, steps=4)
+    page.keyboard.press("Control+z")
+    page.mouse.move(box["x"] + 300, box["y"] + 300)
+    page.mouse.up()
+    assert hidden(page) == 196
+    expect_answer(page, 196)
+
+
+def test_a_second_finger_does_not_paint(page: Page):
+    clear(page)
+    painted = canvas(page).evaluate(
+        """(canvas) => {
+            const box = canvas.getBoundingClientRect();
+            const send = (kind, pointerId, x) => canvas.dispatchEvent(new PointerEvent(kind,
+                {pointerId, clientX: box.left + x, clientY: box.top + 100, button: 0, bubbles: true}));
+            const count = () => parseInt(document.querySelector('#painter [role=status]').textContent) || 0;
+            send('pointerdown', 1, 50);
+            const first = count();
+            send('pointerdown', 2, 300); send('pointermove', 2, 320); send('pointerup', 2, 320);
+            const second = count();
+            send('pointermove', 1, 120); send('pointerup', 1, 120);
+            return [first, second, count()];
+        }"""
+    )
+    assert 0 < painted[0] == painted[1] < painted[2]
+    press(page, "Undo")
+    assert hidden(page) == 0
+
+
 def test_a_double_click_is_one_spot(page: Page):
     clear(page)
     canvas(page).dblclick(position={"x": 100, "y": 100})
@@ -191,7 +234,7 @@ def test_touch_paints(browser: Browser, served: str):
     context.close()
 
 
-@pytest.mark.parametrize(("preset", "count"), [("square14", 196), ("half", 392), ("line3", 700)])
+@pytest.mark.parametrize(("preset", "count"), [("square14", 196), ("rect10x15", 150), ("half", 392), ("centre", 196), ("trapezoid", 396), ("line3", 700), ("pattern", 196)])
 def test_presets_hide_what_the_papers_hide(page: Page, preset: str, count: int):
     page.locator(f"#preset-{preset}").click()
     expect_answer(page, count)
