@@ -11,5 +11,9 @@ def report(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]])
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
     print(f"\n{title}")
     for row in cells:
-        print("  ".join(cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))))
+        print(
+            "  ".join(
+                cell.ljust(width) if i == 0 else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))
+            )
+        )
     print(json.dumps({"title": title, "rows": [dict(zip(columns, row)) for row in rows]}))

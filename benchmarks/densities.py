@@ -49,7 +49,11 @@ def main() -> None:
     density = FactorAnalyzer(*(part.requires_grad_() for part in parts))
     x = torch.rand(BATCH, N, generator=generator)
     missing = mask_family("square14")(BATCH, 28, 28, generator).flatten(1)
-    ways: dict[str, Callable[[FactorAnalyzer, Tensor, Tensor], Tensor]] = {"ours": ours, "dense covariance": dense, "torch LowRank": low_rank}
+    ways: dict[str, Callable[[FactorAnalyzer, Tensor, Tensor], Tensor]] = {
+        "ours": ours,
+        "dense covariance": dense,
+        "torch LowRank": low_rank,
+    }
     expected, rows = dense(density, x, missing), []
     for name, way in ways.items():
         torch.testing.assert_close(way(density, x, missing), expected, rtol=1e-3, atol=0.05)

@@ -38,8 +38,14 @@ def main() -> None:
     finally:
         server.terminate()
         server.wait()
-    report(f"Strokes, {STROKES} each, {torch.get_num_threads()} threads", ("what", "p50 ms", "p95 ms", "slowest ms"), rows)
-    report("Server", ("what", "value"), [("python app.py to first page, s", seconds), ("resident memory after use, MB", megabytes)])
+    report(
+        f"Strokes, {STROKES} each, {torch.get_num_threads()} threads", ("what", "p50 ms", "p95 ms", "slowest ms"), rows
+    )
+    report(
+        "Server",
+        ("what", "value"),
+        [("python app.py to first page, s", seconds), ("resident memory after use, MB", megabytes)],
+    )
 
 
 def _server_strokes() -> list[float]:
@@ -64,7 +70,9 @@ def _start() -> tuple[float, subprocess.Popen[bytes], str]:
     address = f"http://127.0.0.1:{port}/"
     environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
     started = time.perf_counter()
-    server = subprocess.Popen([sys.executable, "app.py"], cwd=Path(__file__).parent.parent, env=environment, stdout=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sys.executable, "app.py"], cwd=Path(__file__).parent.parent, env=environment, stdout=subprocess.DEVNULL
+    )
     while server.poll() is None:
         try:
             urllib.request.urlopen(address, timeout=5).close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,7 +35,9 @@ def load_network(folder: Path, network_class: type[Network], config_class: type)
         ValueError: when its config is not one of `config_class`.
     """
     if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
-        raise FileNotFoundError(f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train")
+        raise FileNotFoundError(
+            f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
+        )
     shape = json.loads((folder / CONFIG).read_text())["network"]
     unknown = set(shape) - {field.name for field in fields(config_class)}
     if unknown:
@@ -52,7 +54,7 @@ def available_methods(dataset: str, root: Path = ROOT) -> list[str]:
     return [name for name in METHODS if (root / dataset / name / CONFIG).is_file()]
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_imputer(method: str, dataset: str) -> Imputer:
     """The trained imputer `method` for `dataset` from the repository's checkpoints, loaded once a process.
 
@@ -62,5 +64,7 @@ def load_imputer(method: str, dataset: str) -> Imputer:
     imputer_class = method_class(method)
     known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
     if dataset not in known:
-        raise ValueError(f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}")
+        raise ValueError(
+            f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
+        )
     return imputer_class.load(ROOT / dataset / method)

@@ -49,8 +49,10 @@ class FactorAnalyzer:
     noise: Tensor
 
     def __post_init__(self):
-        if self.factors.dim() < 2 or self.noise.shape != self.mean.shape or (
-            self.factors.shape[:-2] + self.factors.shape[-1:] != self.mean.shape
+        if (
+            self.factors.dim() < 2
+            or self.noise.shape != self.mean.shape
+            or (self.factors.shape[:-2] + self.factors.shape[-1:] != self.mean.shape)
         ):
             raise ValueError(
                 f"FactorAnalyzer needs mean (..., n), factors (..., l, n) and noise (..., n); got mean "

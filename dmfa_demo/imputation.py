@@ -128,7 +128,9 @@ def check(images: Tensor, missing: Tensor) -> None:
     if not visible.isfinite().all():
         raise ValueError("images hold NaN or infinity outside the missing pixels; mark such pixels as missing")
     if visible.numel() and not 0 <= visible.min() <= visible.max() <= 1:
-        raise ValueError(f"images must lie in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)")
+        raise ValueError(
+            f"images must lie in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)"
+        )
 
 
 def hide(images: Tensor, missing: Tensor) -> Tensor:

@@ -80,7 +80,9 @@ class RandomRectangle:
         kept = (share >= self.smallest) & (share <= self.largest)
         ways = torch.where(kept, ways_down[:, None] * ways_across, 0.0).flatten()
         if not ways.any():
-            raise ValueError(f"no rectangle covers {self.smallest:.0%} to {self.largest:.0%} of {height}x{width} pixels")
+            raise ValueError(
+                f"no rectangle covers {self.smallest:.0%} to {self.largest:.0%} of {height}x{width} pixels"
+            )
         size = torch.multinomial(ways, count, replacement=True, generator=generator)
         rows, columns = size // width + 1, size % width + 1
         top = (torch.rand(count, generator=generator) * (height - rows + 1)).long()
@@ -98,7 +100,12 @@ class FixedBox:
     right: float
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-        edges = round(self.top * height), round(self.bottom * height), round(self.left * width), round(self.right * width)
+        edges = (
+            round(self.top * height),
+            round(self.bottom * height),
+            round(self.left * width),
+            round(self.right * width),
+        )
         return _boxes(*(torch.full((count,), edge) for edge in edges), height, width)
 
 
@@ -137,7 +144,9 @@ class Noise:
 
     def __post_init__(self):
         if not 0 <= self.low <= self.high <= 1:
-            raise ValueError(f"noise needs 0 <= low <= high <= 100 percent, got {100 * self.low:g} and {100 * self.high:g}")
+            raise ValueError(
+                f"noise needs 0 <= low <= high <= 100 percent, got {100 * self.low:g} and {100 * self.high:g}"
+            )
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         share = self.low + (self.high - self.low) * torch.rand(count, 1, 1, 1, generator=generator)
@@ -231,7 +240,14 @@ HALVES = {
 
 # Generative Face Completion's boxes on 128x128 (VAEAC paper, table 6, as x1, x2, y1, y2 with both ends included).
 # The table's rows O1 and O2 are garbled in print; O1 is read as x 33-70, y 52-115 and O2 as x 57-95, y 52-115.
-_GFC = {1: (33, 70, 52, 115), 2: (57, 95, 52, 115), 3: (29, 98, 52, 73), 4: (29, 66, 52, 73), 5: (61, 99, 52, 73), 6: (40, 87, 86, 123)}
+_GFC = {
+    1: (33, 70, 52, 115),
+    2: (57, 95, 52, 115),
+    3: (29, 98, 52, 73),
+    4: (29, 66, 52, 73),
+    5: (61, 99, 52, 73),
+    6: (40, 87, 86, 123),
+}
 
 _FIXED: dict[str, MaskFamily] = {
     "half": Half(),
@@ -241,7 +257,10 @@ _FIXED: dict[str, MaskFamily] = {
     "rectangles": RandomRectangle(),
     "pattern": Pattern(),
     "strokes": Strokes(),
-    **{f"gfc-o{k}": FixedBox(y1 / 128, (y2 + 1) / 128, x1 / 128, (x2 + 1) / 128) for k, (x1, x2, y1, y2) in _GFC.items()},
+    **{
+        f"gfc-o{k}": FixedBox(y1 / 128, (y2 + 1) / 128, x1 / 128, (x2 + 1) / 128)
+        for k, (x1, x2, y1, y2) in _GFC.items()
+    },
 }
 
 _SIZED: tuple[tuple[str, Callable[..., MaskFamily]], ...] = (
@@ -270,7 +289,9 @@ def mask_family(name: str) -> MaskFamily:
         try:
             weights = tuple(float(weight or 1) for _, _, weight in parts)
         except ValueError:
-            raise ValueError(f"a weight in the mask mixture {name!r} is not a number; write it as square14*2+strokes") from None
+            raise ValueError(
+                f"a weight in the mask mixture {name!r} is not a number; write it as square14*2+strokes"
+            ) from None
         if min(weights) < 0 or not 0 < sum(weights) < math.inf:
             raise ValueError(f"the weights in the mask mixture {name!r} must be positive numbers")
         return Mixture(tuple(mask_family(part) for part, _, _ in parts), weights)

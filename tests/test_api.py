@@ -47,7 +47,9 @@ def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
 
 def test_nothing_hidden_gives_the_image_back(client):
     answer = ask(client, mask={"height": 28, "width": 28, "runs": []})
-    torch.testing.assert_close(torch.tensor(answer["mean"]), to_float(load_samples("mnist").images[42, 0]), atol=0, rtol=0)
+    torch.testing.assert_close(
+        torch.tensor(answer["mean"]), to_float(load_samples("mnist").images[42, 0]), atol=0, rtol=0
+    )
     assert answer["nll"] is None
 
 
@@ -62,7 +64,10 @@ BAD = [
     (dict(image=-1), "samples are numbered 0 to 99"),
     (dict(image="zero"), "image is a list of rows"),
     (dict(image=[[0.0] * 28] * 27), "the mask is 28x28, the image 27x28"),
-    (dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}), r"images of \(C, H, W\) = \(1, 28, 28\)"),
+    (
+        dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}),
+        r"images of \(C, H, W\) = \(1, 28, 28\)",
+    ),
     (dict(image=[]), "image is a list of rows"),
     (dict(image=True), "image is a list of rows"),
     (dict(image=[[0.0] * 28] * 27 + [[0.0] * 5]), "image is a list of rows"),
@@ -137,7 +142,9 @@ def test_the_pages_own_handlers_survive_any_value(served, client, place, value):
     assert ask(client)["psnr"] > 5
 
 
-@pytest.mark.parametrize("path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"])
+@pytest.mark.parametrize(
+    "path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"]
+)
 def test_no_file_is_served(served, path):
     assert httpx.get(f"{served}/gradio_api/file={path}").status_code in (403, 404)
 

@@ -46,11 +46,15 @@ def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
         load_network(tmp_path, DMFA, DMFAConfig)
 
 
-@pytest.mark.parametrize("folder", sorted(path.parent for path in ROOT.glob(f"*/*/{CONFIG}")), ids=lambda folder: "/".join(folder.parts[-2:]))
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in ROOT.glob(f"*/*/{CONFIG}")), ids=lambda folder: "/".join(folder.parts[-2:])
+)
 def test_what_is_shipped_is_whole_and_small(folder):
     assert {path.name for path in folder.iterdir()} == {CONFIG, WEIGHTS, "metrics.json", "README.md"}
     assert (folder / WEIGHTS).stat().st_size < 10_000_000
     about = json.loads((folder / CONFIG).read_text())["about"]
     assert about["command"].startswith("python -m train") and about["training_images"] >= 55_000
     rows = json.loads((folder / "metrics.json").read_text())
-    assert {"dataset", "method", "protocol", "metric", "value", "stderr", "n", "seeds", "paper", "source"} == set(rows[0])
+    assert {"dataset", "method", "protocol", "metric", "value", "stderr", "n", "seeds", "paper", "source"} == set(
+        rows[0]
+    )

@@ -17,7 +17,9 @@ B, K, L, N = 5, 3, 2, 9
 def factor_analyzer(*leading: int, n: int = N, seed: int = 0) -> FactorAnalyzer:
     generator = torch.Generator().manual_seed(seed)
     like = dict(generator=generator, dtype=torch.float64)
-    return FactorAnalyzer(torch.randn(*leading, n, **like), torch.randn(*leading, L, n, **like), torch.rand(*leading, n, **like) + 0.1)
+    return FactorAnalyzer(
+        torch.randn(*leading, n, **like), torch.randn(*leading, L, n, **like), torch.rand(*leading, n, **like) + 0.1
+    )
 
 
 def mixture(*leading: int, seed: int = 0) -> MixtureOfFactorAnalyzers:
@@ -110,7 +112,9 @@ def test_condition_times_marginal_is_the_joint(make):
     """p(x_m | x_o) p(x_o) = p(x): the definition, in log space, for every row's own mask."""
     density, (x, missing) = make(B), data()
     conditional = density.condition(x, missing).log_prob(x, missing)
-    torch.testing.assert_close(conditional + density.log_prob(x, ~missing), density.log_prob(x, torch.ones_like(missing)))
+    torch.testing.assert_close(
+        conditional + density.log_prob(x, ~missing), density.log_prob(x, torch.ones_like(missing))
+    )
 
 
 def test_condition_has_the_mean_and_covariance_of_equation_1():
@@ -121,7 +125,9 @@ def test_condition_has_the_mean_and_covariance_of_equation_1():
         gain = sigma[row][m][:, o] @ torch.linalg.inv(sigma[row][o][:, o])
         mean = density.mean[row, m] + gain @ (x[row, o] - density.mean[row, o])
         torch.testing.assert_close(conditional.mean[row, m], mean)
-        torch.testing.assert_close(covariance(conditional)[row][m][:, m], sigma[row][m][:, m] - gain @ sigma[row][o][:, m])
+        torch.testing.assert_close(
+            covariance(conditional)[row][m][:, m], sigma[row][m][:, m] - gain @ sigma[row][o][:, m]
+        )
         assert torch.equal(conditional.mean[row, o], x[row, o])
 
 
@@ -129,7 +135,12 @@ def test_one_density_over_images_conditions_a_batch():
     density, (x, missing) = mixture(1), data()
     batch = MixtureOfFactorAnalyzers(
         density.log_weights.expand(B, -1),
-        FactorAnalyzer(*(t.expand(B, *t.shape[1:]) for t in (density.components.mean, density.components.factors, density.components.noise))),
+        FactorAnalyzer(
+            *(
+                t.expand(B, *t.shape[1:])
+                for t in (density.components.mean, density.components.factors, density.components.noise)
+            )
+        ),
     )
     one, each = density.condition(x, missing), batch.condition(x, missing)
     torch.testing.assert_close(one.mean, each.mean)
@@ -197,7 +208,9 @@ def test_float32_at_the_noise_floor_agrees_with_float64():
     x, factors, noise = x.float(), factors.float(), noise.float()
     everything = torch.ones(8, n, dtype=torch.bool)
     single = FactorAnalyzer(torch.zeros(8, n), factors, noise).log_prob(x, everything)
-    double = FactorAnalyzer(torch.zeros(8, n).double(), factors.double(), noise.double()).log_prob(x.double(), everything)
+    double = FactorAnalyzer(torch.zeros(8, n).double(), factors.double(), noise.double()).log_prob(
+        x.double(), everything
+    )
     torch.testing.assert_close(single.double(), double, atol=0.05, rtol=1e-4)
 
 
@@ -218,4 +231,6 @@ def test_shapes_that_do_not_belong_together_are_named():
     with pytest.raises(ValueError, match=r"mean \(2, 3\), factors \(2, 1, 4\)"):
         FactorAnalyzer(torch.zeros(2, 3), torch.zeros(2, 1, 4), torch.ones(2, 3))
     with pytest.raises(ValueError, match="log_weights"):
-        MixtureOfFactorAnalyzers(torch.zeros(2, 4), FactorAnalyzer(torch.zeros(2, 3, 5), torch.zeros(2, 3, 1, 5), torch.ones(2, 3, 5)))
+        MixtureOfFactorAnalyzers(
+            torch.zeros(2, 4), FactorAnalyzer(torch.zeros(2, 3, 5), torch.zeros(2, 3, 1, 5), torch.ones(2, 3, 5))
+        )

@@ -17,7 +17,10 @@ def read(address: str) -> np.ndarray:
 
 
 def test_a_picture_is_the_same_after_the_journey():
-    for pixels in (np.arange(784, dtype=np.uint8).reshape(28, 28), np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8)):
+    for pixels in (
+        np.arange(784, dtype=np.uint8).reshape(28, 28),
+        np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8),
+    ):
         assert (read(png_address(pixels)) == pixels).all()
 
 

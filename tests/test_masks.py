@@ -60,7 +60,11 @@ def test_noise_range_draws_one_share_an_image():
     assert share.min() < 0.35 and share.max() > 0.85 and abs(share.mean() - 0.6) < 0.03
 
 
-NAMES = [name for name, *_ in AREAS] + ["noise75", "square14*2+strokes+noise30-90*0.5", *(f"gfc-o{k}" for k in range(1, 7))]
+NAMES = [name for name, *_ in AREAS] + [
+    "noise75",
+    "square14*2+strokes+noise30-90*0.5",
+    *(f"gfc-o{k}" for k in range(1, 7)),
+]
 
 
 @given(
@@ -77,7 +81,9 @@ def test_every_family_keeps_the_contract(name, count, height, width, seed):
     assert torch.equal(mask, draw(name, count, height, width, seed))
 
 
-@pytest.mark.parametrize("name", ["square14", "rectangles", "noise75", "half", "trapezoid", "line3", "pattern", "strokes"])
+@pytest.mark.parametrize(
+    "name", ["square14", "rectangles", "noise75", "half", "trapezoid", "line3", "pattern", "strokes"]
+)
 def test_another_seed_gives_other_masks(name):
     assert not torch.equal(draw(name, seed=0), draw(name, seed=1))
 
@@ -135,7 +141,9 @@ def test_a_mixture_draws_its_families_by_weight():
     assert abs(squares - 0.75) < 0.04
 
 
-@pytest.mark.parametrize("name", ["", "squares", "square", "square-3", "rect10", "noise", "line", "half-middle", "square14+dust"])
+@pytest.mark.parametrize(
+    "name", ["", "squares", "square", "square-3", "rect10", "noise", "line", "half-middle", "square14+dust"]
+)
 def test_unknown_names_are_refused_with_what_is_accepted(name):
     with pytest.raises(ValueError, match="unknown mask family .* Accepted"):
         mask_family(name)

@@ -40,7 +40,9 @@ def test_every_parameter_learns_from_the_likelihood(head):
     network = DMFA(DMFAConfig(components=2, head=head, widths=(8, 16), blocks=1))
     images, missing = torch.rand(4, 1, 28, 28), torch.rand(4, 1, 28, 28) < 0.5
     network(images, missing).log_prob(images.flatten(1), missing.flatten(1)).sum().backward()
-    still = [name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()]
+    still = [
+        name for name, parameter in network.named_parameters() if parameter.grad is None or not parameter.grad.any()
+    ]
     assert not still
 
 
@@ -57,7 +59,9 @@ def test_the_shipped_likelihood_is_that_of_its_dense_covariances():
         for k in range(parts.mean.shape[1]):
             factors = parts.factors[row, k][:, at].double()
             covariance = factors.T @ factors + torch.diag(parts.noise[row, k, at].double())
-            terms.append(MultivariateNormal(parts.mean[row, k, at].double(), covariance).log_prob(truth[row, at].double()))
+            terms.append(
+                MultivariateNormal(parts.mean[row, k, at].double(), covariance).log_prob(truth[row, at].double())
+            )
         dense = (density.log_weights[row].double() + torch.stack(terms)).logsumexp(0)
         ours = density.log_prob(truth, hidden)[row].double()
         assert abs(ours - dense) < 0.05 + 1e-4 * abs(dense)

@@ -6,7 +6,9 @@ import torch
 from dmfa_demo.networks import UNet, observe, to_pixels
 
 
-@pytest.mark.parametrize(("size", "widths"), [((28, 28), (8, 16)), ((64, 64), (8, 16, 24)), ((27, 31), (8, 16, 16)), ((5, 9), (8,))])
+@pytest.mark.parametrize(
+    ("size", "widths"), [((28, 28), (8, 16)), ((64, 64), (8, 16, 24)), ((27, 31), (8, 16, 16)), ((5, 9), (8,))]
+)
 def test_any_size_comes_back_at_its_own(size, widths):
     network = UNet(3, widths, blocks=1)
     features = network(torch.rand(2, 3, *size))

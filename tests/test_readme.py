@@ -11,7 +11,7 @@ README = (REPOSITORY / "README.md").read_text()
 def test_the_library_example_runs():
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         names: dict[str, object] = {}
-        exec(block, names)  # noqa: S102 - our own README
+        exec(block, names)
         assert names["imputation"].mean.shape == names["images"].shape
 
 

@@ -19,14 +19,18 @@ from tests.conftest import REPOSITORY
 from train.dmfa import DMFATraining, score
 from train.loop import STATE
 
-SMALL = "--widths 8 16 --blocks 1 --components 2 --batch-size 32 --validate-every 4 --save-every 2 --precision no".split()
+SMALL = (
+    "--widths 8 16 --blocks 1 --components 2 --batch-size 32 --validate-every 4 --save-every 2 --precision no".split()
+)
 
 
 def command(root: Path, folder: Path, *options: str) -> list[str]:
     return ["dmfa", "--dataset", "mnist", "--data-root", str(root), *SMALL, "--run-folder", str(folder / "run"), "--output", str(folder / "out"), *options]  # fmt: skip
 
 
-def train(*words: str, launcher: tuple[str, ...] = (sys.executable,), **environment: str) -> subprocess.CompletedProcess[str]:
+def train(
+    *words: str, launcher: tuple[str, ...] = (sys.executable,), **environment: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*launcher, "-m", "train", *words],
         cwd=REPOSITORY,
@@ -97,7 +101,9 @@ def test_two_processes_learn_what_one_learns(whole: Path, small_mnist: Path, tmp
         torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=1e-2)
 
 
-@pytest.mark.parametrize("options", [("--components", "1", "--head", "dense"), ("--incomplete", "square14", "--precision", "bf16")])
+@pytest.mark.parametrize(
+    "options", [("--components", "1", "--head", "dense"), ("--incomplete", "square14", "--precision", "bf16")]
+)
 def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
     done = train(*command(small_mnist, tmp_path, "--steps", "2", *options))
     assert done.returncode == 0, done.stderr
@@ -111,7 +117,9 @@ def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: t
         (("--batch-size", "1000"), "more than the 256 training images"),
     ],
 )
-def test_what_the_user_can_mend_is_said_in_a_line(small_mnist: Path, tmp_path: Path, options: tuple[str, ...], message: str):
+def test_what_the_user_can_mend_is_said_in_a_line(
+    small_mnist: Path, tmp_path: Path, options: tuple[str, ...], message: str
+):
     done = train(*command(small_mnist, tmp_path, *options))
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
 

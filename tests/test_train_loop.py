@@ -14,12 +14,26 @@ from torch import nn
 from train.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
 
 CONFIG = LoopConfig(
-    steps=9, batch_size=4, learning_rate=0.1, warmup_steps=2, ema_decay=0.9, precision="no", validate_every=3, save_every=2
+    steps=9,
+    batch_size=4,
+    learning_rate=0.1,
+    warmup_steps=2,
+    ema_decay=0.9,
+    precision="no",
+    validate_every=3,
+    save_every=2,
 )
 DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 
 
-def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, number: int = signal.SIGINT, broken_from: int = 999) -> nn.Module:
+def run(
+    folder: Path,
+    config: LoopConfig = CONFIG,
+    stop_at: int | None = None,
+    number: int = signal.SIGINT,
+    broken_from: int = 999,
+    figure: float = 1.0,
+) -> nn.Module:
     """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on."""
     torch.manual_seed(0)
     network = nn.Linear(3, 1)
@@ -34,7 +48,7 @@ def run(folder: Path, config: LoopConfig = CONFIG, stop_at: int | None = None, n
         return scale * (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
 
     def validate(network):
-        return {"validation": (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
+        return {"validation": figure * (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
 
     fit(network, len(DATA), draw, loss, validate, config, folder, repr(config))
     return network
@@ -126,6 +140,11 @@ def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_pat
     with pytest.raises(ValueError, match="no finite gradient in 20 steps.*--learning-rate"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "steps": 40}), broken_from=4)
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / STATE).values())
+
+
+def test_a_validation_that_is_never_finite_is_said_in_words(tmp_path):
+    with pytest.raises(ValueError, match="never finite in validation"):
+        run(tmp_path, figure=math.nan)
 
 
 def test_metrics_are_lines_of_json(tmp_path):

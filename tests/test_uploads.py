@@ -30,7 +30,7 @@ TWIN = digit_from_picture(read_picture(file(Image.fromarray(drawing()))))
 
 def test_a_digit_is_centred_by_mass_in_a_box_of_twenty():
     assert TWIN.shape == (1, 28, 28) and TWIN.dtype == torch.float32 and TWIN.min() == 0 and TWIN.max() == 1
-    rows, columns = TWIN[0].any(1).nonzero(), TWIN[0].any(0).nonzero()
+    rows = TWIN[0].any(1).nonzero()
     assert rows.max() - rows.min() + 1 == 20
     place = torch.arange(28) + 0.5
     weight = TWIN[0] / TWIN.sum()
@@ -69,7 +69,11 @@ ODD = {
     "float": file(Image.fromarray(drawing().astype(np.float32)), "TIFF"),
     "transparent": file(transparent()),
     "animated": file(
-        Image.fromarray(drawing()), "GIF", save_all=True, append_images=[Image.fromarray(drawing(255, 255))], duration=100
+        Image.fromarray(drawing()),
+        "GIF",
+        save_all=True,
+        append_images=[Image.fromarray(drawing(255, 255))],
+        duration=100,
     ),
     "turned": turned(),
     "WebP": file(Image.fromarray(drawing()), "WEBP", lossless=True),
@@ -134,8 +138,16 @@ def test_two_far_specks_are_a_digit_or_refused_but_never_not_a_number():
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "CMYK"])
 def test_large_pictures_of_every_mode_are_shrunk_first(mode):
     large = Image.fromarray(drawing()).resize((2_000, 3_000), Image.Resampling.NEAREST)
-    large = Image.fromarray(np.asarray(large).astype(np.uint16) * 257) if mode == "I;16" else large.convert("RGB").convert(mode)
-    data = file(large, "TIFF" if mode in ("I;16", "CMYK") else "PNG", **({"compression": "tiff_deflate"} if mode in ("I;16", "CMYK") else {}))
+    large = (
+        Image.fromarray(np.asarray(large).astype(np.uint16) * 257)
+        if mode == "I;16"
+        else large.convert("RGB").convert(mode)
+    )
+    data = file(
+        large,
+        "TIFF" if mode in ("I;16", "CMYK") else "PNG",
+        **({"compression": "tiff_deflate"} if mode in ("I;16", "CMYK") else {}),
+    )
     assert (digit_from_picture(read_picture(data)) - TWIN).abs().mean() < 0.02
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -45,7 +44,9 @@ def train(config: DMFATraining) -> None:
     height, width = training.images.shape[-2:]
     absent = torch.zeros(len(training), 1, height, width, dtype=torch.bool)
     if config.incomplete:
-        absent = mask_family(config.incomplete)(len(training), height, width, torch.Generator().manual_seed(config.loop.seed))
+        absent = mask_family(config.incomplete)(
+            len(training), height, width, torch.Generator().manual_seed(config.loop.seed)
+        )
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)

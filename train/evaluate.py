@@ -75,7 +75,9 @@ def evaluate(config: Evaluation) -> None:
     """Measure, print a table, and write the rows beside each checkpoint."""
     methods = config.method or available_methods(config.dataset)
     if not methods:
-        raise ValueError(f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa")
+        raise ValueError(
+            f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
+        )
     families = [mask_family(protocol) for protocol in config.protocol]
     test = load_split(config.dataset, "test", config.data_root)
     images = to_float(test.images[: config.limit])
@@ -102,7 +104,9 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
     values: dict[str, list[Tensor]] = {}
     spent = 0.0
     batches = _batches(images, protocol, seeds)
-    for seed, batch, missing in tqdm(batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False):
+    for seed, batch, missing in tqdm(
+        batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False
+    ):
         started = time.perf_counter()
         imputation = imputer.impute(batch, missing, seed=seed)
         spent += time.perf_counter() - started
@@ -143,7 +147,10 @@ def table(rows: list[Row]) -> str:
         paper = f"{row.paper:.2f}" if row.paper is not None else ""
         lines.append(f"{row.metric:<16}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
     first = rows[0]
-    return f"\n{first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}\n" + "\n".join(lines)
+    return (
+        f"\n{first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}\n"
+        + "\n".join(lines)
+    )
 
 
 def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
@@ -161,7 +168,8 @@ def _mean(column: Tensor) -> tuple[float, float | None]:
 def _median(column: Tensor) -> tuple[float, float]:
     generator = torch.Generator().manual_seed(0)
     draws = [
-        column[:, torch.randint(column.shape[1], (column.shape[1],), generator=generator)].median() for _ in range(BOOTSTRAPS)
+        column[:, torch.randint(column.shape[1], (column.shape[1],), generator=generator)].median()
+        for _ in range(BOOTSTRAPS)
     ]
     return column.median().item(), torch.stack(draws).std().item()
 

@@ -63,13 +63,20 @@ class Interrupted(Exception):
 
 
 def fit(
-    network: nn.Module, rows: int, draw: Draw, loss: Loss, validate: Validate, config: LoopConfig, folder: Path, identity: str
+    network: nn.Module,
+    rows: int,
+    draw: Draw,
+    loss: Loss,
+    validate: Validate,
+    config: LoopConfig,
+    folder: Path,
+    identity: str,
 ) -> float:
     """Train `network` on batches drawn from `rows` training rows, and leave the best averaged weights in it.
 
     Continues from `folder` when it holds the state of a run of the same `identity` (all settings that shape the result,
-    and the data). Ctrl-C and SIGTERM save first;
-    after kill -9 at most `save_every` steps are done again, with the same result.
+    and the data). Ctrl-C and SIGTERM save first; after kill -9 at most `save_every` steps are done again, with the same
+    result.
 
     Returns:
         Seconds of training, over all sittings.
@@ -81,7 +88,9 @@ def fit(
     accelerator = Accelerator(mixed_precision=config.precision)
     rank, world = accelerator.process_index, accelerator.num_processes
     if config.batch_size % world:
-        raise ValueError(f"batch_size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}")
+        raise ValueError(
+            f"batch_size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}"
+        )
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
     average = copy.deepcopy(network).eval().to(accelerator.device)
@@ -92,7 +101,9 @@ def fit(
         folder.mkdir(parents=True, exist_ok=True)
         _forget_after(folder, step)
     stop = _StopRequest()
-    progress = tqdm(total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1)
+    progress = tqdm(
+        total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1
+    )
     started, broken = time.monotonic() - seconds, 0
     with stop:
         while step < config.steps:
@@ -113,7 +124,9 @@ def fit(
             else:
                 broken += 1
                 if broken == MAX_BROKEN:
-                    raise ValueError(f"no finite gradient in {MAX_BROKEN} steps up to step {step}; lower --learning-rate")
+                    raise ValueError(
+                        f"no finite gradient in {MAX_BROKEN} steps up to step {step}; lower --learning-rate"
+                    )
             optimizer.zero_grad()
             step += 1
             progress.update()
@@ -124,7 +137,12 @@ def fit(
             if accelerator.is_main_process:
                 if validating:
                     figures = validate(average)
-                    row = {"step": step, "seconds": round(time.monotonic() - started, 1), "loss": value.item(), **figures}
+                    row = {
+                        "step": step,
+                        "seconds": round(time.monotonic() - started, 1),
+                        "loss": value.item(),
+                        **figures,
+                    }
                     with (folder / METRICS).open("a") as file:
                         file.write(json.dumps(row) + "\n")
                     progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
@@ -138,6 +156,10 @@ def fit(
                 progress.close()
                 raise Interrupted(f"stopped at step {step} of {config.steps}; the same command continues from {folder}")
     progress.close()
+    if not (folder / BEST).is_file():
+        raise ValueError(
+            "the figure to choose by was never finite in validation; lower --learning-rate and delete " + str(folder)
+        )
     network.load_state_dict(load_file(folder / BEST))
     return time.monotonic() - started
 
@@ -204,7 +226,16 @@ def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> 
         yield names[parameter], state
 
 
-def _save(folder, network, average, optimizer, identity, step, seconds, best) -> None:
+def _save(
+    folder: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    identity: str,
+    step: int,
+    seconds: float,
+    best: float,
+) -> None:
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for name, state in _optimizer_tensors(network, optimizer):
@@ -213,7 +244,9 @@ def _save(folder, network, average, optimizer, identity, step, seconds, best) ->
     _write(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
 
 
-def _restore(folder, network, average, optimizer, identity) -> tuple[int, float, float]:
+def _restore(
+    folder: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, identity: str
+) -> tuple[int, float, float]:
     """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
     path = folder / STATE
     if not path.is_file():
@@ -221,7 +254,9 @@ def _restore(folder, network, average, optimizer, identity) -> tuple[int, float,
     with safe_open(path, "pt") as file:
         about = {key: json.loads(value) for key, value in file.metadata().items()}
     if about["run"] != identity:
-        raise ValueError(f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder")
+        raise ValueError(
+            f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
+        )
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
     for key, tensor in load_file(path).items():
         part, _, name = key.partition("/")

@@ -65,5 +65,7 @@ def _table(rows: list[dict]) -> list[str]:
     for row in rows:
         error = "" if row["stderr"] is None else f"{row['stderr']:.2g}"
         paper = "" if row["paper"] is None else f"{row['paper']:.2f} ({row['source']})"
-        lines.append(f"| {row['protocol']} | {row['metric']} | {row['value']:.4g} | {error} | {paper} | {row['n']} | {row['seeds']} |")
+        lines.append(
+            f"| {row['protocol']} | {row['metric']} | {row['value']:.4g} | {error} | {paper} | {row['n']} | {row['seeds']} |"
+        )
     return lines

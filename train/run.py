@@ -38,7 +38,6 @@ class RunConfig:
         """Where this run keeps its state."""
         return self.run_folder or Path("runs") / self.dataset / self.method
 
-
     @property
     def settings(self) -> dict[str, Any]:
         """All that shapes the result, as JSON has it: "network" and "training", without the folders of this machine."""
@@ -94,7 +93,10 @@ def _hardware() -> str:
         return torch.cuda.get_device_name()
     name = platform.processor() or platform.machine()
     if sys.platform == "darwin":
-        name = subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True).stdout.strip() or name
+        name = (
+            subprocess.run(["sysctl", "-n", "machdep.cpu.brand_string"], capture_output=True, text=True).stdout.strip()
+            or name
+        )
     elif Path("/proc/cpuinfo").is_file():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name

@@ -24,8 +24,9 @@ def impute(image: Any, mask: dict, dataset: str = "mnist", method: str = "dmfa")
         method: which model to ask.
 
     Returns:
-        "mean" and "standard_deviation" (rows of numbers; the latter null for methods without a density), and "nll" (nats), "psnr" (dB, in the hole) and "ssim" against
-        the image given; these are null when nothing is hidden or the true pixels are not known (null or NaN).
+        "mean" and "standard_deviation" (rows of numbers; the latter null for methods without a density), and "nll"
+        (nats), "psnr" (dB, in the hole) and "ssim" against the image given; these are null when nothing is hidden or
+        the true pixels are not known (null or NaN).
     """
     try:
         for name, value in (("dataset", dataset), ("method", method)):
@@ -50,7 +51,9 @@ def impute(image: Any, mask: dict, dataset: str = "mnist", method: str = "dmfa")
 def _read_image(rows: Any) -> Tensor:
     form = "image is a list of rows of numbers in [0, 1] (null where unknown), or the number of a sample"
     try:
-        image = torch.tensor([[math.nan if value is None else value for value in row] for row in rows], dtype=torch.float32)
+        image = torch.tensor(
+            [[math.nan if value is None else value for value in row] for row in rows], dtype=torch.float32
+        )
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise ValueError(f"{form}; got {str(rows):.60}") from None
     if image.dim() != 2:

@@ -105,7 +105,9 @@ class FactorsTab:
         method = method_class(self.method)
         overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = gaussian.factors.abs().max().item()
-        cards = [card_grid([_factor_card(factor, j, largest, scene, method)]) for j, factor in enumerate(gaussian.factors, 1)]
+        cards = [
+            card_grid([_factor_card(factor, j, largest, scene, method)]) for j, factor in enumerate(gaussian.factors, 1)
+        ]
         return [radio, overview, *(cards + [""] * FACTORS)[:FACTORS]]
 
 
@@ -137,7 +139,13 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
             colour,
             Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
         ),
-        Card(picture(draw), "One draw", "A random draw: mean, factors and noise together", ("factors and noise at random",), colour),
+        Card(
+            picture(draw),
+            "One draw",
+            "A random draw: mean, factors and noise together",
+            ("factors and noise at random",),
+            colour,
+        ),
     ]
 
 

@@ -98,7 +98,9 @@ def decode_mask(payload: Any) -> Tensor:
         raise ValueError(f"{form}; got {type(payload).__name__}")
     height, width, runs = payload.get("height"), payload.get("width"), payload.get("runs")
     if not all(_is_whole(side) and 1 <= side <= MAX_SIDE for side in (height, width)):
-        raise ValueError(f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}")
+        raise ValueError(
+            f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}"
+        )
     size, end = height * width, 0
     if not isinstance(runs, list) or len(runs) % 2 or len(runs) > size + 1 or not all(map(_is_whole, runs)):
         raise ValueError(f"{form}; runs is a list of whole numbers in pairs, got {runs!r:.60}")

@@ -21,7 +21,9 @@ class SamplePicker(gr.HTML):
     def __init__(self, dataset: str, value: int | None = None, **kwargs: Any):
         samples = load_samples(dataset)
         sheet = torch.stack([torch.cat(list(row), -1) for row in samples.images[:, 0].split(_COLUMNS)]).flatten(0, 1)
-        names = [f"{CLASSES[dataset][label]}, test image {index}" for label, index in zip(samples.labels, samples.indices)]
+        names = [
+            f"{CLASSES[dataset][label]}, test image {index}" for label, index in zip(samples.labels, samples.indices)
+        ]
         super().__init__(
             value=value,
             html_template=(_FILES / "sample_picker.html").read_text(),

@@ -32,21 +32,29 @@ def read_picture(data: bytes) -> Image.Image:
     if not data:
         raise ValueError("The file is empty (0 bytes). Choose a picture: PNG, JPEG, WebP, GIF, BMP or TIFF.")
     if len(data) > MAX_BYTES:
-        raise ValueError(f"The file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read. Save it smaller.")
+        raise ValueError(
+            f"The file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read. Save it smaller."
+        )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             if max(picture.size) > MAX_SIDE:
                 width, height = picture.size
-                raise ValueError(f"The picture is {width} x {height} pixels; at most {MAX_SIDE:,} a side are read. Scale it down.")
+                raise ValueError(
+                    f"The picture is {width} x {height} pixels; at most {MAX_SIDE:,} a side are read. Scale it down."
+                )
             if math.prod(picture.size) > MAX_PIXELS:
                 megapixels = math.prod(picture.size) / 1e6
-                raise ValueError(f"The picture has {megapixels:.0f} megapixels; at most {MAX_PIXELS // 10**6} are read. Scale it down.")
+                raise ValueError(
+                    f"The picture has {megapixels:.0f} megapixels; at most {MAX_PIXELS // 10**6} are read. Scale it down."
+                )
             picture.load()
             return ImageOps.exif_transpose(picture)
     except (UnidentifiedImageError, Image.DecompressionBombError):
-        raise ValueError("This is not a picture that can be read. Accepted: PNG, JPEG, WebP, GIF, BMP and TIFF.") from None
+        raise ValueError(
+            "This is not a picture that can be read. Accepted: PNG, JPEG, WebP, GIF, BMP and TIFF."
+        ) from None
     except (OSError, SyntaxError, EOFError, MemoryError) as error:
         raise ValueError(f"The picture is damaged and cannot be read ({error}). Save it again and retry.") from None
 
@@ -69,7 +77,9 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
     # The paper, whatever its shade, becomes black.
     values = paper - values if paper > 0.5 else values - paper
     if values.max() < 0.1:
-        raise ValueError("No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark.")
+        raise ValueError(
+            "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
+        )
     ink = np.where(values < 0.2 * values.max(), 0, values / values.max())
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]

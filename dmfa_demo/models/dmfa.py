@@ -103,7 +103,9 @@ class DMFAImputer(Imputer):
 
     name = "dmfa"
     title = "DMFA"
-    summary = "A network looks at the visible pixels and returns a whole Gaussian (here a mixture) over the hidden ones."
+    summary = (
+        "A network looks at the visible pixels and returns a whole Gaussian (here a mixture) over the hidden ones."
+    )
     paper = "DMFA"
     colour = "#2f6db5"
 
@@ -118,7 +120,9 @@ class DMFAImputer(Imputer):
         config = self.network.config
         if images.shape[1:] != (config.channels, config.height, config.width):
             expected = (config.channels, config.height, config.width)
-            raise ValueError(f"this model takes images of (C, H, W) = {expected}, got {tuple(images.shape[1:])}; resize them first")
+            raise ValueError(
+                f"this model takes images of (C, H, W) = {expected}, got {tuple(images.shape[1:])}; resize them first"
+            )
         density = self.network(images, missing).restrict(flatten(images), flatten_missing(missing, images.shape[1]))
         return Imputation(mean=density.mean.view_as(images), density=density)
 

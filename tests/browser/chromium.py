@@ -14,7 +14,13 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 
 # Without the last ones a headless browser calls home at every start.
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 def find() -> str | None:
@@ -34,7 +40,9 @@ def install() -> None:
     if shutil.which("apt-get") and os.geteuid() == 0:
         print("No Chromium found: installing Debian's package for the browser tests.", flush=True)
         subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", "chromium", "fonts-dejavu"], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", "chromium", "fonts-dejavu"], check=True, stdout=subprocess.DEVNULL
+        )
     else:
         print("No Chromium found: installing Playwright's own for the browser tests.", flush=True)
         subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"], check=True)

@@ -234,7 +234,18 @@ def test_touch_paints(browser: Browser, served: str):
     context.close()
 
 
-@pytest.mark.parametrize(("preset", "count"), [("square14", 196), ("rect10x15", 150), ("half", 392), ("centre", 196), ("trapezoid", 396), ("line3", 700), ("pattern", 196)])
+@pytest.mark.parametrize(
+    ("preset", "count"),
+    [
+        ("square14", 196),
+        ("rect10x15", 150),
+        ("half", 392),
+        ("centre", 196),
+        ("trapezoid", 396),
+        ("line3", 700),
+        ("pattern", 196),
+    ],
+)
 def test_presets_hide_what_the_papers_hide(page: Page, preset: str, count: int):
     page.locator(f"#preset-{preset}").click()
     expect_answer(page, count)
@@ -302,7 +313,9 @@ def test_an_uploaded_digit_is_centred_and_imputed(page: Page):
         ("mask-upload", "blank.png", None, "exactly 28 x 28"),
     ],
 )
-def test_a_bad_upload_is_told_and_the_page_goes_on(page: Page, button: str, name: str, data: bytes | None, message: str):
+def test_a_bad_upload_is_told_and_the_page_goes_on(
+    page: Page, button: str, name: str, data: bytes | None, message: str
+):
     data = png(np.full((50, 60), 255, np.uint8)) if data is None else data
     upload(page, button, {"name": name, "mimeType": "image/png", "buffer": data})
     expect(page.get_by_test_id("toast-body")).to_contain_text(message)
