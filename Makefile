@@ -25,9 +25,11 @@ bench: .venv/.test
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
 .venv/.run: .venv/bin/python requirements.txt
+	@echo "Installing into .venv. PyTorch takes gigabytes on Linux; the README tells how to get the small CPU build."
 	$(BIN)/python -m pip install -q -r requirements.txt
 	touch $@
 
 .venv/.test: .venv/bin/python requirements.txt pyproject.toml
+	@echo "Installing into .venv what training and tests need."
 	$(BIN)/python -m pip install -q -e ".[test]"
 	touch $@ .venv/.run

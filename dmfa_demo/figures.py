@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-# One sequential and one diverging map for the whole project; both read well in light, dark and grey.
+# One sequential and one diverging map for the whole project. The diverging one fades to nothing at zero, so that the
+# middle is the page itself, in the light and in the dark.
 SEQUENTIAL, DIVERGING = "magma", "RdBu_r"
 
 
@@ -31,19 +32,19 @@ def with_holes(image: Tensor, missing: Tensor) -> np.ndarray:
 
 
 def coloured(values: Tensor, low: float, high: float, colours: str) -> np.ndarray:
-    """`(H, W)` through a colour map that runs from `low` to `high`, as uint8 `(H, W, 3)`."""
+    """`(H, W)` through a colour map that runs from `low` to `high`, as uint8 `(H, W, 4)`."""
     share = (values.numpy() - low) / max(high - low, 1e-12)
     return _table(colours)[(share.clip(0, 1) * 255).round().astype(np.uint8)]
 
 
 def colour_bar(colours: str) -> str:
     """The colour map as a CSS gradient from left to right."""
-    stops = ", ".join("#{:02x}{:02x}{:02x}".format(*_table(colours)[i]) for i in range(0, 256, 17))
+    stops = ", ".join("#{:02x}{:02x}{:02x}{:02x}".format(*_table(colours)[i]) for i in range(0, 256, 17))
     return f"linear-gradient(to right, {stops})"
 
 
 def png_address(pixels: np.ndarray) -> str:
-    """uint8 `(H, W)` or `(H, W, 3)` as a `data:image/png` address."""
+    """uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)` as a `data:image/png` address."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
@@ -51,4 +52,9 @@ def png_address(pixels: np.ndarray) -> str:
 
 @lru_cache
 def _table(colours: str) -> np.ndarray:
-    return (matplotlib.colormaps[colours](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    table = matplotlib.colormaps[colours](np.arange(256))
+    if colours == DIVERGING:
+        share = np.linspace(-1, 1, 256)
+        strong = matplotlib.colormaps[colours](np.where(share < 0, 0.2, 0.8))
+        table = np.concatenate([strong[:, :3], np.abs(share)[:, None]], 1)
+    return (table * 255).round().astype(np.uint8)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import httpx
 import pytest
 import torch
@@ -43,6 +45,17 @@ def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
     partial = ask(client, image=holes)
     assert partial["mean"] == whole["mean"] and whole["nll"] is not None
     assert partial["nll"] is partial["psnr"] is partial["ssim"] is None
+
+
+def test_visitors_at_the_same_time_get_their_own_answers(served):
+    def visit(number: int) -> bool:
+        own = {"height": 28, "width": 28, "runs": [20 * number, 60 + number]}
+        client, image = Client(served, verbose=False), to_float(load_samples("mnist").images[number : number + 1])
+        twin = load_imputer("dmfa", "mnist").impute(image, decode_mask(own)[None, None], seed=0).mean[0, 0]
+        return all((torch.tensor(ask(client, number, own)["mean"]) - twin).abs().max() < 1e-3 for _ in range(3))
+
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(visit, range(0, 32, 8)))
 
 
 def test_nothing_hidden_gives_the_image_back(client):

@@ -37,10 +37,11 @@ def test_holes_show_nothing_of_what_lies_below():
     assert (light[~missing.numpy()] == 255).all() and (dark[~missing.numpy()] == 0).all()
 
 
-def test_the_diverging_map_is_pale_at_zero_and_strong_at_its_ends():
+def test_the_diverging_map_is_clear_at_zero_and_strong_at_its_ends():
     low, zero, high = coloured(torch.tensor([[-2.0, 0.0, 2.0]]), -2, 2, DIVERGING)[0].astype(int)
-    assert zero.min() > 230 and low[2] > low[0] + 50 and high[0] > high[2] + 50
-    assert coloured(torch.zeros(2, 2), 0, 0, SEQUENTIAL).shape == (2, 2, 3)
+    assert zero[3] <= 1 and low[3] == high[3] == 255
+    assert low[2] > low[0] + 50 and high[0] > high[2] + 50
+    assert (coloured(torch.zeros(2, 2), 0, 0, SEQUENTIAL)[..., 3] == 255).all()
     assert colour_bar(SEQUENTIAL).count("#") == 16
 
 

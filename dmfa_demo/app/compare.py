@@ -14,8 +14,8 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputation, method_class
 
-# Standard deviations share one scale, so that pictures and methods can be compared: 0 to 0.5, the most a value in
-# [0, 1] can spread around its mean.
+# Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
+# more than 0.5; a Gaussian may say more, and is shown as the brightest.
 MAX_DEVIATION = 0.5
 
 
@@ -75,7 +75,7 @@ def _method_cards(name: str, imputation: Imputation, scene: Scene, figures: Figu
                 f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}",
                 (f"largest {deviation.max():.2f}",),
                 method.colour,
-                Bar(SEQUENTIAL, "0", f"{MAX_DEVIATION}"),
+                Bar(SEQUENTIAL, "0", f"≥ {MAX_DEVIATION}"),
             )
         )
     return cards

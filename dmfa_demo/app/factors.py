@@ -97,16 +97,20 @@ class FactorsTab:
         order = density.weights[0].argsort(descending=True).tolist()
         # The page may still show a choice that this model does not have.
         rank = component if isinstance(component, int) and 0 <= component < len(order) else 0
-        choices = [(f"Gaussian {i + 1}: {density.weights[0, k]:.0%}", i) for i, k in enumerate(order)]
-        radio = gr.Radio(choices=choices, value=rank)
         if not missing.any():
-            return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
+            idle = gr.Radio(
+                choices=[(f"Gaussian {i + 1}", i) for i in range(len(order))], value=rank, interactive=False
+            )
+            return [idle, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
+        choices = [(f"Gaussian {i + 1}: {100 * density.weights[0, k]:.0f} %", i) for i, k in enumerate(order)]
+        radio = gr.Radio(choices=choices, value=rank, interactive=True)
         gaussian = _principal(density, order[rank])
         method = method_class(self.method)
         overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = gaussian.factors.abs().max().item()
         cards = [
-            card_grid([_factor_card(factor, j, largest, scene, method)]) for j, factor in enumerate(gaussian.factors, 1)
+            card_grid([_factor_card(factor, number, step, largest, scene, method)])
+            for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
         ]
         return [radio, overview, *(cards + [""] * FACTORS)[:FACTORS]]
 
@@ -149,12 +153,13 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
     ]
 
 
-def _factor_card(factor: Tensor, number: int, largest: float, scene: Scene, method: type[Imputer]) -> Card:
+def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene: Scene, method: type[Imputer]) -> Card:
     values = factor.view_as(scene.image).mean(0)
     return Card(
         coloured(values, -largest, largest, DIVERGING),
         f"Factor {number}",
         f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
+        (f"z{number} = {step:+.1f}".replace("-", "−"),),
         colour=method.colour,
         bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
     )

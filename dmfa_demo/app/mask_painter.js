@@ -1,5 +1,6 @@
 // The painter: a canvas over one image whose value is the exact set of hidden pixels.
 // Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`.
+const painter = element.querySelector(".painter");
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
 const status = element.querySelector("[role=status]");
@@ -45,11 +46,13 @@ function receive() {
     }
     if (value.image) picture.src = value.image;
     if (value.runs) {
-        lift();
+        const stroked = stroke !== null;
+        if (stroked) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
         if (differs(next)) remember(mask);
         mask = next;
+        if (stroked) send(); // what Python heard last was the stroke
     } else send(); // Python's answer spoke of an older mask
     draw();
 }
@@ -72,9 +75,12 @@ function sendSoon() {
 
 function draw() {
     if (!width) return;
-    // Whole device pixels per image pixel, so that every edge is sharp.
-    const scale = Math.max(1, Math.ceil((canvas.clientWidth * devicePixelRatio) / width));
-    if (canvas.width !== width * scale) { canvas.width = width * scale; canvas.height = height * scale; }
+    // Whole device pixels per image pixel, so that every edge is sharp and every pixel as wide as the next.
+    const scale = Math.max(1, Math.floor((painter.clientWidth * devicePixelRatio) / width));
+    if (canvas.width !== width * scale) {
+        canvas.width = width * scale; canvas.height = height * scale;
+        canvas.style.width = `${canvas.width / devicePixelRatio}px`;
+    }
     pen.imageSmoothingEnabled = false;
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (picture.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
@@ -214,10 +220,15 @@ canvas.addEventListener("pointermove", (event) => {
     draw();
 });
 
-function lift() {
-    if (!stroke) return;
+function endStroke() {
+    clearTimeout(pendingSend);
     if (differs(stroke.before)) remember(stroke.before);
     stroke = null;
+}
+
+function lift() {
+    if (!stroke) return;
+    endStroke();
     send();
     draw();
 }
@@ -232,32 +243,46 @@ canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 canvas.addEventListener("keydown", (event) => {
-    const key = event.key.toLowerCase();
     const stroked = () => paintAt(...cursor, tool === "eraser");
-    if (event.ctrlKey || event.metaKey) {
-        if (key === "z") actions[event.shiftKey ? "redo" : "undo"]();
-        else if (key === "y") actions.redo();
-        else return;
-    } else if (event.key in ARROWS) {
-        cursor ??= [Math.floor(width / 2), Math.floor(height / 2)];
+    if (event.ctrlKey || event.metaKey || !(event.key in ARROWS || event.key === " " || event.key === "Enter")) return;
+    event.preventDefault();
+    aim();
+    if (event.key in ARROWS) {
         const [dx, dy] = ARROWS[event.key];
         if (event.shiftKey) change(stroked);
         cursor = [Math.min(width - 1, Math.max(0, cursor[0] + dx)), Math.min(height - 1, Math.max(0, cursor[1] + dy))];
         if (event.shiftKey) change(stroked);
         draw();
-    } else if (key === " " || key === "enter") {
-        cursor ??= [Math.floor(width / 2), Math.floor(height / 2)];
-        change(stroked);
-    } else if (key === "b" || key === "e") {
-        tool = key === "b" ? "brush" : "eraser"; draw();
-    } else if (key === "[" || key === "]") {
-        sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw();
-    } else if (key === "i") actions.invert();
+    } else change(stroked);
+});
+
+// Letters work from the toolbar too; undo and redo from everywhere but a field that has its own.
+element.addEventListener("keydown", (event) => {
+    const key = event.key.toLowerCase();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key === "b" || key === "e") { tool = key === "b" ? "brush" : "eraser"; draw(); }
+    else if (key === "[" || key === "]") { sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw(); }
+    else if (key === "i") actions.invert();
     else if (key === "delete" || key === "backspace") actions.clear();
     else return;
     event.preventDefault();
 });
-canvas.addEventListener("blur", () => { cursor = null; draw(); });
+document.addEventListener("keydown", (event) => {
+    const key = event.key.toLowerCase();
+    if (!(event.ctrlKey || event.metaKey) || !(key === "z" || key === "y")) return;
+    if (event.target.closest?.("input:not([type=range]):not([type=radio]), textarea")) return;
+    actions[key === "y" || event.shiftKey ? "redo" : "undo"]();
+    event.preventDefault();
+});
+
+// Whoever comes by keyboard sees the brush where they left it, at first in the middle.
+let place = null;
+function aim() {
+    cursor ??= place ?? [Math.floor(width / 2), Math.floor(height / 2)];
+    draw();
+}
+canvas.addEventListener("focus", () => { if (canvas.matches(":focus-visible")) aim(); });
+canvas.addEventListener("blur", () => { place = cursor ?? place; cursor = null; draw(); });
 
 // --- toolbar ---
 
@@ -265,7 +290,7 @@ for (const button of tools) button.addEventListener("click", () => { tool = butt
 for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 sizeInput.addEventListener("input", draw);
 picture.addEventListener("load", draw);
-new ResizeObserver(draw).observe(canvas);
+new ResizeObserver(draw).observe(painter);
 watch("value", receive);
 receive();
 past = [];

@@ -41,8 +41,9 @@ strip.addEventListener("keydown", (event) => {
 });
 strip.addEventListener("wheel", (event) => {
     if (event.deltaX || !event.deltaY || strip.scrollWidth <= strip.clientWidth) return;
-    event.preventDefault();
+    const before = strip.scrollLeft;
     strip.scrollLeft += event.deltaY;
+    if (strip.scrollLeft !== before) event.preventDefault(); // at its end the page goes on scrolling
 }, { passive: false });
 watch("value", show);
 show();

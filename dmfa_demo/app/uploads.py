@@ -12,8 +12,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 MAX_BYTES = 10 * 2**20
-MAX_SIDE = 8_000
-MAX_PIXELS = 24_000_000
+# As large as a telephone's photographs are.
+MAX_SIDE = 10_000
+MAX_PIXELS = 50_000_000
 # Nothing here needs more detail; memory is spent on no more.
 WORK_SIDE = 1_024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -72,10 +73,9 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
         ValueError: when the picture is blank.
     """
     values = _grey(picture)
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    paper = np.median(border)
+    paper = _paper(values)
     # The paper, whatever its shade, becomes black.
-    values = paper - values if paper > 0.5 else values - paper
+    values = paper - values if np.median(paper) > 0.5 else values - paper
     if values.max() < 0.1:
         raise ValueError(
             "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
@@ -138,6 +138,20 @@ def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
             ground = 1.0 if seen.size == 0 or seen.mean() < 0.5 else 0.0
         return grey * alpha + ground * (1 - alpha)
     return np.asarray(picture.convert("L"), dtype=np.float32) / 255
+
+
+def _paper(values: np.ndarray) -> np.ndarray:
+    """The brightness of the empty paper, `(H, W)`: a plane through the border, since light falls from one side."""
+    rows, columns = np.indices(values.shape)
+    border = np.ones(values.shape, dtype=bool)
+    border[1:-1, 1:-1] = False
+    points = np.stack([np.ones(border.sum()), rows[border], columns[border]], 1)
+    kept, plane = np.ones(len(points), dtype=bool), np.zeros(3)
+    for _ in range(3):  # ink that touches the border is left out of the next fit
+        plane = np.linalg.lstsq(points[kept], values[border][kept], rcond=None)[0]
+        residual = np.abs(values[border] - points @ plane)
+        kept = residual <= 3 * np.median(residual) + 0.01
+    return (plane[0] + plane[1] * rows + plane[2] * columns).astype(np.float32)
 
 
 def _plain(picture: Image.Image) -> Image.Image:

@@ -156,6 +156,37 @@ def test_strokes_made_while_the_server_thinks_are_kept(page: Page):
     assert hidden(page) == painted
 
 
+def test_a_preset_that_comes_during_a_stroke_is_what_the_results_answer(page: Page):
+    box = canvas(page).bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 300, box["y"] + 20, steps=4)
+    page.locator("#preset-half").dispatch_event("click")
+    expect(page.locator("#painter [role=status]")).to_contain_text("392 of 784")
+    page.mouse.move(box["x"] + 300, box["y"] + 300, steps=4)
+    page.mouse.up()
+    expect_answer(page, 392)
+    page.wait_for_timeout(300)
+    expect_answer(page, hidden(page))
+
+
+def test_undo_works_right_after_a_preset_and_letters_from_the_toolbar(page: Page):
+    page.locator("#preset-half").click()
+    expect_answer(page, 392)
+    page.keyboard.press("Control+z")
+    expect_answer(page, 196)
+    press(page, "Eraser")
+    page.keyboard.press("b")
+    expect(page.locator("#painter [data-tool=brush]")).to_have_attribute("aria-pressed", "true")
+
+
+def test_the_factors_tab_is_at_rest_when_nothing_is_hidden(page: Page):
+    clear(page)
+    page.get_by_role("tab", name="Factors").click()
+    expect(page.locator("#gaussian")).to_contain_text("there is no density")
+    expect(page.locator("#factor-1")).to_be_hidden()
+
+
 def test_undo_in_the_middle_of_a_stroke_takes_the_stroke_back(page: Page):
     box = canvas(page).bounding_box()
     page.mouse.move(box["x"] + 20, box["y"] + 20)
