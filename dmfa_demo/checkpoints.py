@@ -49,9 +49,9 @@ def load_network(folder: Path, network_class: type[Network], config_class: type)
     return network.eval()
 
 
-def available_methods(dataset: str, root: Path = ROOT) -> list[str]:
+def available_methods(dataset: str) -> list[str]:
     """The registered methods that have a checkpoint for `dataset`, in the registry's order."""
-    return [name for name in METHODS if (root / dataset / name / CONFIG).is_file()]
+    return [name for name in METHODS if (ROOT / dataset / name / CONFIG).is_file()]
 
 
 @cache

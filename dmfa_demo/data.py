@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -80,6 +81,7 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
     return LabelledImages(part.data[first:last, None], part.targets[first:last], torch.arange(first, last))
 
 
+@cache
 def load_samples(dataset: str) -> LabelledImages:
     """The bundled samples: the first ten test images of each class, class by class.
 
@@ -91,3 +93,9 @@ def load_samples(dataset: str) -> LabelledImages:
         raise ValueError(f"no bundled samples of {dataset!r}; there are some of: {', '.join(CLASSES)}")
     with np.load(path, allow_pickle=False) as archive:
         return LabelledImages(*(torch.from_numpy(archive[key]) for key in ("images", "labels", "indices")))
+
+
+def sample_caption(dataset: str, number: int) -> str:
+    """What the `number`-th bundled sample is, for people: its class and its place in the official test part."""
+    samples = load_samples(dataset)
+    return f"{CLASSES[dataset][samples.labels[number]]}, test image {samples.indices[number]}"

@@ -13,8 +13,9 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -187,8 +188,13 @@ def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
     if rows < config.batch_size:
         raise ValueError(f"batch_size {config.batch_size} is more than the {rows} training images")
     epoch, place = divmod(step, rows // config.batch_size)
-    order = torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(config.seed, "epoch", epoch)))
+    order = _epoch_order(rows, config.seed, epoch)
     return order[place * config.batch_size : (place + 1) * config.batch_size]
+
+
+@lru_cache(maxsize=1)
+def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(seed, "epoch", epoch)))
 
 
 @torch.no_grad()
@@ -220,12 +226,6 @@ class _StopRequest:
         return bool(accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum").item())
 
 
-def _optimizer_tensors(network: nn.Module, optimizer: torch.optim.Optimizer) -> Iterator[tuple[str, dict[str, Tensor]]]:
-    names = {parameter: name for name, parameter in network.named_parameters()}
-    for parameter, state in optimizer.state.items():
-        yield names[parameter], state
-
-
 def _save(
     folder: Path,
     network: nn.Module,
@@ -238,7 +238,8 @@ def _save(
 ) -> None:
     tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
-    for name, state in _optimizer_tensors(network, optimizer):
+    for name, parameter in network.named_parameters():
+        state = optimizer.state.get(parameter, {})
         tensors |= {f"optimizer/{key}/{name}": tensor for key, tensor in state.items()}
     about = {"step": step, "seconds": seconds, "best": best, "run": identity}
     _write(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
@@ -263,10 +264,11 @@ def _restore(
         parts[part][name] = tensor
     network.load_state_dict(parts["network"])
     average.load_state_dict(parts["average"])
-    for name, parameter in network.named_parameters():
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            tensor = parts["optimizer"][f"{key}/{name}"]
-            optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+    parameters = dict(network.named_parameters())
+    for path_in_state, tensor in parts["optimizer"].items():
+        key, _, name = path_in_state.partition("/")
+        parameter = parameters[name]
+        optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
     return about["step"], about["seconds"], about["best"]
 
 

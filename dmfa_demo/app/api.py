@@ -62,5 +62,5 @@ def _read_image(rows: Any) -> Tensor:
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no infinity: a perfect PSNR is null."""
+    """JSON has no infinity, which hidden values far out of range give."""
     return value if value is not None and math.isfinite(value) else None

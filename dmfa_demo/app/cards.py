@@ -12,7 +12,7 @@ from dmfa_demo.figures import colour_bar, png_address
 
 @dataclass(frozen=True)
 class Bar:
-    """A colour bar below a picture: a colour map and the labels of its two ends (and its middle)."""
+    """A colour bar below a picture: a colour map and the labels of its two ends."""
 
     colours: str
     low: str
@@ -24,7 +24,7 @@ class Card:
     """One picture with its words.
 
     Attributes:
-        picture: uint8 `(H, W)` or `(H, W, 3)`.
+        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
         title: what it is.
         alt: the same in a sentence, for those who do not see it.
         lines: figures or a note below the title.

@@ -39,19 +39,20 @@ class CompareTab:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> str:
         """The tab's HTML for a scene with `missing` `(H, W)` hidden."""
+        hidden = int(missing.sum())
         cards = [
             Card(grey_or_colour(scene.image), "Original", f"The original image: {scene.caption}", (scene.caption,)),
             Card(
                 with_holes(scene.image, missing),
                 "What the model sees",
-                f"The image with {int(missing.sum())} pixels hidden, shown as a grey check",
-                (f"{int(missing.sum())} of {missing.numel()} pixels hidden",),
+                f"The image with {hidden} pixels hidden, shown as a grey check",
+                (f"{hidden} of {missing.numel()} pixels hidden",),
             ),
         ]
         for name in available_methods(scene.dataset):
             imputation = cache.impute(name, scene, missing)
             cards += _method_cards(name, imputation, scene, measure(imputation, scene, missing))
-        hint = "" if missing.any() else note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
+        hint = "" if hidden else note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         return card_grid(cards) + hint
 
 

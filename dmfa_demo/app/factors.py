@@ -112,7 +112,7 @@ class FactorsTab:
             card_grid([_factor_card(factor, number, step, largest, scene, method)])
             for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
         ]
-        return [radio, overview, *(cards + [""] * FACTORS)[:FACTORS]]
+        return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
 
 
 def _principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:

@@ -17,8 +17,8 @@ let width = 0, height = 0;
 let mask = new Uint8Array(0); // 1 where the pixel is hidden
 const picture = new Image();
 let tool = "brush";
-let past = [], future = [];
-let stroke = null; // {erase, x, y, before} while the pointer is down
+const past = [], future = [];
+let stroke = null; // {pointer, erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
 let lastSent = 0, pendingSend = null;
 
@@ -35,25 +35,23 @@ function encode() {
     return { height, width, runs };
 }
 
-function receive() {
+function accept() {
     const value = props.value;
     if (!value) return;
     if (value.width !== width || value.height !== height) {
         ({ width, height } = value);
         mask = new Uint8Array(width * height);
-        past = []; future = [];
+        past.length = future.length = 0;
         sizeInput.max = Math.ceil(Math.max(width, height) / 2);
     }
     if (value.image) picture.src = value.image;
     if (value.runs) {
-        const stroked = stroke !== null;
-        if (stroked) endStroke();
+        if (stroke) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
         if (differs(next)) remember(mask);
         mask = next;
-        if (stroked) send(); // what Python heard last was the stroke
-    } else send(); // Python's answer spoke of an older mask
+    }
     draw();
 }
 
@@ -146,7 +144,7 @@ function paintLine(x0, y0, x1, y1, erase) {
 function remember(before) {
     past.push(before);
     if (past.length > HISTORY) past.shift();
-    future = [];
+    future.length = 0;
 }
 
 function change(edit) {
@@ -159,16 +157,16 @@ function change(edit) {
 
 function travel(from, to) {
     lift();
-    if (!from().length) return;
-    to().push(mask);
-    mask = from().pop();
+    if (!from.length) return;
+    to.push(mask);
+    mask = from.pop();
     send();
     draw();
 }
 
 const actions = {
-    undo: () => travel(() => past, () => future),
-    redo: () => travel(() => future, () => past),
+    undo: () => travel(past, future),
+    redo: () => travel(future, past),
     clear: () => change(() => mask.fill(0)),
     invert: () => change(() => { mask = mask.map((bit) => 1 - bit); }),
     download() {
@@ -291,7 +289,8 @@ for (const button of element.querySelectorAll("[data-action]")) button.addEventL
 sizeInput.addEventListener("input", draw);
 picture.addEventListener("load", draw);
 new ResizeObserver(draw).observe(painter);
-watch("value", receive);
-receive();
-past = [];
+// Whatever Python puts on the canvas is answered as a stroke is: with the mask as it is now, and all results follow.
+watch("value", () => { accept(); send(); });
+accept();
+past.length = 0;
 draw();

@@ -78,16 +78,13 @@ def build_page() -> gr.Blocks:
                     digit_upload = _upload_button("Upload a digit…", "digit-upload")
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
 
-        # Every handler ends with the controls of the tabs and returns the results of all of them, so that a tab is up
-        # to date when it is opened. The cache lets the tabs share one pass through the network.
+        # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders all
+        # tabs, so that each is up to date when it is opened. The cache lets them share one pass through the network.
         controls, results = factors.inputs, [compare.cards, *factors.outputs]
 
-        def show(scene: Scene, missing: Tensor, *controls: Any) -> list[Any]:
+        def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
             return [compare.render(scene, missing, cache), *factors.render(scene, missing, cache, *controls)]
-
-        def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-            return show(scene, missing, *controls)
 
         def walk(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
@@ -97,33 +94,29 @@ def build_page() -> gr.Blocks:
             zeros = [0.0] * len(factors.sliders)
             return [*zeros, *walk(missing, scene, component, *zeros)]
 
-        def pick(number: int | None, missing: Tensor, *controls: Any) -> list[Any]:
+        def pick(number: int | None) -> list[Any]:
             picked = Scene.sample(DATASET, number)
-            return [picked, Canvas(image=picked.image), *show(picked, missing, *controls)]
+            return [picked, Canvas(image=picked.image)]
 
-        def preset(name: str, scene: Scene, *controls: Any) -> list[Any]:
-            missing = _draw(name, scene)
-            return [Canvas(missing), *show(scene, missing, *controls)]
+        def preset(name: str, scene: Scene) -> Canvas:
+            return Canvas(_draw(name, scene))
 
-        def take_mask(data: bytes, scene: Scene, *controls: Any) -> list[Any]:
-            missing = mask_from_picture(read_picture(data), *scene.image.shape[1:])
-            return [Canvas(missing), *show(scene, missing, *controls)]
+        def take_mask(data: bytes, scene: Scene) -> Canvas:
+            return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
 
-        def take_digit(data: bytes, missing: Tensor, *controls: Any) -> list[Any]:
+        def take_digit(data: bytes) -> list[Any]:
             own = Scene(DATASET, digit_from_picture(read_picture(data)), "your own digit")
-            return [own, Canvas(image=own.image), None, *show(own, missing, *controls)]
+            return [own, Canvas(image=own.image), None]
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
         page.load(_told(paint), [painter, scene, *controls], results, **once)
         painter.input(_told(paint), [painter, scene, *controls], results, **latest)
-        picker.select(_told(pick), [picker, painter, *controls], [scene, painter, *results], **latest)
+        picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
-            button.click(_told(partial(preset, name)), [scene, *controls], [painter, *results], **latest)
-        mask_upload.upload(_told(take_mask), [mask_upload, scene, *controls], [painter, *results], **once)
-        digit_upload.upload(
-            _told(take_digit), [digit_upload, painter, *controls], [scene, painter, picker, *results], **once
-        )
+            button.click(_told(partial(preset, name)), [scene], [painter], **latest)
+        mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
+        digit_upload.upload(_told(take_digit), [digit_upload], [scene, painter, picker], **once)
         for control in controls:
             control.input(_told(walk), [painter, scene, *controls], factors.outputs, **latest)
         factors.reset.click(
@@ -155,7 +148,7 @@ def _warm_up() -> None:
         measure(cache.impute(name, scene, missing), scene, missing)
 
 
-def _told(handler: Callable[..., list[Any]]) -> Callable[..., Any]:
+def _told(handler: Callable[..., Any]) -> Callable[..., Any]:
     """The handler, with bad input answered by a message that leaves the page as it is."""
 
     @wraps(handler)

@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 import torch
 
-from dmfa_demo.data import CLASSES, load_samples
+from dmfa_demo.data import load_samples, sample_caption
 from dmfa_demo.figures import png_address
 
 _FILES = Path(__file__).parent
@@ -21,9 +21,6 @@ class SamplePicker(gr.HTML):
     def __init__(self, dataset: str, value: int | None = None, **kwargs: Any):
         samples = load_samples(dataset)
         sheet = torch.stack([torch.cat(list(row), -1) for row in samples.images[:, 0].split(_COLUMNS)]).flatten(0, 1)
-        names = [
-            f"{CLASSES[dataset][label]}, test image {index}" for label, index in zip(samples.labels, samples.indices)
-        ]
         super().__init__(
             value=value,
             html_template=(_FILES / "sample_picker.html").read_text(),
@@ -34,7 +31,7 @@ class SamplePicker(gr.HTML):
                 "address": png_address(sheet.numpy()),
                 "columns": _COLUMNS,
                 "rows": len(samples) // _COLUMNS,
-                "names": names,
+                "names": [sample_caption(dataset, number) for number in range(len(samples))],
             },
             **kwargs,
         )

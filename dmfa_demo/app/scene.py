@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmfa_demo import metrics
 from dmfa_demo.checkpoints import load_imputer
-from dmfa_demo.data import CLASSES, load_samples, to_float
+from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
 
 
@@ -39,8 +39,7 @@ class Scene:
         samples = load_samples(dataset)
         if number not in range(len(samples)):
             raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
-        name = CLASSES[dataset][samples.labels[number]]
-        return cls(dataset, to_float(samples.images[number]), f"{name}, test image {samples.indices[number]}")
+        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number))
 
 
 @dataclass(frozen=True)
