@@ -9,26 +9,30 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from dmfa_demo.imputation import METHODS, Imputer, method_class
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+# Beside the methods' folders: what all of them reach.
+RESULTS = "results.json"
 
 Network = TypeVar("Network", bound=nn.Module)
+Config = TypeVar("Config")
 
 
-def save_checkpoint(folder: Path, network: nn.Module, config: dict[str, Any]) -> None:
-    """Write the weights as float32 and `config` (which holds the network's own under "network")."""
+def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
+    """Write the tensors, floating ones as float32, and `config` (which holds the model's own under "network")."""
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_file(tensors, folder / WEIGHTS)
+    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    kept = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in kept.items()}
+    save_file(kept, folder / WEIGHTS)
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
 
 
-def load_network(folder: Path, network_class: type[Network], config_class: type) -> Network:
-    """The network that `save_checkpoint` wrote, in float32 and evaluation mode.
+def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
+    """The model's config and the tensors that `save_checkpoint` wrote.
 
     Raises:
         FileNotFoundError: when the folder holds no checkpoint; says how to make one.
@@ -38,14 +42,20 @@ def load_network(folder: Path, network_class: type[Network], config_class: type)
         raise FileNotFoundError(
             f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
         )
-    shape = json.loads((folder / CONFIG).read_text())["network"]
-    unknown = set(shape) - {field.name for field in fields(config_class)}
+    settings = json.loads((folder / CONFIG).read_text())["network"]
+    unknown = set(settings) - {field.name for field in fields(config_class)}
     if unknown:
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
-    shape = {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
-    network = network_class(config_class(**shape))
-    network.load_state_dict(load_file(folder / WEIGHTS))
+    settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    return config_class(**settings), load_file(folder / WEIGHTS)
+
+
+def load_network(folder: Path, network_class: type[Network], config_class: type) -> Network:
+    """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` does."""
+    config, tensors = load_checkpoint(folder, config_class)
+    network = network_class(config)
+    network.load_state_dict(tensors)
     return network.eval()
 
 

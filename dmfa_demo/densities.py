@@ -76,7 +76,7 @@ class FactorAnalyzer:
         noise = torch.where(missing, self.noise, 1)
         mahalanobis = (residual.square() / noise).sum(-1) + latent.square().sum(-1)
         log_det = noise.log().sum(-1) + 2 * cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return -0.5 * (mahalanobis + log_det + missing.sum(-1) * math.log(2 * math.pi))
+        return -0.5 * (mahalanobis + log_det + missing.sum(-1, dtype=noise.dtype) * math.log(2 * math.pi))
 
     def restrict(self, x: Tensor, missing: Tensor) -> FactorAnalyzer:
         """The same Gaussian over the missing values, with the observed ones pinned to `x` (no factors, no noise).
@@ -106,9 +106,9 @@ class FactorAnalyzer:
         """The marginal variance of each value, `(..., n)`."""
         return self.noise + self.factors.square().sum(-2)
 
-    def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
-        return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
+    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Each value on its own as a mixture of one Gaussian: weights `(..., 1)`, means and variances `(..., 1, n)`."""
+        return torch.ones_like(self.mean[..., :1]), self.mean.unsqueeze(-2), self.variance.unsqueeze(-2)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e."""
@@ -177,6 +177,14 @@ class MixtureOfFactorAnalyzers:
         parts = self.components
         return FactorAnalyzer(parts.mean[..., index, :], parts.factors[..., index, :, :], parts.noise[..., index, :])
 
+    def leading(self, count: int) -> MixtureOfFactorAnalyzers:
+        """The `count` heaviest components of each row, the heaviest first; their weights sum to one again."""
+        log_weights, chosen = self.log_weights.topk(min(count, self.log_weights.shape[-1]))
+        parts = (self.components.mean, self.components.factors, self.components.noise)
+        index = (chosen[..., None], chosen[..., None, None], chosen[..., None])
+        parts = [part.take_along_dim(where, len(chosen.shape) - 1) for part, where in zip(parts, index)]
+        return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(*parts))
+
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log sum_k w_k N_k(x_m) over each row's own missing values, in nats; shapes as in `FactorAnalyzer`."""
         return (self.log_weights + self._component_log_prob(x, missing)).logsumexp(-1)
@@ -203,9 +211,9 @@ class MixtureOfFactorAnalyzers:
         between = (self.components.mean - self.mean.unsqueeze(-2)).square()
         return self._average(self.components.variance + between)
 
-    def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
-        return self._average(self.components.cdf(x.unsqueeze(-2)))
+    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Each value on its own as a mixture of Gaussians: weights `(..., K)`, means and variances `(..., K, n)`."""
+        return self.weights, self.components.mean, self.components.variance
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, ..., n)`: a component by its weight, then a draw from it."""

@@ -13,18 +13,45 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 
-Density = FactorAnalyzer | MixtureOfFactorAnalyzers
+class Density(Protocol):
+    """A conditional density over B rows of n flattened values, observed ones pinned; n = C * H * W."""
+
+    @property
+    def mean(self) -> Tensor:
+        """`(B, n)`, observed values the row's own."""
+
+    @property
+    def variance(self) -> Tensor:
+        """The marginal variance of each value `(B, n)`, zero where it is observed."""
+
+    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
+        """log p(x_m | x_o) in nats, `(B,)`, for x and bool missing `(B, n)`."""
+
+    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Each value on its own as a mixture of J Gaussians: weights `(B, J)`, means and variances `(B, J, n)`."""
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """`count` draws, `(count, B, n)`."""
+
+    def with_noise_floor(self, floor: float) -> Self:
+        """The same density with no noise variance below `floor`."""
+
 
 # The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
 METHODS: dict[str, str] = {
     "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
+    "mfa": "dmfa_demo.models.mfa:MFAImputer",
+    "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
+    "knn": "dmfa_demo.models.baselines:KNNImputer",
+    "mean": "dmfa_demo.models.baselines:MeanImputer",
+    "zero": "dmfa_demo.models.baselines:ZeroImputer",
+    "mice": "dmfa_demo.models.baselines:MICEImputer",
 }
 
 
@@ -56,26 +83,36 @@ class Imputation:
 
 
 class Imputer(ABC):
-    """A method that fills in missing pixels. Subclasses implement `predict` and `load`, and carry their own words.
+    """A method that fills in missing pixels. Subclasses implement `load` and `predict`, and carry their own words.
 
     Attributes:
         name: the method's name in the registry, on the command line, in folders and in addresses.
         title: its name for people.
         summary: one sentence a student understands.
+        limits: a sentence or two on where it ends.
         paper: the row of the papers' tables to compare it with, or None.
         colour: its colour in every card, curve and table, `#rrggbb`.
+        has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
+        shape: (C, H, W) of the images it was made for.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     summary: ClassVar[str]
+    limits: ClassVar[str]
     paper: ClassVar[str | None]
     colour: ClassVar[str]
+    has_factors: ClassVar[bool] = False
+    shape: tuple[int, int, int]
 
     @classmethod
-    @abstractmethod
     def load(cls, folder: Path) -> Self:
-        """The trained method from its checkpoint folder."""
+        """The trained method from its checkpoint folder.
+
+        Raises:
+            ValueError: for a method that is not kept in a checkpoint.
+        """
+        raise ValueError(f"{cls.title} keeps no checkpoint in {folder}; it is fitted anew where it is measured")
 
     @abstractmethod
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
@@ -94,6 +131,10 @@ class Imputer(ABC):
             ValueError: when the arguments break the contract; the message names which and how to mend it.
         """
         check(images, missing)
+        if images.shape[1:] != self.shape:
+            raise ValueError(
+                f"this model takes images of (C, H, W) = {self.shape}, got {tuple(images.shape[1:])}; resize them first"
+            )
         seed = torch.Generator().seed() if seed is None else seed
         prediction = self.predict(images, missing, torch.Generator().manual_seed(seed))
 

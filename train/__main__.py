@@ -4,10 +4,18 @@ import sys
 
 import tyro
 
-from train import dmfa, evaluate
+from train import baselines, dmfa, evaluate, mfa
 from train.loop import Interrupted
 
-COMMANDS = {"dmfa": dmfa.train, "evaluate": evaluate.evaluate}
+COMMANDS = {
+    "dmfa": dmfa.train,
+    "mfa": mfa.train,
+    "gaussian": baselines.gaussian,
+    "knn": baselines.knn,
+    "mean": baselines.mean,
+    "zero": baselines.zero,
+    "evaluate": evaluate.evaluate,
+}
 
 
 def main() -> None:

@@ -79,7 +79,7 @@ def train(config: DMFATraining) -> None:
     network = DMFA(config.network)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, network, seconds, len(training))
+    finish(config, network.state_dict(), seconds, len(training))
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:

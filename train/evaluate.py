@@ -1,11 +1,15 @@
-"""Measure trained methods on the papers' protocols: `python -m train evaluate`.
+"""Measure every method on every protocol, beside the papers' figures: `python -m train evaluate`.
 
 Every figure is the mean over test images of the mean over mask seeds; its standard error treats images, not masks, as
 the independent draws. The median's standard error is bootstrapped over images.
+
+Figures of a method lie in checkpoints/DATASET/METHOD/metrics.json; checkpoints/DATASET/results.json holds all of them, with
+what the papers report, for the page.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import time
@@ -19,15 +23,25 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dmfa_demo import metrics
-from dmfa_demo.checkpoints import ROOT, available_methods, load_imputer
+from dmfa_demo.checkpoints import CONFIG, RESULTS, ROOT, WEIGHTS, available_methods, load_imputer
 from dmfa_demo.data import load_split, to_float
-from dmfa_demo.imputation import Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, method_class
 from dmfa_demo.masks import mask_family
-from train.model_card import RESULTS, write_model_card
-from train.papers import REPORTED
+from train.baselines import mice
+from train.model_card import METRICS, write_model_card
+from train.papers import REPORTED, published
+from train.run import hardware
 
-BATCH = 250
+BATCH = 100
 BOOTSTRAPS = 200
+
+# Fitted anew for each kind of hole, and slow: measured on so many test images only.
+OFFLINE = {"mice": 1_000}
+
+PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
+
+# In the order of the tables.
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "ssim", "coverage90", "crps", "milliseconds")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,13 +50,15 @@ class Evaluation:
 
     dataset: Literal["mnist", "fashion-mnist"] = "mnist"
     method: tuple[str, ...] = ()
-    """which methods; all that have a checkpoint when not given"""
-    protocol: tuple[str, ...] = ("square14", "rect10x15")
+    """which methods; all that have a checkpoint, and MICE, when not given"""
+    protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/masks.py"""
     seeds: int = 3
     """masks drawn for each image"""
     limit: int | None = None
     """the first so many test images, for a quick look; nothing is written then"""
+    again: bool = False
+    """measure also what these weights were measured on before"""
     data_root: Path = Path("data")
     """torchvision's data folder"""
 
@@ -53,10 +69,11 @@ class Row:
 
     Attributes:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
-            hole; `psnr` over the hole, dB; `ssim` of the whole image; `coverage90`: share of hidden pixels in their central
-            90 % interval; `milliseconds` per image, in batches.
+            hole; `psnr` over the hole and `psnr_image` over the image, dB; `ssim` of the image; `coverage90`: share of hidden
+            pixels in their central 90 % interval; `crps` per hidden pixel; `milliseconds` per image, in batches.
         n: test images.
         paper: the paper's figure or None, and `source`, where it stands.
+        weights: the digest of the checkpoint that was measured.
     """
 
     dataset: str
@@ -69,37 +86,52 @@ class Row:
     seeds: int
     paper: float | None
     source: str | None
+    weights: str
 
 
 def evaluate(config: Evaluation) -> None:
-    """Measure, print a table, and write the rows beside each checkpoint."""
-    methods = config.method or available_methods(config.dataset)
-    if not methods:
+    """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is."""
+    methods = config.method or (*available_methods(config.dataset), *OFFLINE)
+    if set(methods) == set(OFFLINE) and not config.method:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
         )
-    families = [mask_family(protocol) for protocol in config.protocol]
-    test = load_split(config.dataset, "test", config.data_root)
-    images = to_float(test.images[: config.limit])
-    for family in families:  # a hole that does not fit is told before anything is computed
-        family(1, *images.shape[-2:], torch.Generator())
     for method in methods:
-        imputer = load_imputer(method, config.dataset)
-        for protocol in config.protocol:
-            rows = measure(imputer, images, config.dataset, protocol, config.seeds)
+        method_class(method)
+    families = [mask_family(protocol) for protocol in config.protocol]
+    test = to_float(load_split(config.dataset, "test", config.data_root).images)
+    for family in families:  # a hole that does not fit is told before anything is computed
+        family(1, *test.shape[-2:], torch.Generator())
+    for protocol in config.protocol:
+        for method in methods:
+            folder = ROOT / config.dataset / method
+            images = test[: min(config.limit or len(test), OFFLINE.get(method, len(test)))]
+            seeds = 1 if method in OFFLINE else config.seeds
+            asked = (protocol, len(images), seeds, _digest(folder))
+            if not (config.again or config.limit) and asked in {
+                (row["protocol"], row["n"], row["seeds"], row["weights"]) for row in _read(folder)
+            }:
+                print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
+                continue
+            if method in OFFLINE:
+                imputer: Imputer = mice(config.dataset, protocol, config.data_root)
+            else:
+                imputer = load_imputer(method, config.dataset)
+            rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
             print(table(rows), flush=True)
             if config.limit is None:
-                folder = ROOT / config.dataset / method
-                _write(folder / RESULTS, rows)
+                _write(folder, rows)
                 write_model_card(folder)
+                gather(config.dataset)
 
 
-def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds: int) -> list[Row]:
+def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds: int, weights: str = "") -> list[Row]:
     """The rows of one method on one protocol.
 
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
+        weights: the digest to note in each row.
     """
     values: dict[str, list[Tensor]] = {}
     spent = 0.0
@@ -116,27 +148,38 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
             found = {
                 "sse": metrics.sse(mean, truth, mask),
                 "psnr": metrics.psnr(mean, truth, mask),
+                "psnr_image": metrics.psnr_image(imputation.mean, batch),
                 "ssim": metrics.ssim(imputation.mean, batch),
             }
-            if density is not None:
+            if density is None:
+                found["crps"] = metrics.absolute_error(mean, truth, mask)
+            else:
                 found["nll"] = metrics.nll(density, truth, mask)
                 found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
                 found["coverage90"] = metrics.coverage(density, truth, mask)
+                found["crps"] = metrics.crps(density, truth, mask)
         for metric, value in found.items():
             values.setdefault(metric, []).append(value)
-    # (seeds, N) each
+    # (seeds, N) each; NaN where a draw hid nothing.
     columns = {metric: torch.cat(parts).view(seeds, -1).double() for metric, parts in values.items()}
     summary = {metric: _mean(column) for metric, column in columns.items()}
     if "nll" in columns:
         summary["nll_median"] = _median(columns["nll"])
     summary["milliseconds"] = 1000 * spent / (seeds * len(images)), None
-    order = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "ssim", "coverage90", "milliseconds")
     rows = []
-    for metric in order:
+    for metric in MEASURES:
         if metric in summary:
             reported = REPORTED.get((imputer.paper, dataset, protocol, metric), (None, None))
-            rows.append(Row(dataset, imputer.name, protocol, metric, *summary[metric], len(images), seeds, *reported))
+            figures = (*summary[metric], len(images), seeds, *reported, weights)
+            rows.append(Row(dataset, imputer.name, protocol, metric, *figures))
     return rows
+
+
+def gather(dataset: str) -> None:
+    """Write results.json: the figures of all methods, what the papers report, and where it was measured."""
+    rows = [row for name in METHODS for row in _read(ROOT / dataset / name)]
+    results = {"hardware": hardware(), "rows": rows, "published": published(dataset)}
+    (ROOT / dataset / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
 
 
 def table(rows: list[Row]) -> str:
@@ -161,7 +204,8 @@ def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, T
 
 
 def _mean(column: Tensor) -> tuple[float, float | None]:
-    by_image = column.mean(0)
+    by_image = column.nanmean(0)
+    by_image = by_image[~by_image.isnan()]
     return by_image.mean().item(), (by_image.std() / math.sqrt(len(by_image))).item() if len(by_image) > 1 else None
 
 
@@ -174,9 +218,24 @@ def _median(column: Tensor) -> tuple[float, float]:
     return column.median().item(), torch.stack(draws).std().item()
 
 
-def _write(path: Path, rows: list[Row]) -> None:
-    """Replace the rows of the same protocols, keep the others."""
-    old = json.loads(path.read_text()) if path.is_file() else []
+def _read(folder: Path) -> list[dict]:
+    path = folder / METRICS
+    return json.loads(path.read_text()) if path.is_file() else []
+
+
+def _write(folder: Path, rows: list[Row]) -> None:
+    """Replace the rows of the same protocols, keep the others that were measured with the same weights."""
     new = [asdict(row) for row in rows]
-    kept = [row for row in old if row["protocol"] not in {row["protocol"] for row in new}]
-    path.write_text(json.dumps(kept + new, indent=1) + "\n")
+    protocols, weights = {row.protocol for row in rows}, rows[0].weights
+    kept = [row for row in _read(folder) if row["protocol"] not in protocols and row["weights"] == weights]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / METRICS).write_text(json.dumps(kept + new, indent=1) + "\n")
+
+
+def _digest(folder: Path) -> str:
+    """What tells the weights and settings in a checkpoint from others; empty where there is none."""
+    files = [folder / WEIGHTS, folder / CONFIG]
+    if not all(path.is_file() for path in files):
+        return ""
+    network = json.dumps(json.loads(files[1].read_text())["network"])
+    return hashlib.sha256(files[0].read_bytes() + network.encode()).hexdigest()[:12]

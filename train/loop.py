@@ -100,7 +100,7 @@ def fit(
     step, seconds, best = _restore(folder, network, average, optimizer, identity)
     if accelerator.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
-        _forget_after(folder, step)
+        forget_after(folder, step)
     stop = _StopRequest()
     progress = tqdm(
         total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1
@@ -149,7 +149,7 @@ def fit(
                     progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
                     if figures["validation"] < best:
                         best = figures["validation"]
-                        _write(folder / BEST, average.state_dict(), {})
+                        write_tensors(folder / BEST, average.state_dict(), {})
                 if validating or stopping or step % config.save_every == 0:
                     _save(folder, network, average, optimizer, identity, step, time.monotonic() - started, best)
             accelerator.wait_for_everyone()
@@ -241,25 +241,19 @@ def _save(
     for name, parameter in network.named_parameters():
         state = optimizer.state.get(parameter, {})
         tensors |= {f"optimizer/{key}/{name}": tensor for key, tensor in state.items()}
-    about = {"step": step, "seconds": seconds, "best": best, "run": identity}
-    _write(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
+    write_state(folder, tensors, {"step": step, "seconds": seconds, "best": best, "run": identity})
 
 
 def _restore(
     folder: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, identity: str
 ) -> tuple[int, float, float]:
     """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
-    path = folder / STATE
-    if not path.is_file():
+    state = read_state(folder, identity)
+    if state is None:
         return 0, 0.0, math.inf
-    with safe_open(path, "pt") as file:
-        about = {key: json.loads(value) for key, value in file.metadata().items()}
-    if about["run"] != identity:
-        raise ValueError(
-            f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
-        )
+    about, tensors = state
     parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
-    for key, tensor in load_file(path).items():
+    for key, tensor in tensors.items():
         part, _, name = key.partition("/")
         parts[part][name] = tensor
     network.load_state_dict(parts["network"])
@@ -272,14 +266,37 @@ def _restore(
     return about["step"], about["seconds"], about["best"]
 
 
-def _write(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
+def write_state(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Write where a run is; `about` holds its identity under "run"."""
+    write_tensors(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
+
+
+def read_state(folder: Path, identity: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """What `write_state` wrote, or None when there is nothing.
+
+    Raises:
+        ValueError: when it is the state of a run of another identity.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    with safe_open(path, "pt") as file:
+        about = {key: json.loads(value) for key, value in file.metadata().items()}
+    if about["run"] != identity:
+        raise ValueError(
+            f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
+        )
+    return about, load_file(path)
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
     """All of the file or nothing: a kill in the middle leaves the old one."""
     partial = path.with_suffix(".partial")
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
     os.replace(partial, path)
 
 
-def _forget_after(folder: Path, step: int) -> None:
+def forget_after(folder: Path, step: int) -> None:
     """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
     rows = [row for row in read_metrics(folder) if row["step"] <= step]
     partial = folder / f"{METRICS}.partial"

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import torch
-from torch import nn
+from torch import Tensor
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
-from train.model_card import RESULTS, write_model_card
+from train.model_card import METRICS, write_model_card
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class RunConfig:
                 )
 
 
-def finish(config: RunConfig, network: nn.Module, seconds: float, rows: int) -> None:
+def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, rows: int) -> None:
     """Write checkpoint and model card, once, from the main process; figures of older weights go."""
     if int(os.environ.get("RANK", 0)) != 0:
         return
@@ -66,12 +66,12 @@ def finish(config: RunConfig, network: nn.Module, seconds: float, rows: int) -> 
         "command": _command(),
         "training_images": rows,
         "minutes": round(seconds / 60, 1),
-        "hardware": _hardware(),
+        "hardware": hardware(),
         "torch": torch.__version__,
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
-    (folder / RESULTS).unlink(missing_ok=True)
-    save_checkpoint(folder, network, {**config.settings, "about": about})
+    (folder / METRICS).unlink(missing_ok=True)
+    save_checkpoint(folder, tensors, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
 
@@ -88,7 +88,8 @@ def _command() -> str:
     return shlex.join(["python", "-m", "train", *kept])
 
 
-def _hardware() -> str:
+def hardware() -> str:
+    """The accelerator or processor, for people."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     name = platform.processor() or platform.machine()

@@ -20,11 +20,19 @@ class Bar:
 
 
 @dataclass(frozen=True)
+class Line:
+    """A line of figures; the best among its like is marked."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
 class Card:
     """One picture with its words.
 
     Attributes:
-        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
+        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`; None where there is nothing to see.
         title: what it is.
         alt: the same in a sentence, for those who do not see it.
         lines: figures or a note below the title.
@@ -32,10 +40,10 @@ class Card:
         bar: the colour bar that explains its colours.
     """
 
-    picture: np.ndarray
+    picture: np.ndarray | None
     title: str
     alt: str
-    lines: tuple[str, ...] = ()
+    lines: tuple[Line, ...] = ()
     colour: str | None = None
     bar: Bar | None = None
 
@@ -50,16 +58,28 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
+def scale(bar: Bar) -> str:
+    """A colour bar with its ends, as HTML."""
+    return (
+        f'<div class="bar"><small>{escape(bar.low)}</small>'
+        f'<b style="background:{colour_bar(bar.colours)}"></b><small>{escape(bar.high)}</small></div>'
+    )
+
+
 def _figure(card: Card) -> str:
     mark = f'<i style="background:{card.colour}"></i>' if card.colour else ""
-    bar = ""
-    if card.bar:
-        bar = (
-            f'<div class="bar"><small>{escape(card.bar.low)}</small>'
-            f'<b style="background:{colour_bar(card.bar.colours)}"></b><small>{escape(card.bar.high)}</small></div>'
-        )
-    lines = "".join(f"<span>{escape(line)}</span>" for line in card.lines)
+    if card.picture is None:
+        picture = f'<div class="nothing" role="img" aria-label="{escape(card.alt)}">–</div>'
+    else:
+        picture = f'<img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
+    lines = "".join(_line(line) for line in card.lines)
     return (
-        f'<figure class="card"><img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
-        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{lines}{bar}</figcaption></figure>"
+        f'<figure class="card">{picture}'
+        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{lines}{scale(card.bar) if card.bar else ''}"
+        "</figcaption></figure>"
     )
+
+
+def _line(line: Line) -> str:
+    best = '<b title="the best of the methods shown">best</b>' if line.best else ""
+    return f"<span{' class=best' if line.best else ''}>{escape(line.text)}{best}</span>"

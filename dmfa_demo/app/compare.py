@@ -1,89 +1,163 @@
-"""The Compare tab: the image, what the models see of it, and what each makes of the rest."""
+"""The Compare tab: the image, what the models see of it, and what each makes of the rest, side by side."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import gradio as gr
 from torch import Tensor
 
-from dmfa_demo.app.cards import Bar, Card, card_grid, note
+from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.scene import Figures, ImputationCache, Scene, measure
 from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, with_holes
-from dmfa_demo.imputation import Imputation, method_class
+from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
+from dmfa_demo.imputation import Imputation, Imputer, method_class
 
 # Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
 # more than 0.5; a Gaussian may say more, and is shown as the brightest.
 MAX_DEVIATION = 0.5
 
+VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
+
+_EXPLANATIONS = {
+    "mean": "The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs where several "
+    "digits would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
+    "error": "The <strong>error</strong> is the mean less the truth: red where the guess has ink that is not there, blue where "
+    "it lacks ink. All cards share one scale.",
+    "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be otherwise. "
+    "All cards share one scale, and it is zero wherever you left the picture visible.",
+}
+_SCALES = {
+    "error": Bar(DIVERGING, "−1, too little", "+1, too much"),
+    "deviation": Bar(SEQUENTIAL, "0, certain", f"≥ {MAX_DEVIATION}, open"),
+}
+
+# Runs in the browser: the choice goes into the address, so that the page can be sent as it is.
+_KEEP_IN_ADDRESS = """(methods, view) => {
+    const address = new URL(location);
+    address.searchParams.set('methods', methods.join(','));
+    address.searchParams.set('show', view);
+    history.replaceState(null, '', address.href.replaceAll('%2C', ','));
+}"""
+
 
 @dataclass(frozen=True)
 class CompareTab:
-    """The tab's component; `render` makes its content."""
+    """The tab's components; `render` makes the content of `outputs`."""
 
+    view: gr.Radio
+    methods: gr.CheckboxGroup
     cards: gr.HTML
 
     @classmethod
-    def build(cls) -> Self:
+    def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
+        names = available_methods(dataset)
+        with gr.Row(elem_classes="choices"):
+            view = gr.Radio(list(VIEWS), value="mean", show_label=False, elem_classes="segments", elem_id="view")
+            methods = gr.CheckboxGroup(
+                [(method_class(name).title, name) for name in names],
+                value=names,
+                show_label=False,
+                elem_classes="segments",
+                elem_id="methods",
+            )
         cards = gr.HTML(note("Loading the models…"), elem_id="compare", apply_default_css=False)
-        gr.HTML(
-            '<p class="note">The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs '
-            "where several digits would fit. The <strong>standard deviation</strong> shows where: bright pixels are the "
-            "ones the model is unsure of, and it is zero wherever you left the picture visible.</p>",
-            apply_default_css=False,
-        )
-        return cls(cards)
+        for choice in (view, methods):
+            choice.input(None, [methods, view], None, js=_KEEP_IN_ADDRESS, api_visibility="private")
+        return cls(view, methods, cards)
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> str:
-        """The tab's HTML for a scene with `missing` `(H, W)` hidden."""
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: what to show, and of which methods."""
+        return [self.view, self.methods]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.cards]
+
+    def from_address(self, query: Mapping[str, str], dataset: str) -> tuple[str, list[str]]:
+        """The values of `inputs` that an address asks for; what it does not know is as if it were not there."""
+        view = query.get("show")
+        known = available_methods(dataset)
+        chosen = [name for name in known if name in query.get("methods", "").split(",")]
+        return view if view in dict(VIEWS).values() else "mean", chosen or known
+
+    def render(
+        self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]
+    ) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
         hidden = int(missing.sum())
         cards = [
-            Card(grey_or_colour(scene.image), "Original", f"The original image: {scene.caption}", (scene.caption,)),
+            Card(
+                grey_or_colour(scene.image), "Original", f"The original image: {scene.caption}", (Line(scene.caption),)
+            ),
             Card(
                 with_holes(scene.image, missing),
-                "What the model sees",
+                "What the models see",
                 f"The image with {hidden} pixels hidden, shown as a grey check",
-                (f"{hidden} of {missing.numel()} pixels hidden",),
+                (Line(f"{hidden} of {missing.numel()} pixels hidden"),),
             ),
         ]
-        for name in available_methods(scene.dataset):
-            imputation = cache.impute(name, scene, missing)
-            cards += _method_cards(name, imputation, scene, measure(imputation, scene, missing))
-        hint = "" if hidden else note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
-        return card_grid(cards) + hint
+        names = [name for name in available_methods(scene.dataset) if name in methods]
+        imputations = [cache.impute(name, scene, missing) for name in names]
+        figures = [measure(imputation, scene, missing) for imputation in imputations]
+        lines = _lines(figures)
+        for name, imputation, of_method in zip(names, imputations, lines):
+            cards.append(_PICTURES[view](method_class(name), imputation, scene, of_method))
+        hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
+        if not hidden:
+            hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
+        bar = scale(_SCALES[view]) if view in _SCALES else ""
+        return [card_grid(cards) + hint + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>']
 
 
-def _method_cards(name: str, imputation: Imputation, scene: Scene, figures: Figures | None) -> list[Card]:
-    method = method_class(name)
-    cards = [
-        Card(
-            grey_or_colour(imputation.mean[0]),
-            f"{method.title}: mean",
-            f"{method.title}'s mean of the hidden pixels, pasted into the visible ones",
-            _figure_lines(figures),
-            method.colour,
-        )
-    ]
-    if imputation.density is not None:
-        deviation = imputation.density.variance.sqrt().view_as(scene.image).mean(0)
-        cards.append(
-            Card(
-                coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL),
-                f"{method.title}: std. deviation",
-                f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}",
-                (f"largest {deviation.max():.2f}",),
-                method.colour,
-                Bar(SEQUENTIAL, "0", f"≥ {MAX_DEVIATION}"),
-            )
-        )
-    return cards
+def _mean(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
+    return Card(grey_or_colour(imputation.mean[0]), method.title, alt, lines, method.colour)
 
 
-def _figure_lines(figures: Figures | None) -> tuple[str, ...]:
-    if figures is None:
-        return ("nothing hidden",)
-    lines = (f"PSNR {figures.psnr:.1f} dB in the hole", f"SSIM {figures.ssim:.3f}")
-    return lines if figures.nll is None else (*lines, f"NLL {figures.nll:,.0f} nats".replace("-", "−"))
+def _error(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    error = (imputation.mean[0] - scene.image).mean(0)
+    alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
+    return Card(coloured(error, -1, 1, DIVERGING), method.title, alt, lines, method.colour)
+
+
+def _deviation(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    if imputation.density is None:
+        alt = f"{method.title} gives one answer and no standard deviation"
+        return Card(None, method.title, alt, (Line("one answer, no density"),), method.colour)
+    deviation = imputation.density.variance.sqrt().view_as(scene.image).mean(0)
+    alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
+    lines = (Line(f"largest {deviation.max():.2f}"), *lines)
+    return Card(coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL), method.title, alt, lines, method.colour)
+
+
+_PICTURES: dict[str, Callable[[type[Imputer], Imputation, Scene, tuple[Line, ...]], Card]] = {
+    "mean": _mean,
+    "error": _error,
+    "deviation": _deviation,
+}
+
+# (the figure, how it reads, whether more is better)
+_FIGURES: tuple[tuple[str, Callable[[float], str], bool], ...] = (
+    ("psnr", lambda value: f"PSNR {value:.1f} dB", True),
+    ("ssim", lambda value: f"SSIM {value:.3f}", True),
+    ("nll", lambda value: f"NLL {value:,.0f} nats".replace("-", "−"), False),
+)
+
+
+def _lines(figures: Sequence[Figures | None]) -> list[tuple[Line, ...]]:
+    """Each method's figures below its picture, the best of each kind marked."""
+    lines: list[list[Line]] = [[] for _ in figures]
+    for name, reads, more in _FIGURES:
+        values = [getattr(of_method, name, None) for of_method in figures]
+        known = [value for value in values if value is not None]
+        best = (max if more else min)(known) if len(known) > 1 else None
+        for line, value in zip(lines, values):
+            if value is not None:
+                line.append(Line(reads(value), best=value == best))
+    return [tuple(line) for line in lines]

@@ -10,26 +10,25 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmfa_demo.app.cards import Bar, Card, card_grid, note
+from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
 from dmfa_demo.imputation import Imputer, method_class
 
 # Sliders on the page; a model with more factors shows its strongest.
 FACTORS = 4
+# Gaussians to choose from, those of most weight; a model may have hundreds.
+COMPONENTS = 5
 MAX_STEPS = 3.0
 
 
 @dataclass(frozen=True)
 class FactorsTab:
-    """The tab's components; `render` makes their content, in the order of `outputs`.
+    """The tab's components; `render` makes their content, in the order of `outputs`."""
 
-    Attributes:
-        method: whose density is taken apart, one that returns a mixture of factor analysers.
-    """
-
-    method: str
+    method: gr.Radio
     component: gr.Radio
     overview: gr.HTML
     factors: tuple[gr.HTML, ...]
@@ -37,15 +36,20 @@ class FactorsTab:
     reset: gr.Button
 
     @classmethod
-    def build(cls, method: str) -> Self:
+    def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
-        component = gr.Radio(
-            choices=[("Gaussian 1", 0)],
-            value=0,
-            label="Gaussian of the mixture, by weight",
-            elem_classes="gaussians",
-            elem_id="component",
-        )
+        names = [name for name in available_methods(dataset) if method_class(name).has_factors]
+        with gr.Row(elem_classes="choices"):
+            method = gr.Radio(
+                [(method_class(name).title, name) for name in names],
+                value=names[0],
+                show_label=False,
+                elem_classes="segments",
+                elem_id="factors-of",
+            )
+            component = gr.Radio(
+                choices=[("Gaussian 1", 0)], value=0, show_label=False, elem_classes="segments", elem_id="component"
+            )
         overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
         with gr.Row(elem_classes="factors"):
@@ -68,8 +72,9 @@ class FactorsTab:
         gr.HTML(
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
             "in which it can change (the <strong>factors</strong>: red adds ink, blue takes it away), and a little "
-            "independent <strong>noise</strong> per pixel. Each slider walks along one factor, in standard deviations: "
-            "x = mean + z₁ factor₁ + … + z₄ factor₄. Factors are only known up to a rotation; these are the principal "
+            "independent <strong>noise</strong> per pixel. A model holds several such Gaussians; those that fit the visible "
+            "pixels best come first, with their share. Each slider walks along one factor, in standard deviations: "
+            "x = mean + z₁ factor₁ + … Factors are only known up to a rotation; these are the principal "
             "ones, strongest first.</p>",
             apply_default_css=False,
         )
@@ -77,15 +82,17 @@ class FactorsTab:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the chosen Gaussian and the sliders."""
-        return [self.component, *self.sliders]
+        """What `render` takes after scene and mask: the method, the chosen Gaussian and the sliders."""
+        return [self.method, self.component, *self.sliders]
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render` fills."""
         return [self.component, self.overview, *self.factors]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, component: int, *steps: float) -> list:
+    def render(
+        self, scene: Scene, missing: Tensor, cache: ImputationCache, name: str, component: int, *steps: float
+    ) -> list:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors.
 
         Raises:
@@ -93,19 +100,20 @@ class FactorsTab:
         """
         if not all(isinstance(step, (int, float)) and abs(step) <= MAX_STEPS for step in steps):
             raise ValueError(f"a factor's slider goes from {-MAX_STEPS:g} to {MAX_STEPS:g}, got {steps!r:.60}")
-        density = cache.impute(self.method, scene, missing).density
-        order = density.weights[0].argsort(descending=True).tolist()
+        density, method = cache.impute(name, scene, missing).density, method_class(name)
+        weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
-        rank = component if isinstance(component, int) and 0 <= component < len(order) else 0
+        rank = component if isinstance(component, int) and 0 <= component < len(weights) else 0
         if not missing.any():
             idle = gr.Radio(
-                choices=[(f"Gaussian {i + 1}", i) for i in range(len(order))], value=rank, interactive=False
+                choices=[(f"{'' if i else 'Gaussian '}{i + 1}", i) for i in range(len(weights))],
+                value=rank,
+                interactive=False,
             )
             return [idle, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
-        choices = [(f"Gaussian {i + 1}: {100 * density.weights[0, k]:.0f} %", i) for i, k in enumerate(order)]
+        choices = [(f"{'' if i else 'Gaussian '}{i + 1}: {_percent(weight)}", i) for i, weight in enumerate(weights)]
         radio = gr.Radio(choices=choices, value=rank, interactive=True)
-        gaussian = _principal(density, order[rank])
-        method = method_class(self.method)
+        gaussian = _principal(density.leading(COMPONENTS), rank)
         overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = gaussian.factors.abs().max().item()
         cards = [
@@ -113,6 +121,10 @@ class FactorsTab:
             for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
         ]
         return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
+
+
+def _percent(weight: float) -> str:
+    return f"{100 * weight:.0f} %" if weight >= 0.005 else "< 1 %"
 
 
 def _principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
@@ -133,13 +145,21 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
         return grey_or_colour(values.view_as(scene.image))
 
     return [
-        Card(picture(walked), "Mean plus factors", f"The mean moved along the factors: {moved}", (moved,), colour),
-        Card(picture(gaussian.mean), "Mean", f"{title}'s mean for this Gaussian", ("centre of this Gaussian",), colour),
+        Card(
+            picture(walked), "Mean plus factors", f"The mean moved along the factors: {moved}", (Line(moved),), colour
+        ),
+        Card(
+            picture(gaussian.mean),
+            "Mean",
+            f"{title}'s mean for this Gaussian",
+            (Line("centre of this Gaussian"),),
+            colour,
+        ),
         Card(
             coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
             "Noise",
             f"Standard deviation of the independent noise of each pixel, largest {noise.max():.2f}",
-            ("standard deviation",),
+            (Line("standard deviation"),),
             colour,
             Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
         ),
@@ -147,7 +167,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
             picture(draw),
             "One draw",
             "A random draw: mean, factors and noise together",
-            ("factors and noise at random",),
+            (Line("factors and noise at random"),),
             colour,
         ),
     ]
@@ -159,7 +179,7 @@ def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene
         coloured(values, -largest, largest, DIVERGING),
         f"Factor {number}",
         f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
-        (f"z{number} = {step:+.1f}".replace("-", "−"),),
+        (Line(f"z{number} = {step:+.1f}".replace("-", "−")),),
         colour=method.colour,
         bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
     )

@@ -16,6 +16,7 @@ from dmfa_demo.app.api import impute
 from dmfa_demo.app.compare import CompareTab
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
 from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure
 from dmfa_demo.app.theme import theme
@@ -45,7 +46,7 @@ TITLE = "What is behind the paint?"
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
-  <p>Hide part of a digit and see, while you draw, what a model of missing data believes is there.</p>
+  <p>Hide part of a digit and see, while you draw, what different models of missing data believe is there.</p>
 </header>
 """
 
@@ -64,9 +65,11 @@ def build_page() -> gr.Blocks:
                 painter = MaskPainter(Canvas(start_mask, start.image), elem_id="painter")
             with gr.Column(elem_classes="results"):
                 with gr.Tab("Compare"):
-                    compare = CompareTab.build()
+                    compare = CompareTab.build(DATASET)
                 with gr.Tab("Factors"):
-                    factors = FactorsTab.build("dmfa")
+                    factors = FactorsTab.build(DATASET)
+                with gr.Tab("Results"):
+                    measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
                 _heading("Choose a digit")
                 picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
@@ -79,20 +82,32 @@ def build_page() -> gr.Blocks:
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
 
         # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders all
-        # tabs, so that each is up to date when it is opened. The cache lets them share one pass through the network.
-        controls, results = factors.inputs, [compare.cards, *factors.outputs]
+        # tabs, so that each is up to date when it is opened. The cache lets them share one pass through each model.
+        count = len(compare.inputs)
+        results = [*compare.outputs, *factors.outputs]
 
         def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
-            return [compare.render(scene, missing, cache), *factors.render(scene, missing, cache, *controls)]
+            return [
+                *compare.render(scene, missing, cache, *controls[:count]),
+                *factors.render(scene, missing, cache, *controls[count:]),
+            ]
+
+        def arrive(request: gr.Request, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            choice = compare.from_address(request.query_params, scene.dataset)
+            return [*choice, *paint(missing, scene, *choice, *controls)]
+
+        def choose(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            check_size(scene, missing)
+            return compare.render(scene, missing, cache, *controls)
 
         def walk(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
             return factors.render(scene, missing, cache, *controls)
 
-        def stand_still(missing: Tensor, scene: Scene, component: Any) -> list[Any]:
+        def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
             zeros = [0.0] * len(factors.sliders)
-            return [*zeros, *walk(missing, scene, component, *zeros)]
+            return [*zeros, *walk(missing, scene, method, component, *zeros)]
 
         def pick(number: int | None) -> list[Any]:
             picked = Scene.sample(DATASET, number)
@@ -110,18 +125,23 @@ def build_page() -> gr.Blocks:
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
-        page.load(_told(paint), [painter, scene, *controls], results, **once)
-        painter.input(_told(paint), [painter, scene, *controls], results, **latest)
+        page.load(_told(arrive), [painter, scene, *factors.inputs], [*compare.inputs, *results], **once)
+        painter.input(_told(paint), [painter, scene, *compare.inputs, *factors.inputs], results, **latest)
         picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
             button.click(_told(partial(preset, name)), [scene], [painter], **latest)
         mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
         digit_upload.upload(_told(take_digit), [digit_upload], [scene, painter, picker], **once)
-        for control in controls:
-            control.input(_told(walk), [painter, scene, *controls], factors.outputs, **latest)
-        factors.reset.click(
-            _told(stand_still), [painter, scene, factors.component], [*factors.sliders, *factors.outputs], **latest
-        )
+        for control in compare.inputs:
+            control.input(_told(choose), [painter, scene, *compare.inputs], compare.outputs, **latest)
+        for control in factors.inputs:
+            control.input(_told(walk), [painter, scene, *factors.inputs], factors.outputs, **latest)
+        still = [painter, scene, factors.method, factors.component]
+        factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
+        show = partial(measured.render, DATASET)
+        page.load(show, measured.inputs, measured.outputs, **once)
+        for control in measured.inputs:
+            control.input(show, measured.inputs, measured.outputs, **latest)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)

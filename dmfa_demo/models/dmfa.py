@@ -106,23 +106,24 @@ class DMFAImputer(Imputer):
     summary = (
         "A network looks at the visible pixels and returns a whole Gaussian (here a mixture) over the hidden ones."
     )
+    limits = (
+        "The density is restricted to the hidden pixels; what the network says elsewhere was never trained. A mixture of few "
+        "Gaussians with few factors cannot hold every way a large hole may be filled: its samples are noisier than real "
+        "images, and its mean blurs."
+    )
     paper = "DMFA"
     colour = "#2f6db5"
+    has_factors = True
 
     def __init__(self, network: DMFA):
         self.network = network.eval()
+        self.shape = (network.config.channels, network.config.height, network.config.width)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         return cls(load_network(folder, DMFA, DMFAConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        config = self.network.config
-        if images.shape[1:] != (config.channels, config.height, config.width):
-            expected = (config.channels, config.height, config.width)
-            raise ValueError(
-                f"this model takes images of (C, H, W) = {expected}, got {tuple(images.shape[1:])}; resize them first"
-            )
         density = self.network(images, missing).restrict(flatten(images), flatten_missing(missing, images.shape[1]))
         return Imputation(mean=density.mean.view_as(images), density=density)
 

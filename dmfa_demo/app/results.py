@@ -1,0 +1,199 @@
+"""The Results tab: what was measured on the test images, ours beside the papers', as a chart and a sortable table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Any, Self
+
+import gradio as gr
+
+from dmfa_demo.app.cards import note
+from dmfa_demo.checkpoints import RESULTS, ROOT
+from dmfa_demo.imputation import method_class
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measured figure is shown.
+
+    Attributes:
+        title: its name, with its unit.
+        digits: after the point.
+        more: whether more is better; None where neither is.
+        meaning: one sentence.
+    """
+
+    title: str
+    digits: int
+    more: bool | None
+    meaning: str
+
+
+MEASURES = {
+    "nll": Measure("NLL, nats", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll_median": Measure("NLL, median, nats", 1, False, "The same for the median image, which a few surprises cannot move."),
+    "nll_wide_floor": Measure("NLL, noise ≥ (1/510)², nats", 1, False, "The same when no pixel may be surer than half a grey level."),
+    "sse": Measure("Squared error, summed", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "psnr": Measure("PSNR in the hole, dB", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
+    "psnr_image": Measure("PSNR, whole image, dB", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "ssim": Measure("SSIM", 3, True, "Structural similarity of the completed image and the true one."),
+    "coverage90": Measure("Inside the 90 % interval", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "crps": Measure("CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure("Time, ms an image", 2, False, "Time for one image of a batch, on the machine that measured."),
+}  # fmt: skip
+
+PROTOCOLS = {
+    "square14": "Square 14×14",
+    "rect10x15": "Rectangle 10×15",
+    "square13": "Square 13×13",
+    "arbitrary": "Arbitrary (ACFlow)",
+    "half": "Half",
+    "noise75": "Noise 75 %",
+    "line3": "All but a line",
+    "strokes": "Strokes",
+    "line3-binarised": "All but a line, binarised",
+}
+
+COLUMNS = ("Method", "Measure", "Ours", "± s. e.", "Paper", "Where it stands", "Images × masks")
+
+
+@dataclass(frozen=True)
+class ResultsTab:
+    """The tab's components; the tab follows its own choices and no canvas."""
+
+    protocol: gr.Dropdown
+    measure: gr.Dropdown
+    chart: gr.HTML
+    table: gr.Dataframe
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        results = _load(dataset)
+        everything = [*results["rows"], *results["published"]]
+        protocols = [name for name in PROTOCOLS if any(row["protocol"] == name for row in everything)]
+        with gr.Row(elem_classes="choices"):
+            protocol = gr.Dropdown(
+                [(PROTOCOLS[name], name) for name in protocols],
+                value=protocols[0],
+                label="What is hidden",
+                filterable=False,
+                elem_id="results-protocol",
+            )
+            measure = gr.Dropdown(
+                [(known.title, name) for name, known in MEASURES.items()],
+                value="sse",
+                label="What is measured",
+                filterable=False,
+                elem_id="results-measure",
+            )
+        chart = gr.HTML(elem_id="chart", apply_default_css=False)
+        table = gr.Dataframe(
+            headers=list(COLUMNS),
+            datatype=["str", "str", "number", "number", "number", "str", "str"],
+            column_widths=["18%", "22%", "10%", "9%", "10%", "18%", "13%"],
+            interactive=False,
+            show_label=False,
+            wrap=True,
+            max_height=420,
+            elem_id="results-table",
+        )
+        gr.HTML(
+            note(
+                "All figures come from python -m train evaluate on test images that no model has seen; ± is the standard error "
+                "over images. Papers and we do not always mean the same by a name: the model cards say what ours is."
+            ),
+            apply_default_css=False,
+        )
+        return cls(protocol, measure, chart, table)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after the data set."""
+        return [self.protocol, self.measure]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.chart, self.table]
+
+    def render(self, dataset: str, protocol: str, measure: str) -> list[Any]:
+        """The contents of `outputs`."""
+        results = _load(dataset)
+        rows = [row for row in results["rows"] if row["protocol"] == protocol]
+        measured = {(method_class(row["method"]).paper, row["metric"]) for row in rows}
+        rows += [
+            {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
+            for row in results["published"]
+            if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
+        ]
+        return [_chart([row for row in rows if row["metric"] == measure], MEASURES[measure]), list(map(_cells, rows))]
+
+
+@cache
+def _load(dataset: str) -> dict[str, Any]:
+    path = ROOT / dataset / RESULTS
+    return json.loads(path.read_text()) if path.is_file() else {"hardware": "", "rows": [], "published": []}
+
+
+def _title(row: dict[str, Any]) -> str:
+    """Of our method, or of the paper's row for which we have none."""
+    return method_class(row["method"]).title if "method" in row else row["title"]
+
+
+def _cells(row: dict[str, Any]) -> list[Any]:
+    """A row of the table, in the order of `COLUMNS`."""
+    measure = MEASURES[row["metric"]]
+    value, error = row.get("value"), row.get("stderr")
+    return [
+        _title(row),
+        measure.title,
+        None if value is None else round(value, measure.digits),
+        None if error is None else float(f"{error:.2g}"),
+        row["paper"],
+        row["source"] or "",
+        f"{row['n']:,} × {row['seeds']}" if "n" in row else "",
+    ]
+
+
+def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
+    """A dot for each of our figures and a ring for each paper's, on one axis, best first."""
+    if not rows:
+        return note("This has not been measured for this kind of hole. Choose another measure.")
+    rows = sorted(rows, key=lambda row: row.get("value", row["paper"]), reverse=bool(measure.more))
+    values = [value for row in rows for value in (row.get("value"), row["paper"]) if value is not None]
+    low, high = min(values), max(values)
+    margin = 0.04 * (high - low or 1)
+
+    def place(value: float) -> str:
+        return f"{100 * (value - low + margin) / (high - low + 2 * margin):.2f}%"
+
+    lines = []
+    for row in rows:
+        value, error, paper = row.get("value"), row.get("stderr"), row["paper"]
+        marks, ours, colour = "", "", "currentColor"
+        if value is not None:
+            colour = method_class(row["method"]).colour
+            marks += f'<i class="dot" style="left:{place(value)};background:{colour}"></i>'
+            ours = _number(value, measure) + (f" <small>± {error:.{measure.digits}f}</small>" if error else "")
+        if paper is not None:
+            marks += f'<i class="ring" style="left:{place(paper)};border-color:{colour}" title="{escape(row["source"])}"></i>'
+        lines.append(
+            f'<tr><th scope="row"><i style="background:{colour if value is not None else "none"}"></i>{escape(_title(row))}</th>'
+            f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
+            f"<td>{'' if paper is None else _number(paper, measure)}</td></tr>"
+        )
+    better = {True: "more is better", False: "less is better", None: "0.9 is best"}[measure.more]
+    return (
+        f'<table class="dots"><caption><strong>{escape(measure.title)}</strong> ({better}). {escape(measure.meaning)}</caption>'
+        '<thead><tr><th scope="col">Method</th><td class="track"></td>'
+        '<th scope="col"><i class="dot"></i>ours</th><th scope="col"><i class="ring"></i>paper</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _number(value: float, measure: Measure) -> str:
+    return f"{value:,.{measure.digits}f}".replace("-", "−")

@@ -1,0 +1,108 @@
+"""A single Gaussian with a full covariance, conditioned exactly.
+
+Of N(mean, Lambda^-1) the conditional of the missing values is read off the precision Lambda without touching the observed
+block (Bishop, *Pattern Recognition and Machine Learning*, equations (2.73) and (2.75)):
+
+    x_m | x_o  ~  N(mean_m - Lambda_mm^-1 Lambda_mo (x_o - mean_o),  Lambda_mm^-1)
+
+Rows miss different values, and differently many: each row's missing values are gathered to the front and filled up with
+values of an identity matrix, so that a batch is one stack of matrices as large as the largest hole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ConditionalGaussian:
+    """The conditional Gaussian of the missing values of B rows; observed values are pinned and do not vary.
+
+    Args:
+        center: `(n,)`, the mean before anything is seen.
+        precision: Lambda, `(n, n)`, symmetric and positive definite. Float64 is worth its price.
+        observed: `(B, n)`, the observed values; what it holds elsewhere plays no role. Results have its precision.
+        missing: bool `(B, n)`.
+        noise: no direction varies less than this variance.
+    """
+
+    center: Tensor
+    precision: Tensor
+    observed: Tensor
+    missing: Tensor
+    noise: float
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The conditional mean `(B, n)`."""
+        known = torch.where(self.missing, 0, self.observed.to(self.center) - self.center)
+        pull = -(known @ self.precision).gather(1, self._order)  # (B, M)
+        offset = torch.cholesky_solve((pull * self._kept).unsqueeze(-1), self._cholesky).squeeze(-1)
+        return self._scatter(self.center[self._order] + offset, self.observed)
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """The marginal variance of each value `(B, n)`."""
+        covariance = torch.cholesky_inverse(self._cholesky)
+        return self._scatter(covariance.diagonal(dim1=-2, dim2=-1), torch.zeros_like(self.observed))
+
+    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
+        """log p(x_m | x_o) in nats, `(B,)`.
+
+        Raises:
+            ValueError: when `missing` is not the set this density is over.
+        """
+        if not torch.equal(missing, self.missing):
+            raise ValueError("this density is over the values that were missing when it was made; ask about these")
+        residual = (torch.where(missing, x - self.mean, 0).to(self.center)).gather(1, self._order)
+        white = (self._cholesky.mT @ residual.unsqueeze(-1)).squeeze(-1)
+        log_det = 2 * self._cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        spread = missing.sum(-1) * torch.tensor(2 * torch.pi).to(self.center).log()
+        return (0.5 * (log_det - white.square().sum(-1) - spread)).to(self.observed)
+
+    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Each value on its own as a mixture of one Gaussian: weights `(B, 1)`, means and variances `(B, 1, n)`."""
+        return torch.ones_like(self.mean[:, :1]), self.mean.unsqueeze(1), self.variance.unsqueeze(1)
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """`count` draws, `(count, B, n)`."""
+        like = dict(generator=generator, dtype=self.center.dtype)
+        white = torch.randn(count, *self._order.shape, 1, **like) * self._kept.unsqueeze(-1)
+        steps = torch.linalg.solve_triangular(self._cholesky.mT, white, upper=True).squeeze(-1)
+        return torch.stack([self.mean + self._scatter(step, torch.zeros_like(self.observed)) for step in steps])
+
+    def with_noise_floor(self, floor: float) -> ConditionalGaussian:
+        """This density, whose every direction already varies more than `floor`.
+
+        Raises:
+            ValueError: for a floor above `noise`.
+        """
+        if floor > self.noise:
+            raise ValueError(f"this Gaussian was fitted with a noise variance of {self.noise:.3g}, below {floor:.3g}")
+        return self
+
+    @cached_property
+    def _order(self) -> Tensor:
+        """Each row's missing values first, `(B, M)`, M those of the row that misses most."""
+        most = int(self.missing.sum(1).max())
+        return self.missing.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+
+    @cached_property
+    def _kept(self) -> Tensor:
+        """1 where `_order` holds a missing value, 0 where it fills up, `(B, M)`."""
+        return self.missing.gather(1, self._order).to(self.center)
+
+    @cached_property
+    def _cholesky(self) -> Tensor:
+        """The lower Cholesky factor of Lambda_mm, filled up with the identity, `(B, M, M)`."""
+        block = self.precision[self._order[:, :, None], self._order[:, None, :]]
+        block = block * self._kept.unsqueeze(-1) * self._kept.unsqueeze(-2)
+        return torch.linalg.cholesky(block + torch.diag_embed(1 - self._kept))
+
+    def _scatter(self, values: Tensor, elsewhere: Tensor) -> Tensor:
+        """`(B, M)` back to their places, `elsewhere` `(B, n)` where a value is not missing."""
+        return torch.where(self.missing, elsewhere.scatter(1, self._order, values.to(elsewhere)), elsewhere)

@@ -1,0 +1,209 @@
+"""The simple methods that every other one has to beat."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmfa_demo.checkpoints import load_checkpoint
+from dmfa_demo.data import to_float
+from dmfa_demo.dense_gaussian import ConditionalGaussian
+from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing, hide
+
+if TYPE_CHECKING:
+    from sklearn.impute import IterativeImputer
+
+
+@dataclass(frozen=True)
+class ImageShape:
+    """The images a method is for."""
+
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height, self.width
+
+
+class MeanImputer(Imputer):
+    """Every hidden pixel is its mean over the training images, whatever is visible."""
+
+    name = "mean"
+    title = "Training mean"
+    summary = "Every hidden pixel gets the average it has over all training images, whatever is visible."
+    limits = "It does not look at the visible pixels."
+    paper = None
+    colour = "#8a8f98"
+
+    def __init__(self, image: Tensor):
+        self.image, self.shape = image, tuple(image.shape)  # (C, H, W)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        _, tensors = load_checkpoint(folder, ImageShape)
+        return cls(tensors["image"])
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        return Imputation(mean=self.image.expand_as(images))
+
+
+class ZeroImputer(MeanImputer):
+    """Every hidden pixel is zero."""
+
+    name = "zero"
+    title = "Zero"
+    summary = "Every hidden pixel is taken to be zero, which on a digit is blank paper."
+    colour = "#4a4f57"
+
+
+@dataclass(frozen=True)
+class KNNConfig(ImageShape):
+    """k nearest neighbours."""
+
+    neighbours: int = 5
+    """k; the AE-dynamics paper takes the mean of five"""
+    references: int = 5_000
+    """training images to look among"""
+
+
+class KNNImputer(Imputer):
+    """Every hidden pixel is its mean over the k reference images that are nearest in the visible ones."""
+
+    name = "knn"
+    title = "k-NN"
+    summary = "The five training images nearest in the visible pixels are averaged where pixels are hidden."
+    limits = "It has no density, says nothing of its doubt, and blurs as soon as the neighbours disagree."
+    paper = "k-NN"
+    colour = "#3f8f5f"
+
+    def __init__(self, reference: Tensor, neighbours: int):
+        """reference: uint8 `(R, C, H, W)`."""
+        self.shape, self.neighbours = tuple(reference.shape[1:]), neighbours
+        self.values = flatten(to_float(reference))  # (R, n)
+        self.average = self.values.mean(0)
+        # |x - r|^2 over visible pixels is x.x - 2 x.r + visible.r^2: one product with this gives all that differs by r.
+        self.compared = torch.cat([-2 * self.values, self.values.square()], 1).T.contiguous()  # (2 n, R)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        config, tensors = load_checkpoint(folder, KNNConfig)
+        reference = unpacked(tensors["reference"], (config.references, *config.shape))
+        return cls(reference, config.neighbours)
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        visible = ~flatten_missing(missing, images.shape[1])
+        asked = torch.cat([flatten(hide(images, missing)), visible.float()], 1)
+        nearest = (asked @ self.compared).topk(self.neighbours, largest=False).indices  # (B, k)
+        mean = self.values[nearest].mean(1)
+        # Where nothing is visible, no image is nearer than another.
+        mean = torch.where(visible.any(1, keepdim=True), mean, self.average)
+        return Imputation(mean=mean.view_as(images))
+
+
+@dataclass(frozen=True)
+class GaussianConfig(ImageShape):
+    """One Gaussian with a full covariance."""
+
+    shrinkage: float = 1e-4
+    """s: the covariance is (1 - s) S + s tr(S) / n I, S that of the training images"""
+
+
+class GaussianImputer(Imputer):
+    """The exact conditional of one Gaussian with a full, shrunk covariance (Ledoit and Wolf's form)."""
+
+    name = "gaussian"
+    title = "Gaussian"
+    summary = "One Gaussian with the covariance of all pixel pairs, conditioned exactly on the visible pixels."
+    limits = (
+        "Its mean is linear in what is visible and its spread does not depend on it at all, only on which pixels are hidden; "
+        "samples are blurred sums of digits."
+    )
+    paper = None
+    colour = "#8457a6"
+
+    def __init__(self, config: GaussianConfig, mean: Tensor, covariance: Tensor):
+        """mean `(n,)`, covariance `(n, n)` of the training images."""
+        self.shape = config.shape
+        covariance = covariance.double()
+        self.noise = config.shrinkage * covariance.diagonal().mean().item()
+        shrunk = (1 - config.shrinkage) * covariance + self.noise * torch.eye(len(covariance), dtype=torch.float64)
+        self.center, self.precision = mean.double(), torch.cholesky_inverse(torch.linalg.cholesky(shrunk))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        config, tensors = load_checkpoint(folder, GaussianConfig)
+        return cls(config, tensors["mean"], tensors["covariance"])
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        hidden = flatten_missing(missing, images.shape[1])
+        observed = flatten(hide(images, missing))
+        density = ConditionalGaussian(self.center, self.precision, observed, hidden, self.noise)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=density)
+
+
+class MICEImputer(Imputer):
+    """Multiple imputation by chained equations, as scikit-learn has it: every pixel a ridge regression on others, in turns.
+
+    It has to see training images with holes like those it is asked about, and takes minutes; so it is fitted where it is
+    measured, and is no part of the page.
+    """
+
+    name = "mice"
+    title = "MICE"
+    summary = "Every pixel is predicted by a linear regression on other pixels, in turns, until the guesses settle."
+    limits = "Every step is linear, so it cannot choose between two digits; it blurs them."
+    paper = "MICE"
+    colour = "#b04a6f"
+
+    def __init__(self, shape: tuple[int, int, int], chain: IterativeImputer):
+        self.shape, self.chain = shape, chain
+
+    @classmethod
+    def fit(cls, images: Tensor, missing: Tensor, seed: int) -> Self:
+        """Fit to training images float32 `(N, C, H, W)` with `missing` `(N, 1, H, W)` hidden."""
+        from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (makes the next import possible)
+        from sklearn.impute import IterativeImputer
+
+        chain = IterativeImputer(
+            max_iter=5, n_nearest_features=100, min_value=0, max_value=1, keep_empty_features=True, random_state=seed
+        )
+        chain.fit(_with_nan(images, missing))
+        return cls(tuple(images.shape[1:]), chain)
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        filled = self.chain.transform(_with_nan(images, missing))
+        return Imputation(mean=torch.from_numpy(filled).to(images).view_as(images))
+
+
+def packed(images: Tensor) -> Tensor:
+    """uint8 images as a tensor of compressed bytes."""
+    return torch.frombuffer(bytearray(zlib.compress(images.contiguous().numpy().tobytes(), 9)), dtype=torch.uint8)
+
+
+def unpacked(data: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """The inverse of `packed`.
+
+    Raises:
+        ValueError: when the bytes do not hold images of that shape.
+    """
+    size = math.prod(shape)
+    # Never more than is asked for, whatever the bytes claim.
+    values = zlib.decompressobj().decompress(data.numpy().tobytes(), size + 1)
+    if len(values) != size:
+        raise ValueError(f"the reference images are not {' x '.join(map(str, shape))}; train them anew")
+    return torch.frombuffer(bytearray(values), dtype=torch.uint8).view(shape)
+
+
+def _with_nan(images: Tensor, missing: Tensor) -> np.ndarray:
+    """scikit-learn's form: `(B, n)` with NaN where a value is missing."""
+    return flatten(torch.where(missing, torch.nan, images)).double().numpy()

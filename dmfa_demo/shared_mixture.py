@@ -1,0 +1,287 @@
+"""A mixture of factor analysers that all rows share, and what the observed values of each row say about it.
+
+Every component k explains a row by latents of its own,
+
+    x = mean_k + A_k z + e,      e ~ N(0, D_k),      P(k) = w_k,      z ~ N(C_k^-1 h_k, C_k^-1).
+
+Before anything is seen C_k = I and h_k = 0: that is the mixture of factor analysers (Ghahramani and Hinton, 1996). Seeing
+some values of a row adds to both, and multiplies each weight by how well its component explains them,
+
+    C_k += A_o^T D_oo^-1 A_o,      h_k += A_o^T D_oo^-1 (x_o - mean_o),      log w_k += log p_k(x_o),
+
+which leaves a mixture of the same form. Conditioning, likelihoods and the E step of EM are this one step, `observe`. As
+the components belong to all rows and a row adds only its mask and values, it is three matrix products: nothing loops over
+rows, and a batch takes memory for rows x K x l x l numbers, not for rows x K x l x n.
+
+    >>> import torch
+    >>> components = SharedComponents(torch.zeros(1, 2), torch.ones(1, 1, 2), torch.ones(1, 2))   # Sigma = [[2, 1], [1, 2]]
+    >>> mixture = SharedMixture.prior(torch.zeros(1), components)
+    >>> conditional = mixture.condition(torch.tensor([[3.0, 0.0]]), torch.tensor([[False, True]]))
+    >>> conditional.mean, conditional.variance
+    (tensor([[3.0000, 1.5000]]), tensor([[0.0000, 1.5000]]))
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+
+# Of the components that are least responsible, as many as weigh less than this together are left out of `marginals`.
+NEGLIGIBLE = 1e-6
+
+
+class SharedComponents(FactorAnalyzer):
+    """K factor analysers, with the products that every row needs of them, computed once.
+
+    Shapes: mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`, positive.
+    """
+
+    def with_noise_floor(self, floor: float) -> SharedComponents:
+        """The same components with no noise variance below `floor`."""
+        return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
+
+    @cached_property
+    def by_mask(self) -> Tensor:
+        """What a mask is multiplied by, `(n, K l (l + 1) / 2 + K l + K)`: A D^-1 A^T, A D^-1 mean, log D + mean^2 / D."""
+        weighted = self.factors / self.noise.unsqueeze(-2)
+        rows, columns = triangle(self.factors.shape[-2])
+        gram = weighted[:, rows] * self.factors[:, columns]
+        pull = weighted * self.mean.unsqueeze(-2)
+        constant = self.noise.log() + self.mean.square() / self.noise
+        return torch.cat([gram.flatten(0, 1), pull.flatten(0, 1), constant]).T.contiguous()
+
+    @cached_property
+    def by_value(self) -> Tensor:
+        """What the values are multiplied by, `(n, K l + K)`: A D^-1 and -2 mean / D."""
+        weighted = self.factors / self.noise.unsqueeze(-2)
+        return torch.cat([weighted.flatten(0, 1), -2 * self.mean / self.noise]).T.contiguous()
+
+    @cached_property
+    def by_square(self) -> Tensor:
+        """What the squared values are multiplied by, `(n, K)`: D^-1."""
+        return self.noise.reciprocal().T.contiguous()
+
+    @cached_property
+    def by_moment(self) -> Tensor:
+        """E[z z^T], E[z] and 1 times this are E[x^2]: `(K l (l + 1) / 2 + K l + K, n)`."""
+        rows, columns = triangle(self.factors.shape[-2])
+        twice = torch.where(rows == columns, 1, 2).to(self.factors)[:, None]
+        gram = twice * self.factors[:, rows] * self.factors[:, columns]
+        pull = 2 * self.factors * self.mean.unsqueeze(-2)
+        return torch.cat([gram.flatten(0, 1), pull.flatten(0, 1), self.noise + self.mean.square()])
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Gaussians over the latents of each row and component: N(C^-1 h, C^-1).
+
+    Args:
+        precision: C, `(B, K, l, l)`, leading size 1 where all rows share it.
+        shift: h, `(B, K, l)`.
+    """
+
+    precision: Tensor
+    shift: Tensor
+
+    @cached_property
+    def cholesky(self) -> Tensor:
+        """The lower Cholesky factor of C, shaped like it."""
+        return torch.linalg.cholesky(self.precision)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """E[z], `(B, K, l)`."""
+        if len(self.cholesky) == 1:  # one solve for all rows
+            return torch.cholesky_solve(self.shift.permute(1, 2, 0), self.cholesky[0]).permute(2, 0, 1)
+        return torch.cholesky_solve(self.shift.unsqueeze(-1), self.cholesky).squeeze(-1)
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """C^-1, shaped like C."""
+        return torch.cholesky_inverse(self.cholesky)
+
+    @cached_property
+    def energy(self) -> Tensor:
+        """log det C - h^T C^-1 h, `(B, K)`."""
+        log_det = 2 * self.cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        return log_det - (self.mean * self.shift).sum(-1)
+
+
+@dataclass(frozen=True)
+class SharedMixture:
+    """B mixtures over n values of the same components, which differ in weights and latents.
+
+    Args:
+        components: what all rows share. Float64 is worth its price: a squared distance is a difference of large numbers.
+        log_weights: `(B, K)`, normalised or not; after `observe`, the log responsibilities.
+        latents: what is believed of each row's latents.
+    """
+
+    components: SharedComponents
+    log_weights: Tensor
+    latents: Latents
+
+    def __post_init__(self):
+        object.__setattr__(self, "log_weights", self.log_weights.log_softmax(-1))
+
+    @classmethod
+    def prior(cls, log_weights: Tensor, components: SharedComponents) -> SharedMixture:
+        """The mixture before anything is seen, as one row; log_weights `(K,)`."""
+        count, size, _ = components.factors.shape
+        identity = torch.eye(size, dtype=log_weights.dtype, device=log_weights.device).expand(1, count, size, size)
+        return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
+
+    @property
+    def weights(self) -> Tensor:
+        """The weights `(B, K)`; each row sums to one. After `observe`, the responsibilities."""
+        return self.log_weights.exp()
+
+    def observe(self, x: Tensor, known: Tensor) -> tuple[SharedMixture, Tensor]:
+        """What is believed once some values are seen, and how likely each component found them.
+
+        Args:
+            x: `(B, n)`; values that are not known play no role.
+            known: bool `(B, n)`, or `(1, n)` when every row shows the same values, which is cheaper.
+
+        Returns:
+            The posterior, and log p_k of the known values in nats, `(B, K)`.
+        """
+        parts = self.components
+        count, size, _ = parts.factors.shape
+        pairs = size * (size + 1) // 2
+        seen = known.to(parts.mean)
+        x = torch.where(known, x, 0).to(parts.mean)
+        gram, pull, constant = (seen @ parts.by_mask).split([count * pairs, count * size, count], -1)
+        push, cross = (x @ parts.by_value).split([count * size, count], -1)
+        latents = Latents(
+            self.latents.precision + symmetric(gram.unflatten(-1, (count, pairs)), size),
+            self.latents.shift + (push - pull).unflatten(-1, (count, size)),
+        )
+        distance = x.square() @ parts.by_square + cross + constant  # (x - mean)^T D^-1 (x - mean) + log det D
+        spread = seen.sum(-1, keepdim=True) * math.log(2 * math.pi)
+        evidence = -0.5 * (spread + distance + latents.energy - self.latents.energy)
+        return SharedMixture(parts, self.log_weights + evidence, latents), evidence
+
+    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
+        """log p(x_m) over each row's own missing values, in nats, `(B,)`; arguments as in `observe`."""
+        _, evidence = self.observe(x, missing)
+        return (self.log_weights + evidence).logsumexp(-1)
+
+    def condition(self, x: Tensor, missing: Tensor) -> ConditionalMixture:
+        """p(x_m | x_o), exact over all components; both arguments `(B, n)`."""
+        posterior, _ = self.observe(x, ~missing)
+        return ConditionalMixture(posterior, torch.where(missing, 0, x), missing)
+
+
+@dataclass(frozen=True)
+class ConditionalMixture:
+    """p(x_m | x_o) of a shared mixture for a batch of rows; observed values are pinned and do not vary.
+
+    Args:
+        posterior: the shared mixture once the observed values were seen.
+        observed: `(B, n)`, the observed values, zero elsewhere. Results have its precision.
+        missing: bool `(B, n)`.
+    """
+
+    posterior: SharedMixture
+    observed: Tensor
+    missing: Tensor
+
+    @property
+    def weights(self) -> Tensor:
+        """How far each component is responsible for the observed values, `(B, K)`."""
+        return self.posterior.weights.to(self.observed)
+
+    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
+        """log p(x_m | x_o) in nats, `(B,)`, for missing values; exactly 0 for a row in which nothing is missing."""
+        return self.posterior.log_prob(x, missing).to(self.observed)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The conditional mean `(B, n)`: sum_k r_k (mean_k + A_k E[z_k])."""
+        return torch.where(self.missing, self._mean.to(self.observed), self.observed)
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """The marginal variance of each value `(B, n)`: within the components plus between their means."""
+        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
+        rows, columns = triangle(parts.factors.shape[-2])
+        moment = latents.covariance + latents.mean.unsqueeze(-1) * latents.mean.unsqueeze(-2)
+        gram = weights.unsqueeze(-1) * moment[..., rows, columns]
+        pull = weights.unsqueeze(-1) * latents.mean
+        square = torch.cat([gram.flatten(1), pull.flatten(1), weights], -1) @ parts.by_moment
+        variance = torch.maximum(square - self._mean.square(), weights @ parts.noise)
+        return torch.where(self.missing, variance, 0).to(self.observed)
+
+    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Each value on its own as a mixture of J Gaussians: weights `(B, J)`, means and variances `(B, J, n)`.
+
+        Components that weigh less than `NEGLIGIBLE` together are left out, so J depends on the rows.
+        """
+        heaviest = self.posterior.weights.sort(-1, descending=True).values
+        left = 1 - heaviest.cumsum(-1)  # (B, K): what the components after this one weigh
+        count = int((left > NEGLIGIBLE).sum(-1).max().clamp(max=heaviest.shape[-1] - 1)) + 1
+        return self.leading(count).marginals()
+
+    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
+        """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, then every value."""
+        parts, latents, rows = self.posterior.components, self.posterior.latents, len(self.observed)
+        like = dict(generator=generator, dtype=parts.mean.dtype, device=parts.mean.device)
+        chosen = torch.multinomial(self.posterior.weights, count, replacement=True, generator=generator).T  # (count, B)
+        row = torch.arange(rows)
+        white = torch.randn(count, rows, parts.factors.shape[1], 1, **like)
+        cholesky = latents.cholesky.expand(rows, -1, -1, -1)[row, chosen]
+        z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
+        noise = parts.noise[chosen].sqrt() * torch.randn(count, *self.observed.shape, **like)
+        draws = parts.mean[chosen] + (z.unsqueeze(-2) @ parts.factors[chosen]).squeeze(-2) + noise
+        return torch.where(self.missing, draws.to(self.observed), self.observed)
+
+    def leading(self, count: int) -> MixtureOfFactorAnalyzers:
+        """The `count` most responsible components of each row, the most responsible first, written out.
+
+        Their weights sum to one again.
+        """
+        parts, latents = self.posterior.components, self.posterior.latents
+        log_weights, chosen = self.posterior.log_weights.topk(
+            min(count, self.posterior.log_weights.shape[-1])
+        )  # (B, J)
+        row = torch.arange(len(chosen))[:, None]
+        z = latents.mean[row, chosen]
+        cholesky = latents.cholesky.expand(len(chosen), -1, -1, -1)[row, chosen]
+        factors = parts.factors[chosen]  # (B, J, l, n)
+        mean = parts.mean[chosen] + (z.unsqueeze(-2) @ factors).squeeze(-2)
+        factors = torch.linalg.solve_triangular(cholesky, factors, upper=False)
+        components = FactorAnalyzer(*(part.to(self.observed) for part in (mean, factors, parts.noise[chosen])))
+        mixture = MixtureOfFactorAnalyzers(log_weights.to(self.observed), components)
+        return mixture.restrict(self.observed, self.missing)
+
+    def with_noise_floor(self, floor: float) -> ConditionalMixture:
+        """The same density with no noise variance below `floor`; what was learnt from the observed values stays."""
+        floored = replace(self.posterior, components=self.posterior.components.with_noise_floor(floor))
+        return ConditionalMixture(floored, self.observed, self.missing)
+
+    @cached_property
+    def _mean(self) -> Tensor:
+        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
+        pull = (weights.unsqueeze(-1) * latents.mean).flatten(1)
+        return weights @ parts.mean + pull @ parts.factors.flatten(0, 1)
+
+
+def triangle(size: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the lower triangle of a `size` x `size` matrix."""
+    rows, columns = torch.tril_indices(size, size)
+    return rows, columns
+
+
+def symmetric(values: Tensor, size: int) -> Tensor:
+    """Lower triangles `(..., size (size + 1) / 2)`, in the order of `triangle`, as symmetric matrices `(..., size, size)`."""
+    rows, columns = triangle(size)
+    place = torch.empty(size, size, dtype=torch.long)
+    place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
+    return values[..., place.flatten()].unflatten(-1, (size, size))

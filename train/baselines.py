@@ -1,0 +1,103 @@
+"""Fit the simple methods: a count, a sum or a selection of training images, done in seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.data import LabelledImages, load_split, to_float
+from dmfa_demo.imputation import flatten
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.baselines import GaussianConfig, ImageShape, KNNConfig, MICEImputer, packed
+from train.run import RunConfig, finish
+
+
+@dataclass(frozen=True)
+class ZeroTraining(RunConfig):
+    """Zero: nothing to learn but the size of the images."""
+
+    network: ImageShape = field(default_factory=ImageShape)
+
+    method = "zero"
+
+
+@dataclass(frozen=True)
+class MeanTraining(RunConfig):
+    """The mean of the training images."""
+
+    network: ImageShape = field(default_factory=ImageShape)
+
+    method = "mean"
+
+
+@dataclass(frozen=True)
+class KNNTraining(RunConfig):
+    """k-NN: training images to look among, drawn at random."""
+
+    network: KNNConfig = field(default_factory=KNNConfig)
+    seed: int = 0
+
+    method = "knn"
+
+
+@dataclass(frozen=True)
+class GaussianTraining(RunConfig):
+    """One Gaussian: mean and covariance of the training images."""
+
+    network: GaussianConfig = field(default_factory=GaussianConfig)
+
+    method = "gaussian"
+
+
+def zero(config: ZeroTraining) -> None:
+    """Write the checkpoint of an empty image."""
+    started, training = _begin(config)
+    finish(config, {"image": torch.zeros(config.network.shape)}, time.monotonic() - started, len(training))
+
+
+def mean(config: MeanTraining) -> None:
+    """Average, then write the checkpoint."""
+    started, training = _begin(config)
+    finish(config, {"image": _average(training.images)}, time.monotonic() - started, len(training))
+
+
+def knn(config: KNNTraining) -> None:
+    """Choose the reference images, then write the checkpoint."""
+    started, training = _begin(config)
+    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(config.seed))
+    reference = training.images[chosen[: config.network.references].sort().values]
+    tensors = {"reference": packed(reference)}
+    finish(config, tensors, time.monotonic() - started, len(training))
+
+
+def gaussian(config: GaussianTraining) -> None:
+    """Sum products of pixels, then write the checkpoint."""
+    started, training = _begin(config)
+    average, n = flatten(_average(training.images)).double(), training.images[0].numel()
+    covariance = torch.zeros(n, n, dtype=torch.float64)
+    for images in training.images.split(2_000):
+        residual = flatten(to_float(images)).double() - average
+        covariance += residual.T @ residual / len(training)
+    tensors = {"mean": average, "covariance": covariance}
+    finish(config, tensors, time.monotonic() - started, len(training))
+
+
+def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:
+    """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
+    images = to_float(load_split(dataset, "train", data_root).images[:rows])
+    missing = mask_family(protocol)(len(images), *images.shape[-2:], torch.Generator().manual_seed(0))
+    return MICEImputer.fit(images, missing, seed=0)
+
+
+def _begin(config: RunConfig) -> tuple[float, LabelledImages]:
+    config.check_output()
+    return time.monotonic(), load_split(config.dataset, "train", config.data_root)
+
+
+def _average(images: Tensor) -> Tensor:
+    """uint8 `(N, C, H, W)` -> float32 mean `(C, H, W)` in [0, 1], exact up to the last rounding."""
+    return (images.sum(0).double() / len(images) / 255).float()

@@ -1,0 +1,175 @@
+"""Expectation maximisation for mixtures of factor analysers, on rows that may have missing values.
+
+Ghahramani and Hinton, *The EM algorithm for mixtures of factor analyzers* (1996), with every sum over observed values
+only: a missing value says nothing, so each value i of each component k is a small regression of its own on the latents,
+
+    (a_ki, mean_ki) = (sum_b r_bk x_bi E[z'])^T (sum_b r_bk E[z' z'^T])^-1,    z' = (z, 1),    over the rows b that show i,
+
+and its noise is what this regression leaves. Rows pass in chunks, so that memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dmfa_demo.shared_mixture import SharedComponents, SharedMixture, symmetric, triangle
+
+CHUNK = 2_000
+KMEANS_ROWS = 20_000
+
+# Added to the diagonal of every regression, which counts rows: it only matters where no row shows a value.
+RIDGE = 1e-6
+
+Noise = Literal["diagonal", "isotropic"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The data.
+
+    Attributes:
+        values: `(N, n)`, float, or uint8 for 255ths; what is not observed plays no role.
+        observed: bool `(N, n)`, or `(1, n)` when all rows show the same values.
+    """
+
+    values: Tensor
+    observed: Tensor
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
+        """Some rows in float64, and what is observed of them (`(1, n)` when it is the same for all)."""
+        values = self.values[rows]
+        values = values.double() / 255 if values.dtype == torch.uint8 else values.double()
+        return values, self.observed if len(self.observed) == 1 else self.observed[rows]
+
+    def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows, `CHUNK` at a time."""
+        for start in range(0, len(self), CHUNK):
+            yield self.take(slice(start, start + CHUNK))
+
+
+@dataclass
+class Statistics:
+    """What the M step needs to know of all rows: sums over rows, each value i over the rows that show it.
+
+    Attributes:
+        log_likelihood: sum_b log p(x_b), nats.
+        responsible: sum_b r_bk, `(K,)`.
+        moment: sum_b r_bk E[z' z'^T], lower triangles, `(n, K, (l + 1) (l + 2) / 2)`, or with leading size 1 when all rows
+            show the same values; the last entry counts rows.
+        cross: sum_b r_bk x_bi E[z'], `(n, K, l + 1)`.
+        square: sum_b r_bk x_bi^2, `(n, K)`.
+    """
+
+    log_likelihood: float
+    responsible: Tensor
+    moment: Tensor
+    cross: Tensor
+    square: Tensor
+
+
+def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
+    """The E step. `mixture` is a prior, in float64."""
+    count, size, n = mixture.components.factors.shape
+    lower = triangle(size + 1)
+    zeros = mixture.log_weights.new_zeros
+    total = Statistics(
+        0.0,
+        zeros(count),
+        zeros(n if len(rows.observed) > 1 else 1, count, len(lower[0])),
+        zeros(n, count, size + 1),
+        zeros(n, count),
+    )
+    for x, observed in rows.chunks():
+        posterior, evidence = mixture.observe(x, observed)
+        x = torch.where(observed, x, 0)
+        r, latents = posterior.weights, posterior.latents
+        mean = torch.cat([latents.mean, torch.ones_like(r).unsqueeze(-1)], -1)  # E[z'], (B, K, l + 1)
+        total.moment += _moment(r, mean, latents.covariance, observed, lower)
+        total.log_likelihood += (mixture.log_weights + evidence).logsumexp(-1).sum().item()
+        total.responsible += r.sum(0)
+        total.cross += (x.T @ (r.unsqueeze(-1) * mean).flatten(1)).view_as(total.cross)
+        total.square += x.square().T @ r
+    return total
+
+
+def _moment(r: Tensor, mean: Tensor, covariance: Tensor, observed: Tensor, lower: tuple[Tensor, Tensor]) -> Tensor:
+    """sum_b r_bk E[z' z'^T] of a chunk, as in `Statistics.moment`; covariance of z `(B or 1, K, l, l)`."""
+    covariance = F.pad(covariance, (0, 1, 0, 1))  # z' ends in a constant
+    if len(observed) == 1:
+        between = torch.einsum("bk,bki,bkj->kij", r, mean, mean)
+        return (between + r.sum(0)[:, None, None] * covariance[0])[None, :, lower[0], lower[1]]
+    second = covariance + mean.unsqueeze(-1) * mean.unsqueeze(-2)
+    weighted = r.unsqueeze(-1) * second[..., lower[0], lower[1]]  # (B, K, pairs)
+    return (observed.to(weighted).T @ weighted.flatten(1)).unflatten(-1, weighted.shape[1:])
+
+
+def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedMixture:
+    """The M step, as the mixture before anything is seen.
+
+    Args:
+        noise: a variance for each value of a component, or one for all its values (mixture of probabilistic PCA).
+        noise_floor: the smallest variance.
+    """
+    size = total.cross.shape[-1]
+    moment = symmetric(total.moment, size) + RIDGE * torch.eye(size).to(total.moment)
+    solution = torch.cholesky_solve(total.cross.unsqueeze(-1), torch.linalg.cholesky(moment)).squeeze(
+        -1
+    )  # (n, K, l + 1)
+    left = (total.square - (solution * total.cross).sum(-1)).clamp(min=0)
+    seen = total.moment[..., -1].expand_as(left)
+    if noise == "isotropic":
+        left, seen = left.sum(0).expand_as(left), seen.sum(0).expand_as(seen)
+    variance = (left / seen.clamp(min=RIDGE)).clamp(min=noise_floor)
+    parts = solution[..., -1].T, solution[..., :-1].permute(1, 2, 0), variance.T
+    components = SharedComponents(*(part.contiguous() for part in parts))
+    return SharedMixture.prior(total.responsible.clamp(min=RIDGE).log(), components)
+
+
+def reseed(mixture: SharedMixture, responsible: Tensor, least: float, generator: torch.Generator) -> SharedMixture:
+    """Move every component that answers for fewer than `least` rows next to the one that answers for most, to share them."""
+    parts, weights = mixture.components, responsible.clone()
+    mean, factors, noise = parts.mean.clone(), parts.factors.clone(), parts.noise.clone()
+    for empty in (responsible < least).nonzero()[:, 0]:
+        largest = weights.argmax()
+        weights[empty] = weights[largest] = weights[largest] / 2
+        one = SharedComponents(mean[largest], factors[largest], noise[largest])
+        step = one.sample(1, generator)[0] - mean[largest]
+        mean[empty], factors[empty], noise[empty] = mean[largest] + 0.1 * step, factors[largest], noise[largest]
+    return SharedMixture.prior(weights.log(), SharedComponents(mean, factors, noise))
+
+
+def initialise(rows: Rows, components: int, factors: int, noise_floor: float, seed: int) -> SharedMixture:
+    """Components from k-means clusters and their principal axes; what is missing is filled with the value's mean.
+
+    Looks at `KMEANS_ROWS` rows at most.
+    """
+    from sklearn.cluster import KMeans
+
+    generator = torch.Generator().manual_seed(seed)
+    x, observed = rows.take(torch.randperm(len(rows), generator=generator)[:KMEANS_ROWS])
+    average = torch.where(observed, x, 0).sum(0) / observed.expand_as(x).sum(0).clamp(min=1)
+    x = torch.where(observed, x, average)
+    labels = KMeans(components, n_init=1, max_iter=30, random_state=seed).fit_predict(x.float().numpy())
+    labels = torch.from_numpy(labels).long()
+    parts = []
+    for cluster in range(components):
+        mine = x[labels == cluster]
+        mean, variance = mine.mean(0), mine.var(0, correction=0)
+        rank = min(factors, len(mine) - 1)
+        # With the Gram matrix of rows or of values, whichever is smaller.
+        _, scale, axes = torch.linalg.svd(mine - mean, full_matrices=False)
+        axes = axes[:rank] * scale[:rank, None] / len(mine) ** 0.5
+        loadings = torch.cat([axes, axes.new_zeros(factors - rank, x.shape[1])])
+        noise = (variance - loadings.square().sum(0)).clamp(min=1e-3)
+        parts.append((mean, loadings, noise.clamp(min=noise_floor)))
+    weights = labels.bincount(minlength=components).to(x)
+    return SharedMixture.prior(weights.log(), SharedComponents(*(torch.stack(part) for part in zip(*parts))))

@@ -1,0 +1,103 @@
+"""Fit MFA: clusters to begin with, then expectation maximisation; unseen digits with holes are watched, not learnt from."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dmfa_demo.data import load_split, to_float
+from dmfa_demo.imputation import flatten, flatten_missing
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.mfa import MFAConfig, mixture_from, tensors_of
+from dmfa_demo.shared_mixture import SharedMixture
+from train.em import Rows, expectation, initialise, maximization, reseed
+from train.loop import METRICS, Interrupted, forget_after, read_state, write_state
+from train.run import RunConfig, finish
+
+
+@dataclass(frozen=True)
+class MFATraining(RunConfig):
+    """MFA, the mixture of factor analysers."""
+
+    network: MFAConfig = field(default_factory=MFAConfig)
+    iterations: int = 20
+    validate_every: int = 5
+    seed: int = 0
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known"""
+
+    method = "mfa"
+
+
+def train(config: MFATraining) -> None:
+    """Fit, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_split(config.dataset, "train", config.data_root)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    size = training.images.shape[-2:]
+    observed = torch.ones(1, flatten(training.images).shape[1], dtype=torch.bool)
+    if config.incomplete:
+        absent = mask_family(config.incomplete)(len(training), *size, torch.Generator().manual_seed(config.seed))
+        observed = ~flatten_missing(absent, training.images.shape[1])
+    rows = Rows(flatten(training.images), observed)
+    held_out = flatten(to_float(validation.images[:2_000]))
+    squares = mask_family("square14")(len(held_out), *size, torch.Generator().manual_seed(2))
+    squares = flatten_missing(squares, training.images.shape[1])
+
+    identity = json.dumps([config.settings, len(training)])
+    state = read_state(config.folder, identity)
+    about, mixture = (state[0], mixture_from(state[1])) if state else ({"step": 0, "seconds": 0.0}, None)
+    iteration, started = about["step"], time.monotonic() - about["seconds"]
+    config.folder.mkdir(parents=True, exist_ok=True)
+    forget_after(config.folder, iteration)
+    shape = config.network
+    if mixture is None:
+        print("looking for clusters …", flush=True)
+        mixture = initialise(rows, shape.components, shape.factors, shape.noise_floor, config.seed)
+    progress = tqdm(total=config.iterations, initial=iteration, unit="iteration")
+    try:
+        while iteration < config.iterations:
+            statistics = expectation(mixture, rows)
+            mixture = maximization(statistics, shape.noise, shape.noise_floor)
+            generator = torch.Generator().manual_seed(iteration)
+            mixture = reseed(mixture, statistics.responsible, shape.factors + 2, generator)
+            iteration += 1
+            row = {
+                "step": iteration,
+                "seconds": round(time.monotonic() - started, 1),
+                "log_likelihood": statistics.log_likelihood / len(rows),
+            }
+            if iteration % config.validate_every == 0 or iteration == config.iterations:
+                row |= score(mixture, held_out, squares)
+            with (config.folder / METRICS).open("a") as file:
+                file.write(json.dumps(row) + "\n")
+            progress.update()
+            progress.write("  ".join(f"{key} {number:.6g}" for key, number in row.items()))
+            about = {"step": iteration, "seconds": row["seconds"], "run": identity}
+            write_state(config.folder, tensors_of(mixture), about)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"stopped after iteration {iteration} of {config.iterations}; the same command continues from {config.folder}"
+        ) from None
+    progress.close()
+    finish(config, tensors_of(mixture), time.monotonic() - started, len(training))
+
+
+def score(mixture: SharedMixture, images: Tensor, missing: Tensor) -> dict[str, float]:
+    """Negative log-likelihood in nats and squared error of hidden pixels, by image; both arguments `(B, n)`."""
+    nll, sse = [], []
+    for x, hidden in zip(images.split(500), missing.split(500)):
+        density = mixture.condition(x, hidden)
+        nll.append(-density.log_prob(x, hidden))
+        sse.append((density.mean - x).square().sum(1))
+    nll, sse = torch.cat(nll), torch.cat(sse)
+    return {
+        "square14_nll": nll.mean().item(),
+        "square14_nll_median": nll.median().item(),
+        "square14_sse": sse.mean().item(),
+    }
