@@ -6,7 +6,8 @@ block (Bishop, *Pattern Recognition and Machine Learning*, equations (2.73) and 
     x_m | x_o  ~  N(mean_m - Lambda_mm^-1 Lambda_mo (x_o - mean_o),  Lambda_mm^-1)
 
 Rows miss different values, and differently many: each row's missing values are gathered to the front and filled up with
-values of an identity matrix, so that a batch is one stack of matrices as large as the largest hole.
+values of an identity matrix, so that a batch is one stack of matrices as large as the largest hole, one for each
+different hole.
 """
 
 from __future__ import annotations
@@ -47,8 +48,7 @@ class ConditionalGaussian:
     @cached_property
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`."""
-        covariance = torch.cholesky_inverse(self._cholesky)
-        return self._scatter(covariance.diagonal(dim1=-2, dim2=-1), torch.zeros_like(self.observed))
+        return self._scatter(self._factors[1][self._holes[1]], torch.zeros_like(self.observed))
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`.
@@ -59,21 +59,22 @@ class ConditionalGaussian:
         if not torch.equal(missing, self.missing):
             raise ValueError("this density is over the values that were missing when it was made; ask about these")
         residual = (torch.where(missing, x - self.mean, 0).to(self.center)).gather(1, self._order)
-        white = (self._cholesky.mT @ residual.unsqueeze(-1)).squeeze(-1)
-        log_det = 2 * self._cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+        cholesky = self._cholesky
+        white = (cholesky.mT @ residual.unsqueeze(-1)).squeeze(-1)
+        log_det = 2 * cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
         spread = missing.sum(-1) * torch.tensor(2 * torch.pi).to(self.center).log()
         return (0.5 * (log_det - white.square().sum(-1) - spread)).to(self.observed)
 
-    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Each value on its own as a mixture of one Gaussian: weights `(B, 1)`, means and variances `(B, 1, n)`."""
-        return torch.ones_like(self.mean[:, :1]), self.mean.unsqueeze(1), self.variance.unsqueeze(1)
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X_i <= x_i) for each missing value on its own, `(B, n)`."""
+        return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, B, n)`."""
-        like = dict(generator=generator, dtype=self.center.dtype)
-        white = torch.randn(count, *self._order.shape, 1, **like) * self._kept.unsqueeze(-1)
-        steps = torch.linalg.solve_triangular(self._cholesky.mT, white, upper=True).squeeze(-1)
-        return torch.stack([self.mean + self._scatter(step, torch.zeros_like(self.observed)) for step in steps])
+        white = torch.randn(*self._order.shape, count, generator=generator, dtype=self.center.dtype)  # (B, M, count)
+        steps = torch.linalg.solve_triangular(self._cholesky.mT, white * self._kept.unsqueeze(-1), upper=True)
+        zeros = torch.zeros_like(self.observed)
+        return torch.stack([self.mean + self._scatter(step, zeros) for step in steps.unbind(-1)])
 
     def with_noise_floor(self, floor: float) -> ConditionalGaussian:
         """This density, whose every direction already varies more than `floor`.
@@ -86,10 +87,15 @@ class ConditionalGaussian:
         return self
 
     @cached_property
+    def _holes(self) -> tuple[Tensor, Tensor]:
+        """The different holes `(U, n)`, and which of them each row has, `(B,)`."""
+        holes, which = self.missing.unique(dim=0, return_inverse=True)
+        return holes, which
+
+    @cached_property
     def _order(self) -> Tensor:
         """Each row's missing values first, `(B, M)`, M those of the row that misses most."""
-        most = int(self.missing.sum(1).max())
-        return self.missing.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+        return _first(self._holes[0])[self._holes[1]]
 
     @cached_property
     def _kept(self) -> Tensor:
@@ -97,12 +103,26 @@ class ConditionalGaussian:
         return self.missing.gather(1, self._order).to(self.center)
 
     @cached_property
+    def _factors(self) -> tuple[Tensor, Tensor]:
+        """Of each different hole: the lower Cholesky factor of Lambda_mm filled up with the identity, and Lambda_mm^-1's diagonal."""
+        holes, _ = self._holes
+        order = _first(holes)
+        kept = holes.gather(1, order).to(self.center)
+        block = self.precision[order[:, :, None], order[:, None, :]] * kept.unsqueeze(-1) * kept.unsqueeze(-2)
+        cholesky = torch.linalg.cholesky(block + torch.diag_embed(1 - kept))
+        return cholesky, torch.cholesky_inverse(cholesky).diagonal(dim1=-2, dim2=-1)
+
+    @cached_property
     def _cholesky(self) -> Tensor:
-        """The lower Cholesky factor of Lambda_mm, filled up with the identity, `(B, M, M)`."""
-        block = self.precision[self._order[:, :, None], self._order[:, None, :]]
-        block = block * self._kept.unsqueeze(-1) * self._kept.unsqueeze(-2)
-        return torch.linalg.cholesky(block + torch.diag_embed(1 - self._kept))
+        """The factor of each row's own hole, `(B, M, M)`."""
+        return self._factors[0][self._holes[1]]
 
     def _scatter(self, values: Tensor, elsewhere: Tensor) -> Tensor:
         """`(B, M)` back to their places, `elsewhere` `(B, n)` where a value is not missing."""
         return torch.where(self.missing, elsewhere.scatter(1, self._order, values.to(elsewhere)), elsewhere)
+
+
+def _first(holes: Tensor) -> Tensor:
+    """The places of the missing values of each row before the others, `(U, M)`, M as many as the largest hole has."""
+    most = int(holes.sum(1).max())
+    return holes.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]

@@ -106,9 +106,9 @@ class FactorAnalyzer:
         """The marginal variance of each value, `(..., n)`."""
         return self.noise + self.factors.square().sum(-2)
 
-    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Each value on its own as a mixture of one Gaussian: weights `(..., 1)`, means and variances `(..., 1, n)`."""
-        return torch.ones_like(self.mean[..., :1]), self.mean.unsqueeze(-2), self.variance.unsqueeze(-2)
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
+        return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e."""
@@ -211,9 +211,9 @@ class MixtureOfFactorAnalyzers:
         between = (self.components.mean - self.mean.unsqueeze(-2)).square()
         return self._average(self.components.variance + between)
 
-    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Each value on its own as a mixture of Gaussians: weights `(..., K)`, means and variances `(..., K, n)`."""
-        return self.weights, self.components.mean, self.components.variance
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
+        return self._average(self.components.cdf(x.unsqueeze(-2)))
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, ..., n)`: a component by its weight, then a draw from it."""

@@ -33,8 +33,8 @@ class Density(Protocol):
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`, for x and bool missing `(B, n)`."""
 
-    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Each value on its own as a mixture of J Gaussians: weights `(B, J)`, means and variances `(B, J, n)`."""
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X_i <= x_i) for each missing value on its own, `(B, n)`; anything elsewhere."""
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, B, n)`."""

@@ -32,8 +32,8 @@ from torch import Tensor
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 
-# Of the components that are least responsible, as many as weigh less than this together are left out of `marginals`.
-NEGLIGIBLE = 1e-6
+# A component less responsible than this cannot be seen in the probability of a single value.
+NEGLIGIBLE = 1e-8
 
 
 class SharedComponents(FactorAnalyzer):
@@ -44,6 +44,8 @@ class SharedComponents(FactorAnalyzer):
 
     def with_noise_floor(self, floor: float) -> SharedComponents:
         """The same components with no noise variance below `floor`."""
+        if self.noise.min() >= floor:
+            return self
         return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
 
     @cached_property
@@ -219,15 +221,18 @@ class ConditionalMixture:
         variance = torch.maximum(square - self._mean.square(), weights @ parts.noise)
         return torch.where(self.missing, variance, 0).to(self.observed)
 
-    def marginals(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Each value on its own as a mixture of J Gaussians: weights `(B, J)`, means and variances `(B, J, n)`.
-
-        Components that weigh less than `NEGLIGIBLE` together are left out, so J depends on the rows.
-        """
-        heaviest = self.posterior.weights.sort(-1, descending=True).values
-        left = 1 - heaviest.cumsum(-1)  # (B, K): what the components after this one weigh
-        count = int((left > NEGLIGIBLE).sum(-1).max().clamp(max=heaviest.shape[-1] - 1)) + 1
-        return self.leading(count).marginals()
+    def cdf(self, x: Tensor) -> Tensor:
+        """P(X_i <= x_i) for each value on its own, `(B, n)`; leaves out what weighs less than `NEGLIGIBLE`."""
+        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
+        total = torch.zeros_like(x, dtype=weights.dtype)
+        for k in range(weights.shape[1]):
+            rows = (weights[:, k] > NEGLIGIBLE).nonzero()[:, 0]
+            if len(rows):
+                mean = parts.mean[k] + latents.mean[rows, k] @ parts.factors[k]
+                spread = latents.covariance.expand(len(x), -1, -1, -1)[rows, k] @ parts.factors[k]  # (rows, l, n)
+                variance = parts.noise[k] + (spread * parts.factors[k]).sum(1)
+                total[rows] += weights[rows, k, None] * torch.special.ndtr((x[rows] - mean) / variance.sqrt())
+        return total.to(self.observed)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, then every value."""

@@ -6,15 +6,17 @@ import json
 import pytest
 import torch
 
-from dmfa_demo.checkpoints import CONFIG, ROOT, WEIGHTS, load_network, save_checkpoint
+from dmfa_demo.checkpoints import CONFIG, RESULTS, ROOT, WEIGHTS, load_network, save_checkpoint
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from train.evaluate import digest
+from train.papers import published
 
 SMALL = DMFAConfig(widths=(8, 16), blocks=1)
 
 
 def saved(folder):
     network = DMFA(SMALL)
-    save_checkpoint(folder, network, {"network": dataclasses.asdict(SMALL)})
+    save_checkpoint(folder, network.state_dict(), {"network": dataclasses.asdict(SMALL)})
     return network
 
 
@@ -55,6 +57,18 @@ def test_what_is_shipped_is_whole_and_small(folder):
     about = json.loads((folder / CONFIG).read_text())["about"]
     assert about["command"].startswith("python -m train") and about["training_images"] >= 55_000
     rows = json.loads((folder / "metrics.json").read_text())
-    assert {"dataset", "method", "protocol", "metric", "value", "stderr", "n", "seeds", "paper", "source"} == set(
-        rows[0]
-    )
+    assert {row["n"] for row in rows} == {10_000} and {row["method"] for row in rows} == {folder.name}
+    card = (folder / "README.md").read_text()
+    assert about["command"] in card and all(f"| {row['protocol']} | {row['metric']} |" in card for row in rows)
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob(f"*/{RESULTS}")), ids=lambda path: path.parent.name)
+def test_the_results_are_those_of_the_weights_beside_them(path):
+    results = json.loads(path.read_text())
+    folders = [folder for folder in path.parent.iterdir() if (folder / "metrics.json").is_file()]
+    rows = [row for folder in folders for row in json.loads((folder / "metrics.json").read_text())]
+    key = lambda row: (row["method"], row["protocol"], row["metric"])
+    assert sorted(results["rows"], key=key) == sorted(rows, key=key)
+    for row in rows:
+        assert row["weights"] == digest(path.parent / row["method"]), f"measure {row['method']} anew"
+    assert results["published"] == published(path.parent.name)

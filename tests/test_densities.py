@@ -159,6 +159,18 @@ def test_mean_variance_and_cdf_are_those_of_a_million_samples():
     assert ((draws < 0).double().mean(0) - density.cdf(x)[0]).abs().max() < 5 * 0.5 / 1_000
 
 
+def test_leading_components_are_the_heaviest_in_order():
+    density = mixture(B)
+    leading = density.leading(2)
+    for row in range(B):
+        order = density.weights[row].argsort(descending=True)[:2]
+        kept = density.weights[row, order]
+        torch.testing.assert_close(leading.weights[row], kept / kept.sum())
+        torch.testing.assert_close(leading.components.factors[row], density.components.factors[row, order])
+        torch.testing.assert_close(leading.components.noise[row], density.components.noise[row, order])
+    torch.testing.assert_close(density.leading(K + 5).mean, density.mean)
+
+
 def test_samples_of_a_factor_analyzer_have_its_covariance():
     density = factor_analyzer(1)
     draws = density.sample(400_000, torch.Generator().manual_seed(0))[:, 0]

@@ -47,6 +47,43 @@ def test_coverage_of_the_true_density_is_its_level():
         assert abs(metrics.coverage(density, truth, missing, level).item() - level) < 5 * error
 
 
+def test_crps_of_a_gaussians_samples_is_its_closed_form():
+    """Gneiting and Raftery (2007), equation (21): s (z (2 Phi(z) - 1) + 2 phi(z) - 1 / sqrt(pi))."""
+    generator, count = torch.Generator().manual_seed(0), 4_000
+    mean, truth, missing = batch()
+    samples = mean + 0.3 * torch.randn(count, *mean.shape, generator=generator, dtype=torch.float64)
+    z = (truth - mean) / 0.3
+    density = (-0.5 * z.square()).exp() / math.sqrt(2 * math.pi)
+    closed = 0.3 * (z * (2 * torch.special.ndtr(z) - 1) + 2 * density - 1 / math.sqrt(math.pi))
+    twin = torch.where(missing, closed, 0).sum(1) / missing.sum(1)
+    torch.testing.assert_close(metrics.crps(samples, truth, missing), twin, atol=4e-3, rtol=0)
+
+
+def test_crps_is_the_mean_over_pairs_and_few_samples_have_no_bias():
+    _, truth, missing = batch()
+    samples = torch.rand(6, 3, 50, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    pairs = (samples[:, None] - samples[None]).abs().sum((0, 1)) / (6 * 5)
+    score = (samples - truth).abs().mean(0) - pairs / 2
+    twin = torch.where(missing, score, 0).sum(1) / missing.sum(1)
+    torch.testing.assert_close(metrics.crps(samples, truth, missing), twin)
+    many = torch.rand(40_000, 3, 50, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
+    few = torch.stack([metrics.crps(part, truth, missing) for part in many.split(2)]).mean(0)
+    torch.testing.assert_close(few, metrics.crps(many, truth, missing), atol=5e-3, rtol=0)
+
+
+def test_crps_of_a_single_guess_is_its_absolute_error():
+    mean, truth, missing = batch()
+    for row in range(3):
+        error = (mean - truth)[row][missing[row]].abs().mean()
+        assert metrics.crps(mean[None], truth, missing)[row] == pytest.approx(error.item())
+
+
+def test_psnr_of_the_image_counts_every_pixel():
+    mean, truth, _ = batch()
+    images = metrics.psnr_image(mean.view(3, 1, 5, 10), truth.view(3, 1, 5, 10))
+    torch.testing.assert_close(images, metrics.psnr(mean, truth, torch.ones(3, 50, dtype=torch.bool)))
+
+
 def test_coverage_ignores_what_is_visible():
     density = FactorAnalyzer(torch.zeros(1, 4), torch.zeros(1, 1, 4), torch.ones(1, 4))
     truth, missing = torch.tensor([[0.0, 9.0, 0.1, 9.0]]), torch.tensor([[True, True, False, False]])

@@ -147,7 +147,7 @@ def reseed(mixture: SharedMixture, responsible: Tensor, least: float, generator:
     return SharedMixture.prior(weights.log(), SharedComponents(mean, factors, noise))
 
 
-def initialise(rows: Rows, components: int, factors: int, noise_floor: float, seed: int) -> SharedMixture:
+def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_floor: float, seed: int) -> SharedMixture:
     """Components from k-means clusters and their principal axes; what is missing is filled with the value's mean.
 
     Looks at `KMEANS_ROWS` rows at most.
@@ -165,11 +165,10 @@ def initialise(rows: Rows, components: int, factors: int, noise_floor: float, se
         mine = x[labels == cluster]
         mean, variance = mine.mean(0), mine.var(0, correction=0)
         rank = min(factors, len(mine) - 1)
-        # With the Gram matrix of rows or of values, whichever is smaller.
         _, scale, axes = torch.linalg.svd(mine - mean, full_matrices=False)
         axes = axes[:rank] * scale[:rank, None] / len(mine) ** 0.5
         loadings = torch.cat([axes, axes.new_zeros(factors - rank, x.shape[1])])
-        noise = (variance - loadings.square().sum(0)).clamp(min=1e-3)
-        parts.append((mean, loadings, noise.clamp(min=noise_floor)))
+        left = (variance - loadings.square().sum(0)).clamp(min=max(noise_floor, 1e-3))
+        parts.append((mean, loadings, left.mean().expand_as(left) if noise == "isotropic" else left))
     weights = labels.bincount(minlength=components).to(x)
     return SharedMixture.prior(weights.log(), SharedComponents(*(torch.stack(part) for part in zip(*parts))))

@@ -58,7 +58,7 @@ def train(config: MFATraining) -> None:
     shape = config.network
     if mixture is None:
         print("looking for clusters …", flush=True)
-        mixture = initialise(rows, shape.components, shape.factors, shape.noise_floor, config.seed)
+        mixture = initialise(rows, shape.components, shape.factors, shape.noise, shape.noise_floor, config.seed)
     progress = tqdm(total=config.iterations, initial=iteration, unit="iteration")
     try:
         while iteration < config.iterations:

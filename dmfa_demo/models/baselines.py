@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -173,15 +174,21 @@ class MICEImputer(Imputer):
         """Fit to training images float32 `(N, C, H, W)` with `missing` `(N, 1, H, W)` hidden."""
         from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (makes the next import possible)
         from sklearn.impute import IterativeImputer
+        from threadpoolctl import threadpool_limits
 
         chain = IterativeImputer(
             max_iter=5, n_nearest_features=100, min_value=0, max_value=1, keep_empty_features=True, random_state=seed
         )
-        chain.fit(_with_nan(images, missing))
+        with warnings.catch_warnings(), threadpool_limits(1):  # thousands of small problems: threads would only wait
+            warnings.simplefilter("ignore")  # of a number of rounds that is fixed on purpose
+            chain.fit(_with_nan(images, missing))
         return cls(tuple(images.shape[1:]), chain)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        filled = self.chain.transform(_with_nan(images, missing))
+        from threadpoolctl import threadpool_limits
+
+        with threadpool_limits(1):
+            filled = self.chain.transform(_with_nan(images, missing))
         return Imputation(mean=torch.from_numpy(filled).to(images).view_as(images))
 
 

@@ -1,0 +1,124 @@
+"""The shared mixture against the mixture that is written out, and that one against the dense formula, in float64."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.distributions import MultivariateNormal
+
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.shared_mixture import SharedComponents, SharedMixture, symmetric, triangle
+
+B, K, N = 6, 4, 10
+
+
+def both(latents: int, seed: int = 0) -> tuple[SharedMixture, MixtureOfFactorAnalyzers]:
+    like = dict(generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    parts = (torch.randn(K, N, **like), torch.randn(K, latents, N, **like), torch.rand(K, N, **like) + 0.05)
+    log_weights = torch.randn(K, **like)
+    written_out = MixtureOfFactorAnalyzers(log_weights[None], FactorAnalyzer(*(part[None] for part in parts)))
+    return SharedMixture.prior(log_weights, SharedComponents(*parts)), written_out
+
+
+def data(seed: int = 1, share: float = 0.5) -> tuple[Tensor, Tensor]:
+    """Values, and what is missing of each row: nothing of the first, everything of the second."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(B, N, generator=generator, dtype=torch.float64)
+    missing = torch.rand(B, N, generator=generator) < share
+    missing[0], missing[1] = False, True
+    return x, missing
+
+
+@pytest.mark.parametrize("latents", [0, 1, 3])
+@given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
+@settings(max_examples=20, deadline=None)
+def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
+    (shared, twin), (x, missing) = both(latents, seed), data(seed, share)
+    torch.testing.assert_close(shared.log_prob(x, missing), twin.log_prob(x, missing))
+    ours, theirs = shared.condition(x, missing), twin.condition(x, missing)
+    for name in ("mean", "variance", "weights"):
+        torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
+    torch.testing.assert_close(ours.log_prob(x, missing), theirs.log_prob(x, missing))
+    floored, twins_floored = ours.with_noise_floor(0.5), theirs.with_noise_floor(0.5)
+    torch.testing.assert_close(floored.log_prob(x, missing), twins_floored.log_prob(x, missing))
+
+
+def test_conditioning_is_the_dense_formula():
+    (shared, _), (x, missing) = both(3), data()
+    parts, conditional = shared.components, shared.condition(x, missing)
+    covariance = parts.factors.mT @ parts.factors + torch.diag_embed(parts.noise)
+    for row in range(2, B):
+        m, o = missing[row], ~missing[row]
+        weights, means, scores = [], [], []
+        for k in range(K):
+            gain = covariance[k][m][:, o] @ torch.linalg.inv(covariance[k][o][:, o])
+            mean = parts.mean[k, m] + gain @ (x[row, o] - parts.mean[k, o])
+            spread = covariance[k][m][:, m] - gain @ covariance[k][o][:, m]
+            visible = MultivariateNormal(parts.mean[k, o], covariance[k][o][:, o]).log_prob(x[row, o])
+            weights.append(shared.log_weights[0, k] + visible)
+            means.append(mean)
+            scores.append(MultivariateNormal(mean, (spread + spread.T) / 2).log_prob(x[row, m]))
+        weights = torch.stack(weights).softmax(0)
+        torch.testing.assert_close(conditional.weights[row], weights)
+        torch.testing.assert_close(conditional.mean[row, m], weights @ torch.stack(means))
+        torch.testing.assert_close(conditional.log_prob(x, missing)[row], (weights.log() + torch.stack(scores)).logsumexp(0))  # fmt: skip
+
+
+def test_what_lies_under_the_mask_plays_no_role_and_observed_values_are_pinned():
+    (shared, _), (x, missing) = both(2), data()
+    ours = shared.condition(x, missing)
+    theirs = shared.condition(torch.where(missing, torch.nan, x), missing)
+    assert torch.equal(ours.mean, theirs.mean) and torch.equal(ours.variance, theirs.variance)
+    assert torch.equal(ours.mean[~missing], x[~missing]) and not ours.variance[~missing].any()
+    assert ours.log_prob(x, missing)[0] == 0
+
+
+def test_rows_that_show_the_same_values_may_share_their_mask():
+    (shared, _), (x, _) = both(2), data()
+    known = torch.arange(N) % 3 > 0
+    one, evidence = shared.observe(x, known[None])
+    each, twin = shared.observe(x, known.expand(B, -1))
+    torch.testing.assert_close(evidence, twin)
+    torch.testing.assert_close(one.weights, each.weights)
+    torch.testing.assert_close(one.latents.mean, each.latents.mean)
+    torch.testing.assert_close(one.latents.covariance.expand_as(each.latents.covariance), each.latents.covariance)
+
+
+def test_seeing_values_in_two_steps_is_seeing_them_at_once():
+    (shared, _), (x, _) = both(2), data()
+    first, second = torch.arange(N) < 4, torch.arange(N) >= 7
+    twice = shared.observe(x, first.expand(B, -1))[0].observe(x, second.expand(B, -1))[0]
+    once = shared.observe(x, (first | second).expand(B, -1))[0]
+    torch.testing.assert_close(twice.weights, once.weights)
+    torch.testing.assert_close(twice.latents.mean, once.latents.mean)
+
+
+def test_leading_components_and_cdf_are_those_of_the_mixture():
+    (shared, twin), (x, missing) = both(3), data()
+    ours, theirs = shared.condition(x, missing), twin.condition(x, missing)
+    assert (ours.leading(K).weights.diff(dim=1) <= 0).all()
+    torch.testing.assert_close(ours.leading(K).mean, theirs.mean)
+    torch.testing.assert_close(ours.leading(K).variance, theirs.variance)
+    torch.testing.assert_close(ours.leading(2).component(0).factors, theirs.leading(2).component(0).factors)
+    torch.testing.assert_close(ours.cdf(x)[missing], theirs.cdf(x)[missing], atol=1e-7, rtol=0)
+
+
+def test_samples_have_the_mean_and_covariance_of_the_density():
+    (shared, twin), (x, missing) = both(2), data()
+    count = 40_000
+    draws = shared.condition(x, missing).sample(count, torch.Generator().manual_seed(0))
+    theirs = twin.condition(x, missing).sample(count, torch.Generator().manual_seed(1))
+    assert torch.equal(draws[:, ~missing], x[~missing].expand(count, -1))
+    for row in range(1, B):
+        spread = draws[:, row].std(0) + 1e-12
+        assert ((draws[:, row].mean(0) - theirs[:, row].mean(0)).abs() / spread).max() < 6 * (2 / count) ** 0.5
+        scale = spread[:, None] * spread[None]
+        assert ((draws[:, row].T.cov() - theirs[:, row].T.cov()).abs() / scale).max() < 0.08
+
+
+def test_triangles_come_back_as_symmetric_matrices():
+    values = torch.rand(2, 4, 4)
+    values = values + values.mT
+    rows, columns = triangle(4)
+    assert torch.equal(symmetric(values[..., rows, columns], 4), values)

@@ -1,0 +1,148 @@
+"""EM against scikit-learn, and against what EM must do: the likelihood never falls, missing values or not."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.decomposition import PCA, FactorAnalysis
+from sklearn.mixture import GaussianMixture
+
+from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
+from train import em
+from train.em import Rows, expectation, initialise, maximization, reseed
+
+N, SIZE = 600, 8
+
+
+def values(seed: int = 0, clusters: int = 1) -> torch.Tensor:
+    """Rows of a true mixture of factor analysers with two factors."""
+    generator = torch.Generator().manual_seed(seed)
+    like = dict(generator=generator, dtype=torch.float64)
+    cluster = torch.randint(clusters, (N,), generator=generator)
+    mean, factors = 3 * torch.randn(clusters, SIZE, **like), torch.randn(clusters, 2, SIZE, **like)
+    noise = 0.1 + torch.rand(clusters, SIZE, **like)
+    z = torch.randn(N, 1, 2, **like)
+    return mean[cluster] + (z @ factors[cluster])[:, 0] + noise[cluster].sqrt() * torch.randn(N, SIZE, **like)
+
+
+def complete(x: torch.Tensor) -> Rows:
+    return Rows(x, torch.ones(1, x.shape[1], dtype=torch.bool))
+
+
+def fit(rows: Rows, mixture: SharedMixture, steps: int, noise="diagonal", floor=1e-9) -> tuple[SharedMixture, list[float]]:  # fmt: skip
+    path = []
+    for _ in range(steps):
+        statistics = expectation(mixture, rows)
+        path.append(statistics.log_likelihood / len(rows))
+        mixture = maximization(statistics, noise, floor)
+    return mixture, path
+
+
+def score(mixture: SharedMixture, rows: Rows) -> float:
+    return expectation(mixture, rows).log_likelihood / len(rows)
+
+
+def test_one_component_is_scikit_learns_factor_analysis():
+    rows = complete(values())
+    mixture, _ = fit(rows, initialise(rows, 1, 2, "diagonal", 1e-9, seed=0), 600)
+    twin = FactorAnalysis(2, tol=1e-10, max_iter=10_000, svd_method="lapack").fit(rows.values.numpy())
+    assert score(mixture, rows) == pytest.approx(twin.score(rows.values.numpy()), abs=0.01)
+    torch.testing.assert_close(mixture.components.noise[0], torch.from_numpy(twin.noise_variance_), rtol=0.02, atol=0.01)  # fmt: skip
+
+
+def test_isotropic_noise_is_probabilistic_pca():
+    rows = complete(values())
+    mixture, _ = fit(rows, initialise(rows, 1, 2, "isotropic", 1e-9, seed=0), 300, noise="isotropic")
+    twin = PCA(2).fit(rows.values.numpy())
+    assert score(mixture, rows) == pytest.approx(twin.score(rows.values.numpy()), abs=0.01)
+    noise = mixture.components.noise
+    assert torch.equal(noise, noise[:, :1].expand_as(noise))
+    assert noise[0, 0] == pytest.approx(twin.noise_variance_, rel=0.01)
+
+
+def test_no_factors_is_scikit_learns_diagonal_gaussian_mixture():
+    rows = complete(values(clusters=3))
+    start = initialise(rows, 3, 0, "diagonal", 1e-9, seed=0)
+    mixture, _ = fit(rows, start, 25)
+    twin = GaussianMixture(
+        3, covariance_type="diag", tol=0, max_iter=25, reg_covar=0,
+        weights_init=start.weights[0].numpy(), means_init=start.components.mean.numpy(),
+        precisions_init=(1 / start.components.noise).numpy(),
+    )  # fmt: skip
+    with pytest.warns(UserWarning, match="converge"):
+        twin.fit(rows.values.numpy())
+    assert score(mixture, rows) == pytest.approx(twin.score(rows.values.numpy()), abs=1e-4)
+    torch.testing.assert_close(mixture.components.mean, torch.from_numpy(twin.means_), atol=1e-3, rtol=1e-3)
+
+
+@pytest.mark.parametrize("noise", ["diagonal", "isotropic"])
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_the_likelihood_never_falls(noise, share, monkeypatch):
+    monkeypatch.setattr(em, "CHUNK", 100)
+    observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
+    rows = Rows(values(clusters=3), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
+    _, path = fit(rows, initialise(rows, 4, 2, noise, 1e-9, seed=0), 60, noise)
+    assert np.diff(path).min() > -1e-7 and path[-1] > path[0] + 0.1
+
+
+def test_what_is_not_observed_plays_no_role():
+    observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= 0.3
+    x = values()
+    fitted = []
+    for other in (x, torch.where(observed, x, torch.nan)):
+        rows = Rows(other, observed)
+        fitted.append(fit(rows, initialise(rows, 2, 2, "diagonal", 1e-9, seed=0), 5)[0])
+    assert torch.equal(fitted[0].components.mean, fitted[1].components.mean)
+    assert torch.equal(fitted[0].components.noise, fitted[1].components.noise)
+
+
+def test_a_mask_that_shows_everything_is_complete_data():
+    x = values(clusters=2)
+    start = initialise(complete(x), 2, 2, "diagonal", 1e-9, seed=0)
+    ours, _ = fit(Rows(x, torch.ones(N, SIZE, dtype=torch.bool)), start, 5)
+    theirs, _ = fit(complete(x), start, 5)
+    torch.testing.assert_close(ours.components.factors, theirs.components.factors)
+    torch.testing.assert_close(ours.components.noise, theirs.components.noise)
+
+
+def test_missing_values_at_random_are_learnt_around():
+    """With a third of the values gone, EM over the observed ones comes near the fit to all; filling with means does not."""
+    x, observed = values(), torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= 0.33
+    whole, _ = fit(complete(x), initialise(complete(x), 1, 2, "diagonal", 1e-9, seed=0), 200)
+    rows = Rows(x, observed)
+    ours, _ = fit(rows, initialise(rows, 1, 2, "diagonal", 1e-9, seed=0), 200)
+    average = torch.where(observed, x, 0).sum(0) / observed.sum(0)
+    filled = complete(torch.where(observed, x, average))
+    naive, _ = fit(filled, initialise(filled, 1, 2, "diagonal", 1e-9, seed=0), 200)
+    best, near, far = (score(mixture, complete(x)) for mixture in (whole, ours, naive))
+    assert best - near < 0.1 and best - far > 3 * (best - near)
+
+
+def test_8_bit_images_are_read_in_255ths():
+    x = torch.randint(0, 256, (50, SIZE), dtype=torch.uint8)
+    got, _ = complete(x).take(slice(0, 10))
+    assert got.dtype == torch.float64 and torch.equal(got, x[:10].double() / 255)
+
+
+def test_a_component_without_rows_is_put_beside_the_largest():
+    rows = complete(values(clusters=2))
+    start = initialise(rows, 2, 2, "diagonal", 1e-9, seed=0)
+    parts = start.components
+    lost = SharedComponents(
+        torch.cat([parts.mean, torch.full((1, SIZE), 1e3)]),
+        torch.cat([parts.factors, parts.factors[:1]]),
+        torch.cat([parts.noise, parts.noise[:1]]),
+    )
+    mixture = SharedMixture.prior(torch.zeros(3, dtype=torch.float64), lost)
+    statistics = expectation(mixture, rows)
+    assert statistics.responsible[2] == pytest.approx(0, abs=1e-6)
+    moved = reseed(mixture, statistics.responsible, 4, torch.Generator().manual_seed(0))
+    again = expectation(moved, rows)
+    assert (again.responsible > 20).all() and again.log_likelihood >= statistics.log_likelihood - 1
+    untouched = reseed(moved, again.responsible, 4, torch.Generator().manual_seed(0))
+    torch.testing.assert_close(untouched.components.mean, moved.components.mean)
+
+
+def test_more_components_than_rows_still_give_numbers():
+    rows = complete(values()[:30])
+    mixture, path = fit(rows, initialise(rows, 10, 3, "diagonal", 1e-3, seed=0), 5, floor=1e-3)
+    assert np.isfinite(path).all() and mixture.components.noise.min() >= 1e-3
