@@ -21,6 +21,7 @@ from benchmarks import report
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import DATASET, START_SAMPLE, build_page
 from dmfa_demo.app.scene import Scene
+from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
@@ -29,7 +30,11 @@ STROKES = 200
 
 def main() -> None:
     """Print all figures."""
-    rows = [("stroke to answer, server", *_quantiles(_server_strokes()))]
+    compare, stroke = _server_strokes()
+    rows = [
+        ("all methods in Compare, server", *_quantiles(compare)),
+        ("stroke to answer in all tabs, server", *_quantiles(stroke)),
+    ]
     seconds, server, address = _start()
     try:
         if chromium.find():
@@ -48,18 +53,20 @@ def main() -> None:
     )
 
 
-def _server_strokes() -> list[float]:
-    """Milliseconds of the handler from the painter's JSON to the HTML of all tabs; every mask is new."""
-    handler = next(function.fn for function in build_page().fns.values() if function.name == "paint")
-    scene = Scene.sample(DATASET, START_SAMPLE)
-    masks = mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(0))[:, 0]
-    spent = []
-    for mask in masks:
+def _server_strokes() -> tuple[list[float], list[float]]:
+    """Milliseconds from the painter's JSON to HTML, of the Compare tab alone and of all tabs; every mask is new."""
+    handlers = {function.name: function.fn for function in build_page().fns.values()}
+    scene, methods = Scene.sample(DATASET, START_SAMPLE), available_methods(DATASET)
+    masks = mask_family("strokes")(2 * (STROKES + 5), 28, 28, torch.Generator().manual_seed(0))[:, 0]
+    compare, factors = ("mean", methods), ("dmfa", 0, 1.0, 0.0, 0.0, 0.0)
+    spent: dict[str, list[float]] = {"choose": [], "paint": []}
+    for number, mask in enumerate(masks):
         payload = encode_mask(mask)
+        name = ("choose", "paint")[number % 2]
         started = time.perf_counter()
-        handler(decode_mask(payload), scene, 0, 1.0, 0.0, 0.0, 0.0)
-        spent.append(1000 * (time.perf_counter() - started))
-    return spent[5:]  # the first ones load the model
+        handlers[name](decode_mask(payload), scene, *compare, *(factors if name == "paint" else ()))
+        spent[name].append(1000 * (time.perf_counter() - started))
+    return spent["choose"][5:], spent["paint"][5:]  # the first ones load the models
 
 
 def _start() -> tuple[float, subprocess.Popen[bytes], str]:
@@ -102,7 +109,7 @@ def _one_stroke(page: Page, number: int) -> float:
     return page.evaluate(
         """async (number) => {
             const canvas = document.querySelector('#painter canvas'), box = canvas.getBoundingClientRect();
-            const image = () => document.querySelectorAll('#compare figure img')[1].src;
+            const image = () => document.querySelectorAll('#compare figure img')[2].src;
             const place = (number * 37) % 784; // every pixel once: 37 and 784 have no common factor
             const x = box.left + (place % 28 + 0.5) * box.width / 28, y = box.top + (Math.floor(place / 28) + 0.5) * box.height / 28;
             const send = (kind) => canvas.dispatchEvent(

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from html import escape
+from pathlib import Path
 from typing import Any, Self
 
 import gradio as gr
@@ -21,28 +22,30 @@ class Measure:
 
     Attributes:
         title: its name, with its unit.
+        short: its name above a column.
         digits: after the point.
         more: whether more is better; None where neither is.
         meaning: one sentence.
     """
 
     title: str
+    short: str
     digits: int
     more: bool | None
     meaning: str
 
 
 MEASURES = {
-    "nll": Measure("NLL, nats", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
-    "nll_median": Measure("NLL, median, nats", 1, False, "The same for the median image, which a few surprises cannot move."),
-    "nll_wide_floor": Measure("NLL, noise ≥ (1/510)², nats", 1, False, "The same when no pixel may be surer than half a grey level."),
-    "sse": Measure("Squared error, summed", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
-    "psnr": Measure("PSNR in the hole, dB", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
-    "psnr_image": Measure("PSNR, whole image, dB", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
-    "ssim": Measure("SSIM", 3, True, "Structural similarity of the completed image and the true one."),
-    "coverage90": Measure("Inside the 90 % interval", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
-    "crps": Measure("CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
-    "milliseconds": Measure("Time, ms an image", 2, False, "Time for one image of a batch, on the machine that measured."),
+    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
+    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
+    "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
+    "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
+    "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
 }  # fmt: skip
 
 PROTOCOLS = {
@@ -57,8 +60,6 @@ PROTOCOLS = {
     "line3-binarised": "All but a line, binarised",
 }
 
-COLUMNS = ("Method", "Measure", "Ours", "± s. e.", "Paper", "Where it stands", "Images × masks")
-
 
 @dataclass(frozen=True)
 class ResultsTab:
@@ -67,7 +68,7 @@ class ResultsTab:
     protocol: gr.Dropdown
     measure: gr.Dropdown
     chart: gr.HTML
-    table: gr.Dataframe
+    table: gr.HTML
 
     @classmethod
     def build(cls, dataset: str) -> Self:
@@ -91,20 +92,12 @@ class ResultsTab:
                 elem_id="results-measure",
             )
         chart = gr.HTML(elem_id="chart", apply_default_css=False)
-        table = gr.Dataframe(
-            headers=list(COLUMNS),
-            datatype=["str", "str", "number", "number", "number", "str", "str"],
-            column_widths=["18%", "22%", "10%", "9%", "10%", "18%", "13%"],
-            interactive=False,
-            show_label=False,
-            wrap=True,
-            max_height=420,
-            elem_id="results-table",
-        )
+        script = (Path(__file__).parent / "results.js").read_text()
+        table = gr.HTML(elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
                 "All figures come from python -m train evaluate on test images that no model has seen; ± is the standard error "
-                "over images. Papers and we do not always mean the same by a name: the model cards say what ours is."
+                "over images (rest the mouse on a figure). Papers and we do not always mean the same by a name: the model cards tell."
             ),
             apply_default_css=False,
         )
@@ -130,7 +123,7 @@ class ResultsTab:
             for row in results["published"]
             if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
         ]
-        return [_chart([row for row in rows if row["metric"] == measure], MEASURES[measure]), list(map(_cells, rows))]
+        return [_chart([row for row in rows if row["metric"] == measure], MEASURES[measure]), _table(rows)]
 
 
 @cache
@@ -144,19 +137,40 @@ def _title(row: dict[str, Any]) -> str:
     return method_class(row["method"]).title if "method" in row else row["title"]
 
 
-def _cells(row: dict[str, Any]) -> list[Any]:
-    """A row of the table, in the order of `COLUMNS`."""
-    measure = MEASURES[row["metric"]]
-    value, error = row.get("value"), row.get("stderr")
-    return [
-        _title(row),
-        measure.title,
-        None if value is None else round(value, measure.digits),
-        None if error is None else float(f"{error:.2g}"),
-        row["paper"],
-        row["source"] or "",
-        f"{row['n']:,} × {row['seeds']}" if "n" in row else "",
-    ]
+def _table(rows: list[dict[str, Any]]) -> str:
+    """A line for each method and a column for each measure; its headings are buttons that sort (results.js)."""
+    lines: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        lines.setdefault(_title(row), {})[row["metric"]] = row
+    shown = [name for name in MEASURES if any(name in line for line in lines.values())]
+    headings = "".join(
+        f'<th scope="col" title="{escape(MEASURES[name].meaning)}"><button type="button">{escape(MEASURES[name].short)}</button></th>'
+        for name in shown
+    )
+    body = ""
+    for title, line in lines.items():
+        first = next(iter(line.values()))
+        size = f"<small>{first['n']:,} × {first['seeds']}</small>" if "n" in first else "<small>published</small>"
+        body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}{size}</th>'
+        body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
+    return (
+        '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
+        "<caption>Everything measured with this hole: ours, and below it the paper's. Press a heading to sort; "
+        "below each name: test images × masks of each.</caption>"
+        f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
+    if row is None:
+        return '<td data-value=""></td>'
+    value, paper = row.get("value"), row["paper"]
+    error = f' title="± {row["stderr"]:.2g}"' if row.get("stderr") else ""
+    text = "" if value is None else _number(value, measure)
+    if paper is not None:
+        text += f'<small title="{escape(row["source"])}">{_number(paper, measure)}</small>'
+    return f'<td data-value="{paper if value is None else value}"{error}>{text}</td>'
 
 
 def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:

@@ -42,8 +42,16 @@ def page(browser: Browser, served: str) -> Iterator[Page]:
     page.close()
 
 
+def card(page: Page, title: str):
+    return page.locator("#compare figure", has=page.locator("strong", has_text=re.compile(f"^{title}$")))
+
+
 def mean(page: Page):
-    return page.locator("#compare figure", has_text="DMFA: mean").locator("img")
+    return card(page, "DMFA").locator("img")
+
+
+def titles(page: Page) -> list[str]:
+    return page.locator("#compare figure strong").all_inner_texts()
 
 
 def canvas(page: Page):
@@ -92,7 +100,8 @@ def test_the_first_visit_shows_a_result_without_scrolling(page: Page):
     for place in (canvas(page), mean(page)):
         box = place.bounding_box()
         assert box["y"] + box["height"] <= 720
-    expect(page.locator("#compare figure")).to_have_count(4)
+    shown = ["Original", "What the models see", "DMFA", "MFA", "Gaussian", "k-NN", "Training mean", "Zero"]
+    assert titles(page) == shown
     assert all(image.get_attribute("alt") for image in page.locator("#compare img").all())
 
 
@@ -311,6 +320,108 @@ def test_another_gaussian_of_the_mixture_has_another_mean(page: Page):
     first = picture.get_attribute("src")
     page.locator("#component").get_by_role("radio").nth(2).check()
     expect(picture).not_to_have_attribute("src", first)
+
+
+def test_the_factors_of_mfa_are_those_of_its_most_responsible_gaussians(page: Page):
+    page.locator("#preset-line3").click()
+    expect_answer(page, 700)
+    page.get_by_role("tab", name="Factors").click()
+    walked = page.locator("#gaussian figure", has_text="Mean plus factors").locator("img")
+    before = walked.get_attribute("src")
+    page.locator("#factors-of").get_by_role("radio", name="MFA", exact=True).check()
+    expect(walked).not_to_have_attribute("src", before)
+    expect(page.locator("#component").get_by_role("radio")).to_have_count(5)
+    shares = [int(share) for share in re.findall(r"(\d+) %", page.locator("#component").inner_text())]
+    assert shares == sorted(shares, reverse=True)
+    expect(page.locator("#gaussian figure").nth(1).locator("img")).to_have_attribute("alt", re.compile("^MFA's mean"))
+    before = walked.get_attribute("src")
+    page.locator("#factor-1 input[type=range]").fill("-2")
+    expect(walked).not_to_have_attribute("src", before)
+
+
+def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, browser: Browser):
+    page.locator("#methods").get_by_role("checkbox", name="Zero").uncheck()
+    expect(page.locator("#compare figure")).to_have_count(7)
+    page.locator("#methods").get_by_role("checkbox", name="MFA", exact=True).uncheck()
+    expect(page.locator("#compare figure")).to_have_count(6)
+    page.locator("#view").get_by_role("radio", name="Error").check()
+    expect(card(page, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
+    assert "methods=dmfa,gaussian,knn,mean" in page.url and "show=error" in page.url
+    other = browser.new_page()
+    other.goto(page.url)
+    expect(card(other, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"), timeout=60_000)  # fmt: skip
+    assert titles(other) == ["Original", "What the models see", "DMFA", "Gaussian", "k-NN", "Training mean"]
+    expect(other.locator("#methods").get_by_role("checkbox", name="Zero")).not_to_be_checked()
+    other.close()
+
+
+def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Browser, served: str):
+    page = browser.new_page()
+    page.goto(served + "?methods=gan,%3Cscript%3E&show=smell")
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    assert len(titles(page)) == 8
+    expect(page.locator("#view").get_by_role("radio", name="Mean")).to_be_checked()
+    page.close()
+
+
+def test_the_deviation_is_shown_where_there_is_one_on_one_scale(page: Page):
+    page.locator("#view").get_by_role("radio", name="Deviation").check()
+    expect(card(page, "k-NN")).to_contain_text("one answer, no density")
+    expect(card(page, "MFA").locator("img")).to_have_attribute("alt", re.compile("standard deviation"))
+    expect(page.locator("#compare .bar")).to_have_count(1)
+
+
+def test_the_best_figure_of_each_kind_is_marked_once(page: Page):
+    marked = [text.split()[0] for text in page.locator("#compare .best").all_inner_texts()]
+    assert sorted(marked) == ["NLL", "PSNR", "SSIM"]
+    figures = {}
+    for title in titles(page)[2:]:
+        text = card(page, title).inner_text()
+        figures[title] = float(re.search(r"PSNR ([\d.]+)", text)[1])
+    best = max(figures.values())
+    winner = page.locator("#compare figure", has=page.locator(".best", has_text="PSNR"))
+    assert float(re.search(r"PSNR ([\d.]+)", winner.inner_text())[1]) == best
+
+
+def test_no_method_at_all_is_answered(page: Page):
+    for box in page.locator("#methods").get_by_role("checkbox").all():
+        box.uncheck()
+    expect(page.locator("#compare")).to_contain_text("Choose a method above")
+    expect(page.locator("#compare figure")).to_have_count(2)
+
+
+def test_results_show_ours_beside_the_papers(page: Page):
+    page.get_by_role("tab", name="Results").click()
+    chart = page.locator("#chart")
+    expect(chart).to_contain_text("Squared error, summed")
+    row = chart.locator("tbody tr", has=page.get_by_role("rowheader", name="MFA", exact=True))
+    expect(row).to_contain_text("18.59")
+    expect(page.locator("#results-table")).to_contain_text("DMFA paper, table 1")
+    page.locator("#results-protocol input").click()
+    page.get_by_role("option", name="Arbitrary (ACFlow)").click()
+    page.locator("#results-measure input").click()
+    page.get_by_role("option", name="PSNR, whole image, dB").click()
+    expect(chart).to_contain_text("17.30")
+    expect(chart.get_by_role("rowheader", name="ACFlow")).to_be_visible()
+
+
+def test_the_table_of_results_is_sorted_by_its_headings(page: Page):
+    page.get_by_role("tab", name="Results").click()
+    table = page.locator("#results-table table")
+    heading = table.get_by_role("columnheader", name="NLL", exact=True)
+    column = heading.evaluate("(heading) => heading.cellIndex")
+
+    def values() -> list[str]:
+        return [row.locator("> *").nth(column).get_attribute("data-value") for row in table.locator("tbody tr").all()]
+
+    for direction, reverse in (("ascending", False), ("descending", True)):
+        heading.get_by_role("button").click()
+        expect(heading).to_have_attribute("aria-sort", direction)
+        known = [float(value) for value in values() if value]
+        assert len(known) >= 3 and known == sorted(known, reverse=reverse)
+        assert values()[len(known) :] == [""] * (len(values()) - len(known)), "methods without a density come last"
+    table.get_by_role("columnheader", name="Method").get_by_role("button").click()
+    assert table.locator("tbody th").first.inner_text().startswith("DMFA")
 
 
 def test_a_mask_goes_out_and_comes_back(page: Page, tmp_path: Path):
