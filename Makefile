@@ -1,6 +1,7 @@
 # Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
+METHODS := zero mean knn gaussian mfa dmfa
 .PHONY: run test train evaluate bench
 
 run: .venv/.run
@@ -11,13 +12,14 @@ test: .venv/.test
 	$(BIN)/python -m pytest
 
 train: .venv/.test
-	$(BIN)/python -m train dmfa --dataset mnist
+	for method in $(METHODS); do $(BIN)/python -m train $$method --dataset mnist || exit; done
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks.densities
+	$(BIN)/python -m benchmarks.mfa
 	$(BIN)/python -m benchmarks.page
 
 .venv/bin/python:

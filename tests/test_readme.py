@@ -2,17 +2,28 @@
 
 import json
 import re
+import textwrap
 
+from dmfa_demo.imputation import METHODS
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_library_example_runs():
-    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+    for block in (block for block in BLOCKS if "import torch" in block):
         names: dict[str, object] = {}
         exec(block, names)
         assert names["imputation"].mean.shape == names["images"].shape
+
+
+def test_the_example_of_a_method_is_the_one_in_the_code():
+    (example,) = (block for block in BLOCKS if "class MeanImputer" in block)
+    assert example in (REPOSITORY / "dmfa_demo" / "models" / "baselines.py").read_text()
+    assert f'"mean": "{METHODS["mean"]}"' in README
+    story = re.search(r"    def mean\(config.*?\n\n", README, re.DOTALL)[0]
+    assert textwrap.dedent(story).strip() in (REPOSITORY / "train" / "baselines.py").read_text()
 
 
 def test_the_figures_are_the_measured_ones():
