@@ -72,6 +72,13 @@ class RandomRectangle:
     smallest: float = 0.25
     largest: float = 1.0
 
+    def __post_init__(self):
+        if not 0 <= self.smallest <= self.largest <= 1:
+            raise ValueError(
+                f"random rectangles need 0 <= smallest <= largest <= 100 percent of the area, got {100 * self.smallest:g} "
+                f"and {100 * self.largest:g}"
+            )
+
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         rows, columns = torch.arange(1, height + 1), torch.arange(1, width + 1)
         ways_down = (height - rows + 1) * torch.where(rows == 1, 1.0, 2.0)

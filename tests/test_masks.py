@@ -24,6 +24,8 @@ AREAS = [
     ("squares8-20", 28, 64 / 784, 400 / 784),
     ("rectangles", 28, 0.25, 1),
     ("rectangles", 64, 0.25, 1),
+    ("rectangles30-100", 28, 0.3, 1),
+    ("rectangles10-20", 28, 0.1, 0.2),
     ("trapezoid", 28, 0.47, 0.53),
     ("trapezoid", 64, 0.47, 0.53),
     ("half", 28, 0.5, 0.5),
@@ -135,6 +137,22 @@ def test_strokes_are_connected_lines_not_dust():
     assert (neighbours[mask.bool()] > 0).float().mean() > 0.999
 
 
+def test_arbitrary_is_acflows_mixture():
+    """Of ten masks two are Bernoulli noise, one is each of the four halves, two are squares, two are large rectangles."""
+    count = 4_000
+    mask = draw("arbitrary", count)[:, 0]
+    rows, columns = mask.any(2).sum(1), mask.any(1).sum(1)
+    area = mask.sum((1, 2))
+    boxes = area == rows * columns
+    squares = boxes & (rows == 14) & (columns == 14)
+    halves = torch.stack([(mask == mask_family(f"half-{side}")(1, 28, 28, torch.Generator())[0, 0]).all((1, 2)) for side in ("left", "right", "top", "bottom")])  # fmt: skip
+    large = boxes & ~squares & ~halves.any(0)
+    assert (area[large] >= 0.3 * 784).all()
+    for found, share in [(~boxes, 0.2), (squares, 0.2), (large, 0.2), *((half, 0.1) for half in halves)]:
+        assert abs(found.double().mean() - share) < 5 * (share * (1 - share) / count) ** 0.5
+    assert abs(mask[~boxes].double().mean() - 0.5) < 0.01
+
+
 def test_a_mixture_draws_its_families_by_weight():
     mask = draw("square14*3+line3*1", 4_000)
     squares = (mask.sum((1, 2, 3)) == 196).double().mean()
@@ -155,7 +173,9 @@ def test_bad_weights_are_refused(name):
         mask_family(name)
 
 
-@pytest.mark.parametrize("name", ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0"])
+@pytest.mark.parametrize(
+    "name", ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0", "rectangles90-30"]
+)
 def test_sizes_that_make_no_sense_are_refused(name):
     with pytest.raises(ValueError, match="needs? "):
         mask_family(name)

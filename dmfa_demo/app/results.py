@@ -154,9 +154,9 @@ def _table(rows: list[dict[str, Any]]) -> str:
         body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}{size}</th>'
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
     return (
+        '<p class="note below">Everything measured with this hole: ours, and below it the paper\'s; below each name, test images '
+        "× masks of each. Press a heading to sort.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
-        "<caption>Everything measured with this hole: ours, and below it the paper's. Press a heading to sort; "
-        "below each name: test images × masks of each.</caption>"
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )

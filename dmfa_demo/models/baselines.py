@@ -64,7 +64,7 @@ class ZeroImputer(MeanImputer):
     name = "zero"
     title = "Zero"
     summary = "Every hidden pixel is taken to be zero, which on a digit is blank paper."
-    colour = "#4a4f57"
+    colour = "#75695c"
 
 
 @dataclass(frozen=True)
