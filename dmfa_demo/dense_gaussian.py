@@ -6,13 +6,13 @@ block (Bishop, *Pattern Recognition and Machine Learning*, equations (2.73) and 
     x_m | x_o  ~  N(mean_m - Lambda_mm^-1 Lambda_mo (x_o - mean_o),  Lambda_mm^-1)
 
 Rows miss different values, and differently many: each row's missing values are gathered to the front and filled up with
-values of an identity matrix, so that a batch is one stack of matrices as large as the largest hole, one for each
-different hole.
+values of an identity matrix, so that a batch is one stack of matrices as large as its largest hole. Each different hole is
+factorised once; memory is for B x M x M numbers, so large holes want small batches.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -28,7 +28,8 @@ class ConditionalGaussian:
         precision: Lambda, `(n, n)`, symmetric and positive definite. Float64 is worth its price.
         observed: `(B, n)`, the observed values; what it holds elsewhere plays no role. Results have its precision.
         missing: bool `(B, n)`.
-        noise: no direction varies less than this variance.
+        noise: the variance that no direction falls below.
+        extra: what is added to it for `with_noise_floor`.
     """
 
     center: Tensor
@@ -36,19 +37,20 @@ class ConditionalGaussian:
     observed: Tensor
     missing: Tensor
     noise: float
+    extra: float = 0.0
 
     @cached_property
     def mean(self) -> Tensor:
         """The conditional mean `(B, n)`."""
         known = torch.where(self.missing, 0, self.observed.to(self.center) - self.center)
         pull = -(known @ self.precision).gather(1, self._order)  # (B, M)
-        offset = torch.cholesky_solve((pull * self._kept).unsqueeze(-1), self._cholesky).squeeze(-1)
+        offset = torch.cholesky_solve((pull * self._kept).unsqueeze(-1), self._base[self._holes[1]]).squeeze(-1)
         return self._scatter(self.center[self._order] + offset, self.observed)
 
     @cached_property
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`."""
-        return self._scatter(self._factors[1][self._holes[1]], torch.zeros_like(self.observed))
+        return self._scatter(self._spread[1][self._holes[1]], torch.zeros_like(self.observed))
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`.
@@ -77,14 +79,8 @@ class ConditionalGaussian:
         return torch.stack([self.mean + self._scatter(step, zeros) for step in steps.unbind(-1)])
 
     def with_noise_floor(self, floor: float) -> ConditionalGaussian:
-        """This density, whose every direction already varies more than `floor`.
-
-        Raises:
-            ValueError: for a floor above `noise`.
-        """
-        if floor > self.noise:
-            raise ValueError(f"this Gaussian was fitted with a noise variance of {self.noise:.3g}, below {floor:.3g}")
-        return self
+        """The same density with no noise variance below `floor`; the mean stays."""
+        return replace(self, extra=max(0.0, floor - self.noise))
 
     @cached_property
     def _holes(self) -> tuple[Tensor, Tensor]:
@@ -103,19 +99,29 @@ class ConditionalGaussian:
         return self.missing.gather(1, self._order).to(self.center)
 
     @cached_property
-    def _factors(self) -> tuple[Tensor, Tensor]:
-        """Of each different hole: the lower Cholesky factor of Lambda_mm filled up with the identity, and Lambda_mm^-1's diagonal."""
+    def _base(self) -> Tensor:
+        """The lower Cholesky factor of Lambda_mm, filled up with the identity, of each different hole `(U, M, M)`."""
         holes, _ = self._holes
         order = _first(holes)
         kept = holes.gather(1, order).to(self.center)
         block = self.precision[order[:, :, None], order[:, None, :]] * kept.unsqueeze(-1) * kept.unsqueeze(-2)
-        cholesky = torch.linalg.cholesky(block + torch.diag_embed(1 - kept))
-        return cholesky, torch.cholesky_inverse(cholesky).diagonal(dim1=-2, dim2=-1)
+        return torch.linalg.cholesky(block + torch.diag_embed(1 - kept))
+
+    @cached_property
+    def _spread(self) -> tuple[Tensor, Tensor]:
+        """The Cholesky factor of the conditional precision with its extra noise, and the variances, of each different hole."""
+        covariance = torch.cholesky_inverse(self._base)
+        variance = covariance.diagonal(dim1=-2, dim2=-1) + self.extra
+        if not self.extra:
+            return self._base, variance
+        holes, _ = self._holes
+        covariance = covariance + self.extra * torch.diag_embed(holes.gather(1, _first(holes)).to(covariance))
+        return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(covariance))), variance
 
     @cached_property
     def _cholesky(self) -> Tensor:
         """The factor of each row's own hole, `(B, M, M)`."""
-        return self._factors[0][self._holes[1]]
+        return self._spread[0][self._holes[1]]
 
     def _scatter(self, values: Tensor, elsewhere: Tensor) -> Tensor:
         """`(B, M)` back to their places, `elsewhere` `(B, n)` where a value is not missing."""

@@ -201,8 +201,14 @@ class ConditionalMixture:
         return self.posterior.weights.to(self.observed)
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log p(x_m | x_o) in nats, `(B,)`, for missing values; exactly 0 for a row in which nothing is missing."""
-        return self.posterior.log_prob(x, missing).to(self.observed)
+        """log p(x_m | x_o) in nats, `(B,)`, of values that are missing here; exactly 0 for a row that asks for none.
+
+        Raises:
+            ValueError: when observed values are asked about.
+        """
+        if (missing & ~self.missing).any():
+            raise ValueError("this density is over the values that were missing when it was made; ask about these")
+        return torch.where(missing.any(1), self.posterior.log_prob(x, missing), 0).to(self.observed)
 
     @cached_property
     def mean(self) -> Tensor:

@@ -133,25 +133,43 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
     assert ask(client)["psnr"] > 5
 
 
+# What the painter's handler takes: mask, scene, view, methods to compare, method taken apart, its Gaussian, four sliders.
+PAINT = [MASK, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0]
+# What the chart's handler takes: protocol and measure.
+CHART = ["square14", "sse"]
+
 HOSTILE = [
-    (0, None), (0, "x"), (0, [[]]), (0, {"height": 32, "width": 32, "runs": []}),
-    (2, "high"), (2, 10**9), (3, "NaN"), (3, None), (3, [1]), (3, 1e308), (3, "1"),
-]  # fmt: skip
+    *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
+    *((PAINT, 2, value) for value in (None, "smell", 5, ["mean"])),
+    *((PAINT, 3, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
+    *((PAINT, 4, value) for value in (None, "gan", "knn", [])),
+    *((PAINT, 5, value) for value in ("high", 10**9, True, -1, None)),
+    *((PAINT, 6, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
+    *((CHART, 1, value) for value in (None, "smell", 5, ["sse"])),
+]
 
 
-@pytest.mark.parametrize(("place", "value"), HOSTILE)
-def test_the_pages_own_handlers_survive_any_value(served, client, place, value):
-    config = httpx.get(f"{served}/config").json()
-    index = next(fn["id"] for fn in config["dependencies"] if fn["targets"] and fn["targets"][0][1] == "input")
-    data = [MASK, None, 0, 0, 0, 0, 0]
-    data[place] = value
+def send(served: str, data: list) -> str:
+    """The last event of the page's own handler that takes data like these."""
+    dependencies = httpx.get(f"{served}/config").json()["dependencies"]
+    index = next(one["id"] for one in dependencies if one["backend_fn"] and len(one["inputs"]) == len(data) and one["targets"][0][1] == "input")  # fmt: skip
     session = {"fn_index": index, "session_hash": "hostile"}
     joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=30)
-    if joined.status_code == 200:
-        with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=30) as stream:
-            for line in stream.iter_lines():
-                if "process_completed" in line or "close_stream" in line:
-                    break
+    if joined.status_code != 200:
+        return joined.text
+    with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=30) as stream:
+        return next(line for line in stream.iter_lines() if "process_completed" in line or "close_stream" in line)
+
+
+def test_the_pages_own_handlers_answer_what_the_page_sends(served):
+    assert "k-NN" in send(served, PAINT) and "Squared error" in send(served, CHART)
+
+
+@pytest.mark.parametrize(("usual", "place", "value"), HOSTILE)
+def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, value):
+    answer = send(served, [*usual[:place], value, *usual[place + 1 :]])
+    assert "Traceback" not in answer and ("process_completed" in answer or "detail" in answer)
     assert ask(client)["psnr"] > 5
 
 

@@ -74,10 +74,22 @@ def test_samples_have_its_mean_and_variance(density):
     torch.testing.assert_close(draws.var(0), density.variance, rtol=0.06, atol=1e-9)
 
 
-def test_what_it_cannot_answer_is_said(parts, density):
+def test_a_noise_floor_is_added_to_the_conditional_covariance(parts, density):
+    """What no direction falls below rises from `noise` to the floor: the rest is added to every missing value."""
+    _, covariance, x, missing = parts
+    floored = density.with_noise_floor(0.25)
+    torch.testing.assert_close(floored.mean, density.mean)
+    for row in range(1, B):
+        m, o = missing[row], ~missing[row]
+        gain = covariance[m][:, o] @ torch.linalg.inv(covariance[o][:, o])
+        spread = covariance[m][:, m] - gain @ covariance[o][:, m] + 0.15 * torch.eye(int(m.sum()))
+        torch.testing.assert_close(floored.variance[row, m], spread.diagonal())
+        twin = MultivariateNormal(density.mean[row, m], (spread + spread.T) / 2).log_prob(x[row, m])
+        torch.testing.assert_close(floored.log_prob(x, missing)[row], twin)
+    torch.testing.assert_close(density.with_noise_floor(0.05).log_prob(x, missing), density.log_prob(x, missing))
+
+
+def test_only_what_is_missing_may_be_asked(parts, density):
     _, _, x, missing = parts
     with pytest.raises(ValueError, match="ask about these"):
         density.log_prob(x, ~missing)
-    with pytest.raises(ValueError, match="noise variance of 0.1"):
-        density.with_noise_floor(0.2)
-    assert density.with_noise_floor(0.05) is density

@@ -72,6 +72,8 @@ def test_what_lies_under_the_mask_plays_no_role_and_observed_values_are_pinned()
     assert torch.equal(ours.mean, theirs.mean) and torch.equal(ours.variance, theirs.variance)
     assert torch.equal(ours.mean[~missing], x[~missing]) and not ours.variance[~missing].any()
     assert ours.log_prob(x, missing)[0] == 0
+    with pytest.raises(ValueError, match="ask about these"):
+        ours.log_prob(x, ~missing)
 
 
 def test_rows_that_show_the_same_values_may_share_their_mask():

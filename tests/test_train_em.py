@@ -135,14 +135,49 @@ def test_a_component_without_rows_is_put_beside_the_largest():
     mixture = SharedMixture.prior(torch.zeros(3, dtype=torch.float64), lost)
     statistics = expectation(mixture, rows)
     assert statistics.responsible[2] == pytest.approx(0, abs=1e-6)
-    moved = reseed(mixture, statistics.responsible, 4, torch.Generator().manual_seed(0))
+    moved = reseed(mixture, statistics.responsible, torch.Generator().manual_seed(0))
     again = expectation(moved, rows)
     assert (again.responsible > 20).all() and again.log_likelihood >= statistics.log_likelihood - 1
-    untouched = reseed(moved, again.responsible, 4, torch.Generator().manual_seed(0))
-    torch.testing.assert_close(untouched.components.mean, moved.components.mean)
+    assert reseed(moved, again.responsible, torch.Generator().manual_seed(0)) is moved
 
 
-def test_more_components_than_rows_still_give_numbers():
-    rows = complete(values()[:30])
-    mixture, path = fit(rows, initialise(rows, 10, 3, "diagonal", 1e-3, seed=0), 5, floor=1e-3)
-    assert np.isfinite(path).all() and mixture.components.noise.min() >= 1e-3
+@pytest.mark.parametrize("chunk", [1, 7, N - 1])
+@pytest.mark.parametrize("share", [0.0, 0.4])
+def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
+    observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
+    rows = Rows(values(clusters=2), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
+    start = initialise(rows, 3, 2, "diagonal", 1e-9, seed=0)
+    whole = expectation(start, rows)
+    monkeypatch.setattr(em, "CHUNK", chunk)
+    parts = expectation(start, rows)
+    assert parts.log_likelihood == pytest.approx(whole.log_likelihood)
+    for name in ("responsible", "moment", "cross", "square"):
+        torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
+
+
+def test_as_many_components_as_rows_and_rows_that_are_all_the_same_still_give_numbers():
+    for x in (values()[:10], values()[:1].expand(30, -1)):
+        rows = complete(x)
+        mixture, path = fit(rows, initialise(rows, 10, 3, "diagonal", 1e-3, seed=0), 5, floor=1e-3)
+        assert np.isfinite(path).all() and mixture.components.noise.min() >= 1e-3
+
+
+def test_a_value_that_a_component_never_sees_is_taken_from_all():
+    x = torch.cat([values()[:300] - 20, values()[300:] + 20])
+    observed = torch.ones(N, SIZE, dtype=torch.bool)
+    observed[:300, 0] = False  # the first cluster never shows its first value
+    rows = Rows(x, observed)
+    mixture, _ = fit(rows, initialise(rows, 2, 1, "diagonal", 1e-9, seed=0), 5)
+    blind = mixture.components.mean[:, 1:].mean(1).argmin()
+    assert mixture.components.mean[blind, 0] == pytest.approx(x[300:, 0].mean().item(), rel=1e-3)
+    assert mixture.components.noise[blind, 0] == pytest.approx(x[300:, 0].var(correction=0).item(), rel=1e-2)
+    assert not mixture.components.factors[blind, :, 0].any()
+
+
+def test_what_cannot_be_fitted_is_said():
+    with pytest.raises(ValueError, match="got 5 rows"):
+        initialise(complete(values()[:5]), 10, 2, "diagonal", 1e-3, seed=0)
+    observed = torch.ones(N, SIZE, dtype=torch.bool)
+    observed[:, 3] = False
+    with pytest.raises(ValueError, match="1 values that none of them shows"):
+        initialise(Rows(values(), observed), 2, 2, "diagonal", 1e-3, seed=0)

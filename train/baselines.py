@@ -68,6 +68,10 @@ def mean(config: MeanTraining) -> None:
 def knn(config: KNNTraining) -> None:
     """Choose the reference images, then write the checkpoint."""
     started, training = _begin(config)
+    if config.network.references > len(training):
+        raise ValueError(
+            f"there are {len(training)} training images, too few for {config.network.references} references"
+        )
     chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(config.seed))
     reference = training.images[chosen[: config.network.references].sort().values]
     tensors = {"reference": packed(reference)}

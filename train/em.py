@@ -20,11 +20,15 @@ from torch.nn import functional as F
 
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture, symmetric, triangle
 
-CHUNK = 2_000
+# Rows at a time; fewer where each row has moments of its own, so many that these hold no more than so many numbers.
+CHUNK, CHUNK_NUMBERS = 2_000, 20_000_000
 KMEANS_ROWS = 20_000
 
-# Added to the diagonal of every regression, which counts rows: it only matters where no row shows a value.
+# In units of rows. Added to the diagonal of every regression, so that it can be solved where hardly any row counts.
 RIDGE = 1e-6
+
+# A component that shows a value in fewer rows than this takes it from all components together.
+UNSEEN = 1e-3
 
 Noise = Literal["diagonal", "isotropic"]
 
@@ -48,12 +52,17 @@ class Rows:
         """Some rows in float64, and what is observed of them (`(1, n)` when it is the same for all)."""
         values = self.values[rows]
         values = values.double() / 255 if values.dtype == torch.uint8 else values.double()
-        return values, self.observed if len(self.observed) == 1 else self.observed[rows]
+        return values, self.observed if self.alike else self.observed[rows]
 
-    def chunks(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows, `CHUNK` at a time."""
-        for start in range(0, len(self), CHUNK):
-            yield self.take(slice(start, start + CHUNK))
+    @property
+    def alike(self) -> bool:
+        """Whether all rows show the same values."""
+        return len(self.observed) == 1
+
+    def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """All rows, `size` at a time."""
+        for start in range(0, len(self), size):
+            yield self.take(slice(start, start + size))
 
 
 @dataclass
@@ -84,16 +93,17 @@ def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
     total = Statistics(
         0.0,
         zeros(count),
-        zeros(n if len(rows.observed) > 1 else 1, count, len(lower[0])),
+        zeros(1 if rows.alike else n, count, len(lower[0])),
         zeros(n, count, size + 1),
         zeros(n, count),
     )
-    for x, observed in rows.chunks():
+    chunk = CHUNK if rows.alike else max(1, min(CHUNK, CHUNK_NUMBERS // (count * (size + 1) ** 2)))
+    for x, observed in rows.chunks(chunk):
         posterior, evidence = mixture.observe(x, observed)
         x = torch.where(observed, x, 0)
         r, latents = posterior.weights, posterior.latents
         mean = torch.cat([latents.mean, torch.ones_like(r).unsqueeze(-1)], -1)  # E[z'], (B, K, l + 1)
-        total.moment += _moment(r, mean, latents.covariance, observed, lower)
+        total.moment += _moment(r, mean, latents.covariance, None if rows.alike else observed, lower)
         total.log_likelihood += (mixture.log_weights + evidence).logsumexp(-1).sum().item()
         total.responsible += r.sum(0)
         total.cross += (x.T @ (r.unsqueeze(-1) * mean).flatten(1)).view_as(total.cross)
@@ -101,10 +111,12 @@ def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
     return total
 
 
-def _moment(r: Tensor, mean: Tensor, covariance: Tensor, observed: Tensor, lower: tuple[Tensor, Tensor]) -> Tensor:
-    """sum_b r_bk E[z' z'^T] of a chunk, as in `Statistics.moment`; covariance of z `(B or 1, K, l, l)`."""
+def _moment(
+    r: Tensor, mean: Tensor, covariance: Tensor, observed: Tensor | None, lower: tuple[Tensor, Tensor]
+) -> Tensor:
+    """sum_b r_bk E[z' z'^T] of a chunk, as in `Statistics.moment`; observed None when all rows show the same values."""
     covariance = F.pad(covariance, (0, 1, 0, 1))  # z' ends in a constant
-    if len(observed) == 1:
+    if observed is None:
         between = torch.einsum("bk,bki,bkj->kij", r, mean, mean)
         return (between + r.sum(0)[:, None, None] * covariance[0])[None, :, lower[0], lower[1]]
     second = covariance + mean.unsqueeze(-1) * mean.unsqueeze(-2)
@@ -128,17 +140,28 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
     seen = total.moment[..., -1].expand_as(left)
     if noise == "isotropic":
         left, seen = left.sum(0).expand_as(left), seen.sum(0).expand_as(seen)
-    variance = (left / seen.clamp(min=RIDGE)).clamp(min=noise_floor)
+    variance = left / seen.clamp(min=RIDGE)
+    unseen = total.moment[..., -1].expand_as(left) < UNSEEN
+    if unseen.any():
+        everyone = total.moment[..., -1].expand_as(left).sum(1, keepdim=True)
+        average = total.cross[..., -1].sum(1, keepdim=True) / everyone
+        around = total.square.sum(1, keepdim=True) / everyone - average.square()
+        solution = torch.where(unseen.unsqueeze(-1), 0, solution)
+        solution[..., -1] = torch.where(unseen, average, solution[..., -1])
+        variance = torch.where(unseen, around, variance)
+    variance = variance.clamp(min=noise_floor)
     parts = solution[..., -1].T, solution[..., :-1].permute(1, 2, 0), variance.T
     components = SharedComponents(*(part.contiguous() for part in parts))
     return SharedMixture.prior(total.responsible.clamp(min=RIDGE).log(), components)
 
 
-def reseed(mixture: SharedMixture, responsible: Tensor, least: float, generator: torch.Generator) -> SharedMixture:
-    """Move every component that answers for fewer than `least` rows next to the one that answers for most, to share them."""
+def reseed(mixture: SharedMixture, responsible: Tensor, generator: torch.Generator) -> SharedMixture:
+    """Move every component that answers for less than one row next to the one that answers for most, to share them."""
+    if (responsible >= 1).all():
+        return mixture
     parts, weights = mixture.components, responsible.clone()
     mean, factors, noise = parts.mean.clone(), parts.factors.clone(), parts.noise.clone()
-    for empty in (responsible < least).nonzero()[:, 0]:
+    for empty in (responsible < 1).nonzero()[:, 0]:
         largest = weights.argmax()
         weights[empty] = weights[largest] = weights[largest] / 2
         one = SharedComponents(mean[largest], factors[largest], noise[largest])
@@ -151,9 +174,18 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
     """Components from k-means clusters and their principal axes; what is missing is filled with the value's mean.
 
     Looks at `KMEANS_ROWS` rows at most.
-    """
-    from sklearn.cluster import KMeans
 
+    Raises:
+        ValueError: when there are fewer rows than components, or values that no row shows.
+    """
+    from sklearn.cluster import KMeans  # slow to import
+
+    shown = rows.observed.any(0)
+    if len(rows) < components or not shown.all():
+        raise ValueError(
+            f"{components} components need as many rows that together show every value; got {len(rows)} rows, and "
+            f"{int((~shown).sum())} values that none of them shows"
+        )
     generator = torch.Generator().manual_seed(seed)
     x, observed = rows.take(torch.randperm(len(rows), generator=generator)[:KMEANS_ROWS])
     average = torch.where(observed, x, 0).sum(0) / observed.expand_as(x).sum(0).clamp(min=1)
@@ -163,12 +195,13 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
     parts = []
     for cluster in range(components):
         mine = x[labels == cluster]
+        mine = mine if len(mine) else x  # fewer different rows than clusters
         mean, variance = mine.mean(0), mine.var(0, correction=0)
         rank = min(factors, len(mine) - 1)
         _, scale, axes = torch.linalg.svd(mine - mean, full_matrices=False)
         axes = axes[:rank] * scale[:rank, None] / len(mine) ** 0.5
-        loadings = torch.cat([axes, axes.new_zeros(factors - rank, x.shape[1])])
+        loadings = torch.cat([axes, axes.new_zeros(factors - len(axes), x.shape[1])])
         left = (variance - loadings.square().sum(0)).clamp(min=max(noise_floor, 1e-3))
         parts.append((mean, loadings, left.mean().expand_as(left) if noise == "isotropic" else left))
-    weights = labels.bincount(minlength=components).to(x)
+    weights = labels.bincount(minlength=components).to(x).clamp(min=1)
     return SharedMixture.prior(weights.log(), SharedComponents(*(torch.stack(part) for part in zip(*parts))))

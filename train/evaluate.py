@@ -30,7 +30,7 @@ from dmfa_demo.masks import mask_family
 from train.baselines import mice
 from train.model_card import METRICS, write_model_card
 from train.papers import REPORTED, published
-from train.run import hardware
+from train.run import hardware, write_json
 
 BATCH = 100
 # From which the CRPS is estimated; its estimate has no bias, however few they are.
@@ -72,7 +72,7 @@ class Row:
     Attributes:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
             hole; `psnr` over the hole and `psnr_image` over the image, dB; `ssim` of the image; `coverage90`: share of hidden
-            pixels in their central 90 % interval; `crps` per hidden pixel, from samples; `milliseconds` per image, in batches.
+            pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches.
         n: test images.
         paper: the paper's figure or None, and `source`, where it stands.
         weights: the digest of the checkpoint that was measured.
@@ -92,7 +92,13 @@ class Row:
 
 
 def evaluate(config: Evaluation) -> None:
-    """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is."""
+    """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is.
+
+    Raises:
+        ValueError: for methods, protocols or numbers that there are not.
+    """
+    if config.seeds < 1 or (config.limit is not None and config.limit < 1):
+        raise ValueError(f"--seeds and --limit are at least 1, got {config.seeds} and {config.limit}")
     methods = config.method or (*available_methods(config.dataset), *OFFLINE)
     if set(methods) == set(OFFLINE) and not config.method:
         raise ValueError(
@@ -159,9 +165,10 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
                 found["nll"] = metrics.nll(density, truth, mask)
                 found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
                 found["coverage90"] = metrics.coverage(density, truth, mask)
+        asked = mask.any(1)  # where a draw hid nothing, nothing can be measured
         for metric, value in found.items():
-            values.setdefault(metric, []).append(value)
-    # (seeds, N) each; NaN where a draw hid nothing.
+            values.setdefault(metric, []).append(torch.where(asked, value, torch.nan))
+    # (seeds, N) each
     columns = {metric: torch.cat(parts).view(seeds, -1).double() for metric, parts in values.items()}
     summary = {metric: _mean(column) for metric, column in columns.items()}
     if "nll" in columns:
@@ -177,10 +184,10 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
 
 
 def gather(dataset: str) -> None:
-    """Write results.json: the figures of all methods, what the papers report, and where it was measured."""
+    """Write results.json: the figures of all methods, what the papers report, and the machine of the last ones."""
     rows = [row for name in METHODS for row in _read(ROOT / dataset / name)]
     results = {"hardware": hardware(), "rows": rows, "published": published(dataset)}
-    (ROOT / dataset / RESULTS).write_text(json.dumps(results, indent=1) + "\n")
+    write_json(ROOT / dataset / RESULTS, results)
 
 
 def table(rows: list[Row]) -> str:
@@ -213,10 +220,10 @@ def _mean(column: Tensor) -> tuple[float, float | None]:
 def _median(column: Tensor) -> tuple[float, float]:
     generator = torch.Generator().manual_seed(0)
     draws = [
-        column[:, torch.randint(column.shape[1], (column.shape[1],), generator=generator)].median()
+        column[:, torch.randint(column.shape[1], (column.shape[1],), generator=generator)].nanmedian()
         for _ in range(BOOTSTRAPS)
     ]
-    return column.median().item(), torch.stack(draws).std().item()
+    return column.nanmedian().item(), torch.stack(draws).std().item()
 
 
 def _read(folder: Path) -> list[dict]:
@@ -230,7 +237,7 @@ def _write(folder: Path, rows: list[Row]) -> None:
     protocols, weights = {row.protocol for row in rows}, rows[0].weights
     kept = [row for row in _read(folder) if row["protocol"] not in protocols and row["weights"] == weights]
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / METRICS).write_text(json.dumps(kept + new, indent=1) + "\n")
+    write_json(folder / METRICS, kept + new)
 
 
 def digest(folder: Path) -> str:

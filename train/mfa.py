@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -50,42 +51,58 @@ def train(config: MFATraining) -> None:
     squares = flatten_missing(squares, training.images.shape[1])
 
     identity = json.dumps([config.settings, len(training)])
+    mixture, seconds = fit(config, rows, lambda mixture: score(mixture, held_out, squares), identity)
+    finish(config, tensors_of(mixture), seconds, len(training))
+
+
+def fit(
+    config: MFATraining, rows: Rows, validate: Callable[[SharedMixture], dict[str, float]], identity: str
+) -> tuple[SharedMixture, float]:
+    """Clusters and EM, going on from the state in the run's folder if there is one.
+
+    Returns:
+        The mixture, and seconds over all sittings.
+
+    Raises:
+        Interrupted: after Ctrl-C; every finished iteration is on disk, whatever ends the run.
+    """
     state = read_state(config.folder, identity)
     about, mixture = (state[0], mixture_from(state[1])) if state else ({"step": 0, "seconds": 0.0}, None)
     iteration, started = about["step"], time.monotonic() - about["seconds"]
     config.folder.mkdir(parents=True, exist_ok=True)
     forget_after(config.folder, iteration)
     shape = config.network
-    if mixture is None:
-        print("looking for clusters …", flush=True)
-        mixture = initialise(rows, shape.components, shape.factors, shape.noise, shape.noise_floor, config.seed)
     progress = tqdm(total=config.iterations, initial=iteration, unit="iteration")
     try:
+        if mixture is None:
+            progress.write("looking for clusters …")
+            mixture = initialise(rows, shape.components, shape.factors, shape.noise, shape.noise_floor, config.seed)
         while iteration < config.iterations:
             statistics = expectation(mixture, rows)
             mixture = maximization(statistics, shape.noise, shape.noise_floor)
-            generator = torch.Generator().manual_seed(iteration)
-            mixture = reseed(mixture, statistics.responsible, shape.factors + 2, generator)
             iteration += 1
+            last = iteration == config.iterations
             row = {
                 "step": iteration,
                 "seconds": round(time.monotonic() - started, 1),
                 "log_likelihood": statistics.log_likelihood / len(rows),
+                **(validate(mixture) if last or iteration % config.validate_every == 0 else {}),
             }
-            if iteration % config.validate_every == 0 or iteration == config.iterations:
-                row |= score(mixture, held_out, squares)
+            if not last:  # what is moved has to be fitted before it is used
+                generator = torch.Generator().manual_seed(1_000_003 * config.seed + iteration)
+                mixture = reseed(mixture, statistics.responsible, generator)
             with (config.folder / METRICS).open("a") as file:
                 file.write(json.dumps(row) + "\n")
-            progress.update()
-            progress.write("  ".join(f"{key} {number:.6g}" for key, number in row.items()))
             about = {"step": iteration, "seconds": row["seconds"], "run": identity}
             write_state(config.folder, tensors_of(mixture), about)
+            progress.update()
+            progress.write("  ".join(f"{key} {number:.6g}" for key, number in row.items()))
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped after iteration {iteration} of {config.iterations}; the same command continues from {config.folder}"
+            f"stopped after iteration {about['step']} of {config.iterations}; the same command continues from {config.folder}"
         ) from None
     progress.close()
-    finish(config, tensors_of(mixture), time.monotonic() - started, len(training))
+    return mixture, time.monotonic() - started
 
 
 def score(mixture: SharedMixture, images: Tensor, missing: Tensor) -> dict[str, float]:

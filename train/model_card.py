@@ -39,10 +39,10 @@ def write_model_card(folder: Path) -> None:
         "",
         f"    {about['command']}",
         "",
-        f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}; others of the official "
-        "training part served for choices along the way; the test part served only for the figures below.",
+        f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}. The last 5,000 of the "
+        "official training part are kept for choices; the test part served only for the figures below.",
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
-        f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}; {about['parameters']:,} numbers.",
+        f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}. Size: {about['parameters']:,} numbers.",
         f"- Settings: `{json.dumps(network)}`",
         "",
         "## Figures",
@@ -61,12 +61,15 @@ def write_model_card(folder: Path) -> None:
 
 
 def _about_densities(rows: list[dict], network: dict) -> str:
+    if not rows:
+        return ""
     if not any(row["metric"] == "nll" for row in rows):
         return "It gives one answer and no density; CRPS is then the mean absolute error."
     floor = f", with a noise variance of at least {network['noise_floor']:.3g}" if "noise_floor" in network else ""
     return (
         f"NLL is a density of undequantised values in [0, 1], in nats over the hole{floor}; `nll_wide_floor` is the same with at "
-        "least (1/510)². A few images weigh heavily on the mean: see the median. CRPS is averaged over hidden pixels."
+        "least (1/510)². A few images weigh heavily on the mean: see the median. CRPS is averaged over hidden pixels, of samples "
+        "clipped to [0, 1]."
     )
 
 

@@ -76,6 +76,13 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, rows: 
     print(f"wrote {folder}")
 
 
+def write_json(path: Path, content: object) -> None:
+    """All of the file or nothing: a kill in the middle leaves the old one, and no reader sees half of the new one."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    os.replace(partial, path)
+
+
 def _command() -> str:
     """The command line as typed, without the folders, which differ from machine to machine."""
     words, kept = iter(sys.argv[1:]), []

@@ -56,10 +56,18 @@ class CompareTab:
         """Lay out the tab inside the current Blocks."""
         names = available_methods(dataset)
         with gr.Row(elem_classes="choices"):
-            view = gr.Radio(list(VIEWS), value="mean", show_label=False, elem_classes="segments", elem_id="view")
+            view = gr.Radio(
+                list(VIEWS),
+                value="mean",
+                label="What to show",
+                show_label=False,
+                elem_classes="segments",
+                elem_id="view",
+            )
             methods = gr.CheckboxGroup(
                 [(method_class(name).title, name) for name in names],
                 value=names,
+                label="Methods to compare",
                 show_label=False,
                 elem_classes="segments",
                 elem_id="methods",
@@ -89,7 +97,13 @@ class CompareTab:
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]
     ) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
+
+        Raises:
+            ValueError: for a view that there is not.
+        """
+        if view not in _PICTURES:
+            raise ValueError(f"there is no view {view!r:.40}; choose one of {', '.join(_PICTURES)}")
         hidden = int(missing.sum())
         cards = [
             Card(

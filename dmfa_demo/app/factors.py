@@ -43,12 +43,18 @@ class FactorsTab:
             method = gr.Radio(
                 [(method_class(name).title, name) for name in names],
                 value=names[0],
+                label="Whose Gaussians",
                 show_label=False,
                 elem_classes="segments",
                 elem_id="factors-of",
             )
             component = gr.Radio(
-                choices=[("Gaussian 1", 0)], value=0, show_label=False, elem_classes="segments", elem_id="component"
+                choices=[("Gaussian 1", 0)],
+                value=0,
+                label="Which Gaussian, by its share",
+                show_label=False,
+                elem_classes="segments",
+                elem_id="component",
             )
         overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
@@ -103,7 +109,7 @@ class FactorsTab:
         density, method = cache.impute(name, scene, missing).density, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
-        rank = component if isinstance(component, int) and 0 <= component < len(weights) else 0
+        rank = int(component) if component in range(len(weights)) else 0
         if not missing.any():
             idle = gr.Radio(
                 choices=[(f"{'' if i else 'Gaussian '}{i + 1}", i) for i in range(len(weights))],
@@ -115,12 +121,16 @@ class FactorsTab:
         radio = gr.Radio(choices=choices, value=rank, interactive=True)
         gaussian = _principal(density.leading(COMPONENTS), rank)
         overview = card_grid(_overview(gaussian, scene, steps, method))
-        largest = gaussian.factors.abs().max().item()
+        largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
         cards = [
             card_grid([_factor_card(factor, number, step, largest, scene, method)])
             for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
         ]
         return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
+
+
+def _place(number: int, step: float) -> str:
+    return f"z{number} = {step:+.1f}".replace("-", "−")
 
 
 def _percent(weight: float) -> str:
@@ -139,7 +149,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
     walked = gaussian.mean + walk @ gaussian.factors[: len(walk)]
     noise = gaussian.noise.sqrt().view_as(scene.image).mean(0)
     draw = gaussian.sample(1, torch.Generator().manual_seed(0))[0]
-    moved = ", ".join(f"z{j} = {step:+.1f}" for j, step in enumerate(steps, 1) if step) or "all sliders at zero"
+    moved = ", ".join(_place(j, step) for j, step in enumerate(steps[: len(walk)], 1) if step) or "all sliders at zero"
 
     def picture(values: Tensor) -> np.ndarray:
         return grey_or_colour(values.view_as(scene.image))
@@ -179,7 +189,7 @@ def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene
         coloured(values, -largest, largest, DIVERGING),
         f"Factor {number}",
         f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
-        (Line(f"z{number} = {step:+.1f}".replace("-", "−")),),
+        (Line(_place(number, step)),),
         colour=method.colour,
         bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
     )

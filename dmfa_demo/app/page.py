@@ -138,10 +138,11 @@ def build_page() -> gr.Blocks:
             control.input(_told(walk), [painter, scene, *factors.inputs], factors.outputs, **latest)
         still = [painter, scene, factors.method, factors.component]
         factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
-        show = partial(measured.render, DATASET)
-        page.load(show, measured.inputs, measured.outputs, **once)
-        for control in measured.inputs:
-            control.input(show, measured.inputs, measured.outputs, **latest)
+        chart, table = (_told(partial(render, DATASET)) for render in (measured.render_chart, measured.render_table))
+        for event in (page.load, measured.protocol.input, measured.measure.input):
+            event(chart, [measured.protocol, measured.measure], [measured.chart], **once)
+        for event in (page.load, measured.protocol.input):
+            event(table, [measured.protocol], [measured.table], **once)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)

@@ -63,7 +63,7 @@ PROTOCOLS = {
 
 @dataclass(frozen=True)
 class ResultsTab:
-    """The tab's components; the tab follows its own choices and no canvas."""
+    """The tab's components. It follows its own choices and no canvas."""
 
     protocol: gr.Dropdown
     measure: gr.Dropdown
@@ -74,12 +74,12 @@ class ResultsTab:
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
         results = _load(dataset)
-        everything = [*results["rows"], *results["published"]]
-        protocols = [name for name in PROTOCOLS if any(row["protocol"] == name for row in everything)]
+        protocols = list(dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]]))
+        first = protocols[0] if protocols else None
         with gr.Row(elem_classes="choices"):
             protocol = gr.Dropdown(
-                [(PROTOCOLS[name], name) for name in protocols],
-                value=protocols[0],
+                [(PROTOCOLS.get(name, name), name) for name in protocols],
+                value=first,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
@@ -96,34 +96,27 @@ class ResultsTab:
         table = gr.HTML(elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
-                "All figures come from python -m train evaluate on test images that no model has seen; ± is the standard error "
-                "over images (rest the mouse on a figure). Papers and we do not always mean the same by a name: the model cards tell."
+                "All figures come from python -m train evaluate, on test images that no model has seen. The model cards in "
+                "checkpoints/ say how each was made and what each measure means."
             ),
             apply_default_css=False,
         )
         return cls(protocol, measure, chart, table)
 
-    @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after the data set."""
-        return [self.protocol, self.measure]
+    def render_chart(self, dataset: str, protocol: str, measure: str) -> str:
+        """The content of `chart`.
 
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
-        return [self.chart, self.table]
+        Raises:
+            ValueError: for a measure that there is not.
+        """
+        if measure not in MEASURES:
+            raise ValueError(f"there is no measure {measure!r:.40}; choose one of {', '.join(MEASURES)}")
+        rows = [row for row in _rows(dataset, protocol) if row["metric"] == measure]
+        return _chart(rows, MEASURES[measure])
 
-    def render(self, dataset: str, protocol: str, measure: str) -> list[Any]:
-        """The contents of `outputs`."""
-        results = _load(dataset)
-        rows = [row for row in results["rows"] if row["protocol"] == protocol]
-        measured = {(method_class(row["method"]).paper, row["metric"]) for row in rows}
-        rows += [
-            {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
-            for row in results["published"]
-            if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
-        ]
-        return [_chart([row for row in rows if row["metric"] == measure], MEASURES[measure]), _table(rows)]
+    def render_table(self, dataset: str, protocol: str) -> str:
+        """The content of `table`."""
+        return _table(_rows(dataset, protocol), _load(dataset)["hardware"])
 
 
 @cache
@@ -132,12 +125,24 @@ def _load(dataset: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.is_file() else {"hardware": "", "rows": [], "published": []}
 
 
+def _rows(dataset: str, protocol: str) -> list[dict[str, Any]]:
+    """What was measured with a kind of hole, and the papers' rows for which we have no method."""
+    results = _load(dataset)
+    rows = [row for row in results["rows"] if row["protocol"] == protocol]
+    measured = {(method_class(row["method"]).paper, row["metric"]) for row in rows}
+    return rows + [
+        {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
+        for row in results["published"]
+        if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
+    ]
+
+
 def _title(row: dict[str, Any]) -> str:
     """Of our method, or of the paper's row for which we have none."""
     return method_class(row["method"]).title if "method" in row else row["title"]
 
 
-def _table(rows: list[dict[str, Any]]) -> str:
+def _table(rows: list[dict[str, Any]], hardware: str) -> str:
     """A line for each method and a column for each measure; its headings are buttons that sort (results.js)."""
     lines: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
@@ -147,6 +152,8 @@ def _table(rows: list[dict[str, Any]]) -> str:
         f'<th scope="col" title="{escape(MEASURES[name].meaning)}"><button type="button">{escape(MEASURES[name].short)}</button></th>'
         for name in shown
     )
+    papers = sorted({row["source"] for row in rows if row["source"]})
+    sources = f"Figures of papers: {'; '.join(papers)}." if papers else "No paper reports this."
     body = ""
     for title, line in lines.items():
         first = next(iter(line.values()))
@@ -154,30 +161,36 @@ def _table(rows: list[dict[str, Any]]) -> str:
         body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}{size}</th>'
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
     return (
-        '<p class="note below">Everything measured with this hole: ours, and below it the paper\'s; below each name, test images '
-        "× masks of each. Press a heading to sort.</p>"
+        '<p class="note below">Everything measured with this hole, with its standard error over images and the paper\'s figure '
+        "below; below each name, test images × masks of each. Press a heading to sort.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
+        f'<p class="note small">{escape(sources)} Times were last measured on {escape(hardware)}.</p>'
     )
 
 
 def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
     if row is None:
         return '<td data-value=""></td>'
-    value, paper = row.get("value"), row["paper"]
-    error = f' title="± {row["stderr"]:.2g}"' if row.get("stderr") else ""
+    value, paper, error = row.get("value"), row["paper"], row.get("stderr")
     text = "" if value is None else _number(value, measure)
-    if paper is not None:
-        text += f'<small title="{escape(row["source"])}">{_number(paper, measure)}</small>'
-    return f'<td data-value="{paper if value is None else value}"{error}>{text}</td>'
+    text += f"<small>± {error:.2g}</small>" if error else ""
+    text += f"<small>paper {_number(paper, measure)}</small>" if paper is not None else ""
+    return f'<td data-value="{paper if value is None else value}">{text}</td>'
 
 
 def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
-    """A dot for each of our figures and a ring for each paper's, on one axis, best first."""
+    """A dot for each of our figures and a ring for each paper's, on one axis; best first, or nearest to calibrated."""
     if not rows:
         return note("This has not been measured for this kind of hole. Choose another measure.")
-    rows = sorted(rows, key=lambda row: row.get("value", row["paper"]), reverse=bool(measure.more))
+    sign = -1 if measure.more else 1
+
+    def rank(row: dict[str, Any]) -> float:
+        value = row.get("value", row["paper"])
+        return abs(value - 0.9) if measure.more is None else sign * value
+
+    rows = sorted(rows, key=rank)
     values = [value for row in rows for value in (row.get("value"), row["paper"]) if value is not None]
     low, high = min(values), max(values)
     margin = 0.04 * (high - low or 1)

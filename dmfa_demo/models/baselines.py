@@ -76,13 +76,19 @@ class KNNConfig(ImageShape):
     references: int = 5_000
     """training images to look among"""
 
+    def __post_init__(self):
+        if not 1 <= self.neighbours <= self.references:
+            raise ValueError(
+                f"k-NN needs 1 <= neighbours <= references, got {self.neighbours} neighbours among {self.references}"
+            )
+
 
 class KNNImputer(Imputer):
     """Every hidden pixel is its mean over the k reference images that are nearest in the visible ones."""
 
     name = "knn"
     title = "k-NN"
-    summary = "The five training images nearest in the visible pixels are averaged where pixels are hidden."
+    summary = "The training images nearest in the visible pixels are averaged where pixels are hidden."
     limits = "It has no density, says nothing of its doubt, and blurs as soon as the neighbours disagree."
     paper = "k-NN"
     colour = "#3f8f5f"
@@ -117,6 +123,10 @@ class GaussianConfig(ImageShape):
 
     shrinkage: float = 1e-4
     """s: the covariance is (1 - s) S + s tr(S) / n I, S that of the training images"""
+
+    def __post_init__(self):
+        if not 0 < self.shrinkage <= 1:
+            raise ValueError(f"shrinkage lies above 0 and up to 1, got {self.shrinkage:g}")
 
 
 class GaussianImputer(Imputer):

@@ -1,0 +1,62 @@
+"""The Results tab without a browser: the figures are those of results.json, in the order that is promised."""
+
+import json
+import re
+
+import pytest
+
+from dmfa_demo.app.results import MEASURES, PROTOCOLS, ResultsTab, _chart
+from dmfa_demo.checkpoints import RESULTS, ROOT
+from dmfa_demo.imputation import method_class
+from train import evaluate
+
+TAB = ResultsTab(None, None, None, None)
+ROWS = json.loads((ROOT / "mnist" / RESULTS).read_text())["rows"]
+
+
+def row(method: str, value: float | None, metric: str = "sse", paper: float | None = None) -> dict:
+    known = {"method": method, "value": value, "stderr": 0.1, "n": 10, "seeds": 1} if value is not None else {"title": method}  # fmt: skip
+    return {**known, "metric": metric, "paper": paper, "source": "a table" if paper else None}
+
+
+def names(html: str) -> list[str]:
+    return re.findall(r'<th scope="row">(?:<i[^>]*></i>)?([^<]+)', html)
+
+
+def test_it_knows_all_measures_and_protocols_of_the_evaluation():
+    assert tuple(MEASURES) == evaluate.MEASURES and set(PROTOCOLS) >= set(evaluate.PROTOCOLS)
+
+
+@pytest.mark.parametrize("protocol", sorted({row["protocol"] for row in ROWS}))
+def test_every_figure_is_in_the_table(protocol):
+    html = TAB.render_table("mnist", protocol)
+    for one in ROWS:
+        if one["protocol"] == protocol:
+            assert f'data-value="{one["value"]}"' in html
+            assert method_class(one["method"]).title in html
+            assert one["paper"] is None or one["source"] in html.replace("&#x27;", "'")
+
+
+def test_the_chart_is_best_first_and_calibration_is_nearness():
+    rows = [row("knn", 3.0), row("dmfa", 1.0), row("ACFlow", None, paper=2.0)]
+    assert names(_chart(rows, MEASURES["sse"])) == ["DMFA", "ACFlow", "k-NN"]
+    rows = [row("knn", 3.0, "ssim"), row("dmfa", 1.0, "ssim")]
+    assert names(_chart(rows, MEASURES["ssim"])) == ["k-NN", "DMFA"]
+    rows = [row("dmfa", 0.97, "coverage90"), row("mfa", 0.85, "coverage90"), row("gaussian", 0.91, "coverage90")]
+    assert names(_chart(rows, MEASURES["coverage90"])) == ["Gaussian", "MFA", "DMFA"]
+
+
+def test_dots_and_rings_lie_on_one_axis_in_order():
+    html = _chart([row("dmfa", 8.0, paper=13.0), row("knn", 14.0)], MEASURES["sse"])
+    marks = [(kind, float(place)) for kind, place in re.findall(r'class="(dot|ring)" style="left:([\d.]+)%', html)]
+    assert [kind for kind, _ in marks] == ["dot", "ring", "dot"]
+    ours, theirs, other = (place for _, place in marks)
+    assert 0 < ours < theirs < other < 100
+    assert (theirs - ours) / (other - ours) == pytest.approx(5 / 6, abs=1e-3)
+
+
+def test_what_was_not_measured_and_what_there_is_not_is_said():
+    assert "not been measured" in TAB.render_chart("mnist", "line3-binarised", "sse")
+    assert "not been measured" in TAB.render_chart("mnist", "smell", "sse")
+    with pytest.raises(ValueError, match="choose one of nll"):
+        TAB.render_chart("mnist", "square14", None)
