@@ -27,20 +27,33 @@ def test_the_example_of_a_method_is_the_one_in_the_code():
 
 
 def test_the_figures_are_the_measured_ones():
-    rows = json.loads((REPOSITORY / "checkpoints" / "mnist" / "dmfa" / "metrics.json").read_text())
-    measured = {(row["protocol"], row["metric"]): row for row in rows}
-    for protocol, metric, digits in [
-        ("square14", "nll", 1),
-        ("square14", "nll_median", 1),
-        ("square14", "nll_wide_floor", 1),
-        ("square14", "sse", 2),
-        ("rect10x15", "nll", 1),
-        ("rect10x15", "sse", 2),
+    rows = json.loads((REPOSITORY / "checkpoints" / "mnist" / "results.json").read_text())["rows"]
+    measured = {(row["protocol"], row["method"], row["metric"]): row for row in rows}
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in README.splitlines() if line.startswith("| ")]
+    figures = {(line[0], line[1]): line[2:] for line in lines if len(line) == 7}
+    for hole, name, protocol, metric, digits in [
+        ("14 x 14 square", "NLL, nats", "square14", "nll", 1),
+        ("14 x 14 square", "NLL, median", "square14", "nll_median", 1),
+        ("14 x 14 square", "NLL, noise at least (1/510)²", "square14", "nll_wide_floor", 1),
+        ("14 x 14 square", "squared error, summed", "square14", "sse", 2),
+        ("14 x 14 square", "inside the 90 % interval", "square14", "coverage90", 3),
+        ("10 x 15 rectangle", "NLL, nats", "rect10x15", "nll", 1),
+        ("10 x 15 rectangle", "squared error, summed", "rect10x15", "sse", 2),
     ]:
-        row = measured[protocol, metric]
-        figure = f"{row['value']:.{digits}f} ± {row['stderr']:.{digits}f}".replace("-", "−")
-        assert f"| {figure} |" in README, (protocol, metric, figure)
-        assert row["n"] == 10_000 and row["seeds"] == 3
+        expected = []
+        for method in ("dmfa", "mfa", "gaussian"):
+            row = measured[protocol, method, metric]
+            expected.append(f"{row['value']:.{digits}f} ± {row['stderr']:.{digits}f}")
+            if method != "gaussian":
+                expected.append("" if row["paper"] is None else f"{row['paper']:.2f}")
+            assert row["n"] == 10_000 and row["seeds"] == 3
+        assert figures[hole, name] == [cell.replace("-", "−") for cell in expected], (hole, name)
+    for protocol, metric, digits, methods in [
+        ("square13", "ssim", 3, {"DMFA": "dmfa", "MFA": "mfa", "k-NN": "knn", "Gaussian": "gaussian", "MICE": "mice"}),
+        ("arbitrary", "psnr_image", 2, {"DMFA": "dmfa", "MFA": "mfa", "k-NN": "knn", "Gaussian": "gaussian"}),
+    ]:
+        for title, method in methods.items():
+            assert f"{title} {measured[protocol, method, metric]['value']:.{digits}f}" in README, (protocol, method)
 
 
 def test_every_linked_file_is_there():
