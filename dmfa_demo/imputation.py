@@ -47,6 +47,7 @@ class Density(Protocol):
 METHODS: dict[str, str] = {
     "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
+    "vaeac": "dmfa_demo.models.vaeac:VAEACImputer",
     "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
     "knn": "dmfa_demo.models.baselines:KNNImputer",
     "mean": "dmfa_demo.models.baselines:MeanImputer",

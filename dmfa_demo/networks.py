@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -33,16 +35,16 @@ class ResidualBlock(nn.Module):
         return self.skip(x) + self.conv2(F.silu(self.norm2(hidden)))
 
 
-class UNet(nn.Module):
-    """A U-Net whose finest level holds one position per 2 x 2 block of pixels.
+class Encoder(nn.Module):
+    """The way down of a U-Net whose finest level holds one position per 2 x 2 block of pixels.
 
-    Folding blocks into channels before the first convolution makes it four times cheaper than a U-Net on pixels, at
-    the same receptive field.
+    Folding blocks into channels before the first convolution makes it four times cheaper than working on pixels, at the same
+    receptive field.
 
     Args:
         in_channels: channels of the input.
         widths: channels of each level, finest first, multiples of 8; each further level halves the resolution.
-        blocks: residual blocks a level, on the way down and on the way up.
+        blocks: residual blocks a level.
     """
 
     BLOCK = 2
@@ -52,25 +54,51 @@ class UNet(nn.Module):
         self.stem = nn.Conv2d(in_channels * self.BLOCK**2, widths[0], 3, padding=1)
         self.down = nn.ModuleList(_stack(width, width, blocks) for width in widths)
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:]))
-        self.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:]))
-        self.up = nn.ModuleList(_stack(2 * width, width, blocks) for width in widths[:-1])
 
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to features `(B, widths[0], H', W')`, H' = H / 2 rounded up to whole levels."""
+    def encode(self, x: Tensor) -> list[Tensor]:
+        """`(B, in_channels, H, W)` to the features of each level, finest first: `(B, widths[0], H', W')` and halves of it.
+
+        H' is H / 2, rounded up so that all levels are whole.
+        """
         multiple = self.BLOCK << len(self.shrink)
         height, width = x.shape[-2:]
         x = F.pad(x, (0, -width % multiple, 0, -height % multiple))
-        x = self.stem(F.pixel_unshuffle(x, self.BLOCK))
-        skips = []
-        for level, down in enumerate(self.down):
-            x = down(x)
-            if level < len(self.shrink):
-                skips.append(x)
-                x = self.shrink[level](x)
-        for level in reversed(range(len(self.up))):
-            x = F.interpolate(self.grow[level](x), scale_factor=2.0)
-            x = self.up[level](torch.cat([x, skips[level]], dim=1))
+        features = [self.down[0](self.stem(F.pixel_unshuffle(x, self.BLOCK)))]
+        for shrink, down in zip(self.shrink, self.down[1:]):
+            features.append(down(shrink(features[-1])))
+        return features
+
+
+class Decoder(nn.Module):
+    """The way up of a U-Net, which sees the encoder's features of each level; widths and blocks are the encoder's."""
+
+    def __init__(self, widths: tuple[int, ...], blocks: int):
+        super().__init__()
+        _add_way_up(self, widths, blocks)
+
+    def forward(self, features: Sequence[Tensor]) -> Tensor:
+        """The features of each level, finest first, to features `(B, widths[0], H', W')`."""
+        x = features[-1]
+        for grow, up, skip in zip(reversed(self.grow), reversed(self.up), reversed(features[:-1])):
+            x = up(torch.cat([F.interpolate(grow(x), scale_factor=2.0), skip], dim=1))
         return x
+
+
+class UNet(Encoder):
+    """An encoder and a decoder in one."""
+
+    def __init__(self, in_channels: int, widths: tuple[int, ...], blocks: int):
+        super().__init__(in_channels, widths, blocks)
+        _add_way_up(self, widths, blocks)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(B, in_channels, H, W)` to features `(B, widths[0], H', W')`."""
+        return Decoder.forward(self, self.encode(x))
+
+
+def _add_way_up(module: nn.Module, widths: tuple[int, ...], blocks: int) -> None:
+    module.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:]))
+    module.up = nn.ModuleList(_stack(2 * width, width, blocks) for width in widths[:-1])
 
 
 def to_pixels(blocks: Tensor, height: int, width: int) -> Tensor:

@@ -4,12 +4,13 @@ import sys
 
 import tyro
 
-from train import baselines, dmfa, evaluate, mfa
+from train import baselines, dmfa, evaluate, mfa, vaeac
 from train.loop import Interrupted
 
 COMMANDS = {
     "dmfa": dmfa.train,
     "mfa": mfa.train,
+    "vaeac": vaeac.train,
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,

@@ -1,0 +1,135 @@
+"""Train VAEAC: hide pixels, and raise a lower bound of the likelihood of what was there (VAEAC paper, section 4.3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.data import load_split, to_float
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
+from train.loop import LoopConfig, fit
+from train.run import RunConfig, finish
+
+
+@dataclass(frozen=True)
+class VAEACTraining(RunConfig):
+    """VAEAC, the variational auto-encoder with arbitrary conditioning."""
+
+    network: VAEACConfig = field(default_factory=VAEACConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    masks: str = "arbitrary*4+squares8-20*3+strokes*2+noise30-90*1"
+    """what is hidden in training, see dmfa_demo/masks.py"""
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known (section 4.3.3)"""
+    alpha: float = 1.0
+    """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone"""
+    prior_mean_scale: float = 1e4
+    """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
+    prior_deviation_rate: float = 1e-4
+    """sigma_sigma of the Gamma prior on the latents' deviations (section 4.3.2)"""
+    importance_samples: int = 10
+    """S of the likelihood that validation chooses by"""
+
+    method = "vaeac"
+
+
+class Objective(nn.Module):
+    """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
+
+    Args:
+        model: the networks.
+        alpha, mean_scale, deviation_rate: see `VAEACTraining`.
+    """
+
+    def __init__(self, model: VAEAC, alpha: float = 1.0, mean_scale: float = 1e4, deviation_rate: float = 1e-4):
+        super().__init__()
+        self.model, self.alpha, self.mean_scale, self.deviation_rate = model, alpha, mean_scale, deviation_rate
+
+    def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+        """`(B,)`, nats an image.
+
+        Args:
+            images: `(B, C, H, W)`.
+            missing: bool `(B, 1, H, W)`, hidden from the prior network, the absent ones among them.
+            absent: bool `(B, 1, H, W)`, known to nobody, neither to the proposal network nor to the likelihood.
+            noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
+        """
+        conditional, scored = self.model(images, missing), missing & ~absent
+        prior = conditional.prior
+        value = -0.5 * (prior.mean / self.mean_scale).square().sum(-1)
+        value = value + self.deviation_rate * (prior.deviation.log() - prior.deviation).sum(-1)
+        if self.alpha > 0:
+            proposal = self.model.propose(images, missing, absent)
+            pixels = conditional.decode(proposal.at(noise[:1]))
+            value = value + self.alpha * (pixels.log_prob(images, scored)[0] - proposal.kl(prior))
+        if self.alpha < 1:
+            pixels = conditional.decode(prior.at(noise[1:]))
+            value = value + (1 - self.alpha) * pixels.log_prob(images, scored)[0]
+        return -value
+
+
+def train(config: VAEACTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_split(config.dataset, "train", config.data_root)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family, shape = mask_family(config.masks), config.network
+    height, width = training.images.shape[-2:]
+    absent = torch.zeros(len(training), 1, height, width, dtype=torch.bool)
+    if config.incomplete:
+        absent = mask_family(config.incomplete)(
+            len(training), height, width, torch.Generator().manual_seed(config.loop.seed)
+        )
+
+    def prepared(images: Tensor) -> Tensor:
+        images = to_float(images)
+        return (images >= 0.5).float() if shape.likelihood == "bernoulli" else images
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        hidden = family(len(rows), height, width, generator)
+        noise = torch.randn(len(rows), 2, shape.latents, generator=generator)
+        return prepared(training.images[rows]), hidden | absent[rows], absent[rows], noise
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+        # Per missing pixel, so that a large hole does not drown the small ones.
+        return (network(images, missing, absent, noise.transpose(0, 1)) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
+
+    held_out = prepared(validation.images[:1_000])
+    masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        return score(network.model, held_out, masks, config.importance_samples)
+
+    torch.manual_seed(config.loop.seed)
+    objective = Objective(image_vaeac(shape), config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, objective.model.state_dict(), seconds, len(training))
+
+
+@torch.inference_mode()
+def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int) -> dict[str, float]:
+    """Importance-sampled NLL per missing pixel ("validation"), and by image, and PSNR of the mean of ten samples.
+
+    The draws are the same at every call, so that what is compared differs in its weights only.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(0)
+    nll, psnr = [], []
+    for x, hidden in zip(images.split(250), missing.split(250)):
+        x, hidden = x.to(device), hidden.to(device)
+        conditional = model(x, hidden)
+        nll.append(-conditional.log_prob(x, hidden, samples, generator=generator).cpu())
+        mean = torch.where(hidden, conditional.mean(10, generator), x)
+        psnr.append(-10 * (mean - x).square().mean((1, 2, 3)).clamp(min=1e-10).log10().cpu())
+    by_image = torch.cat(nll)
+    per_pixel = by_image / missing.sum((1, 2, 3)).clamp(min=1)
+    return {
+        "validation": per_pixel.mean().item(),
+        "nll": by_image.mean().item(),
+        "psnr_image": torch.cat(psnr).mean().item(),
+    }
