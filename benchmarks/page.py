@@ -58,13 +58,13 @@ def _server_strokes() -> tuple[list[float], list[float]]:
     handlers = {function.name: function.fn for function in build_page().fns.values()}
     scene, methods = Scene.sample(DATASET, START_SAMPLE), available_methods(DATASET)
     masks = mask_family("strokes")(2 * (STROKES + 5), 28, 28, torch.Generator().manual_seed(0))[:, 0]
-    compare, factors = ("mean", methods), ("dmfa", 0, 1.0, 0.0, 0.0, 0.0)
+    compare, others = ("mean", methods), ("dmfa", 0, 1.0, 0.0, 0.0, 0.0, False, 0)
     spent: dict[str, list[float]] = {"choose": [], "paint": []}
     for number, mask in enumerate(masks):
         payload = encode_mask(mask)
         name = ("choose", "paint")[number % 2]
         started = time.perf_counter()
-        handlers[name](decode_mask(payload), scene, *compare, *(factors if name == "paint" else ()))
+        handlers[name](decode_mask(payload), scene, *compare, *(others if name == "paint" else ()))
         spent[name].append(1000 * (time.perf_counter() - started))
     return spent["choose"][5:], spent["paint"][5:]  # the first ones load the models
 

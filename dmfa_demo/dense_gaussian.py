@@ -71,8 +71,8 @@ class ConditionalGaussian:
         """P(X_i <= x_i) for each missing value on its own, `(B, n)`."""
         return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws, `(count, B, n)`."""
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """`count` draws, `(count, B, n)`; a full covariance has no part that is noise, so there is nothing to leave out."""
         white = torch.randn(*self._order.shape, count, generator=generator, dtype=self.center.dtype)  # (B, M, count)
         steps = torch.linalg.solve_triangular(self._cholesky.mT, white * self._kept.unsqueeze(-1), upper=True)
         zeros = torch.zeros_like(self.observed)

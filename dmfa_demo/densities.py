@@ -110,12 +110,12 @@ class FactorAnalyzer:
         """P(X_i <= x_i) for each value on its own, `(..., n)`."""
         return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e."""
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e, the last only with `noise`."""
         like = dict(generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         latent = torch.randn(count, *self.factors.shape[:-1], **like)
-        white = torch.randn(count, *self.mean.shape, **like)
-        return self.mean + (latent.unsqueeze(-2) @ self.factors).squeeze(-2) + white * self.noise.sqrt()
+        smooth = self.mean + (latent.unsqueeze(-2) @ self.factors).squeeze(-2)
+        return smooth + torch.randn(count, *self.mean.shape, **like) * self.noise.sqrt() if noise else smooth
 
     def principal(self) -> FactorAnalyzer:
         """The same Gaussian with orthogonal factors, the strongest first, each with a sum that is not negative.
@@ -215,9 +215,9 @@ class MixtureOfFactorAnalyzers:
         """P(X_i <= x_i) for each value on its own, `(..., n)`."""
         return self._average(self.components.cdf(x.unsqueeze(-2)))
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws, `(count, ..., n)`: a component by its weight, then a draw from it."""
-        draws = self.components.sample(count, generator)  # (count, ..., K, n)
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """`count` draws, `(count, ..., n)`: a component by its weight, then a draw from it, `noise` as there."""
+        draws = self.components.sample(count, generator, noise)  # (count, ..., K, n)
         flat = self.weights.reshape(-1, self.weights.shape[-1])
         chosen = torch.multinomial(flat, count, replacement=True, generator=generator)  # (rows, count)
         chosen = chosen.T.reshape(*draws.shape[:-2], 1, 1).expand(*draws.shape[:-2], 1, draws.shape[-1])

@@ -36,8 +36,8 @@ class Density(Protocol):
     def cdf(self, x: Tensor) -> Tensor:
         """P(X_i <= x_i) for each missing value on its own, `(B, n)`; anything elsewhere."""
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws, `(count, B, n)`."""
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """`count` draws, `(count, B, n)`; without `noise`, what is independent in every value is left out."""
 
     def with_noise_floor(self, floor: float) -> Self:
         """The same density with no noise variance below `floor`."""
@@ -64,23 +64,25 @@ class Imputation:
         mean: `(B, C, H, W)`, observed pixels the input's own.
         density: the conditional density over flattened values with observed ones pinned, or None.
         trajectory: `(T + 1, B, C, H, W)` for methods that walk to their answer, or None.
-        sampler: `count -> (count, B, C, H, W)`, or None for methods with a single answer.
+        sampler: `(count, noise) -> (count, B, C, H, W)`, or None for methods with a single answer.
     """
 
     mean: Tensor
     density: Density | None = None
     trajectory: Tensor | None = None
-    sampler: Callable[[int], Tensor] | None = None
+    sampler: Callable[[int, bool], Tensor] | None = None
 
-    def sample(self, count: int) -> Tensor:
-        """`count` completed images `(count, B, C, H, W)`; the same seed and count give the same pixels.
+    def sample(self, count: int, *, noise: bool = True) -> Tensor:
+        """`count` completed images `(count, B, C, H, W)` in [0, 1]; the same seed and count give the same pixels.
+
+        Without `noise`, what a method thinks is independent in every pixel is left out of its draws.
 
         Raises:
             ValueError: when the method gives one answer and has nothing to sample.
         """
         if self.sampler is None:
             raise ValueError("this method returns a single imputation and cannot sample; use .mean")
-        return self.sampler(count)
+        return self.sampler(count, noise)
 
 
 class Imputer(ABC):
@@ -142,12 +144,13 @@ class Imputer(ABC):
         def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
             return torch.where(missing, values, images)
 
-        def sampler(count: int) -> Tensor:
+        @torch.inference_mode()
+        def sampler(count: int, noise: bool) -> Tensor:
             draw = prediction.sampler
             if draw is None:
                 density, generator = prediction.density, torch.Generator().manual_seed(seed)
-                return paste(density.sample(count, generator).view(count, *images.shape).clamp(0, 1))
-            return paste(draw(count))
+                return paste(density.sample(count, generator, noise).view(count, *images.shape).clamp(0, 1))
+            return paste(draw(count, noise))
 
         return replace(
             prediction,

@@ -240,8 +240,8 @@ class ConditionalMixture:
                 total[rows] += weights[rows, k, None] * torch.special.ndtr((x[rows] - mean) / variance.sqrt())
         return total.to(self.observed)
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, then every value."""
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, and with `noise` that of each value."""
         parts, latents, rows = self.posterior.components, self.posterior.latents, len(self.observed)
         like = dict(generator=generator, dtype=parts.mean.dtype, device=parts.mean.device)
         chosen = torch.multinomial(self.posterior.weights, count, replacement=True, generator=generator).T  # (count, B)
@@ -249,8 +249,9 @@ class ConditionalMixture:
         white = torch.randn(count, rows, parts.factors.shape[1], 1, **like)
         cholesky = latents.cholesky.expand(rows, -1, -1, -1)[row, chosen]
         z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
-        noise = parts.noise[chosen].sqrt() * torch.randn(count, *self.observed.shape, **like)
-        draws = parts.mean[chosen] + (z.unsqueeze(-2) @ parts.factors[chosen]).squeeze(-2) + noise
+        draws = parts.mean[chosen] + (z.unsqueeze(-2) @ parts.factors[chosen]).squeeze(-2)
+        if noise:
+            draws = draws + parts.noise[chosen].sqrt() * torch.randn(count, *self.observed.shape, **like)
         return torch.where(self.missing, draws.to(self.observed), self.observed)
 
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:

@@ -133,8 +133,9 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
     assert ask(client)["psnr"] > 5
 
 
-# What the painter's handler takes: mask, scene, view, methods to compare, method taken apart, its Gaussian, four sliders.
-PAINT = [MASK, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0]
+# What the painter's handler takes: mask, scene, view, methods to compare, method taken apart, its Gaussian, four sliders,
+# noise of the samples and their seed (which, like the scene, the page keeps on the server).
+PAINT = [MASK, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0, False, None]
 # What the chart's handler takes: protocol and measure.
 CHART = ["square14", "sse"]
 
@@ -145,6 +146,7 @@ HOSTILE = [
     *((PAINT, 4, value) for value in (None, "gan", "knn", [])),
     *((PAINT, 5, value) for value in ("high", 10**9, True, -1, None)),
     *((PAINT, 6, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((PAINT, 10, value) for value in (None, "loud", 5, [True])),
     *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 1, value) for value in (None, "smell", 5, ["sse"])),
 ]

@@ -177,6 +177,14 @@ def test_samples_of_a_factor_analyzer_have_its_covariance():
     torch.testing.assert_close(draws.T.cov(), covariance(density)[0], atol=0.05, rtol=0.02)
 
 
+def test_samples_without_noise_are_moved_by_the_factors_alone():
+    density = factor_analyzer(1)
+    draws = density.sample(50, torch.Generator().manual_seed(0), noise=False)[:, 0]
+    assert torch.linalg.matrix_rank(draws - density.mean[0]) == L
+    bare = FactorAnalyzer(density.mean, density.factors, torch.zeros_like(density.noise))
+    assert torch.equal(bare.sample(50, torch.Generator().manual_seed(0))[:, 0], draws)
+
+
 def test_the_same_seed_gives_the_same_samples_and_another_does_not():
     density = mixture(B)
     first, again, other = (density.sample(2, torch.Generator().manual_seed(s)) for s in (7, 7, 8))

@@ -119,6 +119,16 @@ def test_samples_have_the_mean_and_covariance_of_the_density():
         assert ((draws[:, row].T.cov() - theirs[:, row].T.cov()).abs() / scale).max() < 0.08
 
 
+def test_samples_without_noise_are_moved_by_the_latents_alone():
+    (shared, _), (x, missing) = both(2), data()
+    one = SharedMixture.prior(torch.zeros(1).double(), SharedComponents(*(part[:1] for part in (shared.components.mean, shared.components.factors, shared.components.noise))))  # fmt: skip
+    conditional = one.condition(x, missing)
+    draws = conditional.sample(50, torch.Generator().manual_seed(0), noise=False)
+    steps = draws - conditional.mean
+    assert all(torch.linalg.matrix_rank(steps[:, row]) == 2 for row in range(2, B) if missing[row].sum() >= 2)
+    assert torch.equal(draws[:, ~missing], x[~missing].expand(50, -1))
+
+
 def test_triangles_come_back_as_symmetric_matrices():
     values = torch.rand(2, 4, 4)
     values = values + values.mT

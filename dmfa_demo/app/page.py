@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial, wraps
+from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -18,6 +19,7 @@ from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
+from dmfa_demo.app.samples import SamplesTab
 from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
@@ -68,6 +70,8 @@ def build_page() -> gr.Blocks:
                     compare = CompareTab.build(DATASET)
                 with gr.Tab("Factors"):
                     factors = FactorsTab.build(DATASET)
+                with gr.Tab("Samples"):
+                    samples = SamplesTab.build()
                 with gr.Tab("Results"):
                     measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
@@ -83,15 +87,15 @@ def build_page() -> gr.Blocks:
 
         # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders all
         # tabs, so that each is up to date when it is opened. The cache lets them share one pass through each model.
-        count = len(compare.inputs)
-        results = [*compare.outputs, *factors.outputs]
+        tabs = (compare, factors, samples)
+        results = [output for tab in tabs for output in tab.outputs]
 
         def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
-            return [
-                *compare.render(scene, missing, cache, *controls[:count]),
-                *factors.render(scene, missing, cache, *controls[count:]),
-            ]
+            given, filled = iter(controls), []
+            for tab in tabs:
+                filled += tab.render(scene, missing, cache, *islice(given, len(tab.inputs)))
+            return filled
 
         def arrive(request: gr.Request, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             choice = compare.from_address(request.query_params, scene.dataset)
@@ -104,6 +108,13 @@ def build_page() -> gr.Blocks:
         def walk(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
             return factors.render(scene, missing, cache, *controls)
+
+        def draw(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            check_size(scene, missing)
+            return samples.render(scene, missing, cache, *controls)
+
+        def draw_others(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
+            return [seed + 1, *draw(missing, scene, noise, seed + 1)]
 
         def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
             zeros = [0.0] * len(factors.sliders)
@@ -125,8 +136,9 @@ def build_page() -> gr.Blocks:
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
-        page.load(_told(arrive), [painter, scene, *factors.inputs], [*compare.inputs, *results], **once)
-        painter.input(_told(paint), [painter, scene, *compare.inputs, *factors.inputs], results, **latest)
+        others = [*factors.inputs, *samples.inputs]
+        page.load(_told(arrive), [painter, scene, *others], [*compare.inputs, *results], **once)
+        painter.input(_told(paint), [painter, scene, *compare.inputs, *others], results, **latest)
         picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
             button.click(_told(partial(preset, name)), [scene], [painter], **latest)
@@ -138,6 +150,9 @@ def build_page() -> gr.Blocks:
             control.input(_told(walk), [painter, scene, *factors.inputs], factors.outputs, **latest)
         still = [painter, scene, factors.method, factors.component]
         factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
+        sampled = [painter, scene, *samples.inputs]
+        samples.noise.input(_told(draw), sampled, samples.outputs, **latest)
+        samples.more.click(_told(draw_others), sampled, [samples.seed, *samples.outputs], **latest)
         chart, table = (_told(partial(render, DATASET)) for render in (measured.render_chart, measured.render_table))
         for event in (page.load, measured.protocol.input, measured.measure.input):
             event(chart, [measured.protocol, measured.measure], [measured.chart], **once)

@@ -58,14 +58,14 @@ class ImputationCache:
         self._kept: OrderedDict[tuple[object, ...], Imputation] = OrderedDict()
         self._size, self._lock = size, Lock()
 
-    def impute(self, method: str, scene: Scene, missing: Tensor) -> Imputation:
+    def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
         """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
-        key = (method, scene.dataset, scene.image.numpy().tobytes(), missing.numpy().tobytes())
+        key = (method, seed, scene.dataset, scene.image.numpy().tobytes(), missing.numpy().tobytes())
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        imputation = load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=0)
+        imputation = load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
         with self._lock:
             self._kept[key] = imputation
             while len(self._kept) > self._size:

@@ -243,9 +243,10 @@ class ConditionalVAEAC:
         raw = self.model.generator(z.flatten(0, 1), passed)
         return Pixels.from_raw(raw.unflatten(0, z.shape[:2]), self.model.likelihood, self.model.deviation_floor)
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` images `(count, B, C, H, W)`: latents from the prior, and the mean of every pixel given them."""
-        return self.decode(self.prior.sample(count, generator)).mean
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
+        """`count` images `(count, B, C, H, W)`: latents from the prior, then every pixel's mean, or with `noise` a draw of it."""
+        pixels = self.decode(self.prior.sample(count, generator))
+        return pixels.sample(generator) if noise else pixels.mean
 
     def mean(self, count: int, generator: torch.Generator | None = None) -> Tensor:
         """The mean of `count` samples, `(B, C, H, W)`."""
@@ -316,7 +317,7 @@ class VAEACImputer(Imputer):
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         conditional, seed = self.model(images, missing), generator.initial_seed()
 
-        def sampler(count: int) -> Tensor:
-            return conditional.sample(count, torch.Generator().manual_seed(seed))
+        def sampler(count: int, noise: bool) -> Tensor:
+            return conditional.sample(count, torch.Generator().manual_seed(seed), noise).clamp(0, 1)
 
         return Imputation(mean=conditional.mean(self.SAMPLES, generator), sampler=sampler)

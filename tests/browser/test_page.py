@@ -390,6 +390,25 @@ def test_no_method_at_all_is_answered(page: Page):
     expect(page.locator("#compare figure")).to_have_count(2)
 
 
+def test_samples_follow_the_hole_and_the_nearest_is_framed(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    strips = page.locator("#strips .strip")
+    expect(strips).to_have_count(3)
+    first = strips.first.locator("img").first
+    for strip in strips.all():
+        values = [float(text.split()[0]) for text in strip.locator("figcaption").all_inner_texts()[:-1]]
+        assert len(values) == 8
+        assert float(strip.locator(".nearest figcaption").inner_text().split()[0]) == max(values)
+    before = first.get_attribute("src")
+    page.locator("#more").click()
+    expect(first).not_to_have_attribute("src", before)
+    other = first.get_attribute("src")
+    page.locator("#noise").get_by_role("radio", name="With pixel noise").check()
+    expect(first).not_to_have_attribute("src", other)
+    clear(page)
+    expect(page.locator("#strips")).to_contain_text("every sample would be the picture itself")
+
+
 def test_results_show_ours_beside_the_papers(page: Page):
     page.get_by_role("tab", name="Results").click()
     chart = page.locator("#chart")

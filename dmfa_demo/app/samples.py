@@ -1,0 +1,164 @@
+"""The Samples tab: whole answers drawn from every method that has a distribution, and how near the best of n comes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from html import escape
+from typing import Self
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.app.cards import note
+from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
+from dmfa_demo.imputation import Imputer, flatten, flatten_missing, method_class
+
+# Shown of each method, and drawn for the curve.
+SHOWN, DRAWN = 8, 32
+
+NOISE = (("Without pixel noise", False), ("With pixel noise", True))
+
+# Of the curve, in units of its drawing.
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 96, 12, 34
+
+
+@dataclass(frozen=True)
+class SamplesTab:
+    """The tab's components; `render` makes the content of `outputs`."""
+
+    noise: gr.Radio
+    more: gr.Button
+    seed: gr.State
+    strips: gr.HTML
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        with gr.Row(elem_classes="choices"):
+            noise = gr.Radio(
+                list(NOISE), value=False, label="Noise", show_label=False, elem_classes="segments", elem_id="noise"
+            )
+            more = gr.Button("Other samples", size="sm", elem_id="more")
+        strips = gr.HTML(elem_id="strips", apply_default_css=False)
+        return cls(noise, more, gr.State(0), strips)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: whether with noise, and the seed."""
+        return [self.noise, self.seed]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.strips]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, noise: bool, seed: int) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""
+        if not missing.any():
+            return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
+        strips, curves = [], []
+        for name in available_methods(scene.dataset):
+            imputation = cache.impute(name, scene, missing, seed)
+            if imputation.sampler is None:
+                continue
+            samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
+            psnr = _psnr(samples, scene, missing)
+            method = method_class(name)
+            strips.append(_strip(method, samples, psnr))
+            curves.append((method, best_of(psnr), _psnr(imputation.mean, scene, missing).item()))
+        return ["".join(strips) + _chart(curves) + f'<p class="note">{_EXPLANATION}</p>']
+
+
+_EXPLANATION = (
+    "Each picture is one whole answer that the method believes possible; the framed one is nearest to the truth. A single "
+    "sample is usually further off than the mean (dashed), which is nobody's digit but near to all of them; of many samples "
+    "one comes nearer. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
+    "factors or latents alone can draw. The Gaussian has no such part, all its noise hangs together."
+)
+
+
+def best_of(values: Tensor) -> Tensor:
+    """The expected best of n of M values drawn without replacement, for n = 1 to M, `(M,)`.
+
+    The i-th smallest is the best of n in C(i - 1, n - 1) of the C(M, n) choices.
+    """
+    ordered, count = values.sort().values, len(values)
+    shares = [[math.comb(i, n - 1) / math.comb(count, n) for i in range(count)] for n in range(1, count + 1)]
+    return torch.tensor(shares, dtype=ordered.dtype) @ ordered
+
+
+def _psnr(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
+    """PSNR over the hole of each of `(S, C, H, W)`, `(S,)`."""
+    mask = flatten_missing(missing[None, None], scene.image.shape[0])
+    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
+
+
+def _strip(method: type[Imputer], samples: Tensor, psnr: Tensor) -> str:
+    """One method's samples in a row, the nearest framed, and how much they differ in each pixel."""
+    best = int(psnr[:SHOWN].argmax())
+    pictures = []
+    for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
+        nearest = ", the nearest of these to the truth" if number == best else ""
+        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB{nearest}"
+        pictures.append(
+            f'<figure{" class=nearest" if nearest else ""}><img src="{png_address(grey_or_colour(sample))}" '
+            f'alt="{escape(alt)}"><figcaption>{value:.1f} dB</figcaption></figure>'
+        )
+    spread = samples.std(0).mean(0)
+    address = png_address(coloured(spread, 0, 0.5, SEQUENTIAL))
+    alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
+    pictures.append(f'<figure><img src="{address}" alt="{escape(alt)}"><figcaption>spread</figcaption></figure>')
+    return (
+        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(method.title)}</h3>'
+        f"<div>{''.join(pictures)}</div></section>"
+    )
+
+
+def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
+    """PSNR of the best of n samples against n, and of the mean as a dashed line, as SVG."""
+    low = min(min(curve.min().item(), mean) for _, curve, mean in curves)
+    high = max(max(curve.max().item(), mean) for _, curve, mean in curves)
+    low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+
+    def x(count: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * math.log2(count) / math.log2(DRAWN)
+
+    def y(value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
+
+    step = max(1, round((high - low) / 4))
+    grid = "".join(
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value}</text>'
+        for value in range(low, high + 1, step)
+    )
+    ticks = "".join(
+        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{count}</text>'
+        for count in (1, 2, 4, 8, 16, 32)
+    )
+    lines = []
+    # Names beside the ends of their lines, pushed apart where lines meet.
+    heights: list[float] = []
+    for method, curve, mean in sorted(curves, key=lambda one: -one[1][-1].item()):
+        heights.append(max(y(curve[-1].item()), heights[-1] + 15 if heights else 0))
+        points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(curve.tolist(), 1))
+        colour = method.colour
+        lines.append(
+            f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
+            f'<polyline points="{points}" stroke="{colour}"/>'
+            f'<text x="{WIDTH - RIGHT + 8}" y="{heights[-1] + 4:.1f}" fill="{colour}">{escape(method.title)}</text>'
+        )
+    said = "; ".join(
+        f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"
+        for method, curve, mean in curves
+    )
+    return (
+        f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f'<g class="grid">{grid}{ticks}<text x="{LEFT}" y="{HEIGHT - 2}">PSNR in the hole, dB, of the best of n samples '
+        f"(dashed: of the mean)</text></g>{''.join(lines)}</svg></figure>"
+    )
