@@ -4,13 +4,14 @@ import sys
 
 import tyro
 
-from train import baselines, dmfa, evaluate, mfa, vaeac
+from train import baselines, dmfa, evaluate, mfa, vaeac, vaeac_synthetic
 from train.loop import Interrupted
 
 COMMANDS = {
     "dmfa": dmfa.train,
     "mfa": mfa.train,
     "vaeac": vaeac.train,
+    "vaeac-synthetic": vaeac_synthetic.train,
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,
