@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from dmfa_demo.app.cards import Bar, Card, card_grid
+from dmfa_demo.app.cards import Bar, Card, Line, card_grid
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colour_bar, coloured, grey_or_colour, png_address, with_holes
 
 
@@ -46,6 +46,14 @@ def test_the_diverging_map_is_clear_at_zero_and_strong_at_its_ends():
 
 
 def test_cards_escape_their_words():
-    card = Card(np.zeros((2, 2), np.uint8), "<b>", 'a "quote"', ("1 < 2",), "#123456", Bar(SEQUENTIAL, "<", ">"))
+    card = Card(
+        np.zeros((2, 2), np.uint8),
+        "<b>",
+        'a "quote"',
+        (Line("1 < 2", best=True),),
+        "#123456",
+        Bar(SEQUENTIAL, "<", ">"),
+    )
     html = card_grid([card])
     assert "<b>&" not in html and "&lt;b&gt;" in html and "a &quot;quote&quot;" in html and "1 &lt; 2" in html
+    assert ">best</b>" in html

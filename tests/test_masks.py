@@ -185,4 +185,4 @@ def test_a_hole_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match="30x30 pixels does not fit into an image of 28x28"):
         draw("square30")
     with pytest.raises(ValueError, match="no rectangle"):
-        masks.RandomRectangle(1.1, 2.0)(1, 8, 8, torch.Generator())
+        masks.RandomRectangle(0.001, 0.002)(1, 8, 8, torch.Generator())
