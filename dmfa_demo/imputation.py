@@ -48,6 +48,7 @@ METHODS: dict[str, str] = {
     "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
     "vaeac": "dmfa_demo.models.vaeac:VAEACImputer",
+    "universal-marginalizer": "dmfa_demo.models.universal_marginalizer:UniversalMarginalizerImputer",
     "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
     "knn": "dmfa_demo.models.baselines:KNNImputer",
     "mean": "dmfa_demo.models.baselines:MeanImputer",

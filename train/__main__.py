@@ -4,7 +4,7 @@ import sys
 
 import tyro
 
-from train import baselines, dmfa, evaluate, mfa, vaeac, vaeac_synthetic
+from train import baselines, dmfa, evaluate, mfa, universal_marginalizer, vaeac, vaeac_synthetic
 from train.loop import Interrupted
 
 COMMANDS = {
@@ -12,6 +12,7 @@ COMMANDS = {
     "mfa": mfa.train,
     "vaeac": vaeac.train,
     "vaeac-synthetic": vaeac_synthetic.train,
+    "universal-marginalizer": universal_marginalizer.train,
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,

@@ -1,0 +1,133 @@
+"""Universal Marginalizer: one network for every marginal, and the chain rule for everything else (Douglas et al., 2017).
+
+Asked about an image with holes, the network gives the distribution of each missing pixel on its own. Filling one pixel after
+the other, each given all before it, makes a joint sample, and the same chain gives an exact likelihood (VAEAC paper, section
+5.3, equation (11)), at the price of one pass through the network for each missing pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.checkpoints import load_network
+from dmfa_demo.imputation import Imputation, Imputer
+from dmfa_demo.models.vaeac import Likelihood, Pixels
+from dmfa_demo.networks import UNet, observe, to_pixels
+
+# Images that go through the network at once.
+CHUNK = 1_000
+
+
+@dataclass(frozen=True)
+class UniversalMarginalizerConfig:
+    """The shape of the network."""
+
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+    widths: tuple[int, ...] = (64, 128)
+    """channels of each level of the U-Net, finest first"""
+    blocks: int = 2
+    """residual blocks a level"""
+    likelihood: Likelihood = "bernoulli"
+    """of a pixel; gaussian for grey levels"""
+    deviation_floor: float = 0.01
+    """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
+
+
+class UniversalMarginalizer(nn.Module):
+    """The network. `forward(images, missing)` returns the marginal of every pixel; only the missing ones' mean anything."""
+
+    def __init__(self, config: UniversalMarginalizerConfig):
+        super().__init__()
+        self.config = config
+        self.unet = UNet(config.channels + 1, config.widths, config.blocks)
+        self.norm = nn.GroupNorm(8, config.widths[0])
+        maps = config.channels * (1 if config.likelihood == "bernoulli" else 2)
+        self.head = nn.Conv2d(config.widths[0], maps * UNet.BLOCK**2, 1)
+
+    def forward(self, images: Tensor, missing: Tensor) -> Pixels:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> pixels `(B, C, H, W)`."""
+        features = F.silu(self.norm(self.unet(observe(images, missing))))
+        raw = to_pixels(self.head(features), self.config.height, self.config.width)
+        return Pixels.from_raw(
+            raw.unflatten(1, (-1, self.config.channels)), self.config.likelihood, self.config.deviation_floor
+        )
+
+
+def random_order(missing: Tensor, generator: torch.Generator) -> Tensor:
+    """When each missing pixel's turn comes, every order as likely: 0, 1, ... `(B, 1, H, W)`, and -1 where nothing is missing."""
+    flat = missing.flatten(1)
+    # Missing pixels get a random number in [0, 1), the others 2, so that the ranks of the missing come first.
+    keys = torch.where(flat, torch.rand(flat.shape, generator=generator), 2.0)
+    return torch.where(flat, keys.argsort(1).argsort(1), -1).view_as(missing)
+
+
+@torch.inference_mode()
+def sample(
+    model: UniversalMarginalizer, images: Tensor, missing: Tensor, order: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Fill pixel after pixel in each row's own `order`, all rows at once, `(B, C, H, W)`.
+
+    As many passes through the network as the largest hole has pixels.
+    """
+    filled, left = torch.where(missing, 0, images), missing.clone()
+    for turn in range(int(order.max()) + 1):
+        now = order == turn
+        drawn = model(filled, left).sample(generator)
+        filled, left = torch.where(now, drawn, filled), left & ~now
+    return filled
+
+
+@torch.inference_mode()
+def log_prob(model: UniversalMarginalizer, images: Tensor, missing: Tensor, order: Tensor) -> Tensor:
+    """log p(x_m | x_o) in nats by the chain rule in each row's own `order` (equation (11)), `(B,)`.
+
+    The image is known here, so no turn has to wait for the one before: all go through the network `CHUNK` at a time.
+    """
+    turns = order.flatten(1).amax(1) + 1  # (B,) missing pixels of each row
+    row = torch.arange(len(images)).repeat_interleave(turns)
+    turn = torch.arange(len(row)) - (turns.cumsum(0) - turns).repeat_interleave(turns)
+    total = torch.zeros(len(images), dtype=images.dtype)
+    for rows, now in zip(row.split(CHUNK), turn.view(-1, 1, 1, 1).split(CHUNK)):
+        left = order[rows] >= now
+        terms = model(images[rows], left).log_prob(images[rows], order[rows] == now)
+        total.index_add_(0, rows, terms.to(total))
+    return total
+
+
+class UniversalMarginalizerImputer(Imputer):
+    """A trained Universal Marginalizer as an imputer: the mean is one pass, a sample one pass for each missing pixel."""
+
+    name = "universal-marginalizer"
+    title = "Universal Marginalizer"
+    summary = "A network gives the distribution of every hidden pixel on its own; filling one after the other makes a whole answer."
+    limits = "A sample takes as many passes through the network as pixels are hidden, each waiting for the one before."
+    paper = "Universal Marginalizer"
+    colour = "#a3423a"
+
+    def __init__(self, model: UniversalMarginalizer):
+        self.model, config = model.eval(), model.config
+        self.shape = (config.channels, config.height, config.width)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(load_network(folder, UniversalMarginalizer, UniversalMarginalizerConfig))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        seed = generator.initial_seed()
+
+        def sampler(count: int, noise: bool) -> Tensor:
+            """With or without `noise`: every pixel is drawn by its turn, so there is none to leave out."""
+            again = torch.Generator().manual_seed(seed)
+            many, holes = images.repeat(count, 1, 1, 1), missing.repeat(count, 1, 1, 1)
+            drawn = sample(self.model, many, holes, random_order(holes, again), again)
+            return drawn.clamp(0, 1).unflatten(0, (count, len(images)))
+
+        return Imputation(mean=self.model(images, missing).mean, sampler=sampler)
