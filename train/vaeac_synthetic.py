@@ -1,7 +1,8 @@
 """VAEAC on two numbers from a mixture of eight Gaussians (VAEAC paper, appendix C.2): what the hybrid objective costs.
 
-The data are known, so the likelihood can be compared with the true one, and the samples with the true density. With alpha = 1
-the model finds all eight; the smaller alpha, the more GSNN pulls every answer to the middle.
+The data are known, so the likelihood can be compared with the true one, and the samples with the true density. The paper's model
+finds all eight with alpha = 1, and the smaller alpha, the more GSNN pulls every answer to the middle. Ours does not yet: with
+these settings it comes to ignore its latents (IS-10 and MC-10 agree, 0.13 nats above the truth).
 """
 
 from __future__ import annotations
