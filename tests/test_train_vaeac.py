@@ -84,3 +84,11 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     assert {"validation", "nll", "psnr_image"} <= set(rows[-1])
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     assert VAEACImputer.load(tmp_path / "out").impute(images, missing, seed=0).sample(2).isfinite().all()
+
+
+def test_while_warming_up_the_kl_counts_in_part():
+    torch.manual_seed(0)
+    model, inputs = image_vaeac(SMALL).eval(), batch()
+    kl = model.propose(*inputs[:3]).kl(model(*inputs[:2]).prior)
+    objective = Objective(model)
+    torch.testing.assert_close(objective(*inputs) - objective(*inputs, kl_weight=0.25), 0.75 * kl, atol=1e-3, rtol=1e-3)

@@ -31,6 +31,8 @@ class VAEACTraining(RunConfig):
     """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
     prior_deviation_rate: float = 1e-4
     """sigma_sigma of the Gamma prior on the latents' deviations (section 4.3.2)"""
+    kl_warmup: float = 0.2
+    """the part of the steps over which the KL divergence comes to its full weight"""
     importance_samples: int = 10
     """S of the likelihood that validation chooses by"""
 
@@ -49,7 +51,7 @@ class Objective(nn.Module):
         super().__init__()
         self.model, self.alpha, self.mean_scale, self.deviation_rate = model, alpha, mean_scale, deviation_rate
 
-    def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+    def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
         """`(B,)`, nats an image.
 
         Args:
@@ -57,6 +59,7 @@ class Objective(nn.Module):
             missing: bool `(B, 1, H, W)`, hidden from the prior network, the absent ones among them.
             absent: bool `(B, 1, H, W)`, known to nobody, neither to the proposal network nor to the likelihood.
             noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
+            kl_weight: below 1 while warming up, so that the latents are of use before they cost.
         """
         conditional, scored = self.model(images, missing), missing & ~absent
         prior = conditional.prior
@@ -65,7 +68,7 @@ class Objective(nn.Module):
         if self.alpha > 0:
             proposal = self.model.propose(images, missing, absent)
             pixels = conditional.decode(proposal.at(noise[:1]))
-            value = value + self.alpha * (pixels.log_prob(images, scored)[0] - proposal.kl(prior))
+            value = value + self.alpha * (pixels.log_prob(images, scored)[0] - kl_weight * proposal.kl(prior))
         if self.alpha < 1:
             pixels = conditional.decode(prior.at(noise[1:]))
             value = value + (1 - self.alpha) * pixels.log_prob(images, scored)[0]
@@ -95,8 +98,10 @@ def train(config: VAEACTraining) -> None:
         return prepared(training.images[rows]), hidden | absent[rows], absent[rows], noise
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+        kl_weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.loop.steps))
+        value = network(images, missing, absent, noise.transpose(0, 1), kl_weight)
         # Per missing pixel, so that a large hole does not drown the small ones.
-        return (network(images, missing, absent, noise.transpose(0, 1)) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
+        return (value / missing.sum((1, 2, 3)).clamp(min=1)).mean()
 
     held_out = prepared(validation.images[:1_000])
     masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
