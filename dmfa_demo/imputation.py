@@ -86,6 +86,20 @@ class Imputation:
         return self.sampler(count, noise)
 
 
+@dataclass(frozen=True)
+class ImageShape:
+    """The images a method is for."""
+
+    channels: int = 1
+    height: int = 28
+    width: int = 28
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(C, H, W)."""
+        return self.channels, self.height, self.width
+
+
 class Imputer(ABC):
     """A method that fills in missing pixels. Subclasses implement `load` and `predict`, and carry their own words.
 

@@ -74,14 +74,11 @@ class Decoder(nn.Module):
 
     def __init__(self, widths: tuple[int, ...], blocks: int):
         super().__init__()
-        _add_way_up(self, widths, blocks)
+        self.grow, self.up = _way_up(widths, blocks)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """The features of each level, finest first, to features `(B, widths[0], H', W')`."""
-        x = features[-1]
-        for grow, up, skip in zip(reversed(self.grow), reversed(self.up), reversed(features[:-1])):
-            x = up(torch.cat([F.interpolate(grow(x), scale_factor=2.0), skip], dim=1))
-        return x
+        return _go_up(self.grow, self.up, features)
 
 
 class UNet(Encoder):
@@ -89,16 +86,23 @@ class UNet(Encoder):
 
     def __init__(self, in_channels: int, widths: tuple[int, ...], blocks: int):
         super().__init__(in_channels, widths, blocks)
-        _add_way_up(self, widths, blocks)
+        self.grow, self.up = _way_up(widths, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to features `(B, widths[0], H', W')`."""
-        return Decoder.forward(self, self.encode(x))
+        return _go_up(self.grow, self.up, self.encode(x))
 
 
-def _add_way_up(module: nn.Module, widths: tuple[int, ...], blocks: int) -> None:
-    module.grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:]))
-    module.up = nn.ModuleList(_stack(2 * width, width, blocks) for width in widths[:-1])
+def _way_up(widths: tuple[int, ...], blocks: int) -> tuple[nn.ModuleList, nn.ModuleList]:
+    grow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:]))
+    return grow, nn.ModuleList(_stack(2 * width, width, blocks) for width in widths[:-1])
+
+
+def _go_up(grow: nn.ModuleList, up: nn.ModuleList, features: Sequence[Tensor]) -> Tensor:
+    x = features[-1]
+    for widen, level, skip in zip(reversed(grow), reversed(up), reversed(features[:-1])):
+        x = level(torch.cat([F.interpolate(widen(x), scale_factor=2.0), skip], dim=1))
+    return x
 
 
 def to_pixels(blocks: Tensor, height: int, width: int) -> Tensor:

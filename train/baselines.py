@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.data import LabelledImages, load_split, to_float
-from dmfa_demo.imputation import flatten
+from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.masks import mask_family
-from dmfa_demo.models.baselines import GaussianConfig, ImageShape, KNNConfig, MICEImputer, packed
+from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, MICEImputer, packed
 from train.run import RunConfig, finish
 
 

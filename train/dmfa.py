@@ -13,7 +13,7 @@ from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, finish
+from train.run import RunConfig, absent_pixels, finish
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,7 @@ def train(config: DMFATraining) -> None:
     validation = load_split(config.dataset, "validation", config.data_root)
     family = mask_family(config.masks)
     height, width = training.images.shape[-2:]
-    absent = torch.zeros(len(training), 1, height, width, dtype=torch.bool)
-    if config.incomplete:
-        absent = mask_family(config.incomplete)(
-            len(training), height, width, torch.Generator().manual_seed(config.loop.seed)
-        )
+    absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)

@@ -137,13 +137,14 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
         -1
     )  # (n, K, l + 1)
     left = (total.square - (solution * total.cross).sum(-1)).clamp(min=0)
-    seen = total.moment[..., -1].expand_as(left)
+    rows = total.moment[..., -1].expand_as(left)  # that show each value, (n, K)
+    seen = rows
     if noise == "isotropic":
         left, seen = left.sum(0).expand_as(left), seen.sum(0).expand_as(seen)
     variance = left / seen.clamp(min=RIDGE)
-    unseen = total.moment[..., -1].expand_as(left) < UNSEEN
+    unseen = rows < UNSEEN
     if unseen.any():
-        everyone = total.moment[..., -1].expand_as(left).sum(1, keepdim=True)
+        everyone = rows.sum(1, keepdim=True)
         average = total.cross[..., -1].sum(1, keepdim=True) / everyone
         around = total.square.sum(1, keepdim=True) / everyone - average.square()
         solution = torch.where(unseen.unsqueeze(-1), 0, solution)

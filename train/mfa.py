@@ -18,7 +18,7 @@ from dmfa_demo.models.mfa import MFAConfig, mixture_from, tensors_of
 from dmfa_demo.shared_mixture import SharedMixture
 from train.em import Rows, expectation, initialise, maximization, reseed
 from train.loop import METRICS, Interrupted, forget_after, read_state, write_state
-from train.run import RunConfig, finish
+from train.run import RunConfig, absent_pixels, finish
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def train(config: MFATraining) -> None:
     size = training.images.shape[-2:]
     observed = torch.ones(1, flatten(training.images).shape[1], dtype=torch.bool)
     if config.incomplete:
-        absent = mask_family(config.incomplete)(len(training), *size, torch.Generator().manual_seed(config.seed))
+        absent = absent_pixels(config.incomplete, len(training), size, config.seed)
         observed = ~flatten_missing(absent, training.images.shape[1])
     rows = Rows(flatten(training.images), observed)
     held_out = flatten(to_float(validation.images[:2_000]))

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
+from dmfa_demo.masks import mask_family
 from train.model_card import METRICS, write_model_card
 
 
@@ -55,6 +56,13 @@ class RunConfig:
                 raise ValueError(
                     f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
                 )
+
+
+def absent_pixels(incomplete: str | None, count: int, size: tuple[int, int], seed: int) -> Tensor:
+    """What is never known of `count` training images `(count, 1, *size)`, by the mask family `incomplete`; None is nothing."""
+    if incomplete is None:
+        return torch.zeros(count, 1, *size, dtype=torch.bool)
+    return mask_family(incomplete)(count, *size, torch.Generator().manual_seed(seed))
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, rows: int) -> None:

@@ -12,7 +12,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, finish
+from train.run import RunConfig, absent_pixels, finish
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,7 @@ def train(config: VAEACTraining) -> None:
     validation = load_split(config.dataset, "validation", config.data_root)
     family, shape = mask_family(config.masks), config.network
     height, width = training.images.shape[-2:]
-    absent = torch.zeros(len(training), 1, height, width, dtype=torch.bool)
-    if config.incomplete:
-        absent = mask_family(config.incomplete)(
-            len(training), height, width, torch.Generator().manual_seed(config.loop.seed)
-        )
+    absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
 
     def prepared(images: Tensor) -> Tensor:
         images = to_float(images)

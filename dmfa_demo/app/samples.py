@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from typing import Self
 
@@ -87,9 +88,14 @@ def best_of(values: Tensor) -> Tensor:
 
     The i-th smallest is the best of n in C(i - 1, n - 1) of the C(M, n) choices.
     """
-    ordered, count = values.sort().values, len(values)
+    return _shares(len(values)).to(values) @ values.sort().values
+
+
+@cache
+def _shares(count: int) -> Tensor:
+    """In which share of the choices of n each of the ordered values is the best, `(count, count)`."""
     shares = [[math.comb(i, n - 1) / math.comb(count, n) for i in range(count)] for n in range(1, count + 1)]
-    return torch.tensor(shares, dtype=ordered.dtype) @ ordered
+    return torch.tensor(shares, dtype=torch.float64)
 
 
 def _psnr(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:

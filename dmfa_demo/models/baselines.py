@@ -16,24 +16,10 @@ from torch import Tensor
 from dmfa_demo.checkpoints import load_checkpoint
 from dmfa_demo.data import to_float
 from dmfa_demo.dense_gaussian import ConditionalGaussian
-from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing, hide
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
 
 if TYPE_CHECKING:
     from sklearn.impute import IterativeImputer
-
-
-@dataclass(frozen=True)
-class ImageShape:
-    """The images a method is for."""
-
-    channels: int = 1
-    height: int = 28
-    width: int = 28
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
-        return self.channels, self.height, self.width
 
 
 class MeanImputer(Imputer):

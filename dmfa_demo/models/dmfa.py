@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_network
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.networks import UNet, observe, to_pixels
 
 # The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
@@ -27,15 +27,12 @@ NOISE_FLOOR = 1 / (255**2 * 12)
 
 
 @dataclass(frozen=True)
-class DMFAConfig:
+class DMFAConfig(ImageShape):
     """The shape of a DMFA network.
 
     `components=1` with `head="dense"` or `head="convolutional"` gives the two variants of the DMFA paper.
     """
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
     components: int = 3
     """K, the Gaussians in the mixture; the paper has one"""
     factors: int = 4
@@ -117,7 +114,7 @@ class DMFAImputer(Imputer):
 
     def __init__(self, network: DMFA):
         self.network = network.eval()
-        self.shape = (network.config.channels, network.config.height, network.config.width)
+        self.shape = network.config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -15,17 +15,14 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 
 
 @dataclass(frozen=True)
-class MFAConfig:
+class MFAConfig(ImageShape):
     """The shape of a mixture of factor analysers."""
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
     components: int = 200
     """K; the DMFA paper has 50 (with 6 factors)"""
     factors: int = 10
@@ -59,8 +56,7 @@ class MFAImputer(Imputer):
     @classmethod
     def load(cls, folder: Path) -> Self:
         config, tensors = load_checkpoint(folder, MFAConfig)
-        mixture = mixture_from(tensors)
-        return cls((config.channels, config.height, config.width), mixture)
+        return cls(config.shape, mixture_from(tensors))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         density = self.mixture.condition(flatten(images), flatten_missing(missing, images.shape[1]))

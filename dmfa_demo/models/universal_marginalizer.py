@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_network
-from dmfa_demo.imputation import Imputation, Imputer
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer
 from dmfa_demo.models.vaeac import Likelihood, Pixels
 from dmfa_demo.networks import UNet, observe, to_pixels
 
@@ -25,12 +25,9 @@ CHUNK = 1_000
 
 
 @dataclass(frozen=True)
-class UniversalMarginalizerConfig:
+class UniversalMarginalizerConfig(ImageShape):
     """The shape of the network."""
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
     widths: tuple[int, ...] = (64, 128)
     """channels of each level of the U-Net, finest first"""
     blocks: int = 2
@@ -113,8 +110,7 @@ class UniversalMarginalizerImputer(Imputer):
     colour = "#a3423a"
 
     def __init__(self, model: UniversalMarginalizer):
-        self.model, config = model.eval(), model.config
-        self.shape = (config.channels, config.height, config.width)
+        self.model, self.shape = model.eval(), model.config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.imputation import Imputation, Imputer, hide
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
 from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
 
 Likelihood = Literal["gaussian", "bernoulli"]
@@ -32,12 +32,9 @@ CHUNK = 2_000
 
 
 @dataclass(frozen=True)
-class VAEACConfig:
+class VAEACConfig(ImageShape):
     """The shape of a VAEAC for images."""
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
     latents: int = 32
     """d"""
     widths: tuple[int, ...] = (64, 128)
@@ -305,7 +302,7 @@ class VAEACImputer(Imputer):
     SAMPLES = 16
 
     def __init__(self, model: VAEAC, config: VAEACConfig):
-        self.model, self.shape = model.eval(), (config.channels, config.height, config.width)
+        self.model, self.shape = model.eval(), config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:
