@@ -25,8 +25,8 @@ class UniversalMarginalizerTraining(RunConfig):
     """The Universal Marginalizer."""
 
     network: UniversalMarginalizerConfig = field(default_factory=UniversalMarginalizerConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
-    masks: str = "line3"
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
+    masks: str = "line3*3+arbitrary*2+squares8-20*1+strokes*1"
     """the holes b0 it will be asked about, see dmfa_demo/masks.py"""
     chains: int = 20
     """validation images whose whole chain is measured"""

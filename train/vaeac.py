@@ -20,8 +20,8 @@ class VAEACTraining(RunConfig):
     """VAEAC, the variational auto-encoder with arbitrary conditioning."""
 
     network: VAEACConfig = field(default_factory=VAEACConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
-    masks: str = "arbitrary*4+squares8-20*3+strokes*2+noise30-90*1"
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=18_000, batch_size=64))
+    masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known (section 4.3.3)"""

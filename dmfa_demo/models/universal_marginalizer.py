@@ -28,7 +28,7 @@ CHUNK = 1_000
 class UniversalMarginalizerConfig(ImageShape):
     """The shape of the network."""
 
-    widths: tuple[int, ...] = (64, 128)
+    widths: tuple[int, ...] = (48, 96)
     """channels of each level of the U-Net, finest first"""
     blocks: int = 2
     """residual blocks a level"""

@@ -37,13 +37,13 @@ class VAEACConfig(ImageShape):
 
     latents: int = 32
     """d"""
-    widths: tuple[int, ...] = (64, 128)
+    widths: tuple[int, ...] = (48, 96)
     """channels of each level of the prior, proposal and generator networks, finest first"""
-    blocks: int = 2
+    blocks: int = 1
     """residual blocks a level"""
     likelihood: Likelihood = "gaussian"
     """of a pixel: bernoulli for binarised images"""
-    deviation_floor: float = 0.01
+    deviation_floor: float = 0.03
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
 
 
