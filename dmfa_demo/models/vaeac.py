@@ -43,7 +43,7 @@ class VAEACConfig(ImageShape):
     """residual blocks a level"""
     likelihood: Likelihood = "gaussian"
     """of a pixel: bernoulli for binarised images"""
-    deviation_floor: float = 0.03
+    deviation_floor: float = 0.05
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
 
 
