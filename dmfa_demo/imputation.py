@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -58,20 +59,47 @@ METHODS: dict[str, str] = {
 
 
 @dataclass(frozen=True)
+class Latents:
+    """The space that a method's answers are drawn from.
+
+    Attributes:
+        count: its dimensions d.
+        decode: standard normal coordinates `(S, d)` -> completed images `(S, B, C, H, W)`, the same S for every row.
+    """
+
+    count: int
+    decode: Callable[[Tensor], Tensor]
+
+
+@dataclass(frozen=True, eq=False)
 class Imputation:
     """What a model believes about the missing pixels of a batch.
 
     Attributes:
         mean: `(B, C, H, W)`, observed pixels the input's own.
         density: the conditional density over flattened values with observed ones pinned, or None.
+        marginal_variance: of each missing pixel on its own, `(B, C, H, W)`, where a method without a density knows it.
         trajectory: `(T + 1, B, C, H, W)` for methods that walk to their answer, or None.
         sampler: `(count, noise) -> (count, B, C, H, W)`, or None for methods with a single answer.
+        filling: for methods whose samples grow step by step: count -> what is filled so far `(count, B, C, H, W)` and what is
+            left `(count, B, 1, H, W)`, once a step; its last step is a sample. None for all others.
+        latents: for methods whose samples come from a latent space, that space.
     """
 
     mean: Tensor
     density: Density | None = None
+    marginal_variance: Tensor | None = None
     trajectory: Tensor | None = None
     sampler: Callable[[int, bool], Tensor] | None = None
+    filling: Callable[[int], Iterator[tuple[Tensor, Tensor]]] | None = None
+    latents: Latents | None = None
+
+    @property
+    def variance(self) -> Tensor | None:
+        """The variance of each pixel on its own `(B, C, H, W)`, zero where it is observed; None for a single answer."""
+        if self.density is not None:
+            return self.density.variance.view_as(self.mean)
+        return self.marginal_variance
 
     def sample(self, count: int, *, noise: bool = True) -> Tensor:
         """`count` completed images `(count, B, C, H, W)` in [0, 1]; the same seed and count give the same pixels.
@@ -159,20 +187,46 @@ class Imputer(ABC):
         def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
             return torch.where(missing, values, images)
 
-        @torch.inference_mode()
-        def sampler(count: int, noise: bool) -> Tensor:
-            draw = prediction.sampler
-            if draw is None:
-                density, generator = prediction.density, torch.Generator().manual_seed(seed)
-                return paste(density.sample(count, generator, noise).view(count, *images.shape).clamp(0, 1))
-            return paste(draw(count, noise))
-
         return replace(
             prediction,
             mean=paste(prediction.mean),
-            trajectory=None if prediction.trajectory is None else paste(prediction.trajectory),
-            sampler=None if prediction.sampler is None and prediction.density is None else sampler,
+            marginal_variance=_on(prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)),
+            trajectory=_on(prediction.trajectory, paste),
+            sampler=_sampler(prediction, images, seed, paste),
+            filling=_on(prediction.filling, lambda fill: _pasted(fill, paste)),
+            latents=_on(prediction.latents, lambda space: Latents(space.count, lambda z: paste(space.decode(z)))),
         )
+
+
+Value, Other = TypeVar("Value"), TypeVar("Other")
+
+
+def _on(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
+    return None if value is None else do(value)
+
+
+def _sampler(
+    prediction: Imputation, images: Tensor, seed: int, paste: Callable[[Tensor], Tensor]
+) -> Callable[[int, bool], Tensor] | None:
+    """A method's own draws, or the last step of its filling, or draws of its density, observed pixels pasted in."""
+    own, fill, density = prediction.sampler, prediction.filling, prediction.density
+
+    @torch.inference_mode()
+    def sampler(count: int, noise: bool) -> Tensor:
+        if own is not None:
+            return paste(own(count, noise))
+        if fill is not None:
+            return paste(deque(fill(count), maxlen=1)[0][0])
+        generator = torch.Generator().manual_seed(seed)
+        return paste(density.sample(count, generator, noise).view(count, *images.shape).clamp(0, 1))
+
+    return None if own is None and fill is None and density is None else sampler
+
+
+def _pasted(
+    fill: Callable[[int], Iterator[tuple[Tensor, Tensor]]], paste: Callable[[Tensor], Tensor]
+) -> Callable[[int], Iterator[tuple[Tensor, Tensor]]]:
+    return lambda count: ((paste(filled), left) for filled, left in fill(count))
 
 
 def check(images: Tensor, missing: Tensor) -> None:

@@ -10,11 +10,12 @@ from dmfa_demo.models import universal_marginalizer
 from dmfa_demo.models.universal_marginalizer import (
     UniversalMarginalizer,
     UniversalMarginalizerConfig,
+    UniversalMarginalizerImputer,
+    fill,
     log_prob,
     random_order,
-    sample,
 )
-from dmfa_demo.models.vaeac import Pixels
+from dmfa_demo.pixels import Pixels
 
 CONFIG = UniversalMarginalizerConfig(height=4, width=4, widths=(8,), blocks=1)
 
@@ -25,6 +26,11 @@ def scene(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     missing = torch.rand(5, 1, 4, 4, generator=generator) < 0.5
     missing[0], missing[1] = False, True
     return images, missing, random_order(missing, generator)
+
+
+def sample(*arguments) -> torch.Tensor:
+    """The last step of filling."""
+    return list(fill(*arguments))[-1][0]
 
 
 class Exact(nn.Module):
@@ -97,6 +103,27 @@ def test_what_is_visible_stays_and_what_is_hidden_plays_no_role():
         for shown in (images, torch.where(missing, torch.nan, images))
     )
     assert torch.equal(first, again) and torch.equal(first[~missing], images[~missing])
+
+
+def test_filling_takes_one_pixel_of_each_row_a_step():
+    model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
+    steps = list(fill(model, images, missing, order, torch.Generator().manual_seed(0)))
+    assert len(steps) == 1 + 16  # the second row misses all of its pixels
+    for (filled, left), (then, fewer) in zip(steps, steps[1:]):
+        assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (fewer & ~left).any()
+        assert torch.equal(filled[~left], then[~left])
+    assert torch.equal(steps[0][1], missing) and not steps[-1][1].any()
+
+
+def test_the_imputer_sees_black_and_white():
+    imputer, (_, missing, _) = UniversalMarginalizerImputer(UniversalMarginalizer(CONFIG)), scene()
+    grey = torch.rand(5, 1, 4, 4)
+    ours, twin = imputer.impute(grey, missing, seed=0), imputer.impute(grey.round(), missing, seed=0)
+    assert torch.equal(ours.mean[missing], twin.mean[missing]) and torch.equal(ours.mean[~missing], grey[~missing])
+    torch.testing.assert_close(ours.variance[missing], (twin.mean * (1 - twin.mean))[missing])
+    assert ours.variance[~missing].eq(0).all()
+    last = list(ours.filling(3))[-1][0]
+    assert torch.equal(last, ours.sample(3)) and set(last[:, missing].unique().tolist()) <= {0.0, 1.0}
 
 
 def test_grey_levels_have_gaussian_marginals():

@@ -16,6 +16,7 @@ from dmfa_demo.models.universal_marginalizer import (
     log_prob,
     random_order,
 )
+from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, finish
 
@@ -48,22 +49,20 @@ def train(config: UniversalMarginalizerTraining) -> None:
     config.check_output()
     training = load_split(config.dataset, "train", config.data_root)
     validation = load_split(config.dataset, "validation", config.data_root)
-    family, bernoulli = mask_family(config.masks), config.network.likelihood == "bernoulli"
+    family, likelihood = mask_family(config.masks), config.network.likelihood
     height, width = training.images.shape[-2:]
 
-    def prepared(images: Tensor) -> Tensor:
-        images = to_float(images)
-        return (images >= 0.5).float() if bernoulli else images
-
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-        return prepared(training.images[rows]), part_of(family(len(rows), height, width, generator), generator)
+        return as_seen(to_float(training.images[rows]), likelihood), part_of(
+            family(len(rows), height, width, generator), generator
+        )
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor) -> Tensor:
         # Per missing pixel: a pixel of the chain counts alike, early or late.
         return -(network(images, missing).log_prob(images, missing) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
 
     generator = torch.Generator().manual_seed(1)
-    held_out = prepared(validation.images[:2_000])
+    held_out = as_seen(to_float(validation.images[:2_000]), likelihood)
     holes = family(len(held_out), height, width, generator)
     parts = part_of(holes, generator)
     order = random_order(holes[: config.chains], generator)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
+from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, absent_pixels, finish
 
@@ -84,14 +85,10 @@ def train(config: VAEACTraining) -> None:
     height, width = training.images.shape[-2:]
     absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
 
-    def prepared(images: Tensor) -> Tensor:
-        images = to_float(images)
-        return (images >= 0.5).float() if shape.likelihood == "bernoulli" else images
-
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)
         noise = torch.randn(len(rows), 2, shape.latents, generator=generator)
-        return prepared(training.images[rows]), hidden | absent[rows], absent[rows], noise
+        return as_seen(to_float(training.images[rows]), shape.likelihood), hidden | absent[rows], absent[rows], noise
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
         kl_weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.loop.steps))
@@ -99,7 +96,7 @@ def train(config: VAEACTraining) -> None:
         # Per missing pixel, so that a large hole does not drown the small ones.
         return (value / missing.sum((1, 2, 3)).clamp(min=1)).mean()
 
-    held_out = prepared(validation.images[:1_000])
+    held_out = as_seen(to_float(validation.images[:1_000]), shape.likelihood)
     masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
 
     def validate(network: nn.Module) -> dict[str, float]:

@@ -141,10 +141,11 @@ def _error(method: type[Imputer], imputation: Imputation, scene: Scene, lines: t
 
 
 def _deviation(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
-    if imputation.density is None:
+    variance = imputation.variance
+    if variance is None:
         alt = f"{method.title} gives one answer and no standard deviation"
-        return Card(None, method.title, alt, (Line("one answer, no density"),), method.colour)
-    deviation = imputation.density.variance.sqrt().view_as(scene.image).mean(0)
+        return Card(None, method.title, alt, (Line("one answer, no deviation"),), method.colour)
+    deviation = variance[0].sqrt().mean(0)
     alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
     lines = (Line(f"largest {deviation.max():.2f}"), *lines)
     return Card(coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL), method.title, alt, lines, method.colour)

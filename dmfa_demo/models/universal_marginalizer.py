@@ -7,6 +7,7 @@ the other, each given all before it, makes a joint sample, and the same chain gi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -16,9 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_network
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer
-from dmfa_demo.models.vaeac import Likelihood, Pixels
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
 from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Images that go through the network at once.
 CHUNK = 1_000
@@ -67,19 +68,21 @@ def random_order(missing: Tensor, generator: torch.Generator) -> Tensor:
 
 
 @torch.inference_mode()
-def sample(
+def fill(
     model: UniversalMarginalizer, images: Tensor, missing: Tensor, order: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Fill pixel after pixel in each row's own `order`, all rows at once, `(B, C, H, W)`.
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Fill pixel after pixel in each row's own `order`, all rows at once: as many steps as the largest hole has pixels.
 
-    As many passes through the network as the largest hole has pixels.
+    Yields:
+        What is filled so far `(B, C, H, W)` and what is left to fill `(B, 1, H, W)`; first the hole itself.
     """
-    filled, left = torch.where(missing, 0, images), missing.clone()
+    filled, left = hide(images, missing), missing
+    yield filled, left
     for turn in range(int(order.max()) + 1):
         now = order == turn
         drawn = model(filled, left).sample(generator)
         filled, left = torch.where(now, drawn, filled), left & ~now
-    return filled
+        yield filled, left
 
 
 @torch.inference_mode()
@@ -105,7 +108,10 @@ class UniversalMarginalizerImputer(Imputer):
     name = "universal-marginalizer"
     title = "Universal Marginalizer"
     summary = "A network gives the distribution of every hidden pixel on its own; filling one after the other makes a whole answer."
-    limits = "A sample takes as many passes through the network as pixels are hidden, each waiting for the one before."
+    limits = (
+        "It sees and draws black and white only. A sample takes as many passes through the network as pixels are hidden, each "
+        "waiting for the one before."
+    )
     paper = "Universal Marginalizer"
     colour = "#a3423a"
 
@@ -117,13 +123,13 @@ class UniversalMarginalizerImputer(Imputer):
         return cls(load_network(folder, UniversalMarginalizer, UniversalMarginalizerConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        seed = generator.initial_seed()
+        seen, seed = as_seen(images, self.model.config.likelihood), generator.initial_seed()
 
-        def sampler(count: int, noise: bool) -> Tensor:
-            """With or without `noise`: every pixel is drawn by its turn, so there is none to leave out."""
-            again = torch.Generator().manual_seed(seed)
-            many, holes = images.repeat(count, 1, 1, 1), missing.repeat(count, 1, 1, 1)
-            drawn = sample(self.model, many, holes, random_order(holes, again), again)
-            return drawn.clamp(0, 1).unflatten(0, (count, len(images)))
+        def filling(count: int) -> Iterator[tuple[Tensor, Tensor]]:
+            again, holes = torch.Generator().manual_seed(seed), missing.repeat(count, 1, 1, 1)
+            steps = fill(self.model, seen.repeat(count, 1, 1, 1), holes, random_order(holes, again), again)
+            for filled, left in steps:
+                yield filled.clamp(0, 1).unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
 
-        return Imputation(mean=self.model(images, missing).mean, sampler=sampler)
+        marginals = self.model(seen, missing)
+        return Imputation(marginals.mean, marginal_variance=marginals.variance, filling=filling)

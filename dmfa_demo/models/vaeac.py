@@ -15,17 +15,16 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
 from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
-
-Likelihood = Literal["gaussian", "bernoulli"]
+from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Latents times images that go through the generator at once.
 CHUNK = 2_000
@@ -83,43 +82,6 @@ class DiagonalGaussian:
         ratio = (self.deviation / other.deviation).square()
         gap = ((self.mean - other.mean) / other.deviation).square()
         return 0.5 * (ratio + gap - 1 - ratio.log()).sum(-1)
-
-
-@dataclass(frozen=True)
-class Pixels:
-    """What the generator says of every pixel on its own, given latents.
-
-    Args:
-        mean: `(..., C, H, W)` in [0, 1].
-        deviation: the same of Gaussian pixels, None for Bernoulli ones.
-    """
-
-    mean: Tensor
-    deviation: Tensor | None
-
-    @classmethod
-    def from_raw(cls, raw: Tensor, likelihood: Likelihood, floor: float) -> Pixels:
-        """From the generator's output `(..., p, C, H, W)`, p = 1 for Bernoulli pixels and 2 for Gaussian ones."""
-        raw = raw if raw.dtype == torch.float64 else raw.float()
-        deviation = None if likelihood == "bernoulli" else F.softplus(raw[..., 1, :, :, :] - 2) + floor
-        return cls(raw[..., 0, :, :, :].sigmoid(), deviation)
-
-    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log density (or probability) of the missing pixels of x `(B, C, H, W)`, in nats, `(..., B)`."""
-        if self.deviation is None:
-            mean = self.mean.clamp(1e-6, 1 - 1e-6)
-            value = x * mean.log() + (1 - x) * (-mean).log1p()
-        else:
-            ratio = (x - self.mean) / self.deviation
-            value = -0.5 * ratio.square() - self.deviation.log() - 0.5 * math.log(2 * math.pi)
-        return torch.where(missing, value, 0).sum((-3, -2, -1))
-
-    def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """One draw of every pixel, shaped like `mean`."""
-        like = dict(generator=generator, dtype=self.mean.dtype)
-        if self.deviation is None:
-            return (torch.rand(self.mean.shape, **like) < self.mean).to(self.mean)
-        return self.mean + self.deviation * torch.randn(self.mean.shape, **like)
 
 
 class VAEAC(nn.Module):
@@ -298,11 +260,11 @@ class VAEACImputer(Imputer):
     paper = "VAEAC"
     colour = "#1f8a8c"
 
-    # Samples that the mean is taken of.
-    SAMPLES = 16
+    # Samples that the mean is taken of, as in the comparison with ACFlow.
+    SAMPLES = 10
 
     def __init__(self, model: VAEAC, config: VAEACConfig):
-        self.model, self.shape = model.eval(), config.shape
+        self.model, self.shape, self.likelihood = model.eval(), config.shape, config.likelihood
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -312,9 +274,21 @@ class VAEACImputer(Imputer):
         return cls(model, config)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        conditional, seed = self.model(images, missing), generator.initial_seed()
+        conditional, seed = self.model(as_seen(images, self.likelihood), missing), generator.initial_seed()
+        pixels = conditional.decode(conditional.prior.sample(self.SAMPLES, generator))
 
         def sampler(count: int, noise: bool) -> Tensor:
             return conditional.sample(count, torch.Generator().manual_seed(seed), noise).clamp(0, 1)
 
-        return Imputation(mean=conditional.mean(self.SAMPLES, generator), sampler=sampler)
+        @torch.inference_mode()
+        def decode(z: Tensor) -> Tensor:
+            latents = conditional.prior.at(z[:, None].expand(-1, len(images), -1))
+            return conditional.decode(latents).mean
+
+        return Imputation(
+            mean=pixels.mean.mean(0),
+            # Within samples and between them.
+            marginal_variance=pixels.variance.mean(0) + pixels.mean.var(0),
+            sampler=sampler,
+            latents=Latents(conditional.prior.mean.shape[1], decode),
+        )

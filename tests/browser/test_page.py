@@ -366,7 +366,7 @@ def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Br
 
 def test_the_deviation_is_shown_where_there_is_one_on_one_scale(page: Page):
     page.locator("#view").get_by_role("radio", name="Deviation").check()
-    expect(card(page, "k-NN")).to_contain_text("one answer, no density")
+    expect(card(page, "k-NN")).to_contain_text("one answer, no deviation")
     expect(card(page, "MFA").locator("img")).to_have_attribute("alt", re.compile("standard deviation"))
     expect(page.locator("#compare .bar")).to_have_count(1)
 
