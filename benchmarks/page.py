@@ -21,20 +21,16 @@ from benchmarks import report
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import DATASET, START_SAMPLE, build_page
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
 STROKES = 200
+TABS = ("compare", "factors", "samples")
 
 
 def main() -> None:
     """Print all figures."""
-    compare, stroke = _server_strokes()
-    rows = [
-        ("all methods in Compare, server", *_quantiles(compare)),
-        ("stroke to answer in all tabs, server", *_quantiles(stroke)),
-    ]
+    rows = [(f"stroke to answer in {tab}, server", *_quantiles(spent)) for tab, spent in _server_strokes().items()]
     seconds, server, address = _start()
     try:
         if chromium.find():
@@ -53,20 +49,21 @@ def main() -> None:
     )
 
 
-def _server_strokes() -> tuple[list[float], list[float]]:
-    """Milliseconds from the painter's JSON to HTML, of the Compare tab alone and of all tabs; every mask is new."""
-    handlers = {function.name: function.fn for function in build_page().fns.values()}
-    scene, methods = Scene.sample(DATASET, START_SAMPLE), available_methods(DATASET)
-    masks = mask_family("strokes")(2 * (STROKES + 5), 28, 28, torch.Generator().manual_seed(0))[:, 0]
-    compare, others = ("mean", methods), ("dmfa", 0, 1.0, 0.0, 0.0, 0.0, False, 0)
-    spent: dict[str, list[float]] = {"choose": [], "paint": []}
+def _server_strokes() -> dict[str, list[float]]:
+    """Milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
+    page = build_page()
+    paint = next(function for function in page.fns.values() if function.name == "paint")
+    # Mask, scene and open tab come first, then the controls as the page sets them up.
+    controls = [component.value for component in paint.inputs[3:]]
+    scene = Scene.sample(DATASET, START_SAMPLE)
+    masks = mask_family("strokes")(len(TABS) * (STROKES + 5), 28, 28, torch.Generator().manual_seed(0))[:, 0]
+    spent: dict[str, list[float]] = {tab: [] for tab in TABS}
     for number, mask in enumerate(masks):
-        payload = encode_mask(mask)
-        name = ("choose", "paint")[number % 2]
+        tab, payload = TABS[number % len(TABS)], encode_mask(mask)
         started = time.perf_counter()
-        handlers[name](decode_mask(payload), scene, *compare, *(others if name == "paint" else ()))
-        spent[name].append(1000 * (time.perf_counter() - started))
-    return spent["choose"][5:], spent["paint"][5:]  # the first ones load the models
+        paint.fn(decode_mask(payload), scene, tab, *controls)
+        spent[tab].append(1000 * (time.perf_counter() - started))
+    return {tab: values[5:] for tab, values in spent.items()}  # the first ones load the models
 
 
 def _start() -> tuple[float, subprocess.Popen[bytes], str]:

@@ -139,6 +139,8 @@ class Imputer(ABC):
         paper: the row of the papers' tables to compare it with, or None.
         colour: its colour in every card, curve and table, `#rrggbb`.
         has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
+        has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
+        fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
         shape: (C, H, W) of the images it was made for.
     """
 
@@ -149,6 +151,8 @@ class Imputer(ABC):
     paper: ClassVar[str | None]
     colour: ClassVar[str]
     has_factors: ClassVar[bool] = False
+    has_latents: ClassVar[bool] = False
+    fills_in_steps: ClassVar[bool] = False
     shape: tuple[int, int, int]
 
     @classmethod

@@ -110,7 +110,9 @@ def test_filling_takes_one_pixel_of_each_row_a_step():
     steps = list(fill(model, images, missing, order, torch.Generator().manual_seed(0)))
     assert len(steps) == 1 + 16  # the second row misses all of its pixels
     for (filled, left), (then, fewer) in zip(steps, steps[1:]):
-        assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (fewer & ~left).any()
+        assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (
+            fewer & ~left
+        ).any()
         assert torch.equal(filled[~left], then[~left])
     assert torch.equal(steps[0][1], missing) and not steps[-1][1].any()
 

@@ -5,8 +5,9 @@ from itertools import combinations
 import pytest
 import torch
 
-from dmfa_demo.app.samples import DRAWN, SHOWN, SamplesTab, best_of
+from dmfa_demo.app.samples import DRAWN, SamplesTab, best_of
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.strips import SHOWN
 from dmfa_demo.masks import mask_family
 
 TAB = SamplesTab(None, None, None, None)
@@ -28,8 +29,8 @@ def test_the_best_of_n_is_the_average_over_all_choices():
 
 def test_every_method_with_a_distribution_has_a_strip():
     html = render()
-    assert html.count('class="strip"') == 3 and all(title in html for title in ("DMFA", "MFA", "Gaussian"))
-    assert html.count("class=nearest") == 3 and html.count("<img") == 3 * (SHOWN + 1) and "k-NN" not in html
+    assert html.count('class="strip"') == 4 and all(title in html for title in ("DMFA", "MFA", "VAEAC", "Gaussian"))
+    assert html.count("class=nearest") == 4 and html.count("<img") == 4 * (SHOWN + 1) and "k-NN" not in html
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():
@@ -42,4 +43,4 @@ def test_without_a_hole_there_is_nothing_to_draw():
 
 
 def test_everything_may_be_hidden():
-    assert render(missing=torch.ones(28, 28, dtype=torch.bool)).count('class="strip"') == 3
+    assert render(missing=torch.ones(28, 28, dtype=torch.bool)).count('class="strip"') == 4

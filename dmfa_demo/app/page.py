@@ -16,7 +16,10 @@ from torch import Tensor
 from dmfa_demo.app.api import impute
 from dmfa_demo.app.compare import CompareTab
 from dmfa_demo.app.factors import FactorsTab
+from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.part import Part, Together
+from dmfa_demo.app.pixel_by_pixel import PixelByPixel
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
 from dmfa_demo.app.samples import SamplesTab
@@ -66,13 +69,14 @@ def build_page() -> gr.Blocks:
             with gr.Column(elem_classes="canvas"):
                 painter = MaskPainter(Canvas(start_mask, start.image), elem_id="painter")
             with gr.Column(elem_classes="results"):
-                with gr.Tab("Compare"):
+                with gr.Tab("Compare") as compare_tab:
                     compare = CompareTab.build(DATASET)
-                with gr.Tab("Factors"):
+                with gr.Tab("Factors") as factors_tab:
                     factors = FactorsTab.build(DATASET)
-                with gr.Tab("Samples"):
+                with gr.Tab("Samples") as samples_tab:
                     samples = SamplesTab.build()
-                with gr.Tab("Results"):
+                    walk, filling = LatentWalk.build(DATASET), PixelByPixel.build(DATASET)
+                with gr.Tab("Results") as results_tab:
                     measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
                 _heading("Choose a digit")
@@ -85,40 +89,45 @@ def build_page() -> gr.Blocks:
                     digit_upload = _upload_button("Upload a digit…", "digit-upload")
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
 
-        # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders all
-        # tabs, so that each is up to date when it is opened. The cache lets them share one pass through each model.
-        tabs = (compare, factors, samples)
-        results = [output for tab in tabs for output in tab.outputs]
+        # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab
+        # that is open; the others are rendered when they are opened. The cache lets all share one pass through each model.
+        parts = tuple(part for part in (compare, factors, samples, walk, filling) if part is not None)
+        tabs: dict[str, Part] = {
+            "compare": compare,
+            "factors": factors,
+            "samples": Together(parts[2:]),
+            "results": Together(()),
+        }
+        opened = gr.State("compare")
 
-        def paint(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+        def render(part: Part, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
-            given, filled = iter(controls), []
-            for tab in tabs:
-                filled += tab.render(scene, missing, cache, *islice(given, len(tab.inputs)))
-            return filled
+            return part.render(scene, missing, cache, *controls)
 
-        def arrive(request: gr.Request, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+        def paint(missing: Tensor, scene: Scene, opened: str, *controls: Any) -> list[Any]:
+            given, contents = iter(controls), []
+            for name, tab in tabs.items():
+                own = list(islice(given, len(tab.inputs)))
+                contents += render(tab, missing, scene, *own) if name == opened else [gr.skip()] * len(tab.outputs)
+            return contents
+
+        def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            return [name, *render(tabs[name], missing, scene, *controls)]
+
+        def arrive(request: gr.Request, missing: Tensor, scene: Scene) -> list[Any]:
             choice = compare.from_address(request.query_params, scene.dataset)
-            return [*choice, *paint(missing, scene, *choice, *controls)]
-
-        def choose(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-            check_size(scene, missing)
-            return compare.render(scene, missing, cache, *controls)
-
-        def walk(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-            check_size(scene, missing)
-            return factors.render(scene, missing, cache, *controls)
-
-        def draw(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-            check_size(scene, missing)
-            return samples.render(scene, missing, cache, *controls)
+            return [*choice, *render(compare, missing, scene, *choice)]
 
         def draw_others(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
-            return [seed + 1, *draw(missing, scene, noise, seed + 1)]
+            return [seed + 1, *render(samples, missing, scene, noise, seed + 1)]
 
         def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
             zeros = [0.0] * len(factors.sliders)
-            return [*zeros, *walk(missing, scene, method, component, *zeros)]
+            return [*zeros, *render(factors, missing, scene, method, component, *zeros)]
+
+        def begin(missing: Tensor, scene: Scene, seed: int) -> list[Any]:
+            check_size(scene, missing)
+            return filling.begin(scene, missing, cache, seed)
 
         def pick(number: int | None) -> list[Any]:
             picked = Scene.sample(DATASET, number)
@@ -136,24 +145,28 @@ def build_page() -> gr.Blocks:
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
-        others = [*factors.inputs, *samples.inputs]
-        page.load(_told(arrive), [painter, scene, *others], [*compare.inputs, *results], **once)
-        painter.input(_told(paint), [painter, scene, *compare.inputs, *others], results, **latest)
+        page.load(_told(arrive), [painter, scene], [*compare.inputs, *compare.outputs], **once)
+        everything = Together(tuple(tabs.values()))
+        painter.input(_told(paint), [painter, scene, opened, *everything.inputs], everything.outputs, **latest)
+        for (name, tab), label in zip(tabs.items(), (compare_tab, factors_tab, samples_tab, results_tab)):
+            label.select(_told(partial(look, name)), [painter, scene, *tab.inputs], [opened, *tab.outputs], **latest)
         picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
             button.click(_told(partial(preset, name)), [scene], [painter], **latest)
         mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
         digit_upload.upload(_told(take_digit), [digit_upload], [scene, painter, picker], **once)
-        for control in compare.inputs:
-            control.input(_told(choose), [painter, scene, *compare.inputs], compare.outputs, **latest)
-        for control in factors.inputs:
-            control.input(_told(walk), [painter, scene, *factors.inputs], factors.outputs, **latest)
+        for part in parts:
+            for control in part.inputs:
+                if not isinstance(control, gr.State):
+                    control.input(_told(partial(render, part)), [painter, scene, *part.inputs], part.outputs, **latest)
         still = [painter, scene, factors.method, factors.component]
         factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
-        sampled = [painter, scene, *samples.inputs]
-        samples.noise.input(_told(draw), sampled, samples.outputs, **latest)
-        samples.more.click(_told(draw_others), sampled, [samples.seed, *samples.outputs], **latest)
-        chart, table = (_told(partial(render, DATASET)) for render in (measured.render_chart, measured.render_table))
+        others = [painter, scene, *samples.inputs], [samples.seed, *samples.outputs]
+        samples.more.click(_told(draw_others), *others, **latest)
+        if filling is not None:
+            filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
+            filling.clock.tick(filling.advance, [filling.run], filling.outputs, **once)
+        chart, table = (_told(partial(fill_in, DATASET)) for fill_in in (measured.render_chart, measured.render_table))
         for event in (page.load, measured.protocol.input, measured.measure.input):
             event(chart, [measured.protocol, measured.measure], [measured.chart], **once)
         for event in (page.load, measured.protocol.input):

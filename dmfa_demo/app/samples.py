@@ -12,15 +12,15 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from dmfa_demo import metrics
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.strips import SHOWN, Picture, psnr_in_hole, strip
 from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
-from dmfa_demo.imputation import Imputer, flatten, flatten_missing, method_class
+from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour
+from dmfa_demo.imputation import Imputer, method_class
 
-# Shown of each method, and drawn for the curve.
-SHOWN, DRAWN = 8, 32
+# Drawn of each method for the curve; the first of them are shown.
+DRAWN = 32
 
 NOISE = (("Without pixel noise", False), ("With pixel noise", True))
 
@@ -65,13 +65,15 @@ class SamplesTab:
         strips, curves = [], []
         for name in available_methods(scene.dataset):
             imputation = cache.impute(name, scene, missing, seed)
-            if imputation.sampler is None:
+            if (
+                imputation.sampler is None or imputation.filling is not None
+            ):  # the latter takes too long to draw unasked
                 continue
             samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
-            psnr = _psnr(samples, scene, missing)
+            psnr = psnr_in_hole(samples, scene, missing)
             method = method_class(name)
-            strips.append(_strip(method, samples, psnr))
-            curves.append((method, best_of(psnr), _psnr(imputation.mean, scene, missing).item()))
+            strips.append(strip(method, _pictures(method, samples, psnr)))
+            curves.append((method, best_of(psnr), psnr_in_hole(imputation.mean, scene, missing).item()))
         return ["".join(strips) + _chart(curves) + f'<p class="note">{_EXPLANATION}</p>']
 
 
@@ -98,31 +100,16 @@ def _shares(count: int) -> Tensor:
     return torch.tensor(shares, dtype=torch.float64)
 
 
-def _psnr(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
-    """PSNR over the hole of each of `(S, C, H, W)`, `(S,)`."""
-    mask = flatten_missing(missing[None, None], scene.image.shape[0])
-    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
-
-
-def _strip(method: type[Imputer], samples: Tensor, psnr: Tensor) -> str:
-    """One method's samples in a row, the nearest framed, and how much they differ in each pixel."""
-    best = int(psnr[:SHOWN].argmax())
-    pictures = []
+def _pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> list[Picture]:
+    """One method's samples, the nearest framed, and how much they differ in each pixel."""
+    best, pictures = int(psnr[:SHOWN].argmax()), []
     for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
-        nearest = ", the nearest of these to the truth" if number == best else ""
-        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB{nearest}"
-        pictures.append(
-            f'<figure{" class=nearest" if nearest else ""}><img src="{png_address(grey_or_colour(sample))}" '
-            f'alt="{escape(alt)}"><figcaption>{value:.1f} dB</figcaption></figure>'
-        )
+        nearest = number == best
+        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (", the nearest of these to the truth" if nearest else "")  # fmt: skip
+        pictures.append(Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, nearest))
     spread = samples.std(0).mean(0)
-    address = png_address(coloured(spread, 0, 0.5, SEQUENTIAL))
     alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
-    pictures.append(f'<figure><img src="{address}" alt="{escape(alt)}"><figcaption>spread</figcaption></figure>')
-    return (
-        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(method.title)}</h3>'
-        f"<div>{''.join(pictures)}</div></section>"
-    )
+    return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
 
 
 def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:

@@ -100,7 +100,18 @@ def test_the_first_visit_shows_a_result_without_scrolling(page: Page):
     for place in (canvas(page), mean(page)):
         box = place.bounding_box()
         assert box["y"] + box["height"] <= 720
-    shown = ["Original", "What the models see", "DMFA", "MFA", "Gaussian", "k-NN", "Training mean", "Zero"]
+    shown = [
+        "Original",
+        "What the models see",
+        "DMFA",
+        "MFA",
+        "VAEAC",
+        "Universal Marginalizer",
+        "Gaussian",
+        "k-NN",
+        "Training mean",
+        "Zero",
+    ]
     assert titles(page) == shown
     assert all(image.get_attribute("alt") for image in page.locator("#compare img").all())
 
@@ -341,16 +352,25 @@ def test_the_factors_of_mfa_are_those_of_its_most_responsible_gaussians(page: Pa
 
 def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, browser: Browser):
     page.locator("#methods").get_by_role("checkbox", name="Zero").uncheck()
-    expect(page.locator("#compare figure")).to_have_count(7)
+    expect(page.locator("#compare figure")).to_have_count(9)
     page.locator("#methods").get_by_role("checkbox", name="MFA", exact=True).uncheck()
-    expect(page.locator("#compare figure")).to_have_count(6)
+    expect(page.locator("#compare figure")).to_have_count(8)
     page.locator("#view").get_by_role("radio", name="Error").check()
     expect(card(page, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
-    assert "methods=dmfa,gaussian,knn,mean" in page.url and "show=error" in page.url
+    assert "methods=dmfa,vaeac,universal-marginalizer,gaussian,knn,mean" in page.url and "show=error" in page.url
     other = browser.new_page()
     other.goto(page.url)
     expect(card(other, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"), timeout=60_000)  # fmt: skip
-    assert titles(other) == ["Original", "What the models see", "DMFA", "Gaussian", "k-NN", "Training mean"]
+    assert titles(other) == [
+        "Original",
+        "What the models see",
+        "DMFA",
+        "VAEAC",
+        "Universal Marginalizer",
+        "Gaussian",
+        "k-NN",
+        "Training mean",
+    ]
     expect(other.locator("#methods").get_by_role("checkbox", name="Zero")).not_to_be_checked()
     other.close()
 
@@ -359,7 +379,7 @@ def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Br
     page = browser.new_page()
     page.goto(served + "?methods=gan,%3Cscript%3E&show=smell")
     expect(mean(page)).to_be_visible(timeout=60_000)
-    assert len(titles(page)) == 8
+    assert len(titles(page)) == 10
     expect(page.locator("#view").get_by_role("radio", name="Mean")).to_be_checked()
     page.close()
 
@@ -393,8 +413,8 @@ def test_no_method_at_all_is_answered(page: Page):
 def test_samples_follow_the_hole_and_the_nearest_is_framed(page: Page):
     page.get_by_role("tab", name="Samples").click()
     strips = page.locator("#strips .strip")
-    expect(strips).to_have_count(3)
     first = strips.first.locator("img").first
+    expect(strips).to_have_count(4)
     for strip in strips.all():
         values = [float(text.split()[0]) for text in strip.locator("figcaption").all_inner_texts()[:-1]]
         assert len(values) == 8
@@ -405,8 +425,70 @@ def test_samples_follow_the_hole_and_the_nearest_is_framed(page: Page):
     other = first.get_attribute("src")
     page.locator("#noise").get_by_role("radio", name="With pixel noise").check()
     expect(first).not_to_have_attribute("src", other)
-    clear(page)
+    press(page, "Clear")
     expect(page.locator("#strips")).to_contain_text("every sample would be the picture itself")
+
+
+def test_a_latent_slider_moves_the_answer_continuously_and_zero_brings_it_back(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    here, other = page.locator("#here img"), page.locator("#path-2 img").first
+    still, beside = here.get_attribute("src"), other.get_attribute("src")
+    expect(page.locator("#path-1 img")).to_have_count(7)
+    for step in ("1.5", "1.6"):
+        before = here.get_attribute("src")
+        page.locator("#latent-1 input[type=range]").fill(step)
+        expect(here).not_to_have_attribute("src", before)
+        expect(page.locator("#here")).to_contain_text(f"At +{step}, +0.0")
+    expect(other).not_to_have_attribute("src", beside)
+    page.locator("#latent-1 input[type=range]").fill("0")
+    expect(here).to_have_attribute("src", still)
+
+
+def test_a_hole_is_filled_pixel_by_pixel_and_a_stroke_ends_it(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    filling = page.locator("#filling")
+    expect(filling).to_contain_text("196 pixels to fill")
+    page.locator("#fill").click()
+    expect(filling).to_contain_text(re.compile(r"(?<!\d)1[0-8]\d pixels to fill"))
+    expect(filling).to_contain_text("filled", timeout=60_000)
+    expect(filling.locator(".nearest")).to_have_count(1)
+    page.locator("#preset-line3").click()
+    expect(filling).to_contain_text("700 pixels to fill")
+    page.locator("#fill").click()
+    expect(filling).to_contain_text(re.compile(r"6\d\d pixels to fill"))
+    page.locator("#preset-half").click()
+    expect(filling).to_contain_text("392 pixels to fill")
+    page.wait_for_timeout(1_000)
+    expect(filling).to_contain_text("392 pixels to fill")
+
+
+def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    first = page.locator("#strips img").first
+    expect(first).to_be_visible()
+    compared, drawn = mean(page).get_attribute("src"), first.get_attribute("src")
+    page.locator("#preset-half").click()
+    expect(first).not_to_have_attribute("src", drawn)
+    assert mean(page).get_attribute("src") == compared
+    page.get_by_role("tab", name="Compare").click()
+    expect_answer(page, 392)
+    expect(mean(page)).not_to_have_attribute("src", compared)
+
+
+def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(served)
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    for name, place in (
+        ("Factors", "#gaussian"),
+        ("Samples", "#strips"),
+        ("Results", "#chart"),
+        ("Compare", "#compare"),
+    ):
+        page.get_by_role("tab", name=name).click()
+        expect(page.locator(place)).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
+    page.close()
 
 
 def test_results_show_ours_beside_the_papers(page: Page):

@@ -1,0 +1,56 @@
+"""Strips of small pictures: a method's name, its pictures in a row, a caption below each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.app.scene import Scene
+from dmfa_demo.figures import png_address
+from dmfa_demo.imputation import Imputer, flatten, flatten_missing
+
+# Pictures of samples in a row.
+SHOWN = 8
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a strip.
+
+    Attributes:
+        pixels: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
+        caption: the little text below it.
+        alt: the same in a sentence, for those who do not see it.
+        nearest: whether it is framed, as the nearest to the truth.
+    """
+
+    pixels: np.ndarray
+    caption: str
+    alt: str
+    nearest: bool = False
+
+
+def strip(method: type[Imputer], pictures: list[Picture], remark: str = "") -> str:
+    """A method's pictures in a row, as HTML."""
+    remark = f"<small>{escape(remark)}</small>" if remark else ""
+    return (
+        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(method.title)}{remark}</h3>'
+        f"<div>{''.join(map(_figure, pictures))}</div></section>"
+    )
+
+
+def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
+    """PSNR over the hole `(H, W)` of each of `(S, C, H, W)`, dB, `(S,)`."""
+    mask = flatten_missing(missing[None, None], scene.image.shape[0])
+    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
+
+
+def _figure(picture: Picture) -> str:
+    return (
+        f'<figure{" class=nearest" if picture.nearest else ""}><img src="{png_address(picture.pixels)}" '
+        f'alt="{escape(picture.alt)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+    )
