@@ -4,7 +4,7 @@ import sys
 
 import tyro
 
-from train import baselines, dmfa, evaluate, mfa, universal_marginalizer, vaeac, vaeac_synthetic
+from train import baselines, dmfa, evaluate, line_masks, mfa, universal_marginalizer, vaeac, vaeac_synthetic
 from train.loop import Interrupted
 
 COMMANDS = {
@@ -18,6 +18,7 @@ COMMANDS = {
     "mean": baselines.mean,
     "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
+    "line-masks": line_masks.measure,
 }
 
 

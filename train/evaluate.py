@@ -43,7 +43,7 @@ OFFLINE = {"mice": 1_000}
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
 
 # In the order of the tables.
-MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "ssim", "coverage90", "crps", "milliseconds")  # fmt: skip
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,12 @@ class Row:
     Attributes:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
             hole; `psnr` over the hole and `psnr_image` over the image, dB; `ssim` of the image; `coverage90`: share of hidden
-            pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches.
+            pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
+            `milliseconds_100` for 100 samples of one image.
         n: test images.
         paper: the paper's figure or None, and `source`, where it stands.
         weights: the digest of the checkpoint that was measured.
+        title: the row of the paper's table, where a checkpoint has several; else None.
     """
 
     dataset: str
@@ -89,6 +91,7 @@ class Row:
     paper: float | None
     source: str | None
     weights: str
+    title: str | None = None
 
 
 def evaluate(config: Evaluation) -> None:
@@ -128,8 +131,7 @@ def evaluate(config: Evaluation) -> None:
             rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
             print(table(rows), flush=True)
             if config.limit is None:
-                _write(folder, rows)
-                write_model_card(folder)
+                write_rows(folder, rows)
                 gather(config.dataset)
 
 
@@ -159,8 +161,9 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
                 "psnr_image": metrics.psnr_image(imputation.mean, batch),
                 "ssim": metrics.ssim(imputation.mean, batch),
             }
-            samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
-            found["crps"] = metrics.crps(flatten(samples), truth, mask)
+            if imputation.filling is None:  # what fills step by step would take a day
+                samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
+                found["crps"] = metrics.crps(flatten(samples), truth, mask)
             if density is not None:
                 found["nll"] = metrics.nll(density, truth, mask)
                 found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
@@ -184,22 +187,25 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
 
 
 def gather(dataset: str) -> None:
-    """Write results.json: the figures of all methods, what the papers report, and the machine of the last ones."""
-    rows = [row for name in METHODS for row in _read(ROOT / dataset / name)]
+    """Write results.json: the figures of all methods and of checkpoints beside them, what the papers report, and the machine of the last ones."""
+    others = sorted(
+        path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
+    )
+    rows = [row for name in (*METHODS, *others) for row in _read(ROOT / dataset / name)]
     results = {"hardware": hardware(), "rows": rows, "published": published(dataset)}
     write_json(ROOT / dataset / RESULTS, results)
 
 
 def table(rows: list[Row]) -> str:
     """The rows as aligned text."""
-    lines = [f"{'metric':<16}{'ours':>12}{'± stderr':>12}{'paper':>12}  source"]
+    lines = [f"{'metric':<17}{'ours':>12}{'± stderr':>12}{'paper':>12}  source"]
     for row in rows:
         error = f"{row.stderr:.3g}" if row.stderr is not None else ""
         paper = f"{row.paper:.2f}" if row.paper is not None else ""
-        lines.append(f"{row.metric:<16}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
+        lines.append(f"{row.metric:<17}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
     first = rows[0]
     return (
-        f"\n{first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}\n"
+        f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}\n"
         + "\n".join(lines)
     )
 
@@ -231,13 +237,14 @@ def _read(folder: Path) -> list[dict]:
     return json.loads(path.read_text()) if path.is_file() else []
 
 
-def _write(folder: Path, rows: list[Row]) -> None:
-    """Replace the rows of the same protocols, keep the others that were measured with the same weights."""
+def write_rows(folder: Path, rows: list[Row]) -> None:
+    """Replace the rows of the same protocols, keep the others that were measured with the same weights; write the model card."""
     new = [asdict(row) for row in rows]
     protocols, weights = {row.protocol for row in rows}, rows[0].weights
     kept = [row for row in _read(folder) if row["protocol"] not in protocols and row["weights"] == weights]
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / METRICS, kept + new)
+    write_model_card(folder)
 
 
 def digest(folder: Path) -> str:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 from dmfa_demo.checkpoints import CONFIG
-from dmfa_demo.imputation import method_class
+from dmfa_demo.imputation import Imputer, method_class
 
 METRICS = "metrics.json"
 
@@ -31,7 +31,7 @@ def write_model_card(folder: Path) -> None:
         "library_name: dmfa-demo",
         f"datasets: [{training['dataset']}]",
         "---",
-        f"# {method.title} on {training['dataset']}",
+        f"# {method.title} on {training['dataset']}" + (f", {folder.name}" if folder.name != method.name else ""),
         "",
         method.summary,
         "",
@@ -48,7 +48,7 @@ def write_model_card(folder: Path) -> None:
         "## Figures",
         "",
         "Test images; mean over images of the mean over mask seeds, with the standard error over images. "
-        f"{_about_densities(rows, network)}",
+        f"{_about_densities(rows, network, method)}",
         "",
         *_table(rows),
         "",
@@ -60,10 +60,15 @@ def write_model_card(folder: Path) -> None:
     (folder / "README.md").write_text("\n".join(lines) + "\n")
 
 
-def _about_densities(rows: list[dict], network: dict) -> str:
+def _about_densities(rows: list[dict], network: dict, method: type[Imputer]) -> str:
+    measured = {row["metric"] for row in rows}
     if not rows:
         return ""
-    if not any(row["metric"] == "nll" for row in rows):
+    if network.get("likelihood") == "bernoulli":
+        return "Pixels are binarised at one half; NLL is in nats over the hole."
+    if method.has_latents:
+        return "It has no density in closed form; CRPS is averaged over hidden pixels, of samples."
+    if "nll" not in measured:
         return "It gives one answer and no density; CRPS is then the mean absolute error."
     floor = f", with a noise variance of at least {network['noise_floor']:.3g}" if "noise_floor" in network else ""
     return (
@@ -71,6 +76,10 @@ def _about_densities(rows: list[dict], network: dict) -> str:
         "least (1/510)². A few images weigh heavily on the mean: see the median. CRPS is averaged over hidden pixels, of samples "
         "clipped to [0, 1]."
     )
+
+
+def _of(row: dict) -> str:
+    return f" ({row['title']})" if row.get("title") else ""
 
 
 def _table(rows: list[dict]) -> list[str]:
@@ -81,6 +90,6 @@ def _table(rows: list[dict]) -> list[str]:
         error = "" if row["stderr"] is None else f"{row['stderr']:.2g}"
         paper = "" if row["paper"] is None else f"{row['paper']:.4g} ({row['source']})"
         lines.append(
-            f"| {row['protocol']} | {row['metric']} | {row['value']:.4g} | {error} | {paper} | {row['n']} | {row['seeds']} |"
+            f"| {row['protocol']} | {row['metric']}{_of(row)} | {row['value']:.4g} | {error} | {paper} | {row['n']} | {row['seeds']} |"
         )
     return lines

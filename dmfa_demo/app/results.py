@@ -13,7 +13,7 @@ import gradio as gr
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.checkpoints import RESULTS, ROOT
-from dmfa_demo.imputation import method_class
+from dmfa_demo.imputation import METHODS, method_class
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ MEASURES = {
     "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
+    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
 }  # fmt: skip
 
 PROTOCOLS = {
@@ -129,7 +130,7 @@ def _rows(dataset: str, protocol: str) -> list[dict[str, Any]]:
     """What was measured with a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
-    measured = {(method_class(row["method"]).paper, row["metric"]) for row in rows}
+    measured = {(row.get("title") or method_class(row["method"]).paper, row["metric"]) for row in rows}
     return rows + [
         {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
         for row in results["published"]
@@ -138,8 +139,13 @@ def _rows(dataset: str, protocol: str) -> list[dict[str, Any]]:
 
 
 def _title(row: dict[str, Any]) -> str:
-    """Of our method, or of the paper's row for which we have none."""
-    return method_class(row["method"]).title if "method" in row else row["title"]
+    """Of our method, or of the row of a paper's table that this is."""
+    return row.get("title") or method_class(row["method"]).title
+
+
+def _colour(row: dict[str, Any]) -> str:
+    """Our method's, or none for a row that is not one of the page's methods."""
+    return method_class(row["method"]).colour if row.get("method") in METHODS else "currentColor"
 
 
 def _table(rows: list[dict[str, Any]], hardware: str) -> str:
@@ -201,9 +207,8 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
     lines = []
     for row in rows:
         value, error, paper = row.get("value"), row.get("stderr"), row["paper"]
-        marks, ours, colour = "", "", "currentColor"
+        marks, ours, colour = "", "", _colour(row)
         if value is not None:
-            colour = method_class(row["method"]).colour
             marks += f'<i class="dot" style="left:{place(value)};background:{colour}"></i>'
             ours = _number(value, measure) + (f" <small>± {error:.{measure.digits}f}</small>" if error else "")
         if paper is not None:
