@@ -1,7 +1,9 @@
 # Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-METHODS := zero mean knn gaussian mfa dmfa
+METHODS := zero mean knn gaussian mfa dmfa vaeac universal-marginalizer
+# The networks of the VAEAC paper's tables 5 and 9.
+LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 128 --batch-size 64
 .PHONY: run test train evaluate bench
 
 run: .venv/.run
@@ -13,9 +15,12 @@ test: .venv/.test
 
 train: .venv/.test
 	for method in $(METHODS); do $(BIN)/python -m train $$method --dataset mnist || exit; done
+	$(BIN)/python -m train $(LINE) --steps 14000 --run-folder runs/mnist/vaeac-line3 --output checkpoints/mnist/vaeac-line3
+	$(BIN)/python -m train $(LINE) --steps 4000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist
+	$(BIN)/python -m train line-masks
 
 bench: .venv/.test
 	$(BIN)/python -m benchmarks.densities
