@@ -3,46 +3,17 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import Bernoulli, Independent, MultivariateNormal, Normal, kl_divergence
+from torch.distributions import MultivariateNormal
 
 from dmfa_demo.models.vaeac import (
     VAEAC,
     ConditionalVAEAC,
-    DiagonalGaussian,
-    Pixels,
     VAEACConfig,
     VAEACImputer,
     image_vaeac,
 )
 
 B, D, N = 5, 3, 6
-
-
-def gaussians() -> tuple[DiagonalGaussian, DiagonalGaussian]:
-    like = dict(generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    return tuple(DiagonalGaussian(torch.randn(B, D, **like), torch.rand(B, D, **like) + 0.2) for _ in range(2))
-
-
-def test_the_kl_and_the_density_are_torchs():
-    ours, other = gaussians()
-    twin, twins_other = (Independent(Normal(one.mean, one.deviation), 1) for one in (ours, other))
-    torch.testing.assert_close(ours.kl(other), kl_divergence(twin, twins_other))
-    z = ours.sample(4, torch.Generator().manual_seed(1))
-    torch.testing.assert_close(ours.log_prob(z), twin.log_prob(z))
-    assert not ours.kl(ours).any()
-
-
-@pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_pixels_have_torchs_density_over_the_hole(likelihood):
-    raw = torch.randn(7, B, 2 if likelihood == "gaussian" else 1, 1, 3, 4, dtype=torch.float64)
-    pixels = Pixels.from_raw(raw, likelihood, floor=0.01)
-    x = torch.rand(B, 1, 3, 4, dtype=torch.float64)
-    x = x.round() if likelihood == "bernoulli" else x
-    missing = torch.rand(B, 1, 3, 4) < 0.5
-    twin = Bernoulli(pixels.mean) if likelihood == "bernoulli" else Normal(pixels.mean, pixels.deviation)
-    expected = torch.where(missing, twin.log_prob(x.expand(7, -1, -1, -1, -1)), 0).sum((-3, -2, -1))
-    torch.testing.assert_close(pixels.log_prob(x, missing), expected, rtol=1e-5, atol=1e-5)
-    assert pixels.sample(torch.Generator().manual_seed(0)).shape == pixels.mean.shape
 
 
 class LinearPrior(nn.Module):

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import load_checkpoint
+from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
 from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
 from dmfa_demo.pixels import Likelihood, Pixels, as_seen
@@ -44,44 +45,6 @@ class VAEACConfig(ImageShape):
     """of a pixel: bernoulli for binarised images"""
     deviation_floor: float = 0.05
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
-
-
-@dataclass(frozen=True)
-class DiagonalGaussian:
-    """Independent Gaussians over latents.
-
-    Args:
-        mean, deviation: `(B, d)`, deviations positive.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    @classmethod
-    def from_raw(cls, raw: Tensor) -> DiagonalGaussian:
-        """From a network's output `(B, 2 d)`: means, and deviations by softplus."""
-        mean, deviation = (raw if raw.dtype == torch.float64 else raw.float()).chunk(2, -1)
-        return cls(mean, F.softplus(deviation) + 1e-4)
-
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws `(count, B, d)`."""
-        white = torch.randn(count, *self.mean.shape, generator=generator, dtype=self.mean.dtype)
-        return self.at(white.to(self.mean.device))
-
-    def at(self, noise: Tensor) -> Tensor:
-        """The draws `(S, B, d)` that standard normal `noise` `(S, B, d)` makes, differentiable in mean and deviation."""
-        return self.mean + self.deviation * noise
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """log density in nats of z `(..., B, d)`, `(..., B)`."""
-        ratio = (z - self.mean) / self.deviation
-        return -(0.5 * ratio.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
-
-    def kl(self, other: DiagonalGaussian) -> Tensor:
-        """KL(self || other) in nats, `(B,)`."""
-        ratio = (self.deviation / other.deviation).square()
-        gap = ((self.mean - other.mean) / other.deviation).square()
-        return 0.5 * (ratio + gap - 1 - ratio.log()).sum(-1)
 
 
 class VAEAC(nn.Module):

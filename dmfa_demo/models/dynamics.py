@@ -1,0 +1,134 @@
+"""Auto-encoder dynamics: imputation as a walk along an auto-encoder's vector field (Smieja et al., AE-dynamics paper).
+
+An auto-encoder r = g o f moves every point a little: v(x) = r(x) - x in pixels, u(z) = f(g(z)) - z in its latent space. For a
+denoising auto-encoder v is about the noise's variance times the gradient of the log-density (equation (1)), so that following
+it climbs towards likely points; the fixed points reached are its attractors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.pixels import Pixels
+
+Map = Callable[[Tensor], Tensor]
+"""A batch of points to a batch of points, row by row: `(B, ...)` -> `(B, ...)`."""
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a batch is on its walk.
+
+    Attributes:
+        points: `(B, ...)`.
+        residual: the length of the field at the points, `(B,)`: how far they are from being fixed.
+        moving: bool `(B,)`, False for rows that have arrived and stay.
+    """
+
+    points: Tensor
+    residual: Tensor
+    moving: Tensor
+
+
+def latent_field(encode: Map, decode: Map) -> Map:
+    """u(z) = f(g(z)) - z (section 2)."""
+    return lambda z: encode(decode(z)) - z
+
+
+def flow(
+    field: Callable[[Tensor, Tensor], Tensor], start: Tensor, step_size: float, steps: int, tolerance: float
+) -> Iterator[State]:
+    """Follow a field from `start` `(B, ...)`: y <- y + h v(y), each row until it is fixed (section 3, step 2).
+
+    Args:
+        field: `(points, rows)` -> the field at the points of these rows of the batch; asked about moving rows only.
+        step_size: h; 1 replaces a point by its image.
+        steps: at most so many.
+        tolerance: a row whose residual is not above it has arrived.
+
+    Yields:
+        The state at the start and after each step; ends when no row moves any more.
+    """
+    points, residual = start, start.new_full((len(start),), torch.inf)
+    moving = torch.ones(len(start), dtype=torch.bool, device=start.device)
+    for step in range(steps + 1):
+        rows = moving.nonzero()[:, 0]
+        forces = field(points[rows], rows)
+        residual = residual.index_copy(0, rows, forces.flatten(1).norm(dim=1))
+        moving = moving & (residual > tolerance)
+        yield State(points, residual, moving)
+        if step == steps or not moving.any():
+            return
+        onward = moving[rows]
+        points = points.index_add(0, rows[onward], step_size * forces[onward])
+
+
+def impute_along(
+    reconstruct: Map, start: Tensor, missing: Tensor, step_size: float, steps: int, tolerance: float
+) -> Iterator[State]:
+    """Follow the missing part of v(x) = r(x) - x with the observed pixels fixed (section 3).
+
+    Step size 1 is pseudo-Gibbs sampling: the missing pixels become their reconstruction.
+
+    Args:
+        start: `(B, C, H, W)`, observed pixels and a first filling.
+        missing: bool `(B, 1, H, W)`.
+    """
+
+    def field(points: Tensor, rows: Tensor) -> Tensor:
+        return torch.where(missing[rows], reconstruct(points) - points, 0)
+
+    return flow(field, start, step_size, steps, tolerance)
+
+
+def spectral_radius(step: Map, point: Tensor) -> Tensor:
+    """The largest modulus of an eigenvalue of the Jacobian of `step` at each point `(B, d)`, `(B,)`.
+
+    Below 1, points nearby are drawn in: a fixed point is then an attractor.
+    """
+    jacobian = torch.func.vmap(torch.func.jacrev(lambda z: step(z[None])[0]))(point)  # (B, d, d)
+    return torch.linalg.eigvals(jacobian).abs().amax(-1)
+
+
+def metropolis_within_gibbs(
+    posterior: Callable[[Tensor], DiagonalGaussian],
+    decode: Callable[[Tensor], Pixels],
+    start: Tensor,
+    missing: Tensor,
+    steps: int,
+    generator: torch.Generator,
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Sample the missing pixels of a VAE by turns with its latents (Mattei and Frellsen, 2018, algorithm 1).
+
+    The encoder only proposes latents; they are accepted or rejected so that what is sampled is the VAE's own conditional
+    distribution, where pseudo-Gibbs sampling takes the encoder at its word. The latents' prior is standard normal.
+
+    Args:
+        posterior: images `(B, C, H, W)` -> the encoder's Gaussian over latents `(B, d)`.
+        decode: latents `(B, d)` -> the pixels.
+        start: `(B, C, H, W)`, observed pixels and a first filling.
+        missing: bool `(B, 1, H, W)`.
+
+    Yields:
+        Images with new missing pixels `(B, C, H, W)` and whether the proposal was accepted `(B,)`, once a step.
+    """
+    everything = torch.ones_like(missing)
+
+    def log_joint(x: Tensor, z: Tensor) -> Tensor:
+        """log p(x, z) but for a constant, `(B,)`."""
+        return decode(z).log_prob(x, everything) - 0.5 * z.square().sum(1)
+
+    x, z = start, posterior(start).sample(1, generator)[0]
+    for _ in range(steps):
+        proposal = posterior(x)
+        candidate = proposal.sample(1, generator)[0]
+        gain = log_joint(x, candidate) - log_joint(x, z) + proposal.log_prob(z) - proposal.log_prob(candidate)
+        accepted = torch.rand(len(x), generator=generator, dtype=gain.dtype).log() < gain
+        z = torch.where(accepted[:, None], candidate, z)
+        x = torch.where(missing, decode(z).sample(generator), x)
+        yield x, accepted
