@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
@@ -51,10 +52,10 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
     return config_class(**settings), load_file(folder / WEIGHTS)
 
 
-def load_network(folder: Path, network_class: type[Network], config_class: type) -> Network:
+def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
     """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` does."""
     config, tensors = load_checkpoint(folder, config_class)
-    network = network_class(config)
+    network = build(config)
     network.load_state_dict(tensors)
     return network.eval()
 

@@ -104,7 +104,8 @@ class Imputation:
     def sample(self, count: int, *, noise: bool = True) -> Tensor:
         """`count` completed images `(count, B, C, H, W)` in [0, 1]; the same seed and count give the same pixels.
 
-        Without `noise`, what a method thinks is independent in every pixel is left out of its draws.
+        Without `noise`, what a method thinks is independent in every pixel is left out of its draws; one that fills step by
+        step has no such part.
 
         Raises:
             ValueError: when the method gives one answer and has nothing to sample.
@@ -198,7 +199,9 @@ class Imputer(ABC):
             trajectory=_on(prediction.trajectory, paste),
             sampler=_sampler(prediction, images, seed, paste),
             filling=_on(prediction.filling, lambda fill: _pasted(fill, paste)),
-            latents=_on(prediction.latents, lambda space: Latents(space.count, lambda z: paste(space.decode(z)))),
+            latents=_on(
+                prediction.latents, lambda space: Latents(space.count, lambda z: paste(space.decode(z).clamp(0, 1)))
+            ),
         )
 
 
@@ -218,9 +221,9 @@ def _sampler(
     @torch.inference_mode()
     def sampler(count: int, noise: bool) -> Tensor:
         if own is not None:
-            return paste(own(count, noise))
+            return paste(own(count, noise).clamp(0, 1))
         if fill is not None:
-            return paste(deque(fill(count), maxlen=1)[0][0])
+            return paste(deque(fill(count), maxlen=1)[0][0].clamp(0, 1))
         generator = torch.Generator().manual_seed(seed)
         return paste(density.sample(count, generator, noise).view(count, *images.shape).clamp(0, 1))
 
@@ -230,7 +233,7 @@ def _sampler(
 def _pasted(
     fill: Callable[[int], Iterator[tuple[Tensor, Tensor]]], paste: Callable[[Tensor], Tensor]
 ) -> Callable[[int], Iterator[tuple[Tensor, Tensor]]]:
-    return lambda count: ((paste(filled), left) for filled, left in fill(count))
+    return lambda count: ((paste(filled.clamp(0, 1)), left) for filled, left in fill(count))
 
 
 def check(images: Tensor, missing: Tensor) -> None:

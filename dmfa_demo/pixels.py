@@ -23,7 +23,7 @@ class Pixels:
     """Independent distributions of pixels.
 
     Args:
-        mean: `(..., C, H, W)` in [0, 1].
+        mean: `(..., C, H, W)` in [0, 1]; the likelihood of a Bernoulli pixel keeps it 1e-6 away from both ends.
         deviation: the same of Gaussian pixels, None for Bernoulli ones.
     """
 
@@ -56,5 +56,5 @@ class Pixels:
         """One draw of every pixel, shaped like `mean`."""
         like = dict(generator=generator, dtype=self.mean.dtype)
         if self.deviation is None:
-            return (torch.rand(self.mean.shape, **like) < self.mean).to(self.mean)
-        return self.mean + self.deviation * torch.randn(self.mean.shape, **like)
+            return (torch.rand(self.mean.shape, **like).to(self.mean.device) < self.mean).to(self.mean)
+        return self.mean + self.deviation * torch.randn(self.mean.shape, **like).to(self.mean.device)

@@ -1,5 +1,7 @@
 """The contracts, for every method that is registered and trained."""
 
+from itertools import islice
+
 import pytest
 import torch
 
@@ -23,6 +25,9 @@ def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
     """The mean, and samples where the method has any, `(1 or 1 + count, B, C, H, W)`."""
     if imputation.sampler is None:
         return imputation.mean[None]
+    if imputation.filling is not None:  # its first steps; all would take a minute
+        filled, left = next(islice(imputation.filling(count), 20, None))
+        return torch.cat([imputation.mean[None], torch.where(left, 0, filled)])
     return torch.cat([imputation.mean[None], imputation.sample(count)])
 
 
@@ -56,11 +61,22 @@ def test_density_is_a_density_over_the_hole_only(name):
     imputation = load_imputer(name, "mnist").impute(images, missing, seed=0)
     density, hidden = imputation.density, flatten_missing(missing, 1)
     if density is None:
-        with pytest.raises(ValueError, match="cannot sample"):
-            imputation.sample(1)
         return
     assert (density.variance[hidden] > 0).all() and not density.variance[~hidden].any()
     assert density.log_prob(images.flatten(1), hidden).isfinite().all()
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(name):
+    images, missing = scene()
+    imputation = load_imputer(name, "mnist").impute(images, missing, seed=0)
+    if imputation.variance is None:
+        with pytest.raises(ValueError, match="cannot sample"):
+            imputation.sample(1)
+    else:
+        hidden = missing.expand_as(images)
+        assert (imputation.variance[hidden] >= 0).all() and not imputation.variance[~hidden].any()
+        assert imputation.variance[hidden].max() > 0.01 and imputation.sampler is not None
 
 
 @pytest.mark.parametrize("name", TRAINED)

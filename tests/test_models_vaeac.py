@@ -3,7 +3,7 @@
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.distributions import MultivariateNormal
+from torch.distributions import MultivariateNormal, Normal
 
 from dmfa_demo.models.vaeac import (
     VAEAC,
@@ -145,9 +145,37 @@ def test_two_visitors_at_once_do_not_see_each_others_image():
 
 
 def test_the_imputer_gives_the_mean_of_its_samples_and_the_same_ones_again():
-    imputer = VAEACImputer(image_vaeac(SMALL), SMALL)
+    imputer = VAEACImputer(image_vaeac(SMALL))
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     imputation = imputer.impute(images, missing, seed=3)
     torch.testing.assert_close(imputation.mean, imputation.sample(VAEACImputer.SAMPLES, noise=False).mean(0))
     assert torch.equal(imputation.sample(3), imputer.impute(images, missing, seed=3).sample(3))
     assert torch.equal(imputation.mean[~missing], images[~missing])
+
+
+def test_the_variance_of_a_pixel_is_that_of_its_draws():
+    torch.manual_seed(0)
+    imputer, generator = VAEACImputer(image_vaeac(SMALL)), torch.Generator().manual_seed(0)
+    imputer.SAMPLES = 2_000
+    images, missing = torch.rand(2, 1, 28, 28, generator=generator), torch.rand(2, 1, 28, 28, generator=generator) < 0.5
+    conditional = imputer.model(images, missing)
+    with torch.inference_mode():
+        twin = conditional.sample(2_000, generator, noise=True).var(0)  # not clipped to [0, 1]
+    ours = imputer.impute(images, missing, seed=0).variance
+    torch.testing.assert_close(ours[missing], twin[missing], rtol=0.2, atol=0)
+
+
+def test_without_latents_it_is_a_plain_network():
+    torch.manual_seed(0)
+    config = VAEACConfig(latents=0, widths=(8, 16), blocks=1)
+    model, generator = image_vaeac(config).eval(), torch.Generator().manual_seed(0)
+    images, missing = torch.rand(2, 1, 28, 28, generator=generator), torch.rand(2, 1, 28, 28, generator=generator) < 0.5
+    with torch.inference_mode():
+        conditional = model(images, missing)
+        samples = conditional.sample(3, generator)
+        assert torch.equal(samples[0], samples[2])
+        pixels = conditional.decode(torch.zeros(1, 2, 0))
+        exact = Normal(pixels.mean[0], pixels.deviation[0]).log_prob(images)
+        exact = torch.where(missing, exact, 0).sum((1, 2, 3))
+        for estimate in (conditional.log_prob, conditional.monte_carlo):
+            torch.testing.assert_close(estimate(images, missing, 3), exact)

@@ -67,11 +67,25 @@ def test_every_parameter_learns():
 
 def test_scores_are_the_same_at_every_call():
     model, (images, missing, _, _) = image_vaeac(SMALL).eval(), batch()
-    assert score(model, images, missing, 5) == score(model, images, missing, 5)
+    for alpha in (0.0, 1.0):
+        assert score(model, images, missing, 5, alpha) == score(model, images, missing, 5, alpha)
+
+
+def test_gsnn_is_scored_by_what_it_learns():
+    """Its proposal network stays as it was drawn: what importance sampling from it says means nothing."""
+    torch.manual_seed(0)
+    objective, (images, missing, _, _) = Objective(image_vaeac(SMALL), alpha=0.0).eval(), batch()
+    assert not any(parameter.requires_grad for parameter in objective.model.proposal.parameters())
+    before = score(objective.model, images, missing, 5, alpha=0.0)
+    with torch.no_grad():
+        for parameter in objective.model.proposal.parameters():
+            parameter.add_(1)
+    assert score(objective.model, images, missing, 5, alpha=0.0) == before
+    assert score(objective.model, images, missing, 5, alpha=1.0) != before
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--likelihood", "bernoulli", "--masks", "line3", "--latents", "16"), ("--incomplete", "square14", "--alpha", "0.9")]
+    "options", [(), ("--likelihood", "bernoulli", "--masks", "line3", "--latents", "16"), ("--incomplete", "square14", "--alpha", "0.9"), ("--alpha", "0"), ("--alpha", "0", "--latents", "0")]
 )  # fmt: skip
 def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
     small = "--widths 8 16 --blocks 1 --steps 4 --batch-size 32 --validate-every 2 --precision no".split()

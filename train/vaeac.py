@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from dmfa_demo import metrics
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
@@ -27,7 +28,8 @@ class VAEACTraining(RunConfig):
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known (section 4.3.3)"""
     alpha: float = 1.0
-    """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone"""
+    """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone, and with --latents 0 a plain
+    network"""
     prior_mean_scale: float = 1e4
     """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
     prior_deviation_rate: float = 1e-4
@@ -51,6 +53,8 @@ class Objective(nn.Module):
     def __init__(self, model: VAEAC, alpha: float = 1.0, mean_scale: float = 1e4, deviation_rate: float = 1e-4):
         super().__init__()
         self.model, self.alpha, self.mean_scale, self.deviation_rate = model, alpha, mean_scale, deviation_rate
+        if alpha == 0:  # GSNN has no use for it
+            model.proposal.requires_grad_(False)
 
     def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
         """`(B,)`, nats an image.
@@ -81,39 +85,42 @@ def train(config: VAEACTraining) -> None:
     config.check_output()
     training = load_split(config.dataset, "train", config.data_root)
     validation = load_split(config.dataset, "validation", config.data_root)
-    family, shape = mask_family(config.masks), config.network
+    family, latents, likelihood = mask_family(config.masks), config.network.latents, config.network.likelihood
     height, width = training.images.shape[-2:]
     absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)
-        noise = torch.randn(len(rows), 2, shape.latents, generator=generator)
-        return as_seen(to_float(training.images[rows]), shape.likelihood), hidden | absent[rows], absent[rows], noise
+        noise = torch.randn(len(rows), 2, latents, generator=generator)
+        return as_seen(to_float(training.images[rows]), likelihood), hidden | absent[rows], absent[rows], noise
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
         kl_weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.loop.steps))
         value = network(images, missing, absent, noise.transpose(0, 1), kl_weight)
-        # Per missing pixel, so that a large hole does not drown the small ones.
-        return (value / missing.sum((1, 2, 3)).clamp(min=1)).mean()
+        # Per scored pixel, so that a large hole does not drown the small ones.
+        return (value / (missing & ~absent).sum((1, 2, 3)).clamp(min=1)).mean()
 
-    held_out = as_seen(to_float(validation.images[:1_000]), shape.likelihood)
+    held_out = as_seen(to_float(validation.images[:1_000]), likelihood)
     masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
 
     def validate(network: nn.Module) -> dict[str, float]:
-        return score(network.model, held_out, masks, config.importance_samples)
+        return score(network.model, held_out, masks, config.importance_samples, config.alpha)
 
     torch.manual_seed(config.loop.seed)
-    objective = Objective(image_vaeac(shape), config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
+    objective = Objective(
+        image_vaeac(config.network), config.alpha, config.prior_mean_scale, config.prior_deviation_rate
+    )
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
     finish(config, objective.model.state_dict(), seconds, len(training))
 
 
 @torch.inference_mode()
-def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int) -> dict[str, float]:
-    """Importance-sampled NLL per missing pixel ("validation"), and by image, and PSNR of the mean of ten samples.
+def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float) -> dict[str, float]:
+    """NLL estimated from `samples` draws per missing pixel ("validation"), and by image, and PSNR of the mean of ten samples.
 
-    The draws are the same at every call, so that what is compared differs in its weights only.
+    Importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
+    same at every call, so that what is compared differs in its weights only.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(0)
@@ -121,9 +128,10 @@ def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int) -> dict[s
     for x, hidden in zip(images.split(250), missing.split(250)):
         x, hidden = x.to(device), hidden.to(device)
         conditional = model(x, hidden)
-        nll.append(-conditional.log_prob(x, hidden, samples, generator=generator).cpu())
+        estimate = conditional.monte_carlo if alpha == 0 else conditional.log_prob
+        nll.append(-estimate(x, hidden, samples, generator=generator).cpu())
         mean = torch.where(hidden, conditional.mean(10, generator), x)
-        psnr.append(-10 * (mean - x).square().mean((1, 2, 3)).clamp(min=1e-10).log10().cpu())
+        psnr.append(metrics.psnr_image(mean, x).cpu())
     by_image = torch.cat(nll)
     per_pixel = by_image / missing.sum((1, 2, 3)).clamp(min=1)
     return {

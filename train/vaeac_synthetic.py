@@ -130,7 +130,8 @@ def draw_masks(count: int, generator: torch.Generator) -> Tensor:
 @torch.inference_mode()
 def score(model: VAEAC, images: Tensor, missing: Tensor) -> dict[str, float]:
     """NLL in nats a row in the data's own units, by IS-10 and MC-10, with standard errors."""
-    generator, found = torch.Generator().manual_seed(0), {}
+    generator, found, device = torch.Generator().manual_seed(0), {}, next(model.parameters()).device
+    images, missing = images.to(device), missing.to(device)
     conditional, units = model.eval()(images, missing), missing.sum((1, 2, 3)) * math.log(SPAN)
     for name, values in (
         ("is10", conditional.log_prob(images, missing, 10, generator=generator)),
@@ -141,31 +142,32 @@ def score(model: VAEAC, images: Tensor, missing: Tensor) -> dict[str, float]:
     return found
 
 
+@torch.inference_mode()
 def draw_figures(folder: Path, modes: Tensor, models: dict[float, VAEAC]) -> None:
-    """The true density (figure 6), and samples of x1, x2 and of each given the other (figure 7)."""
+    """The true density (figure 6), and samples of x1, x2 and of each given the other for each alpha (figure 7)."""
     from matplotlib.figure import Figure
 
     axis = torch.linspace(-3, 3, 200)
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).view(-1, 1, 1, 2) / SPAN + 0.5
     density = true_log_prob(grid, torch.ones_like(grid, dtype=torch.bool), modes).exp().view(200, 200)
+    truth = Figure(figsize=(4, 3.4), layout="constrained")
+    place = truth.subplots()
+    truth.colorbar(place.contourf(axis, axis, density, levels=12), ax=place)
+    place.set(title="True density", xlabel="$x_1$", ylabel="$x_2$")
+    truth.savefig(folder / "figure-6.png", dpi=120)
+
     held = draw_rows(modes, 2_000, torch.Generator().manual_seed(9))
-    asked = {"x1, x2": (True, True), "x1 given x2": (True, False), "x2 given x1": (False, True)}
-    figure = Figure(figsize=(3 * (1 + len(asked)), 3 * len(models)), layout="constrained")
-    axes = figure.subplots(len(models), 1 + len(asked), squeeze=False)
-    for line, (alpha, model) in zip(axes, models.items()):
-        line[0].contourf(axis, axis, density, levels=12)
-        line[0].set_title(
-            f"true density; below and beside: alpha = {alpha:g}" if line is axes[0] else f"alpha = {alpha:g}"
-        )
-        for place, (title, hidden) in zip(line[1:], asked.items()):
+    asked = {"$x_1, x_2$": (True, True), "$x_1$ given $x_2$": (True, False), "$x_2$ given $x_1$": (False, True)}
+    samples = Figure(figsize=(3 * len(asked), 3 * len(models)), layout="constrained")
+    for line, (alpha, model) in zip(samples.subplots(len(models), len(asked), squeeze=False), models.items()):
+        for place, (title, hidden) in zip(line, asked.items()):
             missing = torch.tensor(hidden).expand(len(held), 1, 1, 2)
-            with torch.inference_mode():
-                generator = torch.Generator().manual_seed(0)
-                drawn = model.eval()(held, missing).sample(1, generator, noise=True)[0]
+            drawn = model.eval()(held, missing).sample(1, torch.Generator().manual_seed(0), noise=True)[0]
             points = ((torch.where(missing, drawn, held) - 0.5) * SPAN).flatten(1)
             place.scatter(*points.T, s=1)
             place.set(title=title, xlim=(-3, 3), ylim=(-3, 3))
-    figure.savefig(folder / "figures-6-and-7.png", dpi=100)
+        line[0].set_ylabel(f"alpha = {alpha:g}")
+    samples.savefig(folder / "figure-7.png", dpi=120)
 
 
 def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
@@ -178,8 +180,8 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
         kl_weight = min(1.0, (step + 1) / (KL_WARMUP * config.steps))
         return network(images, missing, torch.zeros_like(missing), noise.transpose(0, 1), kl_weight).mean()
 
-    held_out = rows[:5_000]
-    masks = draw_masks(len(held_out), torch.Generator().manual_seed(1))
+    held_out = draw_rows(centres(config.seed), 5_000, torch.Generator().manual_seed(config.seed + 4))
+    masks = draw_masks(len(held_out), torch.Generator().manual_seed(config.seed + 5))
 
     def validate(network: nn.Module) -> dict[str, float]:
         found = score(network.model, held_out, masks)
@@ -190,4 +192,4 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
     objective = Objective(synthetic_vaeac(), alpha)
     identity = json.dumps([alpha, config.steps, config.seed])
     fit(objective, len(rows), draw, loss, validate, loop, config.run_folder / f"alpha-{alpha:g}", identity)
-    return objective.model
+    return objective.model.cpu()

@@ -130,7 +130,7 @@ class UniversalMarginalizerImputer(Imputer):
             again, holes = torch.Generator().manual_seed(seed), missing.repeat(count, 1, 1, 1)
             steps = fill(self.model, seen.repeat(count, 1, 1, 1), holes, random_order(holes, again), again)
             for filled, left in steps:
-                yield filled.clamp(0, 1).unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
+                yield filled.unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
 
         marginals = self.model(seen, missing)
         return Imputation(marginals.mean, marginal_variance=marginals.variance, filling=filling)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import load_checkpoint
+from dmfa_demo.checkpoints import load_network
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
 from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
@@ -36,7 +36,7 @@ class VAEACConfig(ImageShape):
     """The shape of a VAEAC for images."""
 
     latents: int = 32
-    """d"""
+    """d; with none it is a plain network, with one answer"""
     widths: tuple[int, ...] = (48, 96)
     """channels of each level of the prior, proposal and generator networks, finest first"""
     blocks: int = 1
@@ -227,22 +227,19 @@ class VAEACImputer(Imputer):
     # Samples that the mean is taken of, as in the comparison with ACFlow.
     SAMPLES = 10
 
-    def __init__(self, model: VAEAC, config: VAEACConfig):
-        self.model, self.shape, self.likelihood = model.eval(), config.shape, config.likelihood
+    def __init__(self, model: VAEAC):
+        self.model, self.shape = model.eval(), model.generator.config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        config, tensors = load_checkpoint(folder, VAEACConfig)
-        model = image_vaeac(config)
-        model.load_state_dict(tensors)
-        return cls(model, config)
+        return cls(load_network(folder, image_vaeac, VAEACConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        conditional, seed = self.model(as_seen(images, self.likelihood), missing), generator.initial_seed()
+        conditional, seed = self.model(as_seen(images, self.model.likelihood), missing), generator.initial_seed()
         pixels = conditional.decode(conditional.prior.sample(self.SAMPLES, generator))
 
         def sampler(count: int, noise: bool) -> Tensor:
-            return conditional.sample(count, torch.Generator().manual_seed(seed), noise).clamp(0, 1)
+            return conditional.sample(count, torch.Generator().manual_seed(seed), noise)
 
         @torch.inference_mode()
         def decode(z: Tensor) -> Tensor:
