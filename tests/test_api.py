@@ -133,15 +133,18 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
     assert ask(client)["psnr"] > 5
 
 
-# Event and arguments of the page's own handlers; a None is what the page keeps on the server (the scene, the open tab, the
+# Event, place among the handlers of that event with as many arguments, and arguments of the page's own; a None is what the page keeps on the server (the scene, the open tab, the
 # samples' seed). The painter's: mask, scene, tab, view, methods to compare, the controls of the other tabs.
-PAINT = "input", [MASK, None, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0, False, None, 0, 0]
+PAINT = "input", 0, [MASK, None, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0, False, None, None, 0, 0, None]
 # Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
-FACTORS = "select", [MASK, None, "dmfa", 0, 0, 0, 0, 0]
-# Opening Samples: mask, scene, noise, seed, two latent sliders.
-SAMPLES = "select", [MASK, None, False, None, 0, 0]
+FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
+# Opening Samples: mask, scene, noise, seed, the seed again with two latent sliders, what is being filled.
+SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
+# Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
+FILL = "click", 0, [MASK, None, None]
+MORE = "click", 1, [MASK, None, False, None]
 # Choosing what the chart shows: protocol and measure.
-CHART = "input", ["square14", "sse"]
+CHART = "input", 0, ["square14", "sse"]
 
 HOSTILE = [
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
@@ -152,16 +155,23 @@ HOSTILE = [
     *((FACTORS, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
     *((SAMPLES, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((SAMPLES, 2, value) for value in (None, "loud", 5, [True])),
-    *((SAMPLES, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((SAMPLES, 5, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
+    *((MORE, 2, value) for value in (None, "loud")),
     *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 1, value) for value in (None, "smell", 5, ["sse"])),
 ]
 
 
-def send(served: str, event: str, data: list) -> str:
-    """The last event of the page's own handler of that event that takes data like these."""
+def send(served: str, event: str, which: int, data: list) -> str:
+    """The last event that the page's own handler sends: which one of those of that event with as many arguments."""
     dependencies = httpx.get(f"{served}/config").json()["dependencies"]
-    index = next(one["id"] for one in dependencies if one["backend_fn"] and len(one["inputs"]) == len(data) and one["targets"][0][1] == event)  # fmt: skip
+    fitting = [
+        one["id"]
+        for one in dependencies
+        if one["backend_fn"] and len(one["inputs"]) == len(data) and any(kind == event for _, kind in one["targets"])
+    ]
+    index = fitting[which]
     session = {"fn_index": index, "session_hash": "hostile"}
     joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=30)
     if joined.status_code != 200:
@@ -171,7 +181,15 @@ def send(served: str, event: str, data: list) -> str:
 
 
 @pytest.mark.parametrize(
-    ("usual", "answer"), [(PAINT, "k-NN"), (FACTORS, "Factor 1"), (SAMPLES, "spread"), (CHART, "Squared error")]
+    ("usual", "answer"),
+    [
+        (PAINT, "k-NN"),
+        (FACTORS, "Factor 1"),
+        (SAMPLES, "spread"),
+        (FILL, "to fill"),
+        (MORE, "spread"),
+        (CHART, "Squared error"),
+    ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):
     assert answer in send(served, *usual)
@@ -179,8 +197,8 @@ def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer
 
 @pytest.mark.parametrize(("usual", "place", "value"), HOSTILE)
 def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, value):
-    event, data = usual
-    answer = send(served, event, [*data[:place], value, *data[place + 1 :]])
+    event, which, data = usual
+    answer = send(served, event, which, [*data[:place], value, *data[place + 1 :]])
     assert "Traceback" not in answer and ("process_completed" in answer or "detail" in answer)
     assert ask(client)["psnr"] > 5
 

@@ -8,13 +8,13 @@ from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.imputation import Imputation, Latents
 from dmfa_demo.masks import mask_family
 
-WALK = LatentWalk("vaeac", None, (), ())
+WALK = LatentWalk("vaeac", None, None, (), ())
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 
 
 def render(*steps: float, missing: torch.Tensor = MISSING) -> list[str]:
-    return WALK.render(SCENE, missing, ImputationCache(), *steps)
+    return WALK.render(SCENE, missing, ImputationCache(), 0, *steps)
 
 
 def test_the_directions_are_those_that_change_a_linear_decoder_most_towards_more_ink():
@@ -47,7 +47,7 @@ def test_the_path_goes_through_where_the_sliders_are():
 
 @pytest.mark.parametrize("steps", [("1", 0.0), (None, 0.0), (4.0, 0.0), (float("nan"), 0.0)])
 def test_sliders_out_of_range_are_told(steps):
-    with pytest.raises(ValueError, match="latent slider goes from -3 to 3"):
+    with pytest.raises(ValueError, match="slider goes from -3 to 3"):
         render(*steps)
 
 

@@ -40,10 +40,10 @@ def impute(image: Any, mask: dict, dataset: str = "mnist", method: str = "dmfa")
     except ValueError as error:
         raise gr.Error(str(error), print_exception=False) from None
     figures = measure(imputation, scene, missing) if scene.image.isfinite().all() else None
-    density = imputation.density
+    variance = imputation.variance
     return {
         "mean": imputation.mean[0, 0].tolist(),
-        "standard_deviation": None if density is None else density.variance.sqrt().view_as(scene.image)[0].tolist(),
+        "standard_deviation": None if variance is None else variance[0, 0].sqrt().tolist(),
         **{name: _finite(getattr(figures, name, None)) for name in ("nll", "psnr", "ssim")},
     }
 

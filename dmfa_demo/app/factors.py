@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.sliders import check_steps, walk_slider
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
@@ -21,7 +22,6 @@ from dmfa_demo.imputation import Imputer, method_class
 FACTORS = 4
 # Gaussians to choose from, those of most weight; a model may have hundreds.
 COMPONENTS = 5
-MAX_STEPS = 3.0
 
 
 @dataclass(frozen=True)
@@ -62,18 +62,7 @@ class FactorsTab:
             for number in range(1, FACTORS + 1):
                 with gr.Column(min_width=0):
                     factors.append(gr.HTML(apply_default_css=False))
-                    sliders.append(
-                        gr.Slider(
-                            -MAX_STEPS,
-                            MAX_STEPS,
-                            0,
-                            step=0.1,
-                            label=f"factor {number}",
-                            container=False,
-                            elem_id=f"factor-{number}",
-                            elem_classes="walk",
-                        )
-                    )
+                    sliders.append(walk_slider(f"factor {number}", f"factor-{number}"))
         reset = gr.Button("Sliders to zero", size="sm", elem_classes="reset", elem_id="sliders-to-zero")
         gr.HTML(
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
@@ -104,21 +93,16 @@ class FactorsTab:
         Raises:
             ValueError: when a slider holds no number within its range.
         """
-        if not all(isinstance(step, (int, float)) and abs(step) <= MAX_STEPS for step in steps):
-            raise ValueError(f"a factor's slider goes from {-MAX_STEPS:g} to {MAX_STEPS:g}, got {steps!r:.60}")
+        check_steps(steps)
         density, method = cache.impute(name, scene, missing).density, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
         rank = int(component) if component in range(len(weights)) else 0
-        if not missing.any():
-            idle = gr.Radio(
-                choices=[(f"{'' if i else 'Gaussian '}{i + 1}", i) for i in range(len(weights))],
-                value=rank,
-                interactive=False,
-            )
-            return [idle, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
-        choices = [(f"{'' if i else 'Gaussian '}{i + 1}: {_percent(weight)}", i) for i, weight in enumerate(weights)]
-        radio = gr.Radio(choices=choices, value=rank, interactive=True)
+        hidden = bool(missing.any())
+        choices = [(_choice(number, weight if hidden else None), number) for number, weight in enumerate(weights)]
+        radio = gr.Radio(choices=choices, value=rank, interactive=hidden)
+        if not hidden:
+            return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
         gaussian = _principal(density.leading(COMPONENTS), rank)
         overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
@@ -131,6 +115,11 @@ class FactorsTab:
 
 def _place(number: int, step: float) -> str:
     return f"z{number} = {step:+.1f}".replace("-", "−")
+
+
+def _choice(number: int, weight: float | None) -> str:
+    """A Gaussian's name in the choice, with its share where there is one."""
+    return f"{'' if number else 'Gaussian '}{number + 1}" + ("" if weight is None else f": {_percent(weight)}")
 
 
 def _percent(weight: float) -> str:

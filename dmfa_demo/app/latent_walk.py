@@ -12,13 +12,14 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import Card, Line, card_grid, note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.app.strips import psnr_in_hole
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import grey_or_colour, png_address
 from dmfa_demo.imputation import Imputation, method_class
 
-MAX_STEPS, STOPS = 3.0, 7
-DIRECTIONS = 2
+# Pictures along a direction, and directions.
+STOPS, DIRECTIONS = 7, 2
 
 
 @dataclass(frozen=True)
@@ -26,13 +27,18 @@ class LatentWalk:
     """The part's components; `render` makes the content of `outputs`."""
 
     method: str
+    seed: gr.State
     here: gr.HTML
     paths: tuple[gr.HTML, ...]
     sliders: tuple[gr.Slider, ...]
 
     @classmethod
-    def build(cls, dataset: str) -> Self | None:
-        """Lay out the part inside the current Blocks; None where no method of the data set has a latent space."""
+    def build(cls, dataset: str, seed: gr.State) -> Self | None:
+        """Lay out the part inside the current Blocks; None where no method of the data set has a latent space.
+
+        Args:
+            seed: of the samples beside it, so that both look at the same imputation.
+        """
         names = [name for name in available_methods(dataset) if method_class(name).has_latents]
         if not names:
             return None
@@ -45,42 +51,30 @@ class LatentWalk:
             with gr.Column(min_width=0):
                 for number in range(1, DIRECTIONS + 1):
                     paths.append(gr.HTML(elem_id=f"path-{number}", apply_default_css=False))
-                    sliders.append(
-                        gr.Slider(
-                            -MAX_STEPS,
-                            MAX_STEPS,
-                            0,
-                            step=0.1,
-                            label=f"latent direction {number}",
-                            container=False,
-                            elem_id=f"latent-{number}",
-                            elem_classes="walk",
-                        )
-                    )
+                    sliders.append(walk_slider(f"latent direction {number}", f"latent-{number}"))
         gr.HTML(f'<p class="note">{_EXPLANATION.format(title)}</p>', apply_default_css=False)
-        return cls(names[0], here, tuple(paths), tuple(sliders))
+        return cls(names[0], seed, here, tuple(paths), tuple(sliders))
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the sliders."""
-        return list(self.sliders)
+        """What `render` takes after scene and mask: the seed and the sliders."""
+        return [self.seed, *self.sliders]
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render` fills."""
         return [self.here, *self.paths]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, *steps: float) -> list[str]:
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int, *steps: float) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, `steps` along the directions.
 
         Raises:
             ValueError: when a slider holds no number within its range.
         """
-        if not all(isinstance(step, (int, float)) and abs(step) <= MAX_STEPS for step in steps):
-            raise ValueError(f"a latent slider goes from {-MAX_STEPS:g} to {MAX_STEPS:g}, got {steps!r:.60}")
+        check_steps(steps)
         if not missing.any():
             return [note("Nothing is hidden, so there is nothing to walk through."), *[""] * DIRECTIONS]
-        imputation, method = cache.impute(self.method, scene, missing), method_class(self.method)
+        imputation, method = cache.impute(self.method, scene, missing, seed), method_class(self.method)
         here = torch.tensor(steps, dtype=torch.float32)
         stops = torch.linspace(-MAX_STEPS, MAX_STEPS, STOPS)
         places = [here[None]]
@@ -90,12 +84,12 @@ class LatentWalk:
             places.append(along)
         images = imputation.latents.decode(torch.cat(places) @ directions(imputation))[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
-        place = ", ".join(f"{step:+.1f}".replace("-", "−") for step in steps)
+        place = ", ".join(map(_signed, steps))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
         card = Card(
             grey_or_colour(now[0]), f"At {place}", f"{method.title}'s answer at {place}", (line,), method.colour
         )
-        return [card_grid([card]), *(_path(path, stops) for path in paths)]
+        return [card_grid([card]), *(_path(path, stops, number) for number, path in enumerate(paths, 1))]
 
 
 _EXPLANATION = (
@@ -109,20 +103,24 @@ _EXPLANATION = (
 def directions(imputation: Imputation, count: int = DIRECTIONS) -> Tensor:
     """The orthonormal directions in latent space in which the first image changes most around the prior's mean, `(count, d)`.
 
-    Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation to either side; each points to
-    more ink.
+    Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to more ink.
     """
-    eye = torch.eye(imputation.latents.count)
-    ahead, behind = imputation.latents.decode(torch.cat([eye, -eye]))[:, 0].flatten(1).chunk(2)
-    jacobian = (ahead - behind) / 2  # (d, n)
+    middle_and_ahead = torch.cat([torch.zeros(1, imputation.latents.count), torch.eye(imputation.latents.count)])
+    middle, ahead = imputation.latents.decode(middle_and_ahead)[:, 0].flatten(1).split([1, imputation.latents.count])
+    jacobian = ahead - middle  # (d, n)
     left, _, _ = torch.linalg.svd(jacobian, full_matrices=False)
     chosen = left[:, :count].mT
     return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
 
 
-def _path(images: Tensor, stops: Tensor) -> str:
+def _path(images: Tensor, stops: Tensor, number: int) -> str:
     """The pictures along one direction, as HTML."""
-    return "<div class=path>" + "".join(
-        f'<img src="{png_address(grey_or_colour(image))}" alt="The answer at {stop:+.0f}">'
+    pictures = [
+        f'<img src="{png_address(grey_or_colour(image))}" alt="The answer at {_signed(stop, 0)} along direction {number}">'
         for image, stop in zip(images, stops.tolist())
-    ) + "</div>"  # fmt: skip
+    ]
+    return f"<div class=path>{''.join(pictures)}</div>"
+
+
+def _signed(step: float, digits: int = 1) -> str:
+    return f"{step:+.{digits}f}".replace("-", "−")

@@ -19,7 +19,7 @@ from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
-from dmfa_demo.app.pixel_by_pixel import PixelByPixel
+from dmfa_demo.app.pixel_by_pixel import PixelByPixel, Run
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
 from dmfa_demo.app.samples import SamplesTab
@@ -75,7 +75,7 @@ def build_page() -> gr.Blocks:
                     factors = FactorsTab.build(DATASET)
                 with gr.Tab("Samples") as samples_tab:
                     samples = SamplesTab.build()
-                    walk, filling = LatentWalk.build(DATASET), PixelByPixel.build(DATASET)
+                    walk, filling = LatentWalk.build(DATASET, samples.seed), PixelByPixel.build(DATASET)
                 with gr.Tab("Results") as results_tab:
                     measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
@@ -118,7 +118,7 @@ def build_page() -> gr.Blocks:
             choice = compare.from_address(request.query_params, scene.dataset)
             return [*choice, *render(compare, missing, scene, *choice)]
 
-        def draw_others(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
+        def draw_more(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
             return [seed + 1, *render(samples, missing, scene, noise, seed + 1)]
 
         def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
@@ -128,6 +128,9 @@ def build_page() -> gr.Blocks:
         def begin(missing: Tensor, scene: Scene, seed: int) -> list[Any]:
             check_size(scene, missing)
             return filling.begin(scene, missing, cache, seed)
+
+        def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
+            return filling.advance(scene, missing, run)
 
         def pick(number: int | None) -> list[Any]:
             picked = Scene.sample(DATASET, number)
@@ -162,10 +165,10 @@ def build_page() -> gr.Blocks:
         still = [painter, scene, factors.method, factors.component]
         factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
         others = [painter, scene, *samples.inputs], [samples.seed, *samples.outputs]
-        samples.more.click(_told(draw_others), *others, **latest)
+        samples.more.click(_told(draw_more), *others, **latest)
         if filling is not None:
             filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
-            filling.clock.tick(filling.advance, [filling.run], filling.outputs, **once)
+            filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
         chart, table = (_told(partial(fill_in, DATASET)) for fill_in in (measured.render_chart, measured.render_table))
         for event in (page.load, measured.protocol.input, measured.measure.input):
             event(chart, [measured.protocol, measured.measure], [measured.chart], **once)

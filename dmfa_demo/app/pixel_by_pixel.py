@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import gradio as gr
+import torch
 from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
-from dmfa_demo.app.strips import SHOWN, Picture, psnr_in_hole, strip
+from dmfa_demo.app.strips import SHOWN, Picture, psnr_in_hole, sample_pictures, strip
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import with_holes
 from dmfa_demo.imputation import method_class
@@ -23,18 +24,32 @@ PERIOD, BUDGET = 0.1, 0.06
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """A hole on its way to being filled: what was asked, and the steps still to come."""
+    """A hole that is being filled, or was.
+
+    Attributes:
+        scene, missing: what was on the canvas when it began.
+        steps: those still to come.
+        content: what it shows by now.
+        done: whether nothing is left to fill.
+    """
 
     scene: Scene
     missing: Tensor
     steps: Iterator[tuple[Tensor, Tensor]]
+    content: str = ""
+    done: bool = False
+
+    def is_of(self, scene: Scene, missing: Tensor) -> bool:
+        """Whether this is still on the canvas."""
+        return torch.equal(self.scene.image, scene.image) and torch.equal(self.missing, missing)
 
 
 @dataclass(frozen=True)
 class PixelByPixel:
-    """The part's components. `render` shows the hole and ends what runs; after `begin`, `advance` fills a little at a time.
+    """The part's components. `begin` starts a run, `advance` fills a little more at each tick until it is done.
 
-    Each of these calls is short, so that nobody's stroke waits for a whole hole, and nothing goes on when a visitor leaves.
+    Each call is short, so that a stroke waits for one of them and not for a whole hole. A run ends with its hole: as soon as
+    the canvas shows another, and when the visitor leaves.
     """
 
     method: str
@@ -61,41 +76,56 @@ class PixelByPixel:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: nothing."""
-        return []
+        """What `render` and `advance` take after scene and mask: the run."""
+        return [self.run]
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render`, `begin` and `advance` fill."""
         return [self.strip, self.run, self.clock]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[Any]:
-        """The contents of `outputs` before anything is filled."""
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, run: Run | None) -> list[Any]:
+        """The contents of `outputs` as the tab is opened: the run of this hole, or the hole."""
+        if run is not None and run.is_of(scene, missing):
+            return [run.content, run, gr.Timer(active=not run.done)]
         if not missing.any():
             content = note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")
         else:
-            image, hole = scene.image, missing[None]
-            content = _frame(self.method, image.expand(SHOWN, *image.shape), hole.expand(SHOWN, *hole.shape))
+            method, picture = method_class(self.method), with_holes(scene.image, missing)
+            waiting = Picture(picture, "", f"The hole that {method.title} will fill")
+            content = strip(method, [waiting] * SHOWN, _left(int(missing.sum())))
         return [content, None, gr.Timer(active=False)]
 
     def begin(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> list[Any]:
         """The contents of `outputs` with the first pixels filled; the same seed fills the same pixels in the same order."""
         if not missing.any():
-            return self.render(scene, missing, cache)
-        return self.advance(Run(scene, missing, cache.impute(self.method, scene, missing, seed).filling(SHOWN)))
+            return self.render(scene, missing, cache, None)
+        steps = cache.impute(self.method, scene, missing, seed).filling(SHOWN)
+        return self.advance(scene, missing, Run(scene, missing, steps))
 
-    def advance(self, run: Run | None) -> list[Any]:
+    def advance(self, scene: Scene, missing: Tensor, run: Run | None) -> list[Any]:
         """The contents of `outputs` after a few more pixels; with PSNR and the nearest framed after the last ones."""
-        if run is None:  # a tick that was on its way when the run ended
-            return [gr.skip(), None, gr.Timer(active=False)]
-        end = time.monotonic() + BUDGET
+        if run is None or run.done or not run.is_of(scene, missing):
+            return [gr.skip(), gr.skip(), gr.Timer(active=False)]
+        method, end = method_class(self.method), time.monotonic() + BUDGET
         for filled, left in run.steps:
+            filled, left = filled[:, 0], left[:, 0]
             if not left.any():
-                psnr = psnr_in_hole(filled[:, 0], run.scene, run.missing)
-                return [_frame(self.method, filled[:, 0], left[:, 0], psnr), None, gr.Timer(active=False)]
-            if time.monotonic() >= end:
+                pictures = sample_pictures(method, filled, psnr_in_hole(filled, scene, missing))
+                run = replace(run, content=strip(method, pictures, "filled"), done=True)
                 break
-        return [_frame(self.method, filled[:, 0], left[:, 0]), run, gr.Timer(active=True)]
+            if time.monotonic() >= end:
+                pictures = [
+                    Picture(with_holes(image, hole[0]), "", f"Sample {number} of {method.title} so far")
+                    for number, (image, hole) in enumerate(zip(filled, left), 1)
+                ]
+                run = replace(run, content=strip(method, pictures, _left(int(left[0].sum()))))
+                break
+        return [run.content, run, gr.Timer(active=not run.done)]
+
+
+def _left(count: int) -> str:
+    return f"{count} pixel{'' if count == 1 else 's'} to fill"
 
 
 _EXPLANATION = (
@@ -103,16 +133,3 @@ _EXPLANATION = (
     "visible, asks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
     "sharp strokes, and takes a pass through the network for each pixel, where the methods above draw all at once."
 )
-
-
-def _frame(name: str, filled: Tensor, left: Tensor, psnr: Tensor | None = None) -> str:
-    """Pictures `(S, C, H, W)` with `left` `(S, 1, H, W)` still to fill, or with their `psnr` `(S,)` once they are whole."""
-    method, remaining = method_class(name), int(left[0].sum())
-    best = None if psnr is None else int(psnr.argmax())
-    pictures = []
-    for number, (image, hole) in enumerate(zip(filled, left)):
-        caption = f"{remaining} left" if psnr is None else f"{psnr[number]:.1f} dB"
-        nearest = ", the nearest of these to the truth" if number == best else ""
-        alt = f"Sample {number + 1} of {method.title}, {caption}{nearest}"
-        pictures.append(Picture(with_holes(image, hole[0]), caption, alt, bool(nearest)))
-    return strip(method, pictures, f"{remaining} pixels to fill" if remaining else "filled")

@@ -14,9 +14,8 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
-from dmfa_demo.app.strips import SHOWN, Picture, psnr_in_hole, strip
+from dmfa_demo.app.strips import psnr_in_hole, sample_pictures, strip
 from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour
 from dmfa_demo.imputation import Imputer, method_class
 
 # Drawn of each method for the curve; the first of them are shown.
@@ -44,7 +43,7 @@ class SamplesTab:
             noise = gr.Radio(
                 list(NOISE), value=False, label="Noise", show_label=False, elem_classes="segments", elem_id="noise"
             )
-            more = gr.Button("Other samples", size="sm", elem_id="more")
+            more = gr.Button("More samples", size="sm", elem_id="more")
         strips = gr.HTML(elem_id="strips", apply_default_css=False)
         return cls(noise, more, gr.State(0), strips)
 
@@ -64,16 +63,19 @@ class SamplesTab:
             return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
         strips, curves = [], []
         for name in available_methods(scene.dataset):
+            method = method_class(name)
+            if method.fills_in_steps:  # too slow to draw unasked
+                continue
             imputation = cache.impute(name, scene, missing, seed)
-            if (
-                imputation.sampler is None or imputation.filling is not None
-            ):  # the latter takes too long to draw unasked
+            if imputation.sampler is None:
                 continue
             samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
             psnr = psnr_in_hole(samples, scene, missing)
-            method = method_class(name)
-            strips.append(strip(method, _pictures(method, samples, psnr)))
+            remark = "with pixel noise" if noise else "without pixel noise"
+            strips.append(strip(method, sample_pictures(method, samples, psnr), remark))
             curves.append((method, best_of(psnr), psnr_in_hole(imputation.mean, scene, missing).item()))
+        if not curves:
+            return [note("No method here can draw samples.")]
         return ["".join(strips) + _chart(curves) + f'<p class="note">{_EXPLANATION}</p>']
 
 
@@ -98,18 +100,6 @@ def _shares(count: int) -> Tensor:
     """In which share of the choices of n each of the ordered values is the best, `(count, count)`."""
     shares = [[math.comb(i, n - 1) / math.comb(count, n) for i in range(count)] for n in range(1, count + 1)]
     return torch.tensor(shares, dtype=torch.float64)
-
-
-def _pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> list[Picture]:
-    """One method's samples, the nearest framed, and how much they differ in each pixel."""
-    best, pictures = int(psnr[:SHOWN].argmax()), []
-    for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
-        nearest = number == best
-        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (", the nearest of these to the truth" if nearest else "")  # fmt: skip
-        pictures.append(Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, nearest))
-    spread = samples.std(0).mean(0)
-    alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
-    return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
 
 
 def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dmfa_demo import metrics
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.figures import png_address
+from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
 from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 
 # Pictures of samples in a row.
@@ -41,6 +41,20 @@ def strip(method: type[Imputer], pictures: list[Picture], remark: str = "") -> s
         f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(method.title)}{remark}</h3>'
         f"<div>{''.join(map(_figure, pictures))}</div></section>"
     )
+
+
+def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> list[Picture]:
+    """The first of samples `(S, C, H, W)`, the nearest of them by `psnr` `(S,)` framed, and how much all differ in each pixel."""
+    best, pictures = int(psnr[:SHOWN].argmax()), []
+    for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
+        nearest = number == best
+        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (
+            ", the nearest of these to the truth" if nearest else ""
+        )
+        pictures.append(Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, nearest))
+    spread = samples.std(0).mean(0)
+    alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
+    return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
 
 
 def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
