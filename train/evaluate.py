@@ -120,7 +120,7 @@ def evaluate(config: Evaluation) -> None:
             seeds = 1 if method in OFFLINE else config.seeds
             asked = (protocol, len(images), seeds, digest(folder))
             if not (config.again or config.limit) and asked in {
-                (row["protocol"], row["n"], row["seeds"], row["weights"]) for row in _read(folder)
+                (row.protocol, row.n, row.seeds, row.weights) for row in read_rows(folder)
             }:
                 print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
                 continue
@@ -191,8 +191,8 @@ def gather(dataset: str) -> None:
     others = sorted(
         path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
     )
-    rows = [row for name in (*METHODS, *others) for row in _read(ROOT / dataset / name)]
-    results = {"hardware": hardware(), "rows": rows, "published": published(dataset)}
+    rows = [row for name in (*METHODS, *others) for row in read_rows(ROOT / dataset / name)]
+    results = {"hardware": hardware(), "rows": [asdict(row) for row in rows], "published": published(dataset)}
     write_json(ROOT / dataset / RESULTS, results)
 
 
@@ -232,18 +232,18 @@ def _median(column: Tensor) -> tuple[float, float]:
     return column.nanmedian().item(), torch.stack(draws).std().item()
 
 
-def _read(folder: Path) -> list[dict]:
+def read_rows(folder: Path) -> list[Row]:
+    """What metrics.json of a method's folder holds; nothing where there is none."""
     path = folder / METRICS
-    return json.loads(path.read_text()) if path.is_file() else []
+    return [Row(**row) for row in json.loads(path.read_text())] if path.is_file() else []
 
 
 def write_rows(folder: Path, rows: list[Row]) -> None:
     """Replace the rows of the same protocols, keep the others that were measured with the same weights; write the model card."""
-    new = [asdict(row) for row in rows]
     protocols, weights = {row.protocol for row in rows}, rows[0].weights
-    kept = [row for row in _read(folder) if row["protocol"] not in protocols and row["weights"] == weights]
+    kept = [row for row in read_rows(folder) if row.protocol not in protocols and row.weights == weights]
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / METRICS, kept + new)
+    write_json(folder / METRICS, [asdict(row) for row in kept + rows])
     write_model_card(folder)
 
 

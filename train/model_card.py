@@ -61,14 +61,13 @@ def write_model_card(folder: Path) -> None:
 
 
 def _about_densities(rows: list[dict], network: dict, method: type[Imputer]) -> str:
-    measured = {row["metric"] for row in rows}
     if not rows:
         return ""
     if network.get("likelihood") == "bernoulli":
-        return "Pixels are binarised at one half; NLL is in nats over the hole."
+        return "It sees digits binarised at one half, and NLL is theirs, in nats over the hole; other figures compare with grey ones."
     if method.has_latents:
         return "It has no density in closed form; CRPS is averaged over hidden pixels, of samples."
-    if "nll" not in measured:
+    if not any(row["metric"] == "nll" for row in rows):
         return "It gives one answer and no density; CRPS is then the mean absolute error."
     floor = f", with a noise variance of at least {network['noise_floor']:.3g}" if "noise_floor" in network else ""
     return (
@@ -84,7 +83,7 @@ def _of(row: dict) -> str:
 
 def _table(rows: list[dict]) -> list[str]:
     if not rows:
-        return ["Not measured yet: `python -m train evaluate`."]
+        return ["Not measured yet: `make evaluate`."]
     lines = ["| protocol | metric | ours | ± | paper | n | seeds |", "|---|---|---:|---:|---:|---:|---:|"]
     for row in rows:
         error = "" if row["stderr"] is None else f"{row['stderr']:.2g}"

@@ -169,10 +169,12 @@ def build_page() -> gr.Blocks:
         if filling is not None:
             filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
             filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
-        chart, table = (_told(partial(fill_in, DATASET)) for fill_in in (measured.render_chart, measured.render_table))
-        for event in (page.load, measured.protocol.input, measured.measure.input):
-            event(chart, [measured.protocol, measured.measure], [measured.chart], **once)
+        of_results = (measured.render_choice, measured.render_chart, measured.render_table)
+        choice, chart, table = (_told(partial(fill_in, DATASET)) for fill_in in of_results)
+        asked = [measured.protocol, measured.measure]
+        measured.measure.input(chart, asked, [measured.chart], **once)
         for event in (page.load, measured.protocol.input):
+            event(choice, asked, [measured.measure, measured.chart], **once)
             event(table, [measured.protocol], [measured.table], **once)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.

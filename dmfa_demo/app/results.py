@@ -97,12 +97,19 @@ class ResultsTab:
         table = gr.HTML(elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
-                "All figures come from python -m train evaluate, on test images that no model has seen. The model cards in "
+                "All figures come from python -m train evaluate and line-masks, on test images that no model has seen. The model cards in "
                 "checkpoints/ say how each was made and what each measure means."
             ),
             apply_default_css=False,
         )
         return cls(protocol, measure, chart, table)
+
+    def render_choice(self, dataset: str, protocol: str, measure: str) -> tuple[gr.Dropdown, str]:
+        """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
+        known = [name for name in MEASURES if any(row["metric"] == name for row in _rows(dataset, protocol))]
+        chosen = measure if measure in known or not known else known[0]
+        choices = [(MEASURES[name].title, name) for name in known or MEASURES]
+        return gr.Dropdown(choices=choices, value=chosen), self.render_chart(dataset, protocol, chosen)
 
     def render_chart(self, dataset: str, protocol: str, measure: str) -> str:
         """The content of `chart`.
