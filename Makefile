@@ -16,7 +16,7 @@ test: .venv/.test
 train: .venv/.test
 	for method in $(METHODS); do $(BIN)/python -m train $$method --dataset mnist || exit; done
 	$(BIN)/python -m train $(LINE) --steps 14000 --run-folder runs/mnist/vaeac-line3 --output checkpoints/mnist/vaeac-line3
-	$(BIN)/python -m train $(LINE) --steps 4000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
+	$(BIN)/python -m train $(LINE) --steps 6000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist

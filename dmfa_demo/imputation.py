@@ -50,6 +50,7 @@ METHODS: dict[str, str] = {
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
     "vaeac": "dmfa_demo.models.vaeac:VAEACImputer",
     "universal-marginalizer": "dmfa_demo.models.universal_marginalizer:UniversalMarginalizerImputer",
+    "context-encoder": "dmfa_demo.models.context_encoder:ContextEncoderImputer",
     "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
     "knn": "dmfa_demo.models.baselines:KNNImputer",
     "mean": "dmfa_demo.models.baselines:MeanImputer",

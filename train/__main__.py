@@ -4,7 +4,17 @@ import sys
 
 import tyro
 
-from train import baselines, dmfa, evaluate, line_masks, mfa, universal_marginalizer, vaeac, vaeac_synthetic
+from train import (
+    baselines,
+    context_encoder,
+    dmfa,
+    evaluate,
+    line_masks,
+    mfa,
+    universal_marginalizer,
+    vaeac,
+    vaeac_synthetic,
+)
 from train.loop import Interrupted
 
 COMMANDS = {
@@ -13,6 +23,7 @@ COMMANDS = {
     "vaeac": vaeac.train,
     "vaeac-synthetic": vaeac_synthetic.train,
     "universal-marginalizer": universal_marginalizer.train,
+    "context-encoder": context_encoder.train,
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,

@@ -1,0 +1,54 @@
+"""Context encoder: an auto-encoder that is shown a hole and trained to fill it (Pathak et al., 2016; AE-dynamics paper, section 4).
+
+The same encoder and decoder as the auto-encoder's, with the mask as one more channel, trained by squared error inside the hole.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.checkpoints import load_network
+from dmfa_demo.imputation import Imputation, Imputer
+from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder, ConvolutionalEncoder
+from dmfa_demo.networks import observe
+
+
+class ContextEncoder(nn.Module):
+    """`forward(images, missing)` returns the whole image as it believes it to be, `(B, C, H, W)` in [0, 1]."""
+
+    def __init__(self, config: AutoencoderConfig):
+        super().__init__()
+        self.config = config
+        self.encoder = ConvolutionalEncoder(config.channels + 1, config, config.latents)
+        self.decoder = ConvolutionalDecoder(config)
+
+    def forward(self, images: Tensor, missing: Tensor) -> Tensor:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` plays no role."""
+        return self.decoder(self.encoder(observe(images, missing)))
+
+
+class ContextEncoderImputer(Imputer):
+    """A trained context encoder."""
+
+    name = "context-encoder"
+    title = "Context encoder"
+    summary = "An auto-encoder that was trained to fill holes, with the squared error inside the hole as its teacher."
+    limits = (
+        "It gives one answer, an average over what is possible, which blurs; everything goes through a few latents."
+    )
+    paper = "context encoder"
+    colour = "#5b7a2a"
+
+    def __init__(self, model: ContextEncoder):
+        self.model, self.shape = model.eval(), model.config.shape
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        return cls(load_network(folder, ContextEncoder, AutoencoderConfig))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        return Imputation(mean=self.model(images, missing))
