@@ -24,9 +24,9 @@ def impute(image: Any, mask: dict, dataset: str = "mnist", method: str = "dmfa")
         method: which model to ask.
 
     Returns:
-        "mean" and "standard_deviation" (rows of numbers; the latter null for methods without a density), and "nll"
-        (nats), "psnr" (dB, in the hole) and "ssim" against the image given; these are null when nothing is hidden or
-        the true pixels are not known (null or NaN).
+        "mean" and "standard_deviation" (rows of numbers; the latter null for methods with a single answer), and "nll"
+        (nats; null for methods without a density), "psnr" (dB, in the hole) and "ssim" against the image given; these
+        are null when nothing is hidden or the true pixels are not known (null or NaN).
     """
     try:
         for name, value in (("dataset", dataset), ("method", method)):
