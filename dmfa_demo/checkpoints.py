@@ -33,13 +33,13 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, 
 
 
 def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
-    """The model's config and the tensors that `save_checkpoint` wrote.
+    """The model's config and its tensors, as `save_checkpoint` wrote them.
 
     Raises:
         FileNotFoundError: when the folder holds no checkpoint; says how to make one.
         ValueError: when its config is not one of `config_class`.
     """
-    if not (folder / CONFIG).is_file() or not (folder / WEIGHTS).is_file():
+    if not (folder / CONFIG).is_file() or not weights_of(folder).is_file():
         raise FileNotFoundError(
             f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
         )
@@ -49,7 +49,12 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    return config_class(**settings), load_file(folder / WEIGHTS)
+    return config_class(**settings), load_file(weights_of(folder))
+
+
+def weights_of(folder: Path) -> Path:
+    """The file with a checkpoint's tensors: its own, or that of the checkpoint beside it which its config names as "weights"."""
+    return folder.parent / json.loads((folder / CONFIG).read_text()).get("weights", folder.name) / WEIGHTS
 
 
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:

@@ -28,9 +28,8 @@ class FirstNeighbour:
 def build(kind: type[DynamicsImputer], step_size: float = 0.5) -> DynamicsImputer:
     torch.manual_seed(0)
     config = WalkConfig(latents=3, widths=(8, 16), step_size=step_size, steps=5, tolerance=0.0)
-    imputer = kind(Autoencoder(config), config)
-    imputer.neighbours = FirstNeighbour()
-    return imputer
+    neighbours = (FirstNeighbour(),) if issubclass(kind, KNNDynamicsImputer) else ()
+    return kind(Autoencoder(config), config, *neighbours)
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,13 +1,23 @@
 """Training auto-encoders: each kind's loss against its twin, the adversary, and a run from data to checkpoint."""
 
+import json
 import math
+import re
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
 from torch.nn import functional as F
 
+from dmfa_demo import checkpoints
+from dmfa_demo.checkpoints import ROOT
+from dmfa_demo.data import load_split
+from dmfa_demo.imputation import method_class
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from train import dynamics
 from train.autoencoder import AutoencoderTraining, Critic, Objective, mmd, train
+from train.loop import LoopConfig
 
 SMALL = AutoencoderConfig(latents=3, widths=(8, 16))
 
@@ -76,6 +86,38 @@ def test_every_kind_trains(kind):
         optimizer.step()
         errors.append((ours.model.reconstruct(batch[0]) - batch[0]).square().sum().item())
     assert all(map(math.isfinite, errors)) and errors[-1] < 0.9 * errors[0]
+
+
+@pytest.fixture
+def small_checkpoints(small_mnist: Path, tmp_path: Path, monkeypatch) -> Path:
+    """An auto-encoder and the neighbours to start from, in the place of what is shipped."""
+    for module in (checkpoints, dynamics):
+        monkeypatch.setattr(module, "ROOT", tmp_path)
+    loop = LoopConfig(steps=4, batch_size=32, validate_every=2, precision="no")
+    output = tmp_path / "mnist" / "autoencoder"
+    train(AutoencoderTraining(network=SMALL, loop=loop, data_root=small_mnist, labels=(0, 1), run_folder=tmp_path / "run", output=output))  # fmt: skip
+    shutil.copytree(ROOT / "mnist" / "knn", tmp_path / "mnist" / "knn")
+    return tmp_path / "mnist"
+
+
+def test_a_run_leaves_a_checkpoint_and_the_dynamics_name_it(small_mnist, small_checkpoints, monkeypatch, capsys):
+    config = json.loads((small_checkpoints / "autoencoder" / "config.json").read_text())
+    labels = load_split("mnist", "train", small_mnist).labels
+    assert config["about"]["training_images"] == int(((labels == 0) | (labels == 1)).sum())
+    assert "# Auto-encoder on mnist" in (small_checkpoints / "autoencoder" / "README.md").read_text()
+    monkeypatch.setattr(dynamics, "STEPS", (1, 3))
+    dynamics.choose(dynamics.Dynamics(images=20, data_root=small_mnist))
+    told = capsys.readouterr().out
+    images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
+    for name, step_sizes in dynamics.STEP_SIZES.items():
+        folder = small_checkpoints / name
+        assert {path.name for path in folder.iterdir()} == {"config.json", "README.md"}
+        imputer = method_class(name).load(folder)
+        assert imputer.config.step_size in step_sizes and imputer.config.steps in (1, 3)
+        values = re.search(rf"^{name}, SSIM: (.*)", told, re.MULTILINE)[1].split(", ")
+        best = max(values, key=lambda text: float(text.split()[-1]))
+        assert best.startswith(f"h {imputer.config.step_size:g} T {imputer.config.steps} ")
+        assert imputer.impute(images, missing, seed=0).mean.isfinite().all()
 
 
 def test_a_vae_needs_its_encoder():

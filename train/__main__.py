@@ -5,9 +5,11 @@ import sys
 import tyro
 
 from train import (
+    autoencoder,
     baselines,
     context_encoder,
     dmfa,
+    dynamics,
     evaluate,
     line_masks,
     mfa,
@@ -23,6 +25,8 @@ COMMANDS = {
     "vaeac": vaeac.train,
     "vaeac-synthetic": vaeac_synthetic.train,
     "universal-marginalizer": universal_marginalizer.train,
+    "autoencoder": autoencoder.train,
+    "dynamics": dynamics.choose,
     "context-encoder": context_encoder.train,
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,

@@ -23,7 +23,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dmfa_demo import metrics
-from dmfa_demo.checkpoints import CONFIG, RESULTS, ROOT, WEIGHTS, available_methods, load_imputer
+from dmfa_demo.checkpoints import CONFIG, RESULTS, ROOT, available_methods, load_imputer, weights_of
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, method_class
 from dmfa_demo.masks import mask_family
@@ -249,8 +249,8 @@ def write_rows(folder: Path, rows: list[Row]) -> None:
 
 def digest(folder: Path) -> str:
     """What tells the weights and settings in a checkpoint from others; empty where there is none."""
-    files = [folder / WEIGHTS, folder / CONFIG]
-    if not all(path.is_file() for path in files):
+    config = folder / CONFIG
+    if not config.is_file():
         return ""
-    network = json.dumps(json.loads(files[1].read_text())["network"])
-    return hashlib.sha256(files[0].read_bytes() + network.encode()).hexdigest()[:12]
+    network = json.dumps(json.loads(config.read_text())["network"])
+    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]

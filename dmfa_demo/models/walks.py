@@ -69,13 +69,15 @@ class KNNDynamicsImputer(DynamicsImputer):
     limits = "It seldom leaves the neighbourhood of its start."
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
-    neighbours: KNNImputer
+
+    def __init__(self, model: Autoencoder, config: WalkConfig, neighbours: Imputer):
+        super().__init__(model, config)
+        self.neighbours = neighbours
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        imputer = super().load(folder)
-        imputer.neighbours = KNNImputer.load(folder.parent / KNNImputer.name)
-        return imputer
+        imputer = DynamicsImputer.load(folder)
+        return cls(imputer.model, imputer.config, KNNImputer.load(folder.parent / KNNImputer.name))
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
         """The first filling: the mean of the nearest neighbours."""

@@ -1,0 +1,98 @@
+"""Choose how to follow an auto-encoder's field, on validation images (AE-dynamics paper, section 4).
+
+The auto-encoder comes from `python -m train autoencoder`. Each way to follow it gets a checkpoint that names its weights.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.checkpoints import CONFIG, ROOT
+from dmfa_demo.data import load_split, to_float
+from dmfa_demo.imputation import method_class
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.models.walks import DynamicsImputer, WalkConfig
+from train.model_card import METRICS, write_model_card
+from train.run import write_json
+
+AUTOENCODER = "autoencoder"
+
+# What is tried. Pseudo-Gibbs sampling has step size 1 by definition.
+STEPS = (3, 10, 30, 100, 300)
+STEP_SIZES = {
+    "dynamics": (0.05, 0.1, 0.2, 0.5),
+    "dynamics-knn": (0.05, 0.1, 0.2, 0.5),
+    "pseudo-gibbs": (1.0,),
+    "pseudo-gibbs-knn": (1.0,),
+}
+
+
+@dataclass(frozen=True)
+class Dynamics:
+    """Choose step size and number of steps of AE dynamics and pseudo-Gibbs sampling."""
+
+    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
+    masks: str = "square13"
+    """holes to choose on, see dmfa_demo/masks.py"""
+    images: int = 1_000
+    """the first so many validation images"""
+    data_root: Path = Path("data")
+    """torchvision's data folder"""
+
+
+@torch.inference_mode()
+def choose(config: Dynamics) -> None:
+    """Print SSIM for all that is tried, and leave the best of each method as its checkpoint.
+
+    Raises:
+        FileNotFoundError: when there is no auto-encoder yet.
+    """
+    images = to_float(load_split(config.dataset, "validation", config.data_root).images[: config.images])
+    missing = mask_family(config.masks)(len(images), *images.shape[-2:], torch.Generator().manual_seed(3))
+    trained = ROOT / config.dataset / AUTOENCODER
+    if not (trained / CONFIG).is_file():
+        raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
+    settings = json.loads((trained / CONFIG).read_text())
+    for name, step_sizes in STEP_SIZES.items():
+        folder, walk = ROOT / config.dataset / name, WalkConfig(**settings["network"])
+        _write(folder, config, settings, walk)
+        imputer = method_class(name).load(folder)
+        found = {
+            (step_size, steps): ssim
+            for step_size in step_sizes
+            for steps, ssim in ssim_along(imputer, images, missing, step_size).items()
+        }
+        print(f"{name}, SSIM: " + ", ".join(f"h {h:g} T {t} {ssim:.4f}" for (h, t), ssim in found.items()), flush=True)
+        step_size, steps = max(found, key=found.__getitem__)
+        _write(folder, config, settings, replace(walk, step_size=step_size, steps=steps))
+        print(f"wrote {folder}: step size {step_size:g}, {steps} steps")
+
+
+def ssim_along(imputer: DynamicsImputer, images: Tensor, missing: Tensor, step_size: float) -> dict[int, float]:
+    """Mean SSIM after each number of steps in `STEPS` on one walk; a walk that has arrived stays where it is."""
+    start = imputer.start(images, missing, torch.Generator().manual_seed(4))
+    walk = impute_along(imputer.model.reconstruct, start, missing, step_size, STEPS[-1], imputer.config.tolerance)
+    found, points = {}, start
+    for step, state in enumerate(walk):
+        points = state.points
+        if step in STEPS:
+            found[step] = metrics.ssim(points, images).mean().item()
+    return {steps: found.get(steps, metrics.ssim(points, images).mean().item()) for steps in STEPS}
+
+
+def _write(folder: Path, config: Dynamics, settings: dict, walk: WalkConfig) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / METRICS).unlink(missing_ok=True)
+    training = {"method": folder.name, **asdict(config)}
+    training.pop("data_root")
+    about = {**settings["about"], "command": "python -m train dynamics"}
+    write_json(folder / CONFIG, {"network": asdict(walk), "training": training, "weights": AUTOENCODER, "about": about})
+    write_model_card(folder)
