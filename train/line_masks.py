@@ -47,7 +47,7 @@ class LineMasks:
 
     rows: int = 1_000
     """the first so many test digits"""
-    long_rows: int = 100
+    long_rows: int = 50
     """the first so many of them where an estimate takes 10,000 draws"""
     data_root: Path = Path("data")
     """torchvision's data folder"""
