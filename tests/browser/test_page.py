@@ -508,7 +508,7 @@ def test_results_show_ours_beside_the_papers(page: Page):
     page.locator("#results-measure input").click()
     page.get_by_role("option", name="PSNR, whole image, dB").click()
     expect(chart).to_contain_text("17.30")
-    expect(chart.get_by_role("rowheader", name="ACFlow")).to_be_visible()
+    expect(chart.get_by_role("rowheader", name="ACFlow", exact=True)).to_be_visible()
 
 
 def test_the_table_of_results_is_sorted_by_its_headings(page: Page):
