@@ -197,16 +197,17 @@ class Imputer(ABC):
         def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
             return torch.where(missing, values, images)
 
+        def paste_draw(values: Tensor) -> Tensor:
+            return paste(values.clamp(0, 1))
+
         return replace(
             prediction,
             mean=paste(prediction.mean),
             marginal_variance=_on(prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)),
             trajectory=_on(prediction.trajectory, paste),
-            sampler=_sampler(prediction, images, seed, paste),
-            filling=_on(prediction.filling, lambda fill: _pasted(fill, paste)),
-            latents=_on(
-                prediction.latents, lambda space: Latents(space.count, lambda z: paste(space.decode(z).clamp(0, 1)))
-            ),
+            sampler=_sampler(prediction, images, seed, paste_draw),
+            filling=_on(prediction.filling, lambda fill: _pasted(fill, paste_draw)),
+            latents=_on(prediction.latents, lambda space: Latents(space.count, lambda z: paste_draw(space.decode(z)))),
         )
 
 
@@ -226,11 +227,11 @@ def _sampler(
     @torch.inference_mode()
     def sampler(count: int, noise: bool) -> Tensor:
         if own is not None:
-            return paste(own(count, noise).clamp(0, 1))
+            return paste(own(count, noise))
         if fill is not None:
-            return paste(deque(fill(count), maxlen=1)[0][0].clamp(0, 1))
+            return paste(deque(fill(count), maxlen=1)[0][0])
         generator = torch.Generator().manual_seed(seed)
-        return paste(density.sample(count, generator, noise).view(count, *images.shape).clamp(0, 1))
+        return paste(density.sample(count, generator, noise).view(count, *images.shape))
 
     return None if own is None and fill is None and density is None else sampler
 
@@ -238,7 +239,7 @@ def _sampler(
 def _pasted(
     fill: Callable[[int], Iterator[tuple[Tensor, Tensor]]], paste: Callable[[Tensor], Tensor]
 ) -> Callable[[int], Iterator[tuple[Tensor, Tensor]]]:
-    return lambda count: ((paste(filled.clamp(0, 1)), left) for filled, left in fill(count))
+    return lambda count: ((paste(filled), left) for filled, left in fill(count))
 
 
 def check(images: Tensor, missing: Tensor) -> None:

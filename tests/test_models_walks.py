@@ -29,7 +29,7 @@ def build(kind: type[DynamicsImputer], step_size: float = 0.5) -> DynamicsImpute
     torch.manual_seed(0)
     config = WalkConfig(latents=3, widths=(8, 16), step_size=step_size, steps=5, tolerance=0.0)
     neighbours = (FirstNeighbour(),) if issubclass(kind, KNNDynamicsImputer) else ()
-    return kind(Autoencoder(config), config, *neighbours)
+    return kind(Autoencoder(config), *neighbours)
 
 
 def scene() -> tuple[torch.Tensor, torch.Tensor]:

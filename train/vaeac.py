@@ -80,6 +80,14 @@ class Objective(nn.Module):
         return -value
 
 
+def warmed_up(step: int, steps: int, share: float) -> float:
+    """The weight of the KL divergence: it grows evenly to 1 over the first `share` of the steps.
+
+    Without it the latents may never be used.
+    """
+    return min(1.0, (step + 1) / max(1.0, share * steps))
+
+
 def train(config: VAEACTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
@@ -95,7 +103,7 @@ def train(config: VAEACTraining) -> None:
         return as_seen(to_float(training.images[rows]), likelihood), hidden | absent[rows], absent[rows], noise
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
-        kl_weight = min(1.0, (step + 1) / max(1.0, config.kl_warmup * config.loop.steps))
+        kl_weight = warmed_up(step, config.loop.steps, config.kl_warmup)
         value = network(images, missing, absent, noise.transpose(0, 1), kl_weight)
         # Per scored pixel, so that a large hole does not drown the small ones.
         return (value / (missing & ~absent).sum((1, 2, 3)).clamp(min=1)).mean()

@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from dmfa_demo.models.vaeac import VAEAC
 from train.loop import LoopConfig, fit
 from train.run import write_json
-from train.vaeac import Objective
+from train.vaeac import Objective, warmed_up
 
 MODES, ROWS, LATENTS, HIDDEN = 8, 100_000, 25, (400, 200, 100, 50)
 
 # The modes' variance is hardly readable in print; figure 6's scale ends at 2, and one mode is as high as 1 / (8 * 2 pi * 0.01).
 VARIANCE = 0.01
 
+# With less, the latents are hardly used, and both estimates agree on a single Gaussian.
 KL_WARMUP = 0.5
 
 # Pixels lie in [0, 1], these numbers around 0: they are moved and divided by SPAN, and densities multiplied back.
@@ -179,8 +180,7 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
         return rows[chosen], missing, torch.randn(len(chosen), 2, LATENTS, generator=generator)
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, noise: Tensor) -> Tensor:
-        # Without this warm-up the latents are never used, and both estimates agree on a single Gaussian.
-        kl_weight = min(1.0, (step + 1) / (KL_WARMUP * config.steps))
+        kl_weight = warmed_up(step, config.steps, KL_WARMUP)
         return network(images, missing, torch.zeros_like(missing), noise.transpose(0, 1), kl_weight).mean()
 
     held_out = draw_rows(centres(config.seed), 5_000, torch.Generator().manual_seed(config.seed + 4))

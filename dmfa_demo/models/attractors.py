@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from dmfa_demo.models.dynamics import flow, spectral_radius
-
-Map = Callable[[Tensor], Tensor]
+from dmfa_demo.models.dynamics import Map, flow, spectral_radius
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from dmfa_demo.checkpoints import load_checkpoint
+from dmfa_demo.checkpoints import load_network
 from dmfa_demo.imputation import Imputation, Imputer, hide
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import KNNImputer
@@ -38,15 +38,12 @@ class DynamicsImputer(Imputer):
     paper = "AE dynamics, random start"
     colour = "#b0611e"
 
-    def __init__(self, model: Autoencoder, config: WalkConfig):
-        self.model, self.config, self.shape = model.eval(), config, config.shape
+    def __init__(self, model: Autoencoder):
+        self.model, self.config, self.shape = model.eval(), model.config, model.config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        config, tensors = load_checkpoint(folder, WalkConfig)
-        model = Autoencoder(config)
-        model.load_state_dict(tensors)
-        return cls(model, config)
+        return cls(load_network(folder, Autoencoder, WalkConfig))
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
         """The first filling: independent uniform pixels."""
@@ -70,14 +67,13 @@ class KNNDynamicsImputer(DynamicsImputer):
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
 
-    def __init__(self, model: Autoencoder, config: WalkConfig, neighbours: Imputer):
-        super().__init__(model, config)
+    def __init__(self, model: Autoencoder, neighbours: Imputer):
+        super().__init__(model)
         self.neighbours = neighbours
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        imputer = DynamicsImputer.load(folder)
-        return cls(imputer.model, imputer.config, KNNImputer.load(folder.parent / KNNImputer.name))
+        return cls(load_network(folder, Autoencoder, WalkConfig), KNNImputer.load(folder.parent / KNNImputer.name))
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
         """The first filling: the mean of the nearest neighbours."""
