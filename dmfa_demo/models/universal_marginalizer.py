@@ -22,7 +22,7 @@ from dmfa_demo.networks import UNet, observe, to_pixels
 from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Images that go through the network at once.
-CHUNK = 1_000
+CHUNK = 200
 
 
 @dataclass(frozen=True)

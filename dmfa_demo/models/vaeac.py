@@ -28,7 +28,7 @@ from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixe
 from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Latents times images that go through the generator at once.
-CHUNK = 2_000
+CHUNK = 200
 
 
 @dataclass(frozen=True)
