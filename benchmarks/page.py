@@ -25,7 +25,7 @@ from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
 STROKES = 200
-TABS = ("compare", "factors", "samples")
+TABS = ("compare", "factors", "samples", "attractors")
 
 
 def main() -> None:

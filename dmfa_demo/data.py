@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,11 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def only(self, classes: Sequence[int]) -> LabelledImages:
+        """Those of these classes."""
+        rows = torch.isin(self.labels, torch.tensor(list(classes)))
+        return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
 
 def to_float(images: Tensor) -> Tensor:

@@ -135,11 +135,40 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
 
 # Event, place among the handlers of that event with as many arguments, and arguments of the page's own; a None is what the page keeps on the server (the scene, the open tab, the
 # samples' seed). The painter's: mask, scene, tab, view, methods to compare, the controls of the other tabs.
-PAINT = "input", 0, [MASK, None, None, "mean", ["dmfa", "knn"], "dmfa", 0, 0, 0, 0, 0, False, None, None, 0, 0, None]
+PAINT = (
+    "input",
+    0,
+    [
+        MASK,
+        None,
+        None,
+        "mean",
+        ["dmfa", "knn"],
+        "dmfa",
+        0,
+        0,
+        0,
+        0,
+        0,
+        False,
+        None,
+        None,
+        0,
+        0,
+        None,
+        "autoencoder-2d",
+        0.3,
+        None,
+        None,
+    ],
+)
 # Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
 FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
 # Opening Samples: mask, scene, noise, seed, the seed again with two latent sliders, what is being filled.
 SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
+# Opening Attractors: mask, scene, map, step size, seed, the walks so far. A click on the map.
+ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None]
+DROP = "input", 0, [{"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
@@ -156,6 +185,11 @@ HOSTILE = [
     *((SAMPLES, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((SAMPLES, 2, value) for value in (None, "loud", 5, [True])),
     *((SAMPLES, 5, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((ATTRACTORS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
+    *((ATTRACTORS, 2, value) for value in (None, "../..", 5, "dmfa", [])),
+    *((ATTRACTORS, 3, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
+    *((DROP, 0, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e400, 0], {})),
+    *((DROP, 0, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
     *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((MORE, 2, value) for value in (None, "loud")),
     *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
@@ -186,6 +220,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (PAINT, "k-NN"),
         (FACTORS, "Factor 1"),
         (SAMPLES, "spread"),
+        (ATTRACTORS, "Noise"),
+        (DROP, "Your start"),
         (FILL, "to fill"),
         (MORE, "spread"),
         (CHART, "Squared error"),

@@ -1,9 +1,15 @@
 """The map of a plane whose attractors, basins and stability are known."""
 
+import dataclasses
+
 import pytest
 import torch
 
-from dmfa_demo.models.attractors import cluster, grid, latent_map
+from dmfa_demo.models.attractors import LatentMap, cluster, grid, latent_map
+
+
+def identity(z: torch.Tensor) -> torch.Tensor:
+    return z
 
 
 def double_well(z: torch.Tensor) -> torch.Tensor:
@@ -12,23 +18,66 @@ def double_well(z: torch.Tensor) -> torch.Tensor:
     return torch.stack([x + 0.3 * (x - x**3), 0.5 * y], 1)
 
 
+def well_map(resolution: int = 30) -> LatentMap:
+    """The map of the double well over points that reach from (-1.5, -1) to (1.43, 1), their class the well they lie in."""
+    generator = torch.Generator().manual_seed(0)
+    points = torch.rand(4_000, 2, generator=generator, dtype=torch.float64) * torch.tensor([2.93, 2]) - torch.tensor(
+        [1.5, 1]
+    )
+    labels = (points[:, 0] > 0).long()
+    return latent_map(double_well, identity, points, labels, resolution, steps=500, tolerance=1e-9, apart=1e-3)
+
+
 def test_attractors_basins_and_stability_are_those_of_a_double_well():
-    low, high = torch.tensor([-1.5, -1.0], dtype=torch.float64), torch.tensor([1.43, 1.0], dtype=torch.float64)
-    found = latent_map(double_well, low, high, 30, steps=500, tolerance=1e-9, apart=1e-3)
+    found = well_map()
     torch.testing.assert_close(found.attractors.sort(0).values, torch.tensor([[-1.0, 0], [1, 0]], dtype=torch.float64), atol=1e-6, rtol=0)  # fmt: skip
     # The derivative of x + 0.3 (x - x^3) at +-1 is 0.4, that of y / 2 is 0.5.
     torch.testing.assert_close(found.radii, torch.full((2,), 0.5, dtype=torch.float64), atol=1e-5, rtol=0)
-    x = grid(low, high, 30)[..., 0]
+    points = grid(found.low, found.high, 30)
     reached = found.attractors[found.basins][..., 0]
-    assert (reached.sign() == x.sign()).all() and (found.basins >= 0).all()
-    points = grid(low, high, 30).view(-1, 2)
-    torch.testing.assert_close(found.field.view(-1, 2), double_well(points) - points)
+    assert (reached.sign() == points[..., 0].sign()).all() and (found.basins >= 0).all()
+    torch.testing.assert_close(found.field, (double_well(points.view(-1, 2)) - points.view(-1, 2)).view(30, 30, 2))
+
+
+def test_the_map_covers_the_points():
+    found = well_map()
+    inside = ((found.points > found.low) & (found.points < found.high)).all(1)
+    assert inside.double().mean() > 0.99 and (found.low < found.points.amin(0) + 0.1).all()
+
+
+def test_every_place_has_the_basin_of_its_well():
+    found = well_map(40)
+    places = torch.tensor([[-1.2, 0.5], [-0.3, -0.9], [0.4, 0.1], [9.0, 0.0]], dtype=torch.float64)
+    reached = found.attractors[found.basin_of(places)][:, 0]
+    assert reached.sign().tolist() == [-1, -1, 1, 1]  # what lies outside counts to the edge
+
+
+def test_an_attractor_is_of_the_class_of_most_points_around_it():
+    found = well_map()
+    assert found.classes.tolist() == (found.attractors[:, 0] > 0).long().tolist()
+    few = dataclasses.replace(found, points=torch.tensor([[-1.0, 0.1]]).double(), labels=torch.tensor([7]))
+    assert few.classes.tolist() == [7, 7]  # nothing lies in the other well: the nearest point counts
+
+
+def test_a_saddle_is_no_attractor():
+    places = torch.tensor([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.2], [0.0, -0.2]], dtype=torch.float64).repeat(50, 1)
+    found = latent_map(double_well, identity, places, places[:, 0].long(), 5, steps=2_000, tolerance=1e-9, apart=1e-3)
+    assert found.basins[:, 2].eq(-1).all()  # the column at x = 0 stays on the ridge
+    assert len(found.attractors) == 2 and (found.radii < 1).all() and found.basins[:, [0, 4]].ge(0).all()
 
 
 def test_points_that_never_arrive_have_no_basin():
-    low, high = torch.zeros(2), torch.ones(2)
-    found = latent_map(lambda z: z + 1, low, high, 4, steps=5, tolerance=1e-6, apart=0.1)
+    points = torch.rand(10, 2)
+    found = latent_map(lambda z: z + 1, identity, points, torch.zeros(10), 4, steps=5, tolerance=1e-6, apart=0.1)
     assert (found.basins == -1).all() and found.attractors.shape == (0, 2)
+
+
+def test_a_map_comes_back_from_its_file(tmp_path):
+    found = well_map()
+    found.save(tmp_path)
+    again = LatentMap.load(tmp_path)
+    for name, tensor in vars(found).items():
+        torch.testing.assert_close(getattr(again, name), tensor, rtol=0, atol=0)
 
 
 def test_the_grid_goes_along_the_first_latent_in_columns():

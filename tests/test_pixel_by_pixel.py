@@ -32,7 +32,7 @@ def test_short_calls_add_up_to_the_librarys_own_sample():
     twin = imputer.impute(SCENE.image[None], MISSING[None, None], seed=3).sample(SHOWN)[:, 0]
     psnr = psnr_in_hole(twin, SCENE, MISSING)
     shown = [float(value) for value in re.findall(r"<figcaption>([\d.]+) dB", content)]
-    assert shown == pytest.approx(psnr.tolist(), abs=0.051) and content.count("class=nearest") == 1
+    assert shown == pytest.approx(psnr.tolist(), abs=0.051) and content.count("class=framed") == 1
 
 
 def test_a_run_is_kept_while_its_hole_is_there_and_ends_with_it():

@@ -30,7 +30,7 @@ def test_the_best_of_n_is_the_average_over_all_choices():
 def test_every_method_with_a_distribution_has_a_strip():
     html = render()
     assert html.count('class="strip"') == 4 and all(title in html for title in ("DMFA", "MFA", "VAEAC", "Gaussian"))
-    assert html.count("class=nearest") == 4 and html.count("<img") == 4 * (SHOWN + 1) and "k-NN" not in html
+    assert html.count("class=framed") == 4 and html.count("<img") == 4 * (SHOWN + 1) and "k-NN" not in html
 
 
 def test_the_same_seed_draws_the_same_and_another_does_not():

@@ -5,6 +5,7 @@ import sys
 import tyro
 
 from train import (
+    attractors,
     autoencoder,
     baselines,
     context_encoder,
@@ -26,6 +27,7 @@ COMMANDS = {
     "vaeac-synthetic": vaeac_synthetic.train,
     "universal-marginalizer": universal_marginalizer.train,
     "autoencoder": autoencoder.train,
+    "attractors": attractors.draw,
     "dynamics": dynamics.choose,
     "context-encoder": context_encoder.train,
     "gaussian": baselines.gaussian,

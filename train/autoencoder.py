@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import torch
@@ -24,7 +24,7 @@ class AutoencoderTraining(RunConfig):
     """An auto-encoder, whose dynamics fill holes."""
 
     network: AutoencoderConfig = field(default_factory=AutoencoderConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(precision="no"))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     kind: Kind = "ae"
     """plain, denoising, variational, Wasserstein with a kernel or with an adversary"""
     noise: float = 0.3
@@ -116,7 +116,7 @@ def train(config: AutoencoderTraining) -> None:
     config.check_output()
     training, validation = (load_split(config.dataset, part, config.data_root) for part in ("train", "validation"))
     if config.labels:
-        training, validation = (_only(split, config.labels) for split in (training, validation))
+        training, validation = training.only(config.labels), validation.only(config.labels)
     shape, latents = training.images.shape[1:], config.network.latents
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -144,8 +144,3 @@ def train(config: AutoencoderTraining) -> None:
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
     finish(config, objective.model.state_dict(), seconds, len(training))
-
-
-def _only(split, labels: tuple[int, ...]):
-    rows = torch.isin(split.labels, torch.tensor(labels))
-    return replace(split, images=split.images[rows], labels=split.labels[rows])

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.api import impute
+from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.compare import CompareTab
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.latent_walk import LatentWalk
@@ -76,6 +77,8 @@ def build_page() -> gr.Blocks:
                 with gr.Tab("Samples") as samples_tab:
                     samples = SamplesTab.build()
                     walk, filling = LatentWalk.build(DATASET, samples.seed), PixelByPixel.build(DATASET)
+                with gr.Tab("Attractors") as attractors_tab:
+                    attractors = AttractorsTab.build(DATASET)
                 with gr.Tab("Results") as results_tab:
                     measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
@@ -91,11 +94,13 @@ def build_page() -> gr.Blocks:
 
         # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab
         # that is open; the others are rendered when they are opened. The cache lets all share one pass through each model.
-        parts = tuple(part for part in (compare, factors, samples, walk, filling) if part is not None)
+        drawn = Together(tuple(part for part in (samples, walk, filling) if part is not None))
+        parts = compare, factors, *drawn.parts, attractors
         tabs: dict[str, Part] = {
             "compare": compare,
             "factors": factors,
-            "samples": Together(parts[2:]),
+            "samples": drawn,
+            "attractors": attractors,
             "results": Together(()),
         }
         opened = gr.State("compare")
@@ -132,6 +137,12 @@ def build_page() -> gr.Blocks:
         def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
             return filling.advance(scene, missing, run)
 
+        def walk_again(missing: Tensor, scene: Scene, plane: str, step_size: float, seed: int, run: Any) -> list[Any]:
+            return [seed + 1, *render(attractors, missing, scene, plane, step_size, seed + 1, run)]
+
+        def walk_on(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+            return attractors.advance(scene, missing, *controls)
+
         def pick(number: int | None) -> list[Any]:
             picked = Scene.sample(DATASET, number)
             return [picked, Canvas(image=picked.image)]
@@ -151,7 +162,9 @@ def build_page() -> gr.Blocks:
         page.load(_told(arrive), [painter, scene], [*compare.inputs, *compare.outputs], **once)
         everything = Together(tuple(tabs.values()))
         painter.input(_told(paint), [painter, scene, opened, *everything.inputs], everything.outputs, **latest)
-        for (name, tab), label in zip(tabs.items(), (compare_tab, factors_tab, samples_tab, results_tab)):
+        for (name, tab), label in zip(
+            tabs.items(), (compare_tab, factors_tab, samples_tab, attractors_tab, results_tab)
+        ):
             label.select(_told(partial(look, name)), [painter, scene, *tab.inputs], [opened, *tab.outputs], **latest)
         picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
@@ -169,6 +182,10 @@ def build_page() -> gr.Blocks:
         if filling is not None:
             filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
             filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
+        walking = [painter, scene, *attractors.inputs]
+        attractors.again.click(_told(walk_again), walking, [attractors.seed, *attractors.outputs], **latest)
+        attractors.clock.tick(_told(walk_on), walking, attractors.outputs, **once)
+        attractors.player.input(_told(attractors.drop), [attractors.player], [attractors.player], **latest)
         of_results = (measured.render_choice, measured.render_chart, measured.render_table)
         choice, chart, table = (_told(partial(fill_in, DATASET)) for fill_in in of_results)
         asked = [measured.protocol, measured.measure]

@@ -25,20 +25,20 @@ class Picture:
         pixels: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
         caption: the little text below it.
         alt: the same in a sentence, for those who do not see it.
-        nearest: whether it is framed, as the nearest to the truth.
+        framed: whether it stands out.
     """
 
     pixels: np.ndarray
     caption: str
     alt: str
-    nearest: bool = False
+    framed: bool = False
 
 
-def strip(method: type[Imputer], pictures: list[Picture], remark: str = "") -> str:
-    """A method's pictures in a row, as HTML."""
+def strip(method: type[Imputer], pictures: list[Picture], remark: str = "", title: str = "") -> str:
+    """A method's pictures in a row, as HTML, under its own title or another."""
     remark = f"<small>{escape(remark)}</small>" if remark else ""
     return (
-        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(method.title)}{remark}</h3>'
+        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h3>'
         f"<div>{''.join(map(_figure, pictures))}</div></section>"
     )
 
@@ -65,6 +65,6 @@ def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
 
 def _figure(picture: Picture) -> str:
     return (
-        f'<figure{" class=nearest" if picture.nearest else ""}><img src="{png_address(picture.pixels)}" '
+        f'<figure{" class=framed" if picture.framed else ""}><img src="{png_address(picture.pixels)}" '
         f'alt="{escape(picture.alt)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
     )

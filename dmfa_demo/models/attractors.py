@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from dmfa_demo.models.dynamics import Map, flow, spectral_radius
+from dmfa_demo.models.dynamics import Map, flow, latent_field, spectral_radius
+
+# Beside the weights of an auto-encoder with two latents.
+MAP = "map.safetensors"
+
+# Points that go through the auto-encoder at once.
+CHUNK = 200
+
+# What of the points may lie outside of the map at each side, and the margin around the others, as shares.
+OUTSIDE, MARGIN = 0.005, 0.06
 
 
 @dataclass(frozen=True)
 class LatentMap:
-    """What a walk z <- f(g(z)) does on a grid over the plane.
+    """What a walk z <- f(g(z)) does on a grid over the plane, and where training images lie in it.
 
     Attributes:
         low, high: `(2,)`, the corners of the grid.
         field: u(z) = f(g(z)) - z on the grid, `(rows, columns, 2)`; rows go up the second latent, columns along the first.
         basins: int64 `(rows, columns)`, the attractor reached from there, -1 where none is within the steps.
         attractors: `(A, 2)`, most visited first.
-        radii: `(A,)`, spectral radius of the Jacobian of f(g(z)); below 1 it draws in what is near.
+        radii: `(A,)`, spectral radius of the Jacobian of f(g(z)), below 1: an attractor draws in what is near.
+        pictures: `(A, C, H, W)` in [0, 1], the decoded attractors.
+        points, labels: latents `(N, 2)` and classes `(N,)` of training images.
     """
 
     low: Tensor
@@ -28,6 +42,33 @@ class LatentMap:
     basins: Tensor
     attractors: Tensor
     radii: Tensor
+    pictures: Tensor
+    points: Tensor
+    labels: Tensor
+
+    def basin_of(self, z: Tensor) -> Tensor:
+        """The basin that each of z `(B, 2)` lies in, by the nearest point of the grid, `(B,)`."""
+        rows, columns = self.basins.shape
+        last = torch.tensor([columns - 1, rows - 1])
+        column, row = ((z - self.low) / (self.high - self.low) * last).round().clamp(torch.zeros(2), last).long().T
+        return self.basins[row, column]
+
+    @property
+    def classes(self) -> Tensor:
+        """The class of most training images in each attractor's basin, of the nearest one where there is none, `(A,)`."""
+        basin = self.basin_of(self.points)
+        nearest = self.labels[torch.cdist(self.attractors, self.points).argmin(1)]
+        inside = [self.labels[basin == number] for number in range(len(self.attractors))]
+        return torch.stack([one.mode().values if len(one) else nearest[number] for number, one in enumerate(inside)])
+
+    def save(self, folder: Path) -> None:
+        """Write the map into a checkpoint's folder."""
+        save_file({name: tensor.contiguous() for name, tensor in asdict(self).items()}, folder / MAP)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The map that `save` wrote."""
+        return cls(**load_file(folder / MAP))
 
 
 def grid(low: Tensor, high: Tensor, resolution: int) -> Tensor:
@@ -38,32 +79,51 @@ def grid(low: Tensor, high: Tensor, resolution: int) -> Tensor:
 
 @torch.no_grad()
 def latent_map(
-    step: Map, low: Tensor, high: Tensor, resolution: int, steps: int, tolerance: float, apart: float
+    encode: Map,
+    decode: Map,
+    points: Tensor,
+    labels: Tensor,
+    resolution: int,
+    steps: int,
+    tolerance: float,
+    apart: float,
 ) -> LatentMap:
-    """Follow z <- step(z) from every point of a grid until it is fixed.
+    """Follow z <- f(g(z)) from every point of a grid over the training images' latents until it is fixed.
 
     Args:
-        step: f(g(z)), `(B, 2)` -> `(B, 2)`.
-        low, high: `(2,)`, the corners.
+        encode, decode: f, images -> latents `(B, 2)`, and g, back.
+        points, labels: latents `(N, 2)` of training images, which the grid covers, and their classes `(N,)`.
         resolution: points a side.
         steps: at most so many.
         tolerance: a point that moves no further than this in a step has arrived.
-        apart: ends closer than this are one attractor.
+        apart: ends closer than this are one.
     """
-    starts = grid(low, high, resolution).flatten(0, 1)
-    field = step(starts) - starts
-    *_, last = flow(lambda z, rows: step(z) - z, starts, 1.0, steps, tolerance)
+    low, high = torch.quantile(points, torch.tensor([OUTSIDE, 1 - OUTSIDE]).to(points), dim=0)
+    low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
+    starts, whole = grid(low, high, resolution).flatten(0, 1), latent_field(encode, decode)
+
+    def u(z: Tensor) -> Tensor:
+        return torch.cat([whole(part) for part in z.split(CHUNK)])
+
+    *_, last = flow(lambda z, rows: u(z), starts, 1.0, steps, tolerance)
     arrived = ~last.moving
-    attractors, reached = cluster(last.points[arrived], apart)
+    ends, reached = cluster(last.points[arrived], apart)
+    radii = spectral_radius(lambda z: encode(decode(z)), ends)
+    # A saddle is fixed as well, but only what lies exactly on its ridge stays there.
+    attracting = radii < 1
+    number = torch.where(attracting, attracting.cumsum(0) - 1, -1)
     basins = torch.full((len(starts),), -1)
-    basins[arrived] = reached
+    basins[arrived] = number[reached]
     return LatentMap(
         low,
         high,
-        field.view(resolution, resolution, 2),
+        u(starts).view(resolution, resolution, 2),
         basins.view(resolution, resolution),
-        attractors,
-        spectral_radius(step, attractors),
+        ends[attracting],
+        radii[attracting],
+        decode(ends[attracting]),
+        points,
+        labels,
     )
 
 

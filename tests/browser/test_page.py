@@ -418,7 +418,7 @@ def test_samples_follow_the_hole_and_the_nearest_is_framed(page: Page):
     for strip in strips.all():
         values = [float(text.split()[0]) for text in strip.locator("figcaption").all_inner_texts()[:-1]]
         assert len(values) == 8
-        assert float(strip.locator(".nearest figcaption").inner_text().split()[0]) == max(values)
+        assert float(strip.locator(".framed figcaption").inner_text().split()[0]) == max(values)
     before = first.get_attribute("src")
     page.locator("#more").click()
     expect(first).not_to_have_attribute("src", before)
@@ -451,7 +451,7 @@ def test_a_hole_is_filled_pixel_by_pixel_and_a_stroke_ends_it(page: Page):
     page.locator("#fill").click()
     expect(filling).to_contain_text(re.compile(r"(?<!\d)1[0-8]\d pixels to fill"))
     expect(filling).to_contain_text("filled", timeout=60_000)
-    expect(filling.locator(".nearest")).to_have_count(1)
+    expect(filling.locator(".framed")).to_have_count(1)
     page.get_by_role("tab", name="Compare").click()
     expect_answer(page, 196)
     page.get_by_role("tab", name="Samples").click()
@@ -465,6 +465,102 @@ def test_a_hole_is_filled_pixel_by_pixel_and_a_stroke_ends_it(page: Page):
     expect(filling).to_contain_text("392 pixels to fill")
     page.wait_for_timeout(1_000)
     expect(filling).to_contain_text("392 pixels to fill")
+
+
+def tile(page: Page, title: str):
+    return page.locator("#player .tiles figure", has=page.locator("span", has_text=re.compile(f"^{title}$")))
+
+
+def step(page: Page) -> int:
+    """Where the player of the walks is."""
+    return int(re.match(r"step (\d+) of", page.locator("#player output").inner_text())[1])
+
+
+def looks(canvas) -> str:
+    """What is drawn on a canvas."""
+    return canvas.evaluate("(canvas) => canvas.toDataURL()")
+
+
+def open_attractors(page: Page) -> None:
+    """Open the tab and wait for the walks' end."""
+    page.get_by_role("tab", name="Attractors").click()
+    expect(page.locator("#holes figure")).to_have_count(7, timeout=30_000)
+
+
+def test_the_walks_play_pause_step_and_scrub(page: Page):
+    open_attractors(page)
+    for title in ("Noise", "Training mean", "k-NN", "DMFA", "Your start", "The picture"):
+        expect(tile(page, title)).to_be_visible()
+    player, bar = page.locator("#player"), page.locator("#player input[type=range]")
+    player.get_by_role("button", name="Pause").click()
+    bar.fill("2")
+    assert step(page) == 2
+    picture = tile(page, "Noise").locator("canvas")
+    early, plane = looks(picture), looks(page.locator("#player .plane"))
+    player.get_by_role("button", name="One step on").click()
+    assert step(page) == 3 and looks(picture) != early and looks(page.locator("#player .plane")) != plane
+    player.get_by_role("button", name="One step back").click()
+    assert step(page) == 2 and looks(picture) == early
+    player.get_by_role("button", name="Play").click()
+    expect(page.locator("#player output")).not_to_contain_text("step 2 ")
+    last = int(bar.get_attribute("max"))
+    bar.fill(str(last))
+    assert step(page) == last
+    expect(tile(page, "k-NN")).to_contain_text(re.compile(r"fixed at step \d+|moves by 0\.\d\d"))
+
+
+def test_a_stroke_begins_new_walks(page: Page):
+    open_attractors(page)
+    page.locator("#player input[type=range]").fill("90")
+    ended, last = looks(tile(page, "DMFA").locator("canvas")), page.locator("#holes img").first.get_attribute("src")
+    page.locator("#preset-centre").click()
+    expect(page.locator("#holes img").first).not_to_have_attribute("src", last, timeout=30_000)
+    page.locator("#player input[type=range]").fill("90")
+    assert looks(tile(page, "DMFA").locator("canvas")) != ended
+    press(page, "Clear")
+    expect(page.locator("#holes")).to_contain_text("Nothing is hidden")
+    expect(tile(page, "DMFA")).to_have_count(0)
+    expect(tile(page, "The picture")).to_be_visible()
+
+
+def test_a_walk_starts_where_one_clicks_or_where_the_keyboard_is(page: Page):
+    open_attractors(page)
+    plane = page.locator("#player .plane")
+    expect(tile(page, "Your start").locator("canvas")).to_have_count(0)
+    box = plane.bounding_box()
+    plane.click(position={"x": 0.2 * box["width"], "y": 0.7 * box["height"]})
+    own = tile(page, "Your start").locator("canvas")
+    expect(own).to_be_visible()
+    page.locator("#player input[type=range]").fill("0")
+    clicked = looks(own)
+    plane.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "(before) => document.querySelectorAll('#player .tiles canvas')[4].toDataURL() !== before", arg=clicked
+    )
+    press(page, "Invert")  # the start on the map has nothing to do with the hole
+    page.wait_for_timeout(500)
+    expect(own).to_be_visible()
+
+
+def test_another_map_another_step_size_and_other_random_pixels_change_the_walks(page: Page):
+    open_attractors(page)
+    strip, plane = page.locator("#holes img").first, page.locator("#player .plane")
+    for change in (
+        lambda: page.locator("#step-size").get_by_role("radio", name="Whole steps").check(),
+        lambda: page.locator("#plane").get_by_role("radio", name="Only 0, 1, 2").check(),
+    ):
+        before, drawn = strip.get_attribute("src"), looks(plane)
+        change()
+        expect(strip).not_to_have_attribute("src", before, timeout=30_000)
+        assert looks(plane) != drawn
+    page.locator("#player input[type=range]").fill("0")
+    noise = looks(tile(page, "Noise").locator("canvas"))
+    page.locator("#again").click()
+    page.wait_for_timeout(1_500)
+    page.locator("#player input[type=range]").fill("0")
+    assert looks(tile(page, "Noise").locator("canvas")) != noise
 
 
 def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
@@ -487,6 +583,7 @@ def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
     for name, place in (
         ("Factors", "#gaussian"),
         ("Samples", "#strips"),
+        ("Attractors", "#player .plane"),
         ("Results", "#chart"),
         ("Compare", "#compare"),
     ):

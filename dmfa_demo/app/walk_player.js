@@ -1,0 +1,312 @@
+// The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
+// props.planes: {name: {low, high, basins, points, arrows, attractors, classes}}, all that does not change with the hole.
+// props.value from Python: {id, plane, truth: {at, picture}, walks} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
+// to Python: {plane, at: [z1, z2]}, where a walk is to start.
+const root = element.querySelector(".walks");
+const plane = element.querySelector(".plane");
+const tiles = element.querySelector(".tiles");
+const fall = element.querySelector(".fall canvas");
+const bar = element.querySelector("input[type=range]");
+const output = element.querySelector("output");
+const playButton = element.querySelector("[data-action=play]");
+const status = element.querySelector("[role=status]");
+
+const STEPS_PER_SECOND = 20;
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+
+let name = null, id = null, truth = null;
+let walks = [], dropped = null; // of the image, and the one from a click
+let step = 0, playing = null, since = 0, from = 0;
+let cross = null; // where the keyboard is, [z1, z2]
+let ground = null; // the map without walks, drawn once for a size and a theme
+
+const shown = () => (dropped ? [...walks, dropped] : walks);
+const last = () => Math.max(0, ...shown().map((walk) => walk.path.length - 1));
+const at = (list, index) => list[Math.min(index, list.length - 1)];
+
+// --- value in ---
+
+function accept() {
+    const value = props.value;
+    if (!value || !value.plane) return;
+    const elsewhere = value.plane !== name;
+    if (elsewhere) { name = value.plane; dropped = null; cross = null; ground = null; }
+    if (value.dropped) { dropped = opened(value.dropped); start(); }
+    if (value.walks) {
+        const anew = elsewhere || value.id !== id;
+        ({ id, truth } = value);
+        walks = value.walks.map(opened);
+        if (anew) start(); // otherwise the same walks have come further
+    }
+    layOut();
+    draw();
+}
+
+function opened(walk) {
+    const sheet = new Image();
+    sheet.addEventListener("load", draw);
+    sheet.src = walk.frames;
+    return { ...walk, sheet };
+}
+
+// --- time ---
+
+function start() {
+    step = still.matches ? last() : 0;
+    still.matches ? pause() : play();
+}
+
+function play() {
+    from = step; since = performance.now();
+    if (playing === null) playing = requestAnimationFrame(tick);
+}
+
+function pause() {
+    if (playing !== null) cancelAnimationFrame(playing);
+    playing = null;
+    draw();
+}
+
+function tick(now) {
+    playing = requestAnimationFrame(tick);
+    const next = Math.min(last(), from + Math.max(0, Math.floor(((now - since) / 1000) * STEPS_PER_SECOND)));
+    if (next !== step) { step = next; draw(); }
+    // At the end of what is known; more may come, and then it goes on.
+    if (step >= last() && now - since > 1000) pause();
+}
+
+function go(to) {
+    step = Math.min(last(), Math.max(0, to));
+    pause();
+}
+
+const actions = {
+    play() {
+        if (playing !== null) return pause();
+        if (step >= last()) step = 0;
+        play();
+        draw();
+    },
+    back: () => go(step - 1),
+    on: () => go(step + 1),
+};
+
+// --- places ---
+
+function fit(canvas) {
+    const ratio = devicePixelRatio || 1;
+    const width = Math.round(canvas.clientWidth * ratio), height = Math.round(canvas.clientHeight * ratio);
+    if (canvas.width !== width || canvas.height !== height) { canvas.width = width; canvas.height = height; }
+    const pen = canvas.getContext("2d");
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    return [pen, canvas.clientWidth, canvas.clientHeight];
+}
+
+function place([z1, z2]) {
+    const { low, high } = props.planes[name];
+    return [((z1 - low[0]) / (high[0] - low[0])) * plane.clientWidth, ((high[1] - z2) / (high[1] - low[1])) * plane.clientHeight];
+}
+
+function latents(x, y) {
+    const { low, high } = props.planes[name], box = plane.getBoundingClientRect();
+    return [low[0] + ((x - box.left) / box.width) * (high[0] - low[0]), high[1] - ((y - box.top) / box.height) * (high[1] - low[1])];
+}
+
+// --- drawing ---
+
+function draw() {
+    if (!name || !plane.clientWidth) return;
+    drawPlane();
+    drawTiles();
+    drawFall();
+    bar.max = last();
+    bar.value = step;
+    output.textContent = `step ${step} of ${last()}`;
+    playButton.textContent = playing === null ? "Play" : "Pause";
+}
+
+const loaded = new Map(); // pictures by address
+function picture(address) {
+    if (!loaded.has(address)) {
+        const image = new Image();
+        image.addEventListener("load", () => { ground = null; draw(); });
+        image.src = address;
+        loaded.set(address, image);
+    }
+    return loaded.get(address);
+}
+
+function drawGround() {
+    const { basins, points, arrows, attractors, classes } = props.planes[name];
+    ground = document.createElement("canvas");
+    ground.width = plane.width; ground.height = plane.height;
+    const pen = ground.getContext("2d"), ratio = devicePixelRatio || 1, style = getComputedStyle(root);
+    pen.scale(ratio, ratio);
+    const image = picture(basins);
+    pen.imageSmoothingEnabled = false;
+    if (image.complete && image.naturalWidth) pen.drawImage(image, 0, 0, plane.clientWidth, plane.clientHeight);
+    for (const [z1, z2, label] of points) {
+        const [x, y] = place([z1, z2]);
+        pen.fillStyle = classes[label];
+        pen.beginPath(); pen.arc(x, y, 1.8, 0, 7); pen.fill();
+    }
+    pen.strokeStyle = style.getPropertyValue("--body-text-color"); pen.globalAlpha = 0.55; pen.lineWidth = 1;
+    for (const [z1, z2, d1, d2] of arrows) {
+        const [x, y] = place([z1, z2]), [u, v] = place([z1 + d1, z2 + d2]);
+        const angle = Math.atan2(v - y, u - x);
+        pen.beginPath(); pen.moveTo(x, y); pen.lineTo(u, v);
+        for (const turn of [2.6, -2.6]) { pen.moveTo(u, v); pen.lineTo(u + 3.5 * Math.cos(angle + turn), v + 3.5 * Math.sin(angle + turn)); }
+        pen.stroke();
+    }
+    pen.globalAlpha = 1;
+    const side = Math.max(18, plane.clientWidth / 15);
+    for (const { at: z, picture: address, colour } of attractors) {
+        const [x, y] = place(z), decoded = picture(address);
+        pen.fillStyle = "#000"; pen.fillRect(x - side / 2, y - side / 2, side, side);
+        if (decoded.complete && decoded.naturalWidth) pen.drawImage(decoded, x - side / 2, y - side / 2, side, side);
+        pen.strokeStyle = colour; pen.lineWidth = 2; pen.strokeRect(x - side / 2, y - side / 2, side, side);
+    }
+}
+
+function drawPlane() {
+    const [pen, width, height] = fit(plane);
+    if (!ground || ground.width !== plane.width) drawGround();
+    pen.clearRect(0, 0, width, height);
+    pen.drawImage(ground, 0, 0, width, height);
+    const edge = getComputedStyle(root).getPropertyValue("--background-fill-primary");
+    pen.lineJoin = "round";
+    for (const { path, colour } of shown()) {
+        const places = path.map(place), done = places.slice(0, step + 1);
+        for (const [part, line, stroke, alpha] of [[places, 1.5, colour, 0.35], [done, 5, edge, 0.9], [done, 2.5, colour, 1]]) {
+            pen.globalAlpha = alpha; pen.lineWidth = line; pen.strokeStyle = stroke;
+            pen.beginPath(); part.forEach(([x, y]) => pen.lineTo(x, y)); pen.stroke();
+        }
+        pen.globalAlpha = 1;
+        disc(pen, places[0], 4, edge, colour);
+        disc(pen, at(places, step), 6, colour, edge);
+    }
+    if (truth) star(pen, place(truth.at), edge);
+    if (cross) {
+        const [x, y] = place(cross);
+        pen.strokeStyle = getComputedStyle(root).getPropertyValue("--color-accent"); pen.lineWidth = 2;
+        pen.beginPath(); pen.moveTo(x - 9, y); pen.lineTo(x + 9, y); pen.moveTo(x, y - 9); pen.lineTo(x, y + 9); pen.stroke();
+    }
+}
+
+function disc(pen, [x, y], radius, fill, stroke) {
+    pen.fillStyle = fill; pen.strokeStyle = stroke; pen.lineWidth = 2;
+    pen.beginPath(); pen.arc(x, y, radius, 0, 7); pen.fill(); pen.stroke();
+}
+
+function star(pen, [x, y], edge) {
+    pen.beginPath();
+    for (let i = 0; i < 10; i++) {
+        const radius = i % 2 ? 4 : 9, angle = (i * Math.PI) / 5 - Math.PI / 2;
+        pen.lineTo(x + radius * Math.cos(angle), y + radius * Math.sin(angle));
+    }
+    pen.closePath();
+    pen.fillStyle = getComputedStyle(root).getPropertyValue("--body-text-color"); pen.strokeStyle = edge; pen.lineWidth = 1.5;
+    pen.stroke(); pen.fill();
+}
+
+// A tile for each walk, one that invites to start another, one for the complete picture.
+function layOut() {
+    tiles.replaceChildren(...shown().map((walk) => {
+        const tile = tileOf('<canvas role="img"></canvas>', walk.name);
+        tile.querySelector("figcaption").insertAdjacentHTML("afterbegin", "<i></i>");
+        tile.querySelector("i").style.background = walk.colour;
+        return tile;
+    }));
+    if (!dropped) tiles.append(tileOf('<div class="empty">click on the map</div>', "Your start"));
+    if (truth) {
+        const tile = tileOf('<img alt="The complete picture">', "The picture");
+        tile.querySelector("img").src = truth.picture;
+        tile.querySelector("figcaption").insertAdjacentHTML("afterbegin", '<svg viewBox="-9 -9 18 18"><path d="M0-9 2.4-3.2 8.6-2.8 3.8 1.2 5.3 7.3 0 4-5.3 7.3-3.8 1.2-8.6-2.8-2.4-3.2Z"/></svg>');
+        tiles.append(tile);
+    }
+}
+
+function tileOf(picture, title) {
+    const tile = document.createElement("figure");
+    tile.innerHTML = `${picture}<figcaption><span></span><small></small></figcaption>`;
+    tile.querySelector("span").textContent = title;
+    return tile;
+}
+
+function drawTiles() {
+    shown().forEach((walk, index) => {
+        const tile = tiles.children[index], canvas = tile.querySelector("canvas"), { sheet } = walk;
+        if (sheet.complete && sheet.naturalWidth) {
+            const side = sheet.naturalWidth, row = Math.min(step, sheet.naturalHeight / side - 1);
+            if (canvas.width !== side) canvas.width = canvas.height = side;
+            canvas.getContext("2d").drawImage(sheet, 0, row * side, side, side, 0, 0, side, side);
+        }
+        const there = walk.arrived && step >= walk.path.length - 1;
+        const text = there ? `fixed at step ${walk.path.length - 1}` : `moves by ${at(walk.residual, step).toFixed(2)}`;
+        tile.querySelector("small").textContent = text;
+        canvas.setAttribute("aria-label", `From ${walk.name}, step ${step}: ${text}`);
+    });
+}
+
+function drawFall() {
+    const [pen, width, height] = fit(fall), all = shown();
+    pen.clearRect(0, 0, width, height);
+    if (!all.length) return;
+    const style = getComputedStyle(root), left = 36, bottom = 16, top = 8, right = 6;
+    const logs = all.flatMap((walk) => walk.residual).filter((value) => value > 0).map(Math.log10);
+    const high = Math.ceil(Math.max(...logs)), low = Math.max(Math.floor(Math.min(...logs)), high - 4);
+    const x = (index) => left + ((width - left - right) * index) / Math.max(1, last());
+    const y = (value) => top + ((height - top - bottom) * (high - Math.max(low, Math.log10(Math.max(value, 1e-9))))) / Math.max(1, high - low);
+    pen.font = "11px " + style.fontFamily; pen.fillStyle = style.getPropertyValue("--body-text-color-subdued");
+    pen.strokeStyle = style.getPropertyValue("--border-color-primary"); pen.lineWidth = 1;
+    pen.textAlign = "right"; pen.textBaseline = "middle";
+    for (let power = low; power <= high; power++) {
+        const row = y(10 ** power);
+        pen.beginPath(); pen.moveTo(left, row); pen.lineTo(width - right, row); pen.stroke();
+        pen.fillText(power >= 0 ? String(10 ** power) : (10 ** power).toFixed(-power), left - 4, row);
+    }
+    pen.textAlign = "center"; pen.textBaseline = "alphabetic";
+    for (const share of [0, 0.5, 1]) pen.fillText(Math.round(share * last()), Math.max(left + 3, x(share * last()) - 6 * share), height - 3);
+    for (const { residual, colour } of all) {
+        pen.strokeStyle = colour; pen.lineWidth = 2; pen.beginPath();
+        residual.forEach((value, index) => pen.lineTo(x(index), y(value)));
+        pen.stroke();
+    }
+    pen.strokeStyle = style.getPropertyValue("--body-text-color"); pen.lineWidth = 1;
+    pen.beginPath(); pen.moveTo(x(step), top); pen.lineTo(x(step), height - bottom); pen.stroke();
+}
+
+// --- a start of one's own ---
+
+function drop(z) {
+    if (!name) return;
+    cross = z;
+    status.textContent = `A walk from (${z.map((one) => one.toFixed(1)).join(", ")})`;
+    props.value = { plane: name, at: z };
+    trigger("input");
+    draw();
+}
+
+plane.addEventListener("click", (event) => {
+    drop(latents(event.clientX, event.clientY));
+    cross = null;
+});
+plane.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || !name) return;
+    const { low, high } = props.planes[name];
+    const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+    if (!way && event.key !== " " && event.key !== "Enter") return;
+    event.preventDefault();
+    cross ??= low.map((one, i) => (one + high[i]) / 2);
+    if (way) cross = cross.map((one, i) => Math.min(high[i], Math.max(low[i], one + (way[i] * (high[i] - low[i])) / 30)));
+    else drop(cross);
+    draw();
+});
+plane.addEventListener("blur", () => { cross = null; draw(); });
+
+for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
+bar.addEventListener("input", () => go(Number(bar.value)));
+new ResizeObserver(() => { ground = null; draw(); }).observe(root);
+new MutationObserver(() => { ground = null; draw(); }).observe(document.body, { attributeFilter: ["class"] });
+watch("value", accept);
+accept();

@@ -1,0 +1,137 @@
+"""The Attractors tab without a browser: short calls that add up to the library's own walks, and holes that are almost the same."""
+
+import pytest
+import torch
+
+from dmfa_demo.app.attractors import (
+    STEPS,
+    TOLERANCE,
+    AttractorsTab,
+    Run,
+    load_autoencoder,
+    load_map,
+    mapped,
+    neighbours,
+    shifted,
+)
+from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.walk_player import Walks
+from dmfa_demo.masks import mask_family
+from dmfa_demo.models.dynamics import impute_along
+
+TAB = AttractorsTab("mnist", *[None] * 8)
+SCENE = Scene.sample("mnist", 42)
+MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
+PLANE = "autoencoder-2d"
+
+
+def walk_to_the_end(step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING) -> tuple[Walks, str, Run]:
+    walks, strip, run, clock = TAB.render(SCENE, missing, ImputationCache(), PLANE, step_size, seed, None)
+    while clock.active:
+        further, strip, run, clock = TAB.advance(SCENE, missing, PLANE, step_size, seed, run)
+        walks = walks if isinstance(further, dict) else further  # skipped where nothing is new
+    return walks, strip, run
+
+
+def test_short_calls_add_up_to_the_librarys_own_walks():
+    walks, strip, run = walk_to_the_end()
+    model = load_autoencoder("mnist", PLANE)
+    noise = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
+    start = torch.where(MISSING, noise, SCENE.image)[None]
+    with torch.inference_mode():
+        twin = [
+            state.points for state in impute_along(model.reconstruct, start, MISSING[None, None], 0.3, STEPS, TOLERANCE)
+        ]
+        ours = walks.walks[0]
+        assert len(ours.images) == len(twin) and ours.arrived == (len(twin) <= STEPS)
+        torch.testing.assert_close(ours.images, torch.cat(twin), atol=1e-4, rtol=0)
+        torch.testing.assert_close(ours.path, model.encode(torch.cat(twin)), atol=1e-3, rtol=1e-3)
+    assert [walk.name for walk in walks.walks] == ["Noise", "Training mean", "k-NN", "DMFA"]
+    assert strip.count("<img") == 7 and run.done
+
+
+def test_the_first_answer_comes_before_the_walks_end_and_the_same_walks_go_on():
+    first = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None)
+    assert first[3].active and first[1] == "" and len(first[0].walks[0].path) >= 1
+    again = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, first[2])
+    assert again[2] is first[2] and again[0].number == first[0].number
+    assert len(again[0].walks[0].path) > len(first[0].walks[0].path)
+
+
+def test_visible_pixels_stay_and_all_walks_see_the_same_hole():
+    walks, *_ = walk_to_the_end(step_size=1.0)
+    for walk in walks.walks:
+        assert torch.equal(walk.images[:, 0, ~MISSING], SCENE.image[0, ~MISSING].expand(len(walk.images), -1))
+
+
+@pytest.mark.parametrize("change", ["hole", "seed", "step size", "scene"])
+def test_another_question_ends_the_run(change):
+    run = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None)[2]
+    scene = Scene.sample("mnist", 3) if change == "scene" else SCENE
+    missing = ~MISSING if change == "hole" else MISSING
+    asked = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
+    late = TAB.advance(scene, missing, *asked, run)
+    assert not late[-1].active and all(isinstance(one, dict) for one in late[:3]), "a late tick changes nothing"
+    fresh = TAB.render(scene, missing, ImputationCache(), *asked, run)
+    assert fresh[2] is not run and fresh[0].number != run.number
+
+
+def test_the_same_seed_starts_from_the_same_random_pixels():
+    starts = [walk_to_the_end(seed=seed)[0].walks[0].images[0] for seed in (0, 0, 1)]
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+
+
+def test_without_a_hole_nothing_walks_but_the_picture_has_its_place():
+    walks, strip, run, clock = TAB.render(SCENE, torch.zeros_like(MISSING), ImputationCache(), PLANE, 0.3, 0, None)
+    assert walks.walks == [] and walks.truth.shape == (2,) and "Nothing is hidden" in strip
+    assert run is None and not clock.active
+
+
+def test_everything_may_be_hidden_and_one_pixel_too():
+    corner = torch.zeros_like(MISSING)
+    corner[0, 0] = True
+    for missing, holes in ((torch.ones_like(MISSING), 7), (corner, 4)):  # what leaves the image is no hole
+        walks, strip, _ = walk_to_the_end(missing=missing)
+        assert strip.count("<img") == holes and all(walk.images.isfinite().all() for walk in walks.walks)
+
+
+def test_a_chosen_place_walks_to_its_basins_attractor():
+    plane, model = load_map("mnist", PLANE), load_autoencoder("mnist", PLANE)
+    places = plane.low + torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) * (plane.high - plane.low)
+    basins, near = plane.basin_of(places), 0
+    for place, basin in zip(places, basins.tolist()):
+        walk = TAB.drop((PLANE, place)).walk
+        assert torch.equal(walk.path[0], place) and len(walk.images) == len(walk.path) == len(walk.residual)
+        torch.testing.assert_close(walk.images[0], model.decode(place[None])[0].detach())
+        near += basin >= 0 and bool((walk.path[-1] - plane.attractors[basin]).norm() < 0.1 * plane.points.std())
+    assert near >= 30  # the others start beside a border, or need more steps
+    assert TAB.drop(None) is None
+
+
+def test_holes_are_moved_without_wrapping():
+    hole = torch.zeros(4, 5, dtype=torch.bool)
+    hole[0, 0] = hole[2, 4] = True
+    assert shifted(hole, 1, 0).nonzero().tolist() == [[1, 0], [3, 4]]
+    assert shifted(hole, -1, 0).nonzero().tolist() == [[1, 4]]
+    assert shifted(hole, 0, 1).nonzero().tolist() == [[0, 1]]
+    assert shifted(hole, 0, -1).nonzero().tolist() == [[2, 3]]
+
+
+def test_a_wider_hole_holds_the_hole_and_a_narrower_one_lies_in_it():
+    hole = torch.zeros(8, 8, dtype=torch.bool)
+    hole[2:5, 2:6] = True
+    others = neighbours(hole)
+    assert others["wider"].sum() == 12 + 14 and (others["wider"] | hole).equal(others["wider"])
+    assert others["narrower"].nonzero().tolist() == [[3, 3], [3, 4]]
+
+
+@torch.inference_mode()
+def test_every_map_belongs_to_an_auto_encoder_with_two_latents():
+    planes = mapped("mnist")
+    assert planes == {"autoencoder-2d": "All classes", "autoencoder-2d-012": "Only 0, 1, 2"}
+    for folder in planes:
+        plane, model = load_map("mnist", folder), load_autoencoder("mnist", folder)
+        torch.testing.assert_close(model.decode(plane.attractors), plane.pictures, atol=1e-4, rtol=0)
+        fixed = model.encode(model.decode(plane.attractors))
+        assert (fixed - plane.attractors).norm(dim=1).max() < 0.05 * plane.points.std()
+        assert (plane.radii < 1).all() and (plane.basins >= 0).double().mean() > 0.9

@@ -1,0 +1,41 @@
+"""Drawing the map of a small untrained auto-encoder, and what has no map."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from dmfa_demo.checkpoints import save_checkpoint
+from dmfa_demo.models.attractors import LatentMap
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from train import attractors
+from train.attractors import Attractors, draw
+from train.autoencoder import AutoencoderTraining
+
+
+def save(root, latents: int, labels: tuple[int, ...] = ()) -> Autoencoder:
+    torch.manual_seed(0)
+    small = AutoencoderConfig(latents=latents, widths=(8, 8))
+    model = Autoencoder(small)
+    settings = dataclasses.replace(AutoencoderTraining(), network=small, labels=labels).settings
+    save_checkpoint(root / "mnist" / "autoencoder-2d", model.state_dict(), {**settings, "about": {}})
+    return model.eval()
+
+
+def test_the_map_lies_beside_the_weights_with_training_images_of_the_right_classes(
+    small_mnist, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(attractors, "ROOT", tmp_path)
+    model = save(tmp_path, 2, (1, 4))
+    draw(Attractors(resolution=8, images=20, steps=50, data_root=small_mnist))
+    found = LatentMap.load(tmp_path / "mnist" / "autoencoder-2d")
+    assert found.basins.shape == (8, 8) and found.points.shape == (20, 2) and set(found.labels.tolist()) == {1, 4}
+    torch.testing.assert_close(found.pictures, model.decode(found.attractors).detach())
+    assert f"{len(found.attractors)} attractors" in capsys.readouterr().out
+
+
+def test_more_latents_than_two_have_no_map(small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(attractors, "ROOT", tmp_path)
+    save(tmp_path, 3)
+    with pytest.raises(ValueError, match="--latents 2"):
+        draw(Attractors(data_root=small_mnist))
