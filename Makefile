@@ -1,9 +1,12 @@
 # Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-METHODS := zero mean knn gaussian mfa dmfa vaeac universal-marginalizer
+METHODS := zero mean knn gaussian mfa dmfa vaeac universal-marginalizer context-encoder
 # The networks of the VAEAC paper's tables 5 and 9.
 LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 128 --batch-size 64
+# Auto-encoders: one for the dynamics, two with a map of their latent plane.
+AE := autoencoder --dataset mnist --precision bf16 --batch-size 64
+PLANE := $(AE) --latents 2 --widths 16 32 64
 .PHONY: run test train evaluate bench
 
 run: .venv/.run
@@ -17,6 +20,11 @@ train: .venv/.test
 	for method in $(METHODS); do $(BIN)/python -m train $$method --dataset mnist || exit; done
 	$(BIN)/python -m train $(LINE) --steps 14000 --run-folder runs/mnist/vaeac-line3 --output checkpoints/mnist/vaeac-line3
 	$(BIN)/python -m train $(LINE) --steps 6000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
+	$(BIN)/python -m train $(AE) --kind dae --latents 64 --steps 15000 --run-folder runs/mnist/autoencoder --output checkpoints/mnist/autoencoder
+	$(BIN)/python -m train $(PLANE) --kind wae-mmd --match 30 --steps 8000 --run-folder runs/mnist/autoencoder-2d --output checkpoints/mnist/autoencoder-2d
+	$(BIN)/python -m train $(PLANE) --labels 0 1 2 --steps 6000 --run-folder runs/mnist/autoencoder-2d-012 --output checkpoints/mnist/autoencoder-2d-012
+	for folder in autoencoder-2d autoencoder-2d-012; do $(BIN)/python -m train attractors --folder $$folder || exit; done
+	$(BIN)/python -m train dynamics
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist

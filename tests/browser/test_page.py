@@ -492,7 +492,6 @@ def test_the_walks_play_pause_step_and_scrub(page: Page):
     for title in ("Noise", "Training mean", "k-NN", "DMFA", "Your start", "The picture"):
         expect(tile(page, title)).to_be_visible()
     player, bar = page.locator("#player"), page.locator("#player input[type=range]")
-    player.get_by_role("button", name="Pause").click()
     bar.fill("2")
     assert step(page) == 2
     picture = tile(page, "Noise").locator("canvas")
@@ -503,6 +502,10 @@ def test_the_walks_play_pause_step_and_scrub(page: Page):
     assert step(page) == 2 and looks(picture) == early
     player.get_by_role("button", name="Play").click()
     expect(page.locator("#player output")).not_to_contain_text("step 2 ")
+    player.get_by_role("button", name="Pause").click()
+    stopped = step(page)
+    page.wait_for_timeout(300)
+    assert step(page) == stopped > 2
     last = int(bar.get_attribute("max"))
     bar.fill(str(last))
     assert step(page) == last
