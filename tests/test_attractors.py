@@ -3,17 +3,8 @@
 import pytest
 import torch
 
-from dmfa_demo.app.attractors import (
-    STEPS,
-    TOLERANCE,
-    AttractorsTab,
-    Run,
-    load_autoencoder,
-    load_map,
-    mapped,
-    neighbours,
-    shifted,
-)
+from dmfa_demo.app.attractors import AttractorsTab, mapped
+from dmfa_demo.app.hole_walks import STEPS, TOLERANCE, Run, load_autoencoder, load_map
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.walk_player import Walks
 from dmfa_demo.masks import mask_family
@@ -106,23 +97,6 @@ def test_a_chosen_place_walks_to_its_basins_attractor():
         near += basin >= 0 and bool((walk.path[-1] - plane.attractors[basin]).norm() < 0.1 * plane.points.std())
     assert near >= 30  # the others start beside a border, or need more steps
     assert TAB.drop(None) is None
-
-
-def test_holes_are_moved_without_wrapping():
-    hole = torch.zeros(4, 5, dtype=torch.bool)
-    hole[0, 0] = hole[2, 4] = True
-    assert shifted(hole, 1, 0).nonzero().tolist() == [[1, 0], [3, 4]]
-    assert shifted(hole, -1, 0).nonzero().tolist() == [[1, 4]]
-    assert shifted(hole, 0, 1).nonzero().tolist() == [[0, 1]]
-    assert shifted(hole, 0, -1).nonzero().tolist() == [[2, 3]]
-
-
-def test_a_wider_hole_holds_the_hole_and_a_narrower_one_lies_in_it():
-    hole = torch.zeros(8, 8, dtype=torch.bool)
-    hole[2:5, 2:6] = True
-    others = neighbours(hole)
-    assert others["wider"].sum() == 12 + 14 and (others["wider"] | hole).equal(others["wider"])
-    assert others["narrower"].nonzero().tolist() == [[3, 3], [3, 4]]
 
 
 @torch.inference_mode()
