@@ -147,6 +147,7 @@ class Imputer(ABC):
         has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
         has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
         fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
+        shown_first: whether it is compared before somebody asks for it; slow ones and variants of others are not.
         shape: (C, H, W) of the images it was made for.
     """
 
@@ -159,6 +160,7 @@ class Imputer(ABC):
     has_factors: ClassVar[bool] = False
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
+    shown_first: ClassVar[bool] = True
     shape: tuple[int, int, int]
 
     @classmethod

@@ -66,6 +66,17 @@ def test_a_saddle_is_no_attractor():
     assert len(found.attractors) == 2 and (found.radii < 1).all() and found.basins[:, [0, 4]].ge(0).all()
 
 
+def test_a_slow_place_is_no_attractor_though_walks_stop_there():
+    def slow(z: torch.Tensor) -> torch.Tensor:
+        """Towards the origin, and hardly at all around (2, 0)."""
+        pace = 0.3 * (1 - torch.exp(-20 * ((z[:, :1] - 2).square() + z[:, 1:].square()))) + 1e-7
+        return z - pace * z
+
+    places = torch.tensor([[-1.0, -1.0], [3.0, 1.0]], dtype=torch.float64).repeat(50, 1)
+    found = latent_map(slow, identity, places, torch.zeros(100), 21, steps=300, tolerance=1e-4, apart=0.05)
+    assert len(found.attractors) == 1 and found.attractors.norm() < 1e-4
+
+
 def test_points_that_never_arrive_have_no_basin():
     points = torch.rand(10, 2)
     found = latent_map(lambda z: z + 1, identity, points, torch.zeros(10), 4, steps=5, tolerance=1e-6, apart=0.1)

@@ -45,6 +45,25 @@ def test_the_tables_of_the_vaeac_paper_are_the_measured_ones():
         assert f"| {row['title']} | {ours} | {row['paper']:,g} |" in README, row["title"]
 
 
+def test_table_1_of_the_dynamics_paper_is_the_measured_one():
+    folder = REPOSITORY / "checkpoints" / "mnist"
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    measured = {row["method"]: row for row in rows if (row["protocol"], row["metric"]) == ("square13", "ssim")}
+    for title, method in {
+        "AE dynamics, from noise": "dynamics",
+        "AE dynamics, from k-NN": "dynamics-knn",
+        "pseudo-Gibbs, from noise": "pseudo-gibbs",
+        "pseudo-Gibbs, from k-NN": "pseudo-gibbs-knn",
+        "context encoder": "context-encoder",
+        "k-NN": "knn",
+        "MICE": "mice",
+    }.items():
+        row, config = measured[method], folder / method / "config.json"
+        network = json.loads(config.read_text())["network"] if config.is_file() else {}
+        walk = f"{network['step_size']:g}, {network['steps']}" if "steps" in network else ""
+        assert f"| {title} | {row['value']:.3f} ± {row['stderr']:.3f} | {row['paper']:.3f} | {walk} |" in README, title
+
+
 def test_the_figures_are_the_measured_ones():
     rows = json.loads((REPOSITORY / "checkpoints" / "mnist" / "results.json").read_text())["rows"]
     measured = {(row["protocol"], row["method"], row["metric"]): row for row in rows}

@@ -18,7 +18,8 @@ def save(root, latents: int, labels: tuple[int, ...] = ()) -> Autoencoder:
     small = AutoencoderConfig(latents=latents, widths=(8, 8))
     model = Autoencoder(small)
     settings = dataclasses.replace(AutoencoderTraining(), network=small, labels=labels).settings
-    save_checkpoint(root / "mnist" / "autoencoder-2d", model.state_dict(), {**settings, "about": {}})
+    about = {"command": "python -m train", "training_images": 1, "minutes": 1, "hardware": "x", "torch": "x", "parameters": 1}  # fmt: skip
+    save_checkpoint(root / "mnist" / "autoencoder-2d", model.state_dict(), {**settings, "about": about})
     return model.eval()
 
 
@@ -32,6 +33,15 @@ def test_the_map_lies_beside_the_weights_with_training_images_of_the_right_class
     assert found.basins.shape == (8, 8) and found.points.shape == (20, 2) and set(found.labels.tolist()) == {1, 4}
     torch.testing.assert_close(found.pictures, model.decode(found.attractors).detach())
     assert f"{len(found.attractors)} attractors" in capsys.readouterr().out
+    assert "map.safetensors" in (tmp_path / "mnist" / "autoencoder-2d" / "README.md").read_text()
+
+
+def test_a_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(attractors, "ROOT", tmp_path)
+    save(tmp_path, 2)
+    with pytest.raises(ValueError, match="no walk .* within 0 steps"):
+        draw(Attractors(resolution=4, images=20, steps=0, data_root=small_mnist))
+    assert not (tmp_path / "mnist" / "autoencoder-2d" / "map.safetensors").exists()
 
 
 def test_more_latents_than_two_have_no_map(small_mnist, tmp_path, monkeypatch):

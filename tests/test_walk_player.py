@@ -22,6 +22,7 @@ from dmfa_demo.app.walk_player import (
 )
 from dmfa_demo.models.attractors import LatentMap, grid
 
+NAMES = tuple("0123456789")
 LOW, HIGH = torch.tensor([0.0, 10.0]), torch.tensor([2.0, 14.0])
 
 
@@ -72,9 +73,9 @@ def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
 
 
 def test_walks_leave_with_one_frame_a_step():
-    player, image = WalkPlayer({"here": plane()}, render=False), torch.rand(1, 6, 5)
-    value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)]))
-    assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11]
+    player, image = WalkPlayer({"here": plane()}, NAMES, render=False), torch.rand(1, 6, 5)
+    value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)], True))
+    assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11] and value["more"]
     for given, steps in zip(value["walks"], (4, 9)):
         assert len(given["path"]) == len(given["residual"]) == steps
         assert picture(given["frames"]).shape == (6 * steps, 5)
@@ -85,7 +86,7 @@ def test_walks_leave_with_one_frame_a_step():
 
 
 def test_a_place_comes_back_and_stays_on_the_map():
-    player = WalkPlayer({"here": plane()}, render=False)
+    player = WalkPlayer({"here": plane()}, NAMES, render=False)
     name, place = player.preprocess({"plane": "here", "at": [1, 11.5]})
     assert name == "here" and place.tolist() == [1, 11.5]
     assert player.preprocess({"plane": "here", "at": [1e9, -1e9]})[1].tolist() == [2, 10]
@@ -105,4 +106,4 @@ def test_a_place_comes_back_and_stays_on_the_map():
 )
 def test_what_is_no_place_is_told(payload, message):
     with pytest.raises(gr.Error, match=message):
-        WalkPlayer({"here": plane()}, render=False).preprocess(payload)
+        WalkPlayer({"here": plane()}, NAMES, render=False).preprocess(payload)

@@ -13,6 +13,7 @@ from dmfa_demo.checkpoints import CONFIG, ROOT, load_network
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.models.attractors import latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from train.model_card import write_model_card
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def draw(config: Attractors) -> None:
     """Write the map beside the weights and say what is on it.
 
     Raises:
-        ValueError: when the auto-encoder has another number of latents.
+        ValueError: when the auto-encoder has another number of latents, or no attractor.
     """
     folder = ROOT / config.dataset / config.folder
     model = load_network(folder, Autoencoder, AutoencoderConfig)
@@ -60,6 +61,9 @@ def draw(config: Attractors) -> None:
         tolerance=1e-3 * spread,
         apart=0.05 * spread,
     )
+    if not len(found.attractors):
+        raise ValueError(f"no walk in {folder} ends at an attractor within {config.steps} steps; train it longer")
     found.save(folder)
+    write_model_card(folder)
     lost = (found.basins < 0).double().mean()
     print(f"wrote {folder}: {len(found.attractors)} attractors, {lost:.1%} of the plane leads to none")

@@ -21,7 +21,7 @@ from train.run import RunConfig, finish
 class ContextEncoderTraining(RunConfig):
     """The context encoder."""
 
-    network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=128))
+    network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=64))
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     masks: str = "square13*2+squares8-20*2+arbitrary*2+strokes*1"
     """what is hidden in training, see dmfa_demo/masks.py"""

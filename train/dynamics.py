@@ -6,6 +6,7 @@ The auto-encoder comes from `python -m train autoencoder`. Each way to follow it
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -19,7 +20,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import method_class
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
-from dmfa_demo.models.walks import DynamicsImputer, WalkConfig
+from dmfa_demo.models.walks import DynamicsImputer
 from train.model_card import METRICS, write_model_card
 from train.run import write_json
 
@@ -65,9 +66,7 @@ def choose(config: Dynamics) -> None:
         raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
     settings = json.loads((trained / CONFIG).read_text())
     for name, step_sizes in STEP_SIZES.items():
-        folder, walk = ROOT / config.dataset / name, WalkConfig(**settings["network"])
-        _write(folder, config, settings, walk)
-        imputer = method_class(name).load(folder)
+        started, imputer = time.monotonic(), method_class(name).load(trained)
         found = {
             (step_size, steps): ssim
             for step_size in step_sizes
@@ -75,7 +74,25 @@ def choose(config: Dynamics) -> None:
         }
         print(f"{name}, SSIM: " + ", ".join(f"h {h:g} T {t} {ssim:.4f}" for (h, t), ssim in found.items()), flush=True)
         step_size, steps = best_of(found)
-        _write(folder, config, settings, replace(walk, step_size=step_size, steps=steps))
+        folder = ROOT / config.dataset / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / METRICS).unlink(missing_ok=True)
+        minutes = round((time.monotonic() - started) / 60, 1)
+        write_json(
+            folder / CONFIG,
+            {
+                "network": asdict(replace(imputer.config, step_size=step_size, steps=steps)),
+                "training": {
+                    "method": name,
+                    "dataset": config.dataset,
+                    "chosen_on": config.masks,
+                    "images": config.images,
+                },
+                "weights": AUTOENCODER,
+                "about": {**settings["about"], "command": "python -m train dynamics", "minutes": minutes},
+            },
+        )
+        write_model_card(folder)
         print(f"wrote {folder}: step size {step_size:g}, {steps} steps")
 
 
@@ -95,13 +112,3 @@ def ssim_along(imputer: DynamicsImputer, images: Tensor, missing: Tensor, step_s
         if step in STEPS:
             found[step] = metrics.ssim(points, images).mean().item()
     return {steps: found.get(steps, metrics.ssim(points, images).mean().item()) for steps in STEPS}
-
-
-def _write(folder: Path, config: Dynamics, settings: dict, walk: WalkConfig) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / METRICS).unlink(missing_ok=True)
-    training = {"method": folder.name, **asdict(config)}
-    training.pop("data_root")
-    about = {**settings["about"], "command": "python -m train dynamics"}
-    write_json(folder / CONFIG, {"network": asdict(walk), "training": training, "weights": AUTOENCODER, "about": about})
-    write_model_card(folder)

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from dmfa_demo.checkpoints import CONFIG
 from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.models.attractors import MAP
 
 METRICS = "metrics.json"
 
@@ -54,8 +55,18 @@ def write_model_card(folder: Path) -> None:
         f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}. The last 5,000 of the "
         "official training part are kept for choices; the test part served only for the figures below.",
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
+        *(
+            [f"- Weights of `{config['weights']}`; how to follow its field was chosen on `{training['chosen_on']}`."]
+            if "weights" in config
+            else []
+        ),
         f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}. Size: {about['parameters']:,} numbers.",
         f"- Settings: `{json.dumps(network)}`",
+        *(
+            [f"- Map of its latent plane: `{MAP}`, by `python -m train attractors --folder {folder.name}`."]
+            if (folder / MAP).is_file()
+            else []
+        ),
         "",
         "## Figures",
         "",

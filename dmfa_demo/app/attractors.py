@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cards import note
-from dmfa_demo.app.hole_walks import STEPS, TOLERANCE, Run, load_autoencoder, load_map, truth_at
+from dmfa_demo.app.hole_walks import Run, load_autoencoder, load_map, truth_at
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.walk_player import Dropped, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import CONFIG, ROOT
@@ -20,6 +20,9 @@ from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import flow, latent_field
 
 STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
+
+# Of a walk on the map: at most so many steps, and fixed when one moves it by no more of how far the latents spread.
+LATENT_STEPS, EXACT = 200, 1e-3
 
 # The colour of the walk from a place that somebody chose.
 OWN = "#8b4bb8"
@@ -77,7 +80,7 @@ class AttractorsTab:
                 elem_id="step-size",
             )
             again = gr.Button("Other noise", size="sm", elem_id="again")
-        player = WalkPlayer({name: load_map(dataset, name) for name in planes}, elem_id="player")
+        player = WalkPlayer({name: load_map(dataset, name) for name in planes}, CLASSES[dataset], elem_id="player")
         strip = gr.HTML(elem_id="holes", apply_default_css=False)
         gr.HTML(f'<p class="note">{_EXPLANATION}</p>', apply_default_css=False)
         clock = gr.Timer(PERIOD, active=False)
@@ -105,7 +108,7 @@ class AttractorsTab:
     ) -> list[Any]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps."""
         if not missing.any():
-            nothing = Walks(plane, 0, truth_at(scene, plane), scene.image, [])
+            nothing = Walks(plane, 0, truth_at(scene, plane), scene.image, [], False)
             return [nothing, note("Nothing is hidden, so no image walks. Paint over it, or click on the map."), None, gr.Timer(active=False)]  # fmt: skip
         if run is None or not run.is_of(scene, missing, plane, step_size, seed):
             run = Run(scene, missing, plane, step_size, seed, cache)
@@ -127,7 +130,8 @@ class AttractorsTab:
         plane, place = started
         model = load_autoencoder(self.dataset, plane)
         field = latent_field(model.encode, model.decode)
-        states = list(flow(lambda z, rows: field(z), place[None], 1.0, STEPS, TOLERANCE))
+        tolerance = EXACT * load_map(self.dataset, plane).points.std().item()
+        states = list(flow(lambda z, rows: field(z), place[None], 1.0, LATENT_STEPS, tolerance))
         path, residual = torch.cat([state.points for state in states]), torch.cat([state.residual for state in states])
         walk = Walk("Your start", OWN, path, residual, model.decode(path), not bool(states[-1].moving))
         return Dropped(plane, walk)

@@ -43,6 +43,11 @@ _KEEP_IN_ADDRESS = """(methods, view) => {
 }"""
 
 
+def shown_first(dataset: str) -> list[str]:
+    """The methods to compare before somebody chooses others."""
+    return [name for name in available_methods(dataset) if method_class(name).shown_first]
+
+
 @dataclass(frozen=True)
 class CompareTab:
     """The tab's components; `render` makes the content of `outputs`."""
@@ -66,7 +71,7 @@ class CompareTab:
             )
             methods = gr.CheckboxGroup(
                 [(method_class(name).title, name) for name in names],
-                value=names,
+                value=shown_first(dataset),
                 label="Methods to compare",
                 show_label=False,
                 elem_classes="segments",
@@ -92,7 +97,7 @@ class CompareTab:
         view = query.get("show")
         known = available_methods(dataset)
         chosen = [name for name in known if name in query.get("methods", "").split(",")]
-        return view if view in dict(VIEWS).values() else "mean", chosen or known
+        return view if view in dict(VIEWS).values() else "mean", chosen or shown_first(dataset)
 
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]

@@ -22,7 +22,7 @@ from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
 from dmfa_demo.models.walks import DynamicsImputer
 
-# A walk has arrived when a step would move it no further than the tolerance.
+# A walk has arrived when its residual is not above the tolerance.
 STEPS, TOLERANCE = 100, 0.01
 
 # Methods whose mean is a start, where they are there; noise is one always.
@@ -109,13 +109,13 @@ class Run:
         residual = torch.stack([state.residual for state in self.states])
         moving = torch.stack([state.moving for state in self.states])
         places = self.model.encode(points.flatten(0, 1)).unflatten(0, points.shape[:2])
-        walks = []
+        walks, more = [], self.varied is None and bool(moving[-1].any()) and len(points) <= STEPS
         for index, (name, colour) in enumerate(zip(self.names, self.colours)):
             steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the one where it did
             own = slice(min(steps, len(points))), index
             arrived = not bool(moving[-1, index])
             walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived))
-        return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks)
+        return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks, more)
 
     @torch.inference_mode()
     def strip(self) -> str:

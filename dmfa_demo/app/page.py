@@ -185,7 +185,9 @@ def build_page() -> gr.Blocks:
         walking = [painter, scene, *attractors.inputs]
         attractors.again.click(_told(walk_again), walking, [attractors.seed, *attractors.outputs], **latest)
         attractors.clock.tick(_told(walk_on), walking, attractors.outputs, **once)
-        attractors.player.input(_told(attractors.drop), [attractors.player], [attractors.player], **latest)
+        # Every click is answered: one that waited would find the answer to the one before it in the place of its value.
+        clicked = dict(once, trigger_mode="multiple")
+        attractors.player.input(_told(attractors.drop), [attractors.player], [attractors.player], **clicked)
         of_results = (measured.render_choice, measured.render_chart, measured.render_table)
         choice, chart, table = (_told(partial(fill_in, DATASET)) for fill_in in of_results)
         asked = [measured.protocol, measured.measure]

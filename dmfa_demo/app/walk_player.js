@@ -1,6 +1,6 @@
 // The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
 // props.planes: {name: {low, high, basins, points, arrows, attractors, classes}}, all that does not change with the hole.
-// props.value from Python: {id, plane, truth: {at, picture}, walks} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
+// props.value from Python: {id, plane, truth: {at, picture}, walks, more} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
 // to Python: {plane, at: [z1, z2]}, where a walk is to start.
 const root = element.querySelector(".walks");
 const plane = element.querySelector(".plane");
@@ -9,6 +9,7 @@ const fall = element.querySelector(".fall canvas");
 const bar = element.querySelector("input[type=range]");
 const output = element.querySelector("output");
 const playButton = element.querySelector("[data-action=play]");
+const key = element.querySelector(".key");
 const status = element.querySelector("[role=status]");
 
 const STEPS_PER_SECOND = 20;
@@ -16,6 +17,7 @@ const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let name = null, id = null, truth = null;
 let walks = [], dropped = null; // of the image, and the one from a click
+let more = false; // whether the image's walks go on
 let step = 0, playing = null, since = 0, from = 0;
 let cross = null; // where the keyboard is, [z1, z2]
 let ground = null; // the map without walks, drawn once for a size and a theme
@@ -28,25 +30,32 @@ const at = (list, index) => list[Math.min(index, list.length - 1)];
 
 function accept() {
     const value = props.value;
-    if (!value || !value.plane) return;
-    const elsewhere = value.plane !== name;
-    if (elsewhere) { name = value.plane; dropped = null; cross = null; ground = null; }
-    if (value.dropped) { dropped = opened(value.dropped); start(); }
-    if (value.walks) {
-        const anew = elsewhere || value.id !== id;
-        ({ id, truth } = value);
-        walks = value.walks.map(opened);
+    if (!value?.walks && !value?.dropped) return;
+    if (value.dropped) {
+        if (value.plane !== name) return; // the answer to a click on a map that has been left
+        dropped = opened(value.dropped, dropped);
+        start();
+        const end = dropped.path.length - 1, [z1, z2] = dropped.path[end].map((one) => one.toFixed(1));
+        status.textContent = `Your start ${dropped.arrived ? "is fixed" : "still moves"} at step ${end}, at (${z1}, ${z2})`;
+    } else {
+        const elsewhere = value.plane !== name, anew = elsewhere || value.id !== id, atEnd = step >= last();
+        if (elsewhere) { dropped = cross = ground = null; }
+        ({ id, truth, more, plane: name } = value);
+        walks = value.walks.map((walk, index) => opened(walk, walks[index]));
         if (anew) start(); // otherwise the same walks have come further
+        else if (still.matches && atEnd) step = last();
+        drawKey();
     }
     layOut();
     draw();
 }
 
-function opened(walk) {
-    const sheet = new Image();
-    sheet.addEventListener("load", draw);
+// A walk with its frames; until they are there, those of the walk it follows are shown.
+function opened(walk, before) {
+    const result = { ...walk, sheet: before?.sheet }, sheet = new Image();
+    sheet.addEventListener("load", () => { result.sheet = sheet; draw(); });
     sheet.src = walk.frames;
-    return { ...walk, sheet };
+    return result;
 }
 
 // --- time ---
@@ -71,8 +80,9 @@ function tick(now) {
     playing = requestAnimationFrame(tick);
     const next = Math.min(last(), from + Math.max(0, Math.floor(((now - since) / 1000) * STEPS_PER_SECOND)));
     if (next !== step) { step = next; draw(); }
-    // At the end of what is known; more may come, and then it goes on.
-    if (step >= last() && now - since > 1000) pause();
+    if (step < last()) return;
+    if (more) { from = step; since = now; } // at the end of what is known, waiting for the rest
+    else pause();
 }
 
 function go(to) {
@@ -134,6 +144,18 @@ function picture(address) {
         loaded.set(address, image);
     }
     return loaded.get(address);
+}
+
+// Which colour is which class.
+function drawKey() {
+    const { classes, names, points } = props.planes[name];
+    const present = [...new Set(points.map(([, , label]) => label))].sort((a, b) => a - b);
+    key.replaceChildren(...present.map((label) => {
+        const item = document.createElement("span");
+        item.innerHTML = `<i style="background:${classes[label]}"></i>`;
+        item.append(names[label]);
+        return item;
+    }));
 }
 
 function drawGround() {
@@ -212,8 +234,13 @@ function star(pen, [x, y], edge) {
     pen.stroke(); pen.fill();
 }
 
+let laidOut = null;
+
 // A tile for each walk, one that invites to start another, one for the complete picture.
 function layOut() {
+    const titles = [...shown().map((walk) => walk.name), dropped ? "" : "Your start", truth?.picture].join("\n");
+    if (titles === laidOut) return;
+    laidOut = titles;
     tiles.replaceChildren(...shown().map((walk) => {
         const tile = tileOf('<canvas role="img"></canvas>', walk.name);
         tile.querySelector("figcaption").insertAdjacentHTML("afterbegin", "<i></i>");
@@ -239,20 +266,20 @@ function tileOf(picture, title) {
 function drawTiles() {
     shown().forEach((walk, index) => {
         const tile = tiles.children[index], canvas = tile.querySelector("canvas"), { sheet } = walk;
-        if (sheet.complete && sheet.naturalWidth) {
+        if (sheet) {
             const side = sheet.naturalWidth, row = Math.min(step, sheet.naturalHeight / side - 1);
             if (canvas.width !== side) canvas.width = canvas.height = side;
             canvas.getContext("2d").drawImage(sheet, 0, row * side, side, side, 0, 0, side, side);
         }
         const there = walk.arrived && step >= walk.path.length - 1;
-        const text = there ? `fixed at step ${walk.path.length - 1}` : `moves by ${at(walk.residual, step).toFixed(2)}`;
+        const text = there ? `fixed at step ${walk.path.length - 1}` : `residual ${at(walk.residual, step).toFixed(2)}`;
         tile.querySelector("small").textContent = text;
         canvas.setAttribute("aria-label", `From ${walk.name}, step ${step}: ${text}`);
     });
 }
 
 function drawFall() {
-    const [pen, width, height] = fit(fall), all = shown();
+    const [pen, width, height] = fit(fall), all = walks; // a start of one's own has its residual in latents, not in pixels
     pen.clearRect(0, 0, width, height);
     if (!all.length) return;
     const style = getComputedStyle(root), left = 36, bottom = 16, top = 8, right = 6;
@@ -284,7 +311,6 @@ function drawFall() {
 function drop(z) {
     if (!name) return;
     cross = z;
-    status.textContent = `A walk from (${z.map((one) => one.toFixed(1)).join(", ")})`;
     props.value = { plane: name, at: z };
     trigger("input");
     draw();
@@ -295,14 +321,15 @@ plane.addEventListener("click", (event) => {
     cross = null;
 });
 plane.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || !name) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || !name) return;
     const { low, high } = props.planes[name];
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!way && event.key !== " " && event.key !== "Enter") return;
     event.preventDefault();
     cross ??= low.map((one, i) => (one + high[i]) / 2);
     if (way) cross = cross.map((one, i) => Math.min(high[i], Math.max(low[i], one + (way[i] * (high[i] - low[i])) / 30)));
-    else drop(cross);
+    if (way) status.textContent = `Cross at (${cross.map((one) => one.toFixed(1)).join(", ")})`;
+    else if (!event.repeat) drop(cross);
     draw();
 });
 plane.addEventListener("blur", () => { cross = null; draw(); });

@@ -36,7 +36,7 @@ class Walk:
     Attributes:
         name, colour: of its start.
         path: `(T, 2)` in the latent plane.
-        residual: `(T,)`, how far each step moves.
+        residual: `(T,)`, |r(x) - x| over the hole, or |f(g(z)) - z| of a walk on the map.
         images: `(T, C, H, W)` in [0, 1].
         arrived: whether the last one is fixed.
     """
@@ -58,6 +58,7 @@ class Walks:
         number: the same as long as they are walks of the same hole.
         truth, image: `(2,)` and `(C, H, W)`, the complete image and where it lies.
         walks: one for each start.
+        more: whether they go on.
     """
 
     plane: str
@@ -65,6 +66,7 @@ class Walks:
     truth: Tensor
     image: Tensor
     walks: list[Walk]
+    more: bool
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,17 @@ class WalkPlayer(gr.HTML):
 
     Args:
         planes: the maps that it can show, by name.
+        names: of the classes of their points.
     """
 
-    def __init__(self, planes: dict[str, LatentMap], **kwargs: Any):
+    def __init__(self, planes: dict[str, LatentMap], names: tuple[str, ...], **kwargs: Any):
         self._planes = planes
         super().__init__(
             html_template=(_FILES / "walk_player.html").read_text(),
             css_template=(_FILES / "walk_player.css").read_text(),
             js_on_load=(_FILES / "walk_player.js").read_text(),
             apply_default_css=False,
-            planes={name: encode_plane(plane) for name, plane in planes.items()},
+            planes={name: {**encode_plane(plane), "names": names} for name, plane in planes.items()},
             **kwargs,
         )
 
@@ -111,7 +114,7 @@ class WalkPlayer(gr.HTML):
             return {"plane": value.plane, "dropped": _encode_walk(value.walk)}
         truth = {"at": _rounded(value.truth), "picture": png_address(grey_or_colour(value.image))}
         walks = [_encode_walk(walk) for walk in value.walks]
-        return {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks}
+        return {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks, "more": value.more}
 
     def api_info(self) -> dict[str, Any]:
         place = {"type": "array", "items": {"type": "number"}}

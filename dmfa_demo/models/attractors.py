@@ -18,6 +18,9 @@ MAP = "map.safetensors"
 # Points that go through the auto-encoder at once.
 CHUNK = 200
 
+# How much longer and more exactly the ends of walks are followed, to tell fixed points from slow places.
+LONGER, FINER = 20, 100
+
 # What of the points may lie outside of the map at each side, and the margin around the others, as shares.
 OUTSIDE, MARGIN = 0.005, 0.06
 
@@ -95,7 +98,7 @@ def latent_map(
         points, labels: latents `(N, 2)` of training images, which the grid covers, and their classes `(N,)`.
         resolution: points a side.
         steps: at most so many.
-        tolerance: a point that moves no further than this in a step has arrived.
+        tolerance: a point that moves no further than this in a step has arrived; attractors are fixed to a hundredth of it.
         apart: ends closer than this are one.
     """
     low, high = torch.quantile(points, torch.tensor([OUTSIDE, 1 - OUTSIDE]).to(points), dim=0)
@@ -108,10 +111,15 @@ def latent_map(
     *_, last = flow(lambda z, rows: u(z), starts, 1.0, steps, tolerance)
     arrived = ~last.moving
     ends, reached = cluster(last.points[arrived], apart)
-    radii = spectral_radius(lambda z: encode(decode(z)), ends)
-    # A saddle is fixed as well, but only what lies exactly on its ridge stays there.
-    attracting = radii < 1
-    number = torch.where(attracting, attracting.cumsum(0) - 1, -1)
+    *_, settled = flow(lambda z, rows: u(z), ends, 1.0, LONGER * steps, tolerance / FINER)
+    fixed, same = cluster(settled.points, apart)
+    reached, radii = same[reached], spectral_radius(lambda z: encode(decode(z)), fixed)
+    # A saddle is fixed as well, but only what lies exactly on its ridge stays there; and some ends never settle.
+    visits = torch.where(radii < 1, reached.bincount(minlength=len(fixed)), 0)
+    visits[same[settled.moving]] = 0
+    order = visits.argsort(descending=True, stable=True)[: int((visits > 0).sum())]
+    number = torch.full((len(fixed),), -1)
+    number[order] = torch.arange(len(order))
     basins = torch.full((len(starts),), -1)
     basins[arrived] = number[reached]
     return LatentMap(
@@ -119,9 +127,9 @@ def latent_map(
         high,
         u(starts).view(resolution, resolution, 2),
         basins.view(resolution, resolution),
-        ends[attracting],
-        radii[attracting],
-        decode(ends[attracting]),
+        fixed[order],
+        radii[order],
+        decode(fixed[order]),
         points,
         labels,
     )

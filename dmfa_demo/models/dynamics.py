@@ -91,6 +91,8 @@ def spectral_radius(step: Map, point: Tensor) -> Tensor:
 
     Below 1, points nearby are drawn in: a fixed point is then an attractor.
     """
+    if not len(point):
+        return point.new_zeros(0)
     jacobian = torch.func.vmap(torch.func.jacrev(lambda z: step(z[None])[0]))(point)  # (B, d, d)
     return torch.linalg.eigvals(jacobian).abs().amax(-1)
 

@@ -37,6 +37,7 @@ class DynamicsImputer(Imputer):
     limits = "Where it arrives depends on where it starts; from noise it may walk to another digit than the visible pixels suggest."
     paper = "AE dynamics, random start"
     colour = "#b0611e"
+    shown_first = False
 
     def __init__(self, model: Autoencoder):
         self.model, self.config, self.shape = model.eval(), model.config, model.config.shape
@@ -66,6 +67,7 @@ class KNNDynamicsImputer(DynamicsImputer):
     limits = "It seldom leaves the neighbourhood of its start."
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
+    shown_first = True
 
     def __init__(self, model: Autoencoder, neighbours: Imputer):
         super().__init__(model)
@@ -101,3 +103,4 @@ class KNNPseudoGibbsImputer(KNNDynamicsImputer):
     limits = PseudoGibbsImputer.limits
     paper = "pseudo-Gibbs, k-NN start"
     colour = "#9aa9d6"
+    shown_first = False

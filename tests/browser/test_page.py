@@ -107,6 +107,8 @@ def test_the_first_visit_shows_a_result_without_scrolling(page: Page):
         "MFA",
         "VAEAC",
         "Universal Marginalizer",
+        "AE dynamics from k-NN",
+        "Context encoder",
         "Gaussian",
         "k-NN",
         "Training mean",
@@ -352,12 +354,15 @@ def test_the_factors_of_mfa_are_those_of_its_most_responsible_gaussians(page: Pa
 
 def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, browser: Browser):
     page.locator("#methods").get_by_role("checkbox", name="Zero").uncheck()
-    expect(page.locator("#compare figure")).to_have_count(9)
+    expect(page.locator("#compare figure")).to_have_count(11)
     page.locator("#methods").get_by_role("checkbox", name="MFA", exact=True).uncheck()
-    expect(page.locator("#compare figure")).to_have_count(8)
+    expect(page.locator("#compare figure")).to_have_count(10)
     page.locator("#view").get_by_role("radio", name="Error").check()
     expect(card(page, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
-    assert "methods=dmfa,vaeac,universal-marginalizer,gaussian,knn,mean" in page.url and "show=error" in page.url
+    assert (
+        "methods=dmfa,vaeac,universal-marginalizer,dynamics-knn,context-encoder,gaussian,knn,mean" in page.url
+        and "show=error" in page.url
+    )
     other = browser.new_page()
     other.goto(page.url)
     expect(card(other, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"), timeout=60_000)  # fmt: skip
@@ -367,6 +372,8 @@ def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, brows
         "DMFA",
         "VAEAC",
         "Universal Marginalizer",
+        "AE dynamics from k-NN",
+        "Context encoder",
         "Gaussian",
         "k-NN",
         "Training mean",
@@ -379,7 +386,7 @@ def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Br
     page = browser.new_page()
     page.goto(served + "?methods=gan,%3Cscript%3E&show=smell")
     expect(mean(page)).to_be_visible(timeout=60_000)
-    assert len(titles(page)) == 10
+    assert len(titles(page)) == 12
     expect(page.locator("#view").get_by_role("radio", name="Mean")).to_be_checked()
     page.close()
 
@@ -509,7 +516,8 @@ def test_the_walks_play_pause_step_and_scrub(page: Page):
     last = int(bar.get_attribute("max"))
     bar.fill(str(last))
     assert step(page) == last
-    expect(tile(page, "k-NN")).to_contain_text(re.compile(r"fixed at step \d+|moves by 0\.\d\d"))
+    expect(tile(page, "k-NN")).to_contain_text(re.compile(r"fixed at step \d+|residual 0\.\d\d"))
+    expect(page.locator("#player .key")).to_contain_text("0123456789")
 
 
 def test_a_stroke_begins_new_walks(page: Page):
@@ -547,23 +555,36 @@ def test_a_walk_starts_where_one_clicks_or_where_the_keyboard_is(page: Page):
     expect(own).to_be_visible()
 
 
-def test_another_map_another_step_size_and_other_random_pixels_change_the_walks(page: Page):
+def test_another_map_another_step_size_and_other_noise_change_the_walks(page: Page):
     open_attractors(page)
-    strip, plane = page.locator("#holes img").first, page.locator("#player .plane")
+    strip, bar, plane = page.locator("#holes img").first, page.locator("#player input[type=range]"), page.locator("#player .plane")  # fmt: skip
     for change in (
         lambda: page.locator("#step-size").get_by_role("radio", name="Whole steps").check(),
         lambda: page.locator("#plane").get_by_role("radio", name="Only 0, 1, 2").check(),
     ):
+        bar.fill("3")
         before, drawn = strip.get_attribute("src"), looks(plane)
         change()
         expect(strip).not_to_have_attribute("src", before, timeout=30_000)
+        bar.fill("3")
         assert looks(plane) != drawn
-    page.locator("#player input[type=range]").fill("0")
+    bar.fill("0")
     noise = looks(tile(page, "Noise").locator("canvas"))
     page.locator("#again").click()
-    page.wait_for_timeout(1_500)
-    page.locator("#player input[type=range]").fill("0")
+    started = "([before]) => document.querySelector('#player .tiles canvas').toDataURL() !== before && document.querySelector('#player input').value > 0"
+    page.wait_for_function(started, arg=[noise])
+    bar.fill("0")
     assert looks(tile(page, "Noise").locator("canvas")) != noise
+
+
+def test_whoever_wants_no_motion_sees_the_end(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce", color_scheme="dark")
+    page.goto(served)
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    open_attractors(page)
+    bar = page.locator("#player input[type=range]")
+    assert int(bar.input_value()) == int(bar.get_attribute("max")) > 0
+    page.close()
 
 
 def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
