@@ -13,14 +13,16 @@ import time
 import urllib.request
 from pathlib import Path
 
+import gradio as gr
 import psutil
 import torch
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import report
+from dmfa_demo.app.attractors import PERIOD, AttractorsTab
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import DATASET, START_SAMPLE, build_page
-from dmfa_demo.app.scene import Scene
+from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
@@ -31,6 +33,7 @@ TABS = ("compare", "factors", "samples", "attractors")
 def main() -> None:
     """Print all figures."""
     rows = [(f"stroke to answer in {tab}, server", *_quantiles(spent)) for tab, spent in _server_strokes().items()]
+    rows.append(("stroke to the end of all walks, server", *_quantiles(_server_walks())))
     seconds, server, address = _start()
     try:
         if chromium.find():
@@ -64,6 +67,22 @@ def _server_strokes() -> dict[str, list[float]]:
         paint.fn(decode_mask(payload), scene, tab, *controls)
         spent[tab].append(1000 * (time.perf_counter() - started))
     return {tab: values[5:] for tab, values in spent.items()}  # the first ones load the models
+
+
+def _server_walks() -> list[float]:
+    """Milliseconds from a hole to the last of at most 100 steps from every start, pauses between answers included."""
+    with gr.Blocks():
+        tab = AttractorsTab.build(DATASET)
+    scene, cache, spent = Scene.sample(DATASET, START_SAMPLE), ImputationCache(), []
+    asked = tab.plane.value, tab.step_size.value, 0
+    for mask in mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(1))[:, 0]:
+        started = time.perf_counter()
+        walks, _, run, _ = tab.render(scene, mask, cache, *asked, None)
+        while walks.more:
+            time.sleep(PERIOD)
+            walks, _, run, _ = tab.advance(scene, mask, *asked, run)
+        spent.append(1000 * (time.perf_counter() - started))
+    return spent[5:]
 
 
 def _start() -> tuple[float, subprocess.Popen[bytes], str]:

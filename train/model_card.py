@@ -68,6 +68,17 @@ def write_model_card(folder: Path) -> None:
             else []
         ),
         "",
+        *([] if training["method"] in _PARTS else _figures(rows, network, method)),
+        "## Limits",
+        "",
+        f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
+        f"{method.limits}",
+    ]
+    (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _figures(rows: list[dict], network: dict, method: type[Imputer]) -> list[str]:
+    return [
         "## Figures",
         "",
         "Test images; mean over images of the mean over mask seeds, with the standard error over images. "
@@ -75,12 +86,7 @@ def write_model_card(folder: Path) -> None:
         "",
         *_table(rows),
         "",
-        "## Limits",
-        "",
-        f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
-        f"{method.limits}",
     ]
-    (folder / "README.md").write_text("\n".join(lines) + "\n")
 
 
 def _about_densities(rows: list[dict], network: dict, method: type[Imputer]) -> str:
