@@ -134,7 +134,12 @@ class Run:
             )
             pictures.append(Picture(grey_or_colour(image), name, alt, other))
         changed = sum(basin != basins[0] for basin in basins)
-        remark = f"the walk from noise then ends in another basin for {changed} of {len(basins) - 1} (framed)"
+        told = (
+            f"in another basin for {changed} of {len(basins) - 1} (framed)"
+            if changed
+            else "in the same basin each time"
+        )
+        remark = f"the walk from noise then ends {told}"
         return strip(DynamicsImputer, pictures, remark, "If the hole were one pixel different")
 
 
