@@ -10,6 +10,7 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples, to_float
 from dmfa_demo.imputation import METHODS, Imputation, check, flatten_missing, method_class
 from dmfa_demo.masks import mask_family
+from dmfa_demo.models.walks import DynamicsImputer
 
 TRAINED = available_methods("mnist")
 
@@ -88,11 +89,15 @@ def test_the_same_seed_gives_the_same_pixels(name):
 
 
 @pytest.mark.parametrize("name", TRAINED)
-def test_an_image_is_answered_alike_alone_and_in_a_batch(name):
+def test_an_image_is_answered_alike_alone_and_in_a_batch(name, monkeypatch):
     (images, missing), imputer = scene(), load_imputer(name, "mnist")
+    drawn = getattr(type(imputer), "start", None) is DynamicsImputer.start
 
     def answer(rows: slice) -> torch.Tensor:
-        """The mean, or where that is of random draws the answer at the middle of the latents."""
+        """The mean, or where that is of random draws the answer at the middle of the latents; walks from one and the same noise."""
+        if drawn:
+            noise = torch.rand(images.shape, generator=torch.Generator().manual_seed(1))[rows]
+            monkeypatch.setattr(imputer, "start", lambda x, hidden, _: torch.where(hidden, noise, x))
         imputation = imputer.impute(images[rows], missing[rows], seed=0)
         latents = imputation.latents
         return imputation.mean if latents is None else latents.decode(torch.zeros(1, latents.count))[0]
