@@ -71,6 +71,12 @@ def available_methods(dataset: str) -> list[str]:
 
 
 @cache
+def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
+    """The trained imputer in a folder, one for all who ask for it."""
+    return imputer_class.load(folder)
+
+
+@cache
 def load_imputer(method: str, dataset: str) -> Imputer:
     """The trained imputer `method` for `dataset` from the repository's checkpoints, loaded once a process.
 
@@ -83,4 +89,4 @@ def load_imputer(method: str, dataset: str) -> Imputer:
         raise ValueError(
             f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
         )
-    return imputer_class.load(ROOT / dataset / method)
+    return load_once(imputer_class, ROOT / dataset / method)

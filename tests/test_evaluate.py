@@ -19,6 +19,12 @@ from train.evaluate import Evaluation, measure, table
 from train.papers import REPORTED, published
 
 
+def forget() -> None:
+    """Let the next one who asks for an imputer load it anew."""
+    checkpoints.load_imputer.cache_clear()
+    checkpoints.load_once.cache_clear()
+
+
 @pytest.fixture(scope="module")
 def images() -> torch.Tensor:
     return to_float(load_samples("mnist").images)
@@ -82,12 +88,12 @@ def shipped(tmp_path, monkeypatch) -> Path:
     """A copy of two small checkpoints to write beside."""
     for module in (evaluate, checkpoints):
         monkeypatch.setattr(module, "ROOT", tmp_path)
-    checkpoints.load_imputer.cache_clear()
+    forget()
     for name in ("mean", "zero"):
         shutil.copytree(ROOT / "mnist" / name, tmp_path / "mnist" / name)
         (tmp_path / "mnist" / name / "metrics.json").unlink(missing_ok=True)
     yield tmp_path / "mnist"
-    checkpoints.load_imputer.cache_clear()
+    forget()
 
 
 def run(root: Path, *protocols: str, **options) -> None:
@@ -117,7 +123,7 @@ def test_what_was_measured_is_not_measured_again_unless_asked_or_the_weights_are
     assert "measured before" not in capsys.readouterr().out
     run(small_mnist, "half")
     save_file({"image": torch.full((1, 28, 28), 0.5)}, shipped / "mean" / "model.safetensors")
-    checkpoints.load_imputer.cache_clear()
+    forget()
     capsys.readouterr()
     run(small_mnist, "square14")
     assert capsys.readouterr().out.count("measured before") == 1  # zero has its old weights

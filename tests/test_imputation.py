@@ -81,6 +81,12 @@ def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(name
 
 
 @pytest.mark.parametrize("name", TRAINED)
+def test_what_can_be_sampled_says_so(name):
+    images, missing = scene()
+    assert (load_imputer(name, "mnist").impute(images, missing).sampler is not None) == method_class(name).has_samples
+
+
+@pytest.mark.parametrize("name", TRAINED)
 def test_the_same_seed_gives_the_same_pixels(name):
     (images, missing), imputer = scene(), load_imputer(name, "mnist")
     first, again, other = (imputer.impute(images, missing, seed=s) for s in (1, 1, 2))

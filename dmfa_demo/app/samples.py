@@ -64,11 +64,9 @@ class SamplesTab:
         strips, curves = [], []
         for name in available_methods(scene.dataset):
             method = method_class(name)
-            if method.fills_in_steps:  # too slow to draw unasked
+            if not method.has_samples or method.fills_in_steps:  # those that fill are too slow to draw unasked
                 continue
             imputation = cache.impute(name, scene, missing, seed)
-            if imputation.sampler is None:
-                continue
             samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
             psnr = psnr_in_hole(samples, scene, missing)
             remark = "with pixel noise" if noise else "without pixel noise"

@@ -127,6 +127,7 @@ class GaussianImputer(Imputer):
     )
     paper = None
     colour = "#8457a6"
+    has_samples = True
 
     def __init__(self, config: GaussianConfig, mean: Tensor, covariance: Tensor):
         """mean `(n,)`, covariance `(n, n)` of the training images."""

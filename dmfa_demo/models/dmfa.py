@@ -110,6 +110,7 @@ class DMFAImputer(Imputer):
     )
     paper = "DMFA"
     colour = "#2f6db5"
+    has_samples = True
     has_factors = True
 
     def __init__(self, network: DMFA):

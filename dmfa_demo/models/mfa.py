@@ -48,6 +48,7 @@ class MFAImputer(Imputer):
     )
     paper = "MFA"
     colour = "#c2702a"
+    has_samples = True
     has_factors = True
 
     def __init__(self, shape: tuple[int, int, int], mixture: SharedMixture):

@@ -114,6 +114,7 @@ class UniversalMarginalizerImputer(Imputer):
     )
     paper = "Universal Marginalizer"
     colour = "#a3423a"
+    has_samples = True
     fills_in_steps = True
 
     def __init__(self, model: UniversalMarginalizer):

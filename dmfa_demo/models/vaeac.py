@@ -222,6 +222,7 @@ class VAEACImputer(Imputer):
     )
     paper = "VAEAC"
     colour = "#1f8a8c"
+    has_samples = True
     has_latents = True
 
     # Samples that the mean is taken of, as in the comparison with ACFlow.

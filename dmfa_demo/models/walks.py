@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from dmfa_demo.checkpoints import load_network
+from dmfa_demo.checkpoints import load_network, load_once
 from dmfa_demo.imputation import Imputation, Imputer, hide
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import KNNImputer
@@ -75,7 +75,9 @@ class KNNDynamicsImputer(DynamicsImputer):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        return cls(load_network(folder, Autoencoder, WalkConfig), KNNImputer.load(folder.parent / KNNImputer.name))
+        return cls(
+            load_network(folder, Autoencoder, WalkConfig), load_once(KNNImputer, folder.parent / KNNImputer.name)
+        )
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
         """The first filling: the mean of the nearest neighbours."""
