@@ -1,7 +1,8 @@
 // The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
-// props.planes: {name: {low, high, basins, points, arrows, attractors, classes}}, all that does not change with the hole.
+// props.planes, as JSON: {name: {low, high, basins, points, arrows, attractors, classes}}, all that does not change with the hole.
 // props.value from Python: {id, plane, truth: {at, picture}, walks, more} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
 // to Python: {plane, at: [z1, z2]}, where a walk is to start.
+const planes = JSON.parse(props.planes);
 const root = element.querySelector(".walks");
 const plane = element.querySelector(".plane");
 const tiles = element.querySelector(".tiles");
@@ -113,12 +114,12 @@ function fit(canvas) {
 }
 
 function place([z1, z2]) {
-    const { low, high } = props.planes[name];
+    const { low, high } = planes[name];
     return [((z1 - low[0]) / (high[0] - low[0])) * plane.clientWidth, ((high[1] - z2) / (high[1] - low[1])) * plane.clientHeight];
 }
 
 function latents(x, y) {
-    const { low, high } = props.planes[name], box = plane.getBoundingClientRect();
+    const { low, high } = planes[name], box = plane.getBoundingClientRect();
     return [low[0] + ((x - box.left) / box.width) * (high[0] - low[0]), high[1] - ((y - box.top) / box.height) * (high[1] - low[1])];
 }
 
@@ -148,7 +149,7 @@ function picture(address) {
 
 // Which colour is which class.
 function drawKey() {
-    const { classes, names, points } = props.planes[name];
+    const { classes, names, points } = planes[name];
     const present = [...new Set(points.map(([, , label]) => label))].sort((a, b) => a - b);
     key.replaceChildren(...present.map((label) => {
         const item = document.createElement("span");
@@ -159,7 +160,7 @@ function drawKey() {
 }
 
 function drawGround() {
-    const { basins, points, arrows, attractors, classes } = props.planes[name];
+    const { basins, points, arrows, attractors, classes } = planes[name];
     ground = document.createElement("canvas");
     ground.width = plane.width; ground.height = plane.height;
     const pen = ground.getContext("2d"), ratio = devicePixelRatio || 1, style = getComputedStyle(root);
@@ -322,7 +323,7 @@ plane.addEventListener("click", (event) => {
 });
 plane.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || !name) return;
-    const { low, high } = props.planes[name];
+    const { low, high } = planes[name];
     const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
     if (!way && event.key !== " " && event.key !== "Enter") return;
     event.preventDefault();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,8 @@ class WalkPlayer(gr.HTML):
             css_template=(_FILES / "walk_player.css").read_text(),
             js_on_load=(_FILES / "walk_player.js").read_text(),
             apply_default_css=False,
-            planes={name: {**encode_plane(plane), "names": names} for name, plane in planes.items()},
+            # As text: the page would watch every number of an object, at every stroke.
+            planes=json.dumps({name: {**encode_plane(plane), "names": names} for name, plane in planes.items()}),
             **kwargs,
         )
 
