@@ -281,8 +281,12 @@ _SIZED: tuple[tuple[str, Callable[..., MaskFamily]], ...] = (
 )
 
 
-# What ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) hide of MNIST.
-_ARBITRARY = "noise50*2+half-left+half-right+half-top+half-bottom+square14*2+rectangles30-100*2"
+_MIXTURES = {
+    # What ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) hide of MNIST.
+    "arbitrary": "noise50*2+half-left+half-right+half-top+half-bottom+square14*2+rectangles30-100*2",
+    # The kinds of hole in the MisConv paper's table 9, and what people paint.
+    "mixed": "square14+trapezoid+noise75+strokes",
+}
 
 
 def mask_family(name: str) -> MaskFamily:
@@ -291,7 +295,7 @@ def mask_family(name: str) -> MaskFamily:
     Sizes are part of the name: `square14`, `rect10x15` (rows x columns), `squares8-20` (random side), `noise75` (percent),
     `noise30-90`, `rectangles30-100` (percent of the area), `line3` (observed rows). Without a size: `half`, `half-left`,
     `half-right`, `half-top`, `half-bottom`, `centre`, `trapezoid`, `rectangles`, `pattern`, `strokes`, `gfc-o1` to `gfc-o6`,
-    `arbitrary` (ACFlow's mixture).
+    `arbitrary` (ACFlow's mixture), `mixed` (squares, trapezoids, noise and strokes).
     Names joined by `+`, each with an optional weight, mix: `square14*2+strokes`.
 
     Raises:
@@ -308,15 +312,15 @@ def mask_family(name: str) -> MaskFamily:
         if min(weights) < 0 or not 0 < sum(weights) < math.inf:
             raise ValueError(f"the weights in the mask mixture {name!r} must be positive numbers")
         return Mixture(tuple(mask_family(part) for part, _, _ in parts), weights)
-    if name == "arbitrary":
-        return mask_family(_ARBITRARY)
+    if name in _MIXTURES:
+        return mask_family(_MIXTURES[name])
     if name in _FIXED:
         return _FIXED[name]
     for pattern, build in _SIZED:
         if match := re.fullmatch(pattern, name):
             return build(*map(int, match.groups()))
     raise ValueError(
-        f"unknown mask family {name!r}. Accepted: {', '.join(_FIXED)}, arbitrary, square<side>, rect<rows>x<columns>, "
+        f"unknown mask family {name!r}. Accepted: {', '.join((*_FIXED, *_MIXTURES))}, square<side>, rect<rows>x<columns>, "
         f"squares<from>-<to>, noise<percent>, noise<from>-<to>, line<rows>, rectangles<from>-<to>, or a mixture such as square14*2+strokes."
     )
 

@@ -1,4 +1,4 @@
-"""How good an imputation is. Every function returns one figure per image, `(B,)`."""
+"""How good an imputation or a prediction is. Every function but the last returns one figure per image, `(B,)`."""
 
 from __future__ import annotations
 
@@ -68,3 +68,17 @@ def crps(samples: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
         pairs = ((2 * rank - count - 1).view(-1, 1, 1) * samples.sort(0).values).sum(0)
         score = score - pairs / (count * (count - 1))
     return torch.where(missing, score, 0).sum(1) / missing.sum(1)
+
+
+def calibration_error(probabilities: Tensor, labels: Tensor) -> Tensor:
+    """Expected calibration error: by how much confidence and accuracy differ, in 15 equal bins of confidence (torchmetrics).
+
+    Guo et al., *On calibration of modern neural networks* (2017), equation (3).
+
+    Args:
+        probabilities: of each class, `(B, classes)`.
+        labels: int64 `(B,)`.
+    """
+    from torchmetrics.functional.classification import multiclass_calibration_error  # slow to import
+
+    return multiclass_calibration_error(probabilities, labels, probabilities.shape[1], n_bins=15)

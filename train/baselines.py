@@ -13,7 +13,7 @@ from dmfa_demo.data import LabelledImages, load_split, to_float
 from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, MICEImputer, packed
-from train.run import RunConfig, finish
+from train.run import RunConfig, absent_pixels, finish
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class KNNTraining(RunConfig):
 
     network: KNNConfig = field(default_factory=KNNConfig)
     seed: int = 0
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known"""
 
     method = "knn"
 
@@ -73,8 +75,13 @@ def knn(config: KNNTraining) -> None:
             f"there are {len(training)} training images, too few for {config.network.references} references"
         )
     chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(config.seed))
-    reference = training.images[chosen[: config.network.references].sort().values]
-    tensors = {"reference": packed(reference)}
+    chosen = chosen[: config.network.references].sort().values
+    reference, tensors = training.images[chosen], {}
+    if config.incomplete:
+        absent = absent_pixels(config.incomplete, len(training), reference.shape[-2:], config.seed)[chosen]
+        reference = torch.where(absent, 0, reference)
+        tensors["known"] = packed((~absent).byte())
+    tensors["reference"] = packed(reference)
     finish(config, tensors, time.monotonic() - started, len(training))
 
 

@@ -201,6 +201,8 @@ def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
 def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     for mean, parameter in zip(average.parameters(), network.parameters()):
         mean.lerp_(parameter, 1 - decay)
+    for kept, buffer in zip(average.buffers(), network.buffers()):  # such as the statistics of batch normalisation
+        kept.copy_(buffer)
 
 
 class _StopRequest:

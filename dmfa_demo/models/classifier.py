@@ -1,0 +1,341 @@
+"""Classifiers of images with holes: one small network under every treatment of the missing pixels (MisConv paper, section 4).
+
+    image + missing mask  ->  prepare(images, missing)  ->  network  ->  log-probabilities of the classes
+
+What a treatment makes of the hole before the network sees it (`prepare`) has nothing to learn, so that training computes it
+once for each image. Networks differ in their first layer, partial convolution in all.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.checkpoints import CONFIG, ROOT, load_checkpoint, load_once
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import ImageShape, Imputer, check, hide, method_class
+from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
+from dmfa_demo.models.misconv import FactorDensity, replace_first_conv
+from dmfa_demo.models.partial_conv import PartialConv2d
+from dmfa_demo.networks import observe
+
+# Of a mixture with many components, those that a classifier averages over; the others hardly have weight.
+LEADING = 2
+
+
+@dataclass(frozen=True)
+class ClassifierConfig(ImageShape):
+    """The shape of a classifier, and who tells it what may be behind a hole."""
+
+    classes: int = 10
+    source: str = ""
+    """the checkpoint beside it that imputes for it or knows the density; empty for treatments that need none"""
+
+
+class ConvNet(nn.Module):
+    """The paper's network for MNIST: [conv 32], down, [conv 64] x 2, linear 20, linear (appendix A.2).
+
+    [conv n] is a 3 x 3 convolution with n filters, ReLU and batch normalisation; down is a convolution with stride 2.
+    """
+
+    def __init__(self, config: ClassifierConfig, in_channels: int):
+        super().__init__()
+        self.features = nn.Sequential(
+            *_block(in_channels, 32), nn.Conv2d(32, 32, 3, stride=2, padding=1), *_block(32, 64), *_block(64, 64)
+        )
+        positions = -(-config.height // 2) * -(-config.width // 2)
+        self.head = nn.Sequential(nn.Linear(64 * positions, 20), nn.ReLU(), nn.Linear(20, config.classes))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`(B, in_channels, H, W)` to logits `(B, classes)`."""
+        return self.head(self.features(images).flatten(1))
+
+
+class PartialConvNet(ConvNet):
+    """The same network with partial convolutions all the way, each telling the next what is still missing."""
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__(config, config.channels)
+        self.features = nn.ModuleList(
+            PartialConv2d(layer) if isinstance(layer, nn.Conv2d) else layer for layer in self.features
+        )
+
+    def forward(self, images: Tensor, missing: Tensor) -> Tensor:
+        """images `(B, C, H, W)`, missing bool `(B, 1, H, W)` to logits `(B, classes)`."""
+        for layer in self.features:
+            if isinstance(layer, PartialConv2d):
+                images, missing = layer(images, missing)
+            else:
+                images = layer(images)
+        return self.head(images.flatten(1))
+
+
+class Classifier(ABC):
+    """A treatment of missing pixels with the network behind it. Subclasses carry their own words.
+
+    Attributes:
+        name: on the command line, in folders and in addresses.
+        title, summary, limits, colour: for people, as those of an `Imputer`.
+        paper: the row of the MisConv paper's tables to compare it with.
+        asks: the method that tells what may be behind the hole, or None; `source` in the config is its checkpoint.
+        takes_complete: whether it is given the complete image, as the reference that knows everything.
+        network: `(B, ...)` of what `prepare` returns -> logits `(B, classes)`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    limits: ClassVar[str]
+    colour: ClassVar[str]
+    paper: ClassVar[str]
+    asks: ClassVar[str | None] = None
+    takes_complete: ClassVar[bool] = False
+    has_latents: ClassVar[bool] = False
+
+    def __init__(self, config: ClassifierConfig, source: Imputer | None):
+        self.config, self.source = config, source
+        self.network = self.build()
+
+    def build(self) -> nn.Module:
+        """The network, untrained."""
+        return ConvNet(self.config, self.config.channels)
+
+    @abstractmethod
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        """What the network is given: tensors with leading size B, without a gradient."""
+
+    def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
+        """The answer of `network` (its own, or one that training wrapped) to what `prepare` returned, `(B, classes)`."""
+        return network(*prepared)
+
+    @torch.inference_mode()
+    def predict(self, images: Tensor, missing: Tensor) -> Tensor:
+        """The probability of each class, `(B, classes)`.
+
+        Args:
+            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role (unless `takes_complete`).
+            missing: bool `(B, 1, H, W)`.
+
+        Raises:
+            ValueError: when the arguments break the contract, or are of another size.
+        """
+        check(images, missing)
+        if images.shape[1:] != self.config.shape:
+            raise ValueError(
+                f"this classifier takes images of (C, H, W) = {self.config.shape}, got {tuple(images.shape[1:])}"
+            )
+        return self.logits(self.network.eval(), *self.prepare(images, missing)).softmax(1)
+
+
+class CompleteClassifier(Classifier):
+    """Sees the complete image, hole or not."""
+
+    name = "complete"
+    title = "Complete image"
+    summary = "The same network, trained and asked on complete images: what could be known if nothing were hidden."
+    limits = "It is a reference and not a method: it is told what the others must guess."
+    colour = "#8a8f98"
+    paper = "GT"
+    takes_complete = True
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        return (images,)
+
+
+class ZeroClassifier(Classifier):
+    """Zero in every missing pixel."""
+
+    name = "zero"
+    title = "Zero"
+    summary = "Hidden pixels are set to zero, which on a digit is blank paper, and the network makes the best of it."
+    limits = "It cannot tell a hidden pixel from a blank one."
+    colour = "#75695c"
+    paper = "zero"
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        return (hide(images, missing),)
+
+
+class MaskClassifier(Classifier):
+    """Zero in every missing pixel, and the mask as one more channel."""
+
+    name = "mask"
+    title = "Mask channel"
+    summary = "Hidden pixels are set to zero, and the network sees beside the image which ones they are."
+    limits = "What a hidden pixel may be has to be learnt together with the classes."
+    colour = "#8b4bb8"
+    paper = "mask"
+
+    def build(self) -> nn.Module:
+        return ConvNet(self.config, self.config.channels + 1)
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        return (observe(images, missing),)
+
+
+class ImputingClassifier(Classifier):
+    """The source's mean in every missing pixel."""
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        return (self.source.impute(images, missing, seed=0).mean,)
+
+
+class KNNClassifier(ImputingClassifier):
+    """The mean of the nearest neighbours in every missing pixel."""
+
+    name = "knn"
+    title = "k-NN imputation"
+    summary = "Hidden pixels are filled with the average of the nearest training images, and the network takes that for the truth."
+    limits = "A wrong guess looks as certain to the network as a visible pixel."
+    colour = "#3f8f5f"
+    paper = "k-NN"
+    asks = "knn"
+
+
+class DMFAMeanClassifier(ImputingClassifier):
+    """DMFA's mean in every missing pixel."""
+
+    name = "dmfa-mean"
+    title = "DMFA's mean"
+    summary = "Hidden pixels are filled with DMFA's mean, and the network takes that for the truth."
+    limits = "A wrong guess looks as certain to the network as a visible pixel."
+    colour = "#1d8a99"
+    paper = "MFA imputation"
+    asks = "dmfa"
+
+
+class PartialConvClassifier(Classifier):
+    """Partial convolutions."""
+
+    name = "partial-conv"
+    title = "Partial convolution"
+    summary = "Every convolution looks only at the pixels it knows, and scales its answer up by how few they are."
+    limits = "It knows that pixels are missing, and nothing of what they may be."
+    colour = "#b04a6f"
+    paper = "PC"
+
+    def build(self) -> nn.Module:
+        return PartialConvNet(self.config)
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        return hide(images, missing), missing
+
+
+class MisConvClassifier(Classifier):
+    """The expected first activation over the source's density."""
+
+    def build(self) -> nn.Module:
+        return replace_first_conv(ConvNet(self.config, self.config.channels), self.density)
+
+    def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
+        """What the source believes, of a mixture with many components the heaviest."""
+        return self.source.impute(images, missing, seed=0).density.leading(LEADING)
+
+    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+        density = self.density(images, missing)
+        parts = density.components
+        return (
+            hide(images, missing),
+            missing,
+            density.log_weights,
+            *(part.float() for part in (parts.mean, parts.factors, parts.noise)),
+        )
+
+    def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
+        images, missing, log_weights, *parts = prepared
+        return network(images, missing, MixtureOfFactorAnalyzers(log_weights.float(), FactorAnalyzer(*parts)))
+
+    @torch.inference_mode()
+    def first_layer(self, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
+        layer, density = self.network.network.misconv, self.density(images, missing)
+        imputed = torch.where(missing, density.mean.view_as(images).to(images), images)
+        return F.leaky_relu(layer.conv(imputed), layer.slope), layer(images, missing, density)
+
+
+class DMFAMisConvClassifier(MisConvClassifier):
+    """MisConv over DMFA's density."""
+
+    name = "misconv-dmfa"
+    title = "MisConv (DMFA)"
+    summary = "The first layer averages its activation over everything that DMFA believes may be in the hole."
+    limits = "Only the first layer averages; what two far pixels have to do with each other is lost behind it."
+    colour = "#2f6db5"
+    paper = "MisConv"
+    asks = "dmfa"
+
+
+class MFAMisConvClassifier(MisConvClassifier):
+    """MisConv over MFA's density."""
+
+    name = "misconv-mfa"
+    title = "MisConv (MFA)"
+    summary = "The first layer averages its activation over everything that MFA believes may be in the hole."
+    limits = DMFAMisConvClassifier.limits
+    colour = "#c2702a"
+    paper = "MisConv, SMFA"
+    asks = "mfa"
+
+
+# In the order of the page.
+CLASSIFIERS: dict[str, type[Classifier]] = {
+    kind.name: kind
+    for kind in (
+        CompleteClassifier,
+        DMFAMisConvClassifier,
+        MFAMisConvClassifier,
+        DMFAMeanClassifier,
+        KNNClassifier,
+        MaskClassifier,
+        ZeroClassifier,
+        PartialConvClassifier,
+    )
+}
+
+
+def folder_of(name: str) -> str:
+    """The checkpoint folder of a classifier, beside those of the methods."""
+    return f"classifier-{name}"
+
+
+def available_classifiers(dataset: str) -> list[str]:
+    """The classifiers that have a checkpoint for `dataset`, in the page's order."""
+    return [name for name in CLASSIFIERS if (ROOT / dataset / folder_of(name) / CONFIG).is_file()]
+
+
+@cache
+def load_classifier(name: str, dataset: str) -> Classifier:
+    """The trained classifier `name` from the repository's checkpoints, loaded once a process.
+
+    Raises:
+        ValueError: for one that there is not; the message lists what there is.
+    """
+    known = available_classifiers(dataset)
+    if name not in known:
+        raise ValueError(
+            f"no classifier {name!r:.40} for data set {dataset!r:.40}; there are: {', '.join(known) or 'none'}"
+        )
+    folder = ROOT / dataset / folder_of(name)
+    config, tensors = load_checkpoint(folder, ClassifierConfig)
+    classifier = CLASSIFIERS[name](config, load_source(CLASSIFIERS[name], folder.parent / config.source))
+    classifier.network.load_state_dict(tensors)
+    classifier.network.eval()
+    return classifier
+
+
+def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
+    """The imputer in `folder`, one for all who ask for it; None for a classifier that asks nobody."""
+    if kind.asks is None:
+        return None
+    return load_once(IncompleteKNNImputer if kind.asks == "knn" else method_class(kind.asks), folder)
+
+
+def _block(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
+    return nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(out_channels)

@@ -1,0 +1,67 @@
+"""k-NN among images that have holes of their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.checkpoints import load_checkpoint
+from dmfa_demo.data import to_float
+from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing, hide
+from dmfa_demo.models.baselines import KNNConfig, KNNImputer, unpacked
+
+# Nearest references to look through for some that show a pixel.
+LOOKED_AT = 64
+CHUNK = 500
+
+
+class IncompleteKNNImputer(Imputer):
+    """Every hidden pixel is its mean over the k nearest reference images that show it, as scikit-learn's `KNNImputer` has it.
+
+    Distances are root mean squares over the pixels that both images show. Of the references only the nearest `LOOKED_AT` are
+    asked; a pixel that none of them shows is the mean of all that do.
+    """
+
+    name = "knn-incomplete"
+    title = "k-NN among incomplete images"
+    summary = "The incomplete training images nearest in the pixels that both show are averaged where they show what is hidden."
+    limits = KNNImputer.limits
+    paper = None
+    colour = KNNImputer.colour
+
+    def __init__(self, reference: Tensor, known: Tensor, neighbours: int):
+        """reference: uint8 `(R, C, H, W)`; known: bool `(R, 1, H, W)`."""
+        self.shape, self.neighbours = tuple(reference.shape[1:]), neighbours
+        self.known = flatten_missing(known, reference.shape[1])  # (R, n)
+        self.values = torch.where(self.known, flatten(to_float(reference)), 0)
+        self.average = self.values.sum(0) / self.known.sum(0).clamp(min=1)
+        # |x - r|^2 over what both show = x^2 . known - 2 x . r + shown . r^2, beside how many these are: one product.
+        count, square = self.known.float(), self.values.square()
+        self.compared = torch.cat([count, -2 * self.values, square], 1).T.contiguous()  # (3 n, R)
+        self.counted = count.T.contiguous()  # (n, R)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        config, tensors = load_checkpoint(folder, KNNConfig)
+        count, (channels, height, width) = config.references, config.shape
+        reference = unpacked(tensors["reference"], (count, channels, height, width))
+        return cls(reference, unpacked(tensors["known"], (count, 1, height, width)).bool(), config.neighbours)
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        hidden, shown = flatten(hide(images, missing)), (~flatten_missing(missing, images.shape[1])).float()
+        means = [self._mean(x, visible) for x, visible in zip(hidden.split(CHUNK), shown.split(CHUNK))]
+        return Imputation(mean=torch.cat(means).view_as(images))
+
+    def _mean(self, x: Tensor, shown: Tensor) -> Tensor:
+        distance = torch.cat([x.square(), x, shown], 1) @ self.compared  # (B, R)
+        both = shown @ self.counted
+        distance = torch.where(both > 0, distance / both.clamp(min=1), torch.inf)
+        nearest = distance.topk(min(LOOKED_AT, distance.shape[1]), largest=False, sorted=True)
+        known = self.known[nearest.indices] & nearest.values.isfinite().unsqueeze(-1)  # (B, 64, n), the nearest first
+        asked = known & (known.cumsum(1) <= self.neighbours)
+        count = asked.sum(1)
+        mean = torch.where(asked, self.values[nearest.indices], 0).sum(1) / count.clamp(min=1)
+        return torch.where(count > 0, mean, self.average)

@@ -1,0 +1,214 @@
+"""MisConv: the expected activation of a convolution over a density of the missing pixels (MisConv paper, section 3).
+
+A convolution M is linear, so each value of M Z, for Z a factor analyser with mean m, factors a_j and noise d, is Gaussian:
+
+    E[M Z] = M m + bias,      Var[M Z] = (M * M) d + sum_j (M a_j)^2                       (theorem 3.1, diagonal)
+    E[ReLU(N(m, s^2))] = m Phi(m / s) + s phi(m / s)                                       (theorem 3.2)
+
+M * M is the convolution with the squared kernel; Phi and phi belong to the standard normal. Both lines are as they must be
+and not as they were printed: the paper leaves out the square and has a quarter of the term with phi.
+
+    >>> import torch
+    >>> expected_relu(torch.tensor(0.3), torch.tensor(1.44))
+    tensor(0.6436)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import flatten, flatten_missing, hide
+
+FactorDensity = FactorAnalyzer | MixtureOfFactorAnalyzers
+
+
+def expected_relu(mean: Tensor, variance: Tensor) -> Tensor:
+    """E[max(X, 0)] for X ~ N(mean, variance); max(mean, 0), with finite gradients, where the variance is zero."""
+    spreads = variance > 0
+    deviation = torch.where(spreads, variance, 1).sqrt()
+    ratio = mean / deviation
+    density = torch.exp(-0.5 * ratio.square()) / math.sqrt(2 * math.pi)
+    expected = 0.5 * mean * torch.erfc(-ratio * math.sqrt(0.5)) + deviation * density
+    return torch.where(spreads, expected, mean.relu())
+
+
+def expected_leaky_relu(mean: Tensor, variance: Tensor, slope: float) -> Tensor:
+    """E[max(X, 0) + slope min(X, 0)] for X ~ N(mean, variance): slope 0 is ReLU, slope 1 the identity."""
+    if slope == 1:
+        return mean
+    return slope * mean + (1 - slope) * expected_relu(mean, variance)
+
+
+class MisConv2d(nn.Module):
+    """A convolution with its activation, over a density of the missing pixels instead of over pixels.
+
+    Only windows that see a missing pixel cost more than in the layer itself; the others give exactly what it gives.
+
+    Args:
+        conv: the convolution, its weights shared and not copied; any stride, padding, padding mode, dilation and groups.
+        slope: of the activation below zero: 0 for ReLU, 1 for no activation, between them leaky ReLU.
+    """
+
+    def __init__(self, conv: nn.Conv2d, slope: float = 0.0):
+        super().__init__()
+        self.conv, self.slope = conv, slope
+
+    def forward(self, images: Tensor, missing: Tensor, density: FactorDensity) -> Tensor:
+        """The expected activation.
+
+        Args:
+            images: `(B, C, H, W)`; what lies under `missing` plays no role.
+            missing: bool `(B, 1, H, W)`.
+            density: over all n = C H W values of each image, `(B, ...)`; only its missing ones count.
+
+        Returns:
+            `(B, C_out, H', W')`, as the convolution's own output.
+        """
+        plain = F.leaky_relu(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
+        taps = window_taps(self.conv, *images.shape[-2:])  # (P, T)
+        # One place more, never missing and always zero, for what padding reads.
+        hidden = F.pad(missing.flatten(1), (0, 1))
+        rows, windows = hidden[:, taps].any(-1).nonzero(as_tuple=True)  # N windows that see a missing pixel
+        if not len(rows):
+            return plain
+        mean, variance = self._moments(images, missing, density, rows, taps[windows])  # (N, K, C_out)
+        expected = expected_leaky_relu(mean, variance, self.slope)
+        if isinstance(density, MixtureOfFactorAnalyzers):
+            expected = density.weights.expand(len(images), -1)[rows].unsqueeze(-1) * expected
+        expected = expected.sum(1).to(plain.dtype)
+        flat = plain.movedim(1, -1).reshape(-1, expected.shape[1])  # (B P, C_out)
+        flat = flat.index_copy(0, rows * len(taps) + windows, expected)
+        return flat.view(len(images), *plain.shape[-2:], -1).movedim(-1, 1)
+
+    def _moments(
+        self, images: Tensor, missing: Tensor, density: FactorDensity, rows: Tensor, taps: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and variance of the convolution in N windows, `(N, K, C_out)`: all of a density through it in one product."""
+        channels, groups = images.shape[1], self.conv.groups
+        pinned = density.restrict(flatten(images), flatten_missing(missing, channels))
+        parts = pinned.components if isinstance(pinned, MixtureOfFactorAnalyzers) else pinned
+        maps = torch.cat([parts.mean.unsqueeze(-2), parts.factors, parts.noise.unsqueeze(-2)], -2)  # (B, [K,] 2 + l, n)
+        maps = maps.reshape(len(images), -1, maps.shape[-2], channels, images.shape[-2] * images.shape[-1])
+        by_pixel = F.pad(maps, (0, 1)).movedim(-1, 1).flatten(0, 1).flatten(1)  # (B (H W + 1), K (2 + l) C)
+        read = by_pixel[(rows * (images.shape[-2] * images.shape[-1] + 1)).unsqueeze(-1) + taps]  # (N, T, K (2 + l) C)
+        read = read.unflatten(-1, (*maps.shape[1:3], groups, -1)).movedim(1, -1)  # (N, K, 2 + l, G, C / G, T)
+
+        weight = self.conv.weight.flatten(2).unflatten(0, (groups, -1))  # (G, C_out / G, C / G, T)
+        linear = torch.einsum("nkmgct,goct->nkmgo", read[:, :, :-1], weight).flatten(-2)
+        noise = read[:, :, -1]
+        if self.conv.padding_mode == "zeros":
+            variance = torch.einsum("nkgct,goct->nkgo", noise, weight.square())
+        else:
+            # Padding may show a window one and the same pixel twice; its weights add up before they are squared.
+            same = (taps.unsqueeze(-1) == taps.unsqueeze(-2)).to(noise.dtype)  # (N, T, T)
+            variance = torch.einsum("nkgct,goct,nts,gocs->nkgo", noise, weight, same, weight)
+        mean = linear[:, :, 0] if self.conv.bias is None else linear[:, :, 0] + self.conv.bias
+        return mean, variance.flatten(-2) + linear[:, :, 1:].square().sum(2)
+
+
+def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
+    """Which pixel each tap of each window of a convolution reads, `(P, T)`: P output places, T = kernel height x width.
+
+    Pixels are numbered row by row; zeros that padding adds have the number `height * width`.
+    """
+    pixels = torch.arange(height * width, dtype=torch.float64).view(1, 1, height, width)
+    if conv.padding == "valid":
+        sides = (0, 0, 0, 0)
+    elif conv.padding == "same":
+        spare = [d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size)]
+        sides = (spare[1] // 2, spare[1] - spare[1] // 2, spare[0] // 2, spare[0] - spare[0] // 2)
+    else:
+        sides = (conv.padding[1], conv.padding[1], conv.padding[0], conv.padding[0])
+    if conv.padding_mode == "zeros":
+        padded = F.pad(pixels, sides, value=height * width)
+    else:
+        padded = F.pad(pixels, sides, mode=conv.padding_mode)
+    return F.unfold(padded, conv.kernel_size, conv.dilation, stride=conv.stride)[0].T.long().to(conv.weight.device)
+
+
+class MisConvNetwork(nn.Module):
+    """A network whose first layer is a `MisConv2d`, and where its density comes from. Made by `replace_first_conv`."""
+
+    def __init__(self, network: nn.Module, density_network: Callable[[Tensor, Tensor], FactorDensity]):
+        super().__init__()
+        self.network, self.density_network = network, density_network
+
+    def forward(self, images: Tensor, missing: Tensor, density: FactorDensity | None = None) -> Tensor:
+        """What the network returned for complete images, now for images `(B, C, H, W)` with missing bool `(B, 1, H, W)`.
+
+        The density network is not asked when its `density` is given.
+        """
+        return self.network(images, missing, self.density_network(images, missing) if density is None else density)
+
+
+def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tensor], FactorDensity]) -> MisConvNetwork:
+    """A network for complete images as one for images with missing pixels, unchanged behind its first activation.
+
+    Weights are shared with `model`, apart from those of a first convolution that is followed by batch normalisation:
+    the normalisation, with the statistics it has, becomes part of the convolution, as what is averaged is the activation.
+
+    Args:
+        model: traceable by torch.fx. Its input goes to one Conv2d, then perhaps BatchNorm2d (in evaluation mode), then ReLU
+            or leaky ReLU.
+        density_network: (images, missing) -> a factor analyser or a mixture of them over all values of each image.
+
+    Raises:
+        ValueError: for a network of another form; the message names where it differs.
+    """
+    traced = fx.symbolic_trace(model)
+    graph, modules = traced.graph, dict(traced.named_modules())
+    images = next(node for node in graph.nodes if node.op == "placeholder")
+
+    def follows(node: fx.Node) -> tuple[fx.Node | None, nn.Module | None]:
+        """What alone reads `node`, and its module."""
+        if len(node.users) != 1:
+            return None, None
+        user = next(iter(node.users))
+        return user, modules.get(user.target) if user.op == "call_module" else None
+
+    node, conv = follows(images)
+    if not isinstance(conv, nn.Conv2d):
+        raise ValueError(f"the network's input must go to one Conv2d and nothing else; it goes to {list(images.users)}")
+    node, module = follows(node)
+    if isinstance(module, nn.BatchNorm2d):
+        if module.training:
+            raise ValueError(
+                "the batch normalisation behind the first convolution must be in evaluation mode: call .eval() first"
+            )
+        conv = fuse_conv_bn_eval(conv.eval(), module)
+        node, module = follows(node)
+    slope = _slope(node, module)
+    if slope is None:
+        raise ValueError(
+            f"behind the first convolution must come ReLU or leaky ReLU, there is {module or node}; "
+            "put MisConv2d into the network by hand, with the slope of its activation"
+        )
+
+    traced.add_submodule("misconv", MisConv2d(conv, slope))
+    with graph.inserting_after(images):
+        missing = graph.placeholder("missing")
+    with graph.inserting_after(missing):
+        density = graph.placeholder("density")
+    with graph.inserting_after(node):
+        misconv = graph.call_module("misconv", (images, missing, density))
+    node.replace_all_uses_with(misconv)
+    graph.eliminate_dead_code()
+    traced.delete_all_unused_submodules()
+    traced.recompile()
+    return MisConvNetwork(traced, density_network)
+
+
+def _slope(node: fx.Node | None, module: nn.Module | None) -> float | None:
+    """Below zero, of the activation at a node; None when it is not one that has an expectation here."""
+    if isinstance(module, nn.ReLU) or (node is not None and node.target in (F.relu, torch.relu, "relu", "relu_")):
+        return 0.0
+    if isinstance(module, nn.LeakyReLU):
+        return module.negative_slope
+    return None

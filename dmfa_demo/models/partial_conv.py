@@ -1,0 +1,49 @@
+"""Partial convolution: a window's response from its known pixels alone, scaled up by how few they are.
+
+Liu et al., *Image inpainting for irregular holes using partial convolutions* (2018), equations (1) and (2):
+
+    x' = W (x * known) |window| / |known in window| + bias where anything is known, else 0
+
+Zeros that padding adds count as known here, as they do in an ordinary convolution, so that a complete image gives exactly what
+that gives; the authors' own layer counts them as missing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.models.misconv import window_taps
+
+
+class PartialConv2d(nn.Module):
+    """A partial convolution with the weights of an ordinary one.
+
+    Args:
+        conv: the convolution, shared and not copied; any stride, padding, padding mode, dilation and groups.
+    """
+
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__()
+        self.conv = conv
+
+    def forward(self, features: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """The response, and where it is still missing.
+
+        Args:
+            features: `(B, C, H, W)`; what lies under `missing` plays no role.
+            missing: bool `(B, 1, H, W)`.
+
+        Returns:
+            `(B, C_out, H', W')`, zero where it is missing, and bool `(B, 1, H', W')`, true where a window sees nothing known.
+        """
+        response = self.conv(torch.where(missing, 0, features))  # (B, C_out, H', W')
+        taps = window_taps(self.conv, *features.shape[-2:])  # (P, T)
+        outside = (taps == missing[0].numel()).sum(-1)  # taps that read padding
+        seen = F.pad(~missing.flatten(1), (0, 1))[:, taps].sum(-1)  # (B, P), without padding
+        nothing = (seen == 0).view(len(features), 1, *response.shape[-2:])
+        scale = ((taps.shape[-1] - outside) / seen.clamp(min=1)).view_as(nothing).to(response.dtype)
+        linear = response if self.conv.bias is None else response - self.conv.bias.to(response.dtype)[:, None, None]
+        # In this form a complete window keeps its response to the last bit.
+        return torch.where(nothing, 0, response + linear * (scale - 1)), nothing

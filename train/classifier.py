@@ -1,0 +1,192 @@
+"""Train and measure the classifiers of the MisConv paper: `python -m train classifier --treatment misconv-dmfa`.
+
+The training images are incomplete: each has one hole, the same in all epochs, for all treatments, and for the source that a
+treatment asks (`--incomplete` of `python -m train dmfa`, `mfa` and `knn`). Seeds differ in initial weights, in the order of
+images, and in the holes of the test images.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo import metrics
+from dmfa_demo.checkpoints import ROOT
+from dmfa_demo.data import load_split, to_float
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
+from train.evaluate import Row, gather, read_rows, table, write_rows
+from train.loop import LoopConfig, fit
+from train.papers import REPORTED
+from train.run import RunConfig, absent_pixels, finish
+
+CHUNK = 1_000
+
+# The holes that the page's classifiers are trained with; those for other holes are measured and not kept.
+SHIPPED = "mixed"
+
+Inputs = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class ClassifierTraining(RunConfig):
+    """A classifier of images with holes, trained several times and measured on the test images."""
+
+    treatment: Literal[
+        "complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"
+    ] = "misconv-dmfa"
+    """what is made of the missing pixels"""
+    incomplete: str = "square14"
+    """a mask family: those pixels of training and test images are never known"""
+    seeds: int = 3
+    """how many times to train"""
+    network: ClassifierConfig = field(default_factory=ClassifierConfig)
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            steps=1_600,
+            batch_size=64,
+            learning_rate=2e-3,
+            warmup_steps=50,
+            ema_decay=0.995,
+            validate_every=800,
+        )
+    )
+
+    method: ClassVar[str] = "classifier"
+
+    def __post_init__(self):
+        if self.seeds < 1:
+            raise ValueError(f"--seeds is at least 1, got {self.seeds}")
+
+
+def train(config: ClassifierTraining) -> None:
+    """Train, measure and write the figures; of the classifiers that the page has, the first one's checkpoint as well.
+
+    Raises:
+        FileNotFoundError: when the treatment asks a source that is not trained yet.
+    """
+    kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
+    if kind.asks is not None:
+        config = replace(config, network=replace(config.network, source=f"{kind.asks}-{config.incomplete}"))
+    source = load_source(kind, beside / config.network.source)
+    training, validation, test = (
+        load_split(config.dataset, part, config.data_root) for part in ("train", "validation", "test")
+    )
+    size = training.images.shape[-2:]
+    preparing = kind(config.network, source)
+    inputs = prepare(
+        preparing, training.images, absent_pixels(config.incomplete, len(training), size, config.loop.seed)
+    )
+    held_out = prepare(preparing, validation.images, absent_pixels(config.incomplete, len(validation), size, 1))
+    complete = prepare(preparing, test.images, absent_pixels(None, len(test), size, 0))
+
+    classifiers, seconds = [], []
+    figures: dict[str, list[dict[str, float]]] = {"": [], "-complete": []}
+    for seed in range(config.seeds):
+        torch.manual_seed(seed)
+        classifier = kind(config.network, source)
+        seconds.append(_fit(classifier, config, seed, (inputs, training.labels), (held_out, validation.labels)))
+        holes = prepare(preparing, test.images, absent_pixels(config.incomplete, len(test), size, seed))
+        figures[""].append(measure(classifier, holes, test.labels))
+        figures["-complete"].append(measure(classifier, complete, test.labels))
+        classifiers.append(classifier)
+
+    folder = config.output or beside / folder_of(config.treatment)
+    known = read_rows(folder)
+    if config.incomplete == SHIPPED:
+        finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], len(training))
+    for suffix, found in figures.items():
+        rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test))
+        print(table(rows), flush=True)
+        known = [row for row in known if row.protocol != rows[0].protocol] + rows
+    write_rows(folder, known)
+    gather(config.dataset)
+
+
+@torch.inference_mode()
+def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
+    """What the network is given of uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
+    chunks = zip(images.split(CHUNK), missing.split(CHUNK))
+    parts = [classifier.prepare(to_float(x), hidden) for x, hidden in chunks]
+    return tuple(torch.cat(column) for column in zip(*parts))
+
+
+@torch.inference_mode()
+def measure(classifier: Classifier, inputs: Inputs, labels: Tensor) -> dict[str, float]:
+    """Accuracy, negative log-likelihood of the label in nats, and expected calibration error."""
+    return _figures(_logits(classifier, classifier.network.eval(), inputs), labels)
+
+
+def _fit(
+    classifier: Classifier,
+    config: ClassifierTraining,
+    seed: int,
+    training: tuple[Inputs, Tensor],
+    validation: tuple[Inputs, Tensor],
+) -> float:
+    """Train the classifier's network in place; return the seconds it took."""
+
+    def draw(rows: Tensor, generator: torch.Generator) -> Inputs:
+        return (*(part[rows] for part in training[0]), training[1][rows])
+
+    def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
+        *inputs, labels = batch
+        return F.cross_entropy(classifier.logits(network, *inputs).float(), labels)
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        found = _figures(_logits(classifier, network, validation[0], device), validation[1])
+        return {"validation": found["label_nll"], **found}
+
+    name = f"classifier-{config.treatment}-{config.incomplete}-{seed}"
+    folder = (config.run_folder or Path("runs") / config.dataset) / name
+    loop = replace(config.loop, seed=config.loop.seed + seed)
+    identity = json.dumps([config.settings, seed, len(training[1])])
+    return fit(classifier.network, len(training[1]), draw, loss, validate, loop, folder, identity)
+
+
+def _logits(classifier: Classifier, network: nn.Module, inputs: Inputs, device: torch.device | str = "cpu") -> Tensor:
+    batches = zip(*(part.split(CHUNK) for part in inputs))
+    return torch.cat([classifier.logits(network, *(part.to(device) for part in batch)).cpu() for batch in batches])
+
+
+def _figures(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    return {
+        "accuracy": (logits.argmax(1) == labels).float().mean().item(),
+        "label_nll": F.cross_entropy(logits, labels).item(),
+        "ece": metrics.calibration_error(logits.softmax(1), labels).item(),
+    }
+
+
+def _rows(
+    config: ClassifierTraining, kind: type[Classifier], protocol: str, found: list[dict[str, float]], n: int
+) -> list[Row]:
+    """The mean over seeds of each figure, its standard error over them, and the paper's."""
+    rows = []
+    for metric in found[0]:
+        values = torch.tensor([figures[metric] for figures in found], dtype=torch.float64)
+        error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
+        reported = REPORTED.get((kind.paper, config.dataset, protocol, metric), (None, None))
+        name = folder_of(config.treatment)
+        row = Row(
+            config.dataset,
+            name,
+            protocol,
+            metric,
+            values.mean().item(),
+            error,
+            n,
+            len(values),
+            *reported,
+            "",
+            kind.title,
+        )
+        rows.append(row)
+    return rows
