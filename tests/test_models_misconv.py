@@ -52,21 +52,21 @@ def make(options, mixture=True, batch=2, dtype=torch.float64, seed=0):
     ("options", "slope"), [*((name, 0.0) for name in OPTIONS), ("plain", 0.2), ("reflect", 0.2), ("plain", 1.0)]
 )
 def test_equals_the_average_over_samples(options, slope):
-    conv, images, missing, density = make(options, batch=1)
-    expected = MisConv2d(conv, slope)(images, missing, density)
+    conv, images, missing, density = make(options, batch=1, dtype=torch.float32)
     pinned = density.restrict(flatten(images), flatten_missing(missing, images.shape[1]))
     total = square = 0
-    chunks, count = 20, 50_000  # a million samples
+    chunks, count = 50, 20_000  # a million samples
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
+        expected = MisConv2d(conv, slope)(images, missing, density)
         for _ in range(chunks):
             drawn = F.leaky_relu(conv(pinned.sample(count, generator)[:, 0].view(count, *images.shape[1:])), slope)
-            total, square = total + drawn.sum(0), square + drawn.square().sum(0)
+            total, square = total + drawn.double().sum(0), square + drawn.double().square().sum(0)
     average = total / (chunks * count)
     error = ((square / (chunks * count) - average.square()).clamp(min=0) / (chunks * count)).sqrt()
     assert error.max() > 0
     # Among some hundred values a deviation of five standard errors is seen once in thousands of runs.
-    assert ((expected[0] - average).abs() <= 5 * error + 1e-7).all()
+    assert ((expected[0] - average).abs() <= 5 * error + 1e-6).all()
 
 
 @pytest.mark.parametrize("options", OPTIONS)
@@ -180,7 +180,9 @@ def test_a_resnet_takes_incomplete_images_and_is_itself_on_complete_ones():
         rest = model.layer4(model.layer3(model.layer2(model.layer1(model.maxpool(sum(first) / 2_000)))))
         torch.testing.assert_close(answer, model.fc(model.avgpool(rest).flatten(1)), rtol=0.02, atol=0.02)
         imputed = torch.where(missing, 0.4, images)
-        assert not torch.allclose(answer, model(imputed), rtol=0.02, atol=0.02)
+        # To the convolution's mean alone the answer is five times as far as to the average over samples.
+        sampled = model.fc(model.avgpool(rest).flatten(1))
+        assert (answer - model(imputed)).abs().max() > 5 * (answer - sampled).abs().max()
 
 
 class Functional(nn.Module):

@@ -16,13 +16,12 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, load_checkpoint, load_once
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputer, check, hide, method_class
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
-from dmfa_demo.models.misconv import FactorDensity, replace_first_conv
+from dmfa_demo.models.misconv import FactorDensity, activation, replace_first_conv
 from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks import observe
 
@@ -257,7 +256,7 @@ class MisConvClassifier(Classifier):
         """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
         layer, density = self.network.network.misconv, self.density(images, missing)
         imputed = torch.where(missing, density.mean.view_as(images).to(images), images)
-        return F.leaky_relu(layer.conv(imputed), layer.slope), layer(images, missing, density)
+        return activation(layer.conv(imputed), layer.slope), layer(images, missing, density)
 
 
 class DMFAMisConvClassifier(MisConvClassifier):

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, fx, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -31,12 +32,31 @@ FactorDensity = FactorAnalyzer | MixtureOfFactorAnalyzers
 
 def expected_relu(mean: Tensor, variance: Tensor) -> Tensor:
     """E[max(X, 0)] for X ~ N(mean, variance); max(mean, 0), with finite gradients, where the variance is zero."""
-    spreads = variance > 0
-    deviation = torch.where(spreads, variance, 1).sqrt()
-    ratio = mean / deviation
-    density = torch.exp(-0.5 * ratio.square()) / math.sqrt(2 * math.pi)
-    expected = 0.5 * mean * torch.erfc(-ratio * math.sqrt(0.5)) + deviation * density
-    return torch.where(spreads, expected, mean.relu())
+    return _ExpectedReLU.apply(mean, variance)
+
+
+class _ExpectedReLU(torch.autograd.Function):
+    """Its gradients are what it computes anyway: dE / d mean = Phi(mean / s), dE / d variance = phi(mean / s) / (2 s)."""
+
+    @staticmethod
+    def forward(ctx, mean: Tensor, variance: Tensor) -> Tensor:
+        spreads = variance > 0
+        deviation = torch.where(spreads, variance, 1).sqrt_()
+        ratio = mean / deviation
+        above = (ratio * -math.sqrt(0.5)).erfc_().mul_(0.5)  # Phi
+        slope = ratio.square_().mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))  # phi
+        expected = torch.addcmul(mean * above, deviation, slope)
+        if not spreads.all():
+            expected = torch.where(spreads, expected, mean.relu())
+            above, slope = torch.where(spreads, above, (mean > 0).to(mean)), torch.where(spreads, slope, 0)
+        ctx.save_for_backward(above, slope.div_(deviation).mul_(0.5))
+        return expected
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        by_mean, by_variance = ctx.saved_tensors
+        return gradient * by_mean, gradient * by_variance
 
 
 def expected_leaky_relu(mean: Tensor, variance: Tensor, slope: float) -> Tensor:
@@ -44,6 +64,11 @@ def expected_leaky_relu(mean: Tensor, variance: Tensor, slope: float) -> Tensor:
     if slope == 1:
         return mean
     return slope * mean + (1 - slope) * expected_relu(mean, variance)
+
+
+def activation(values: Tensor, slope: float) -> Tensor:
+    """ReLU (slope 0), leaky ReLU or the identity (slope 1), of values that are known."""
+    return values.relu() if slope == 0 else F.leaky_relu(values, slope)
 
 
 class MisConv2d(nn.Module):
@@ -71,18 +96,20 @@ class MisConv2d(nn.Module):
         Returns:
             `(B, C_out, H', W')`, as the convolution's own output.
         """
-        plain = F.leaky_relu(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
+        plain = activation(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
         taps = window_taps(self.conv, *images.shape[-2:])  # (P, T)
         # One place more, never missing and always zero, for what padding reads.
         hidden = F.pad(missing.flatten(1), (0, 1))
         rows, windows = hidden[:, taps].any(-1).nonzero(as_tuple=True)  # N windows that see a missing pixel
         if not len(rows):
             return plain
-        mean, variance = self._moments(images, missing, density, rows, taps[windows])  # (N, K, C_out)
-        expected = expected_leaky_relu(mean, variance, self.slope)
-        if isinstance(density, MixtureOfFactorAnalyzers):
-            expected = density.weights.expand(len(images), -1)[rows].unsqueeze(-1) * expected
-        expected = expected.sum(1).to(plain.dtype)
+        # In full precision also under autocast: these few windows are where the density enters.
+        with torch.autocast(images.device.type, enabled=False):
+            mean, variance = self._moments(images, missing, density, rows, taps[windows])  # (N, K, C_out)
+            expected = expected_leaky_relu(mean, variance, self.slope)
+            if isinstance(density, MixtureOfFactorAnalyzers):
+                expected = density.weights.expand(len(images), -1)[rows].unsqueeze(-1) * expected
+            expected = expected.sum(1).to(plain.dtype)
         flat = plain.movedim(1, -1).reshape(-1, expected.shape[1])  # (B P, C_out)
         flat = flat.index_copy(0, rows * len(taps) + windows, expected)
         return flat.view(len(images), *plain.shape[-2:], -1).movedim(-1, 1)
@@ -102,6 +129,7 @@ class MisConv2d(nn.Module):
 
         weight = self.conv.weight.flatten(2).unflatten(0, (groups, -1))  # (G, C_out / G, C / G, T)
         linear = torch.einsum("nkmgct,goct->nkmgo", read[:, :, :-1], weight).flatten(-2)
+        mean, factors = linear.split((1, linear.shape[2] - 1), 2)
         noise = read[:, :, -1]
         if self.conv.padding_mode == "zeros":
             variance = torch.einsum("nkgct,goct->nkgo", noise, weight.square())
@@ -109,8 +137,8 @@ class MisConv2d(nn.Module):
             # Padding may show a window one and the same pixel twice; its weights add up before they are squared.
             same = (taps.unsqueeze(-1) == taps.unsqueeze(-2)).to(noise.dtype)  # (N, T, T)
             variance = torch.einsum("nkgct,goct,nts,gocs->nkgo", noise, weight, same, weight)
-        mean = linear[:, :, 0] if self.conv.bias is None else linear[:, :, 0] + self.conv.bias
-        return mean, variance.flatten(-2) + linear[:, :, 1:].square().sum(2)
+        mean = mean.squeeze(2) if self.conv.bias is None else mean.squeeze(2) + self.conv.bias
+        return mean, variance.flatten(-2) + factors.square().sum(2)
 
 
 def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
