@@ -112,8 +112,9 @@ def train(config: ClassifierTraining) -> None:
 @torch.inference_mode()
 def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
     """What the network is given of uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
-    chunks = zip(images.split(CHUNK), missing.split(CHUNK))
-    parts = [classifier.prepare(to_float(x), hidden) for x, hidden in chunks]
+    parts = []
+    for x, hidden in zip(to_float(images).split(CHUNK), missing.split(CHUNK)):
+        parts.append(classifier.prepare(x, hidden, classifier.believe(x, hidden)))
     return tuple(torch.cat(column) for column in zip(*parts))
 
 

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from dmfa_demo.checkpoints import CONFIG
 from dmfa_demo.imputation import Imputer, method_class
 from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
 
 METRICS = "metrics.json"
 
@@ -37,7 +38,7 @@ def write_model_card(folder: Path) -> None:
     results = folder / METRICS
     rows = json.loads(results.read_text()) if results.is_file() else []
     about, training, network = config["about"], config["training"], config["network"]
-    method = _PARTS.get(training["method"]) or method_class(training["method"])
+    method = _described(training)
     lines = [
         "---",
         "license: mit",
@@ -55,6 +56,12 @@ def write_model_card(folder: Path) -> None:
         f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}. The last 5,000 of the "
         "official training part are kept for choices; the test part served only for the figures below.",
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
+        *(
+            [f"- Never known of the training images: one hole each, of `{training['incomplete']}`."]
+            if training.get("incomplete")
+            else []
+        ),
+        *([f"- What may be behind a hole it asks of `{network['source']}`."] if network.get("source") else []),
         *(
             [f"- Weights of `{config['weights']}`; how to follow its field was chosen on `{training['chosen_on']}`."]
             if "weights" in config
@@ -77,12 +84,28 @@ def write_model_card(folder: Path) -> None:
     (folder / "README.md").write_text("\n".join(lines) + "\n")
 
 
-def _figures(rows: list[dict], network: dict, method: type[Imputer]) -> list[str]:
+def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNamespace:
+    """What carries the words for a checkpoint."""
+    if training["method"] == "classifier":
+        return CLASSIFIERS[training["treatment"]]
+    return _PARTS.get(training["method"]) or method_class(training["method"])
+
+
+def _figures(rows: list[dict], network: dict, method: type[Imputer] | type[Classifier]) -> list[str]:
+    if method in CLASSIFIERS.values():
+        about = (
+            "Test images; mean over networks trained with different seeds, with the standard error over them; a network for each "
+            "kind of hole, of which those of `classify-mixed` are kept. `-complete`: asked on complete images."
+        )
+    else:
+        about = (
+            "Test images; mean over images of the mean over mask seeds, with the standard error over images. "
+            + _about_densities(rows, network, method)
+        )
     return [
         "## Figures",
         "",
-        "Test images; mean over images of the mean over mask seeds, with the standard error over images. "
-        f"{_about_densities(rows, network, method)}",
+        about,
         "",
         *_table(rows),
         "",

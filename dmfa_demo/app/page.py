@@ -15,12 +15,15 @@ from torch import Tensor
 
 from dmfa_demo.app.api import impute
 from dmfa_demo.app.attractors import AttractorsTab
+from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab
 from dmfa_demo.app.factors import FactorsTab
+from dmfa_demo.app.first_layer import FirstLayer
 from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel, Run
+from dmfa_demo.app.predictions import Predictions
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
 from dmfa_demo.app.samples import SamplesTab
@@ -79,6 +82,8 @@ def build_page() -> gr.Blocks:
                     walk, filling = LatentWalk.build(DATASET, samples.seed), PixelByPixel.build(DATASET)
                 with gr.Tab("Attractors") as attractors_tab:
                     attractors = AttractorsTab.build(DATASET)
+                with gr.Tab("Predictions") as predictions_tab:
+                    bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
                 with gr.Tab("Results") as results_tab:
                     measured = ResultsTab.build(DATASET)
             with gr.Column(elem_classes="choose"):
@@ -95,12 +100,13 @@ def build_page() -> gr.Blocks:
         # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab
         # that is open; the others are rendered when they are opened. The cache lets all share one pass through each model.
         drawn = Together(tuple(part for part in (samples, walk, filling) if part is not None))
-        parts = compare, factors, *drawn.parts, attractors
+        parts = compare, factors, *drawn.parts, attractors, bars, mind, layer
         tabs: dict[str, Part] = {
             "compare": compare,
             "factors": factors,
             "samples": drawn,
             "attractors": attractors,
+            "predictions": Together((bars, mind, layer)),
             "results": Together(()),
         }
         opened = gr.State("compare")
@@ -129,6 +135,9 @@ def build_page() -> gr.Blocks:
         def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
             zeros = [0.0] * len(factors.sliders)
             return [*zeros, *render(factors, missing, scene, method, component, *zeros)]
+
+        def grow_anew(missing: Tensor, scene: Scene, growth: Any, seed: int) -> list[Any]:
+            return [seed + 1, *render(mind, missing, scene, growth, seed + 1)]
 
         def begin(missing: Tensor, scene: Scene, seed: int) -> list[Any]:
             check_size(scene, missing)
@@ -162,9 +171,8 @@ def build_page() -> gr.Blocks:
         page.load(_told(arrive), [painter, scene], [*compare.inputs, *compare.outputs], **once)
         everything = Together(tuple(tabs.values()))
         painter.input(_told(paint), [painter, scene, opened, *everything.inputs], everything.outputs, **latest)
-        for (name, tab), label in zip(
-            tabs.items(), (compare_tab, factors_tab, samples_tab, attractors_tab, results_tab)
-        ):
+        labels = compare_tab, factors_tab, samples_tab, attractors_tab, predictions_tab, results_tab
+        for (name, tab), label in zip(tabs.items(), labels):
             label.select(_told(partial(look, name)), [painter, scene, *tab.inputs], [opened, *tab.outputs], **latest)
         picker.select(_told(pick), [picker], [scene, painter], **latest)
         for name, button in presets.items():
@@ -182,6 +190,7 @@ def build_page() -> gr.Blocks:
         if filling is not None:
             filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
             filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
+        mind.again.click(_told(grow_anew), [painter, scene, *mind.inputs], [mind.seed, *mind.outputs], **latest)
         walking = [painter, scene, *attractors.inputs]
         attractors.again.click(_told(walk_again), walking, [attractors.seed, *attractors.outputs], **latest)
         attractors.clock.tick(_told(walk_on), walking, attractors.outputs, **once)

@@ -23,11 +23,13 @@ class Scene:
         dataset: whose models look at it.
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
+        label: its class, a position in `CLASSES[dataset]`; None where nobody has said.
     """
 
     dataset: str
     image: Tensor
     caption: str
+    label: int | None = None
 
     @classmethod
     def sample(cls, dataset: str, number: int | None) -> Scene:
@@ -39,7 +41,9 @@ class Scene:
         samples = load_samples(dataset)
         if number not in range(len(samples)):
             raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
-        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number))
+        return cls(
+            dataset, to_float(samples.images[number]), sample_caption(dataset, number), int(samples.labels[number])
+        )
 
 
 @dataclass(frozen=True)

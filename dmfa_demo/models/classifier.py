@@ -1,14 +1,15 @@
 """Classifiers of images with holes: one small network under every treatment of the missing pixels (MisConv paper, section 4).
 
-    image + missing mask  ->  prepare(images, missing)  ->  network  ->  log-probabilities of the classes
+    image + missing mask  ->  believe  ->  prepare  ->  network  ->  probabilities of the classes
 
-What a treatment makes of the hole before the network sees it (`prepare`) has nothing to learn, so that training computes it
-once for each image. Networks differ in their first layer, partial convolution in all.
+What a treatment makes of the hole before the network sees it (`believe`, `prepare`) has nothing to learn, so that training
+computes it once for each image. Networks differ in their first layer only; that of partial convolution differs in all.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, load_checkpoint, load_once
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.imputation import ImageShape, Imputer, check, hide, method_class
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide, method_class
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.models.misconv import FactorDensity, activation, replace_first_conv
 from dmfa_demo.models.partial_conv import PartialConv2d
@@ -106,8 +107,12 @@ class Classifier(ABC):
         """The network, untrained."""
         return ConvNet(self.config, self.config.channels)
 
+    def believe(self, images: Tensor, missing: Tensor) -> Imputation | None:
+        """What the source makes of the hole; None without a source."""
+        return None if self.source is None else self.source.impute(images, missing, seed=0)
+
     @abstractmethod
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         """What the network is given: tensors with leading size B, without a gradient."""
 
     def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
@@ -115,12 +120,13 @@ class Classifier(ABC):
         return network(*prepared)
 
     @torch.inference_mode()
-    def predict(self, images: Tensor, missing: Tensor) -> Tensor:
+    def predict(self, images: Tensor, missing: Tensor, belief: Imputation | None = None) -> Tensor:
         """The probability of each class, `(B, classes)`.
 
         Args:
             images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role (unless `takes_complete`).
             missing: bool `(B, 1, H, W)`.
+            belief: what `believe` returned, where it is known already.
 
         Raises:
             ValueError: when the arguments break the contract, or are of another size.
@@ -130,7 +136,20 @@ class Classifier(ABC):
             raise ValueError(
                 f"this classifier takes images of (C, H, W) = {self.config.shape}, got {tuple(images.shape[1:])}"
             )
-        return self.logits(self.network.eval(), *self.prepare(images, missing)).softmax(1)
+        belief = belief or self.believe(images, missing)
+        return self.logits(self.network.eval(), *self.prepare(images, missing, belief)).softmax(1)
+
+
+def predict_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tensor) -> list[Tensor]:
+    """Each classifier's probabilities `(B, classes)`, in order; a source that several ask is asked once."""
+    beliefs: dict[int, Imputation | None] = {}
+    answers = []
+    for classifier in classifiers:
+        key = id(classifier.source)
+        if key not in beliefs:
+            beliefs[key] = classifier.believe(images, missing)
+        answers.append(classifier.predict(images, missing, beliefs[key]))
+    return answers
 
 
 class CompleteClassifier(Classifier):
@@ -144,7 +163,7 @@ class CompleteClassifier(Classifier):
     paper = "GT"
     takes_complete = True
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         return (images,)
 
 
@@ -158,7 +177,7 @@ class ZeroClassifier(Classifier):
     colour = "#75695c"
     paper = "zero"
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         return (hide(images, missing),)
 
 
@@ -175,15 +194,15 @@ class MaskClassifier(Classifier):
     def build(self) -> nn.Module:
         return ConvNet(self.config, self.config.channels + 1)
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         return (observe(images, missing),)
 
 
 class ImputingClassifier(Classifier):
     """The source's mean in every missing pixel."""
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
-        return (self.source.impute(images, missing, seed=0).mean,)
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
+        return (belief.mean,)
 
 
 class KNNClassifier(ImputingClassifier):
@@ -223,7 +242,7 @@ class PartialConvClassifier(Classifier):
     def build(self) -> nn.Module:
         return PartialConvNet(self.config)
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         return hide(images, missing), missing
 
 
@@ -235,28 +254,23 @@ class MisConvClassifier(Classifier):
 
     def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
         """What the source believes, of a mixture with many components the heaviest."""
-        return self.source.impute(images, missing, seed=0).density.leading(LEADING)
+        return _leading(self.believe(images, missing))
 
-    def prepare(self, images: Tensor, missing: Tensor) -> tuple[Tensor, ...]:
-        density = self.density(images, missing)
+    def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
+        density = _leading(belief)
         parts = density.components
-        return (
-            hide(images, missing),
-            missing,
-            density.log_weights,
-            *(part.float() for part in (parts.mean, parts.factors, parts.noise)),
-        )
+        tensors = (density.log_weights, parts.mean, parts.factors, parts.noise)
+        return hide(images, missing), missing, *(tensor.float() for tensor in tensors)
 
     def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
         images, missing, log_weights, *parts = prepared
-        return network(images, missing, MixtureOfFactorAnalyzers(log_weights.float(), FactorAnalyzer(*parts)))
+        return network(images, missing, MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(*parts)))
 
     @torch.inference_mode()
     def first_layer(self, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
         """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
-        layer, density = self.network.network.misconv, self.density(images, missing)
-        imputed = torch.where(missing, density.mean.view_as(images).to(images), images)
-        return activation(layer.conv(imputed), layer.slope), layer(images, missing, density)
+        layer, belief = self.network.network.misconv, self.believe(images, missing)
+        return activation(layer.conv(belief.mean), layer.slope), layer(images, missing, _leading(belief))
 
 
 class DMFAMisConvClassifier(MisConvClassifier):
@@ -334,6 +348,10 @@ def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
     if kind.asks is None:
         return None
     return load_once(IncompleteKNNImputer if kind.asks == "knn" else method_class(kind.asks), folder)
+
+
+def _leading(belief: Imputation) -> MixtureOfFactorAnalyzers:
+    return belief.density.leading(LEADING)
 
 
 def _block(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:

@@ -1,0 +1,175 @@
+"""Part of the Predictions tab: how much of the picture must be hidden before each classifier changes its mind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import Self
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.masks import MaskFamily, Noise, Pattern
+from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, load_classifier, predict_all
+
+# Of how the hole grows: both kinds of mask only ever add pixels as their share grows, drawn with one seed.
+GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
+    "blobs": ("Growing blobs", lambda share: Pattern(share)),
+    "specks": ("Growing specks", lambda share: Noise(share, share)),
+}
+SHARES = tuple(number / 20 for number in range(21))
+
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 12, 10, 34
+
+
+@dataclass(frozen=True)
+class Course:
+    """What the classifiers make of one picture as its hole grows.
+
+    Attributes:
+        truth: the picture's class, or where nobody said, what is seen in the complete picture.
+        names: the classifiers that do not see the complete picture.
+        probability: of the truth, `(classifiers, shares)`.
+        failed: for each classifier the smallest share from which on it says something else, or None.
+    """
+
+    truth: int
+    names: tuple[str, ...]
+    probability: Tensor
+    failed: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class ChangingMind:
+    """The part's components; `render` makes the content of `outputs`."""
+
+    growth: gr.Radio
+    again: gr.Button
+    chart: gr.HTML
+    seed: gr.State
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the part inside the current Blocks."""
+        gr.HTML(
+            f'<h2 class="section">Until it changes its mind</h2><p class="note">{_EXPLANATION}</p>',
+            apply_default_css=False,
+        )
+        with gr.Row(elem_classes="choices"):
+            growth = gr.Radio(
+                [(title, name) for name, (title, _) in GROWTHS.items()],
+                value=next(iter(GROWTHS)),
+                label="How the hole grows",
+                show_label=False,
+                elem_classes="segments",
+                elem_id="growth",
+            )
+            again = gr.Button("Another hole", size="sm", elem_id="another-hole")
+        return cls(growth, again, gr.HTML(elem_id="changing-mind", apply_default_css=False), gr.State(0))
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask."""
+        return [self.growth, self.seed]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.chart]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, growth: str, seed: int) -> list[str]:
+        """The contents of `outputs`; of `missing` `(H, W)` only its size is marked.
+
+        Raises:
+            ValueError: for a way to grow that there is not.
+        """
+        if growth not in GROWTHS:
+            raise ValueError(f"holes do not grow as {growth!r:.40}; choose one of {', '.join(GROWTHS)}")
+        if not available_classifiers(scene.dataset):
+            return [""]
+        image = scene.image
+        key = (scene.dataset, scene.label, tuple(image.shape), image.numpy().tobytes(), growth, seed)
+        return [_chart(_course(*key), missing.float().mean().item())]
+
+
+@lru_cache(maxsize=64)
+def _course(dataset: str, label: int | None, shape: tuple[int, ...], pixels: bytes, growth: str, seed: int) -> Course:
+    """All holes of one growth go through each classifier as one batch."""
+    image = torch.frombuffer(bytearray(pixels), dtype=torch.float32).view(shape)
+    names = available_classifiers(dataset)
+    classifiers = [load_classifier(name, dataset) for name in names]
+    missing = grown(growth, seed, *shape[1:])
+    answers = predict_all(classifiers, image.expand(len(SHARES), *shape), missing)
+    truth = int(answers[0][0].argmax()) if label is None else label
+    tried = [(name, answer) for name, answer in zip(names, answers) if not CLASSIFIERS[name].takes_complete]
+    return Course(
+        truth,
+        tuple(name for name, _ in tried),
+        torch.stack([answer[:, truth] for _, answer in tried]),
+        tuple(failing(answer.argmax(1) == truth) for _, answer in tried),
+    )
+
+
+def grown(growth: str, seed: int, height: int, width: int) -> Tensor:
+    """One hole at each of `SHARES`, each within the next, bool `(len(SHARES), 1, H, W)`."""
+    family = GROWTHS[growth][1]
+    masks = [family(share)(1, height, width, torch.Generator().manual_seed(seed)) for share in SHARES]
+    return torch.cat(masks)
+
+
+def failing(right: Tensor) -> float | None:
+    """The share from which on no answer is right any more, of bool `(len(SHARES),)`; None when the last one is."""
+    known = right.nonzero().flatten()
+    first = int(known[-1]) + 1 if len(known) else 0
+    return SHARES[first] if first < len(SHARES) else None
+
+
+def _chart(course: Course, hidden: float) -> str:
+    """Each classifier's probability of the truth against the share hidden, as SVG, and when each gave up."""
+
+    def x(share: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * share
+
+    def y(probability: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (1 - probability)
+
+    grid = "".join(
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{100 * value:.0f} %</text>'
+        for value in (0, 0.5, 1)
+    )
+    grid += "".join(
+        f'<text x="{x(share):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{100 * share:.0f}</text>'
+        for share in (0, 0.25, 0.5, 0.75, 1)
+    )
+    grid += (
+        f'<line class="here" x1="{x(hidden):.1f}" x2="{x(hidden):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
+        f'<text x="{LEFT}" y="{HEIGHT - 2}">% hidden (dotted: as much as on the canvas)</text>'
+    )
+    lines, legend = "", ""
+    order = sorted(range(len(course.names)), key=lambda index: -(course.failed[index] or 2.0))
+    for index in order:
+        kind, failed = CLASSIFIERS[course.names[index]], course.failed[index]
+        values = course.probability[index].tolist()
+        points = " ".join(f"{x(share):.1f},{y(value):.1f}" for share, value in zip(SHARES, values))
+        lines += f'<polyline points="{points}" stroke="{kind.colour}"/>'
+        if failed is not None:
+            at = values[SHARES.index(failed)]
+            lines += f'<circle cx="{x(failed):.1f}" cy="{y(at):.1f}" r="4" fill="{kind.colour}"/>'
+        when = "never" if failed is None else f"at {100 * failed:.0f} %"
+        legend += f'<li><i style="background:{kind.colour}"></i>{escape(kind.title)} <b>{when}</b></li>'
+    return (
+        f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
+        f'hole grows; the list below says when each gives it up"><g class="grid">{grid}</g>{lines}</svg></figure>'
+        f'<ul class="gave-up" aria-label="When each classifier gives up the true class">{legend}</ul>'
+    )
+
+
+_EXPLANATION = (
+    "A random hole grows from nothing to the whole picture, whatever is on the canvas. Lines are the probability that each classifier "
+    "gives the true class; a dot is where it gives it up for good."
+)

@@ -1,0 +1,84 @@
+"""Part of the Predictions tab: which class every classifier sees in what is visible, as aligned bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Self
+
+import gradio as gr
+from torch import Tensor
+
+from dmfa_demo.app.cards import note
+from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.data import CLASSES
+from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier, predict_all
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The part's components; `render` makes the content of `outputs`."""
+
+    bars: gr.HTML
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the part inside the current Blocks."""
+        return cls(gr.HTML(elem_id="predictions", apply_default_css=False))
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: nothing."""
+        return []
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.bars]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
+        classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
+        if not classifiers:
+            return [note("There is no classifier for these pictures.")]
+        answers = [answer[0] for answer in predict_all(classifiers, scene.image[None], missing[None, None])]
+        known = scene.label is not None
+        truth = scene.label if known else int(answers[0].argmax())
+        panels = [
+            _panel(classifier, answer, truth, CLASSES[scene.dataset])
+            for classifier, answer in zip(classifiers, answers)
+        ]
+        said = (
+            f"It is a {CLASSES[scene.dataset][truth]}, marked in every panel."
+            if known
+            else f"Nobody said what it is; the mark is where the complete image is seen: {CLASSES[scene.dataset][truth]}."
+        )
+        return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
+
+
+def _panel(classifier: Classifier, answer: Tensor, truth: int, classes: tuple[str, ...]) -> str:
+    """A classifier's probabilities as bars of one scale, and whether it is right."""
+    seen = int(answer.argmax())
+    right = seen == truth
+    verdict = f"{'✓' if right else '✗'} {classes[seen]}, {_percent(answer[seen])}"
+    alt = f"{classifier.title} says {classes[seen]}, {_percent(answer[seen])}, which is {'right' if right else 'wrong'}"
+    bars = "".join(
+        f"<li{' class=true' if number == truth else ''}><span>{escape(name)}</span>"
+        f'<b><i style="width:{100 * share:.1f}%"></i></b><em>{_percent(share)}</em></li>'
+        for number, (name, share) in enumerate(zip(classes, answer.tolist()))
+    )
+    return (
+        f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" role="img" aria-label="{escape(alt)}" '
+        f'title="{escape(classifier.summary)}"><h3><i></i>{escape(classifier.title)}</h3><p>{escape(verdict)}</p><ol>{bars}</ol></section>'
+    )
+
+
+def _percent(share: float | Tensor) -> str:
+    return f"{100 * float(share):.0f} %"
+
+
+_EXPLANATION = (
+    "All panels are one small network, trained on images with holes, under different treatments of what is hidden. Filling in a "
+    "guess tells the network that the guess is certain. <strong>MisConv</strong> gives its first layer all that a density holds "
+    "possible, so that a doubtful pixel counts as doubtful; watch how sure each is as the hole grows, and whether it should be."
+)
