@@ -160,6 +160,8 @@ PAINT = (
         0.3,
         None,
         None,
+        "blobs",
+        None,
     ],
 )
 # Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
@@ -169,6 +171,9 @@ SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
 # Opening Attractors: mask, scene, map, step size, seed, the walks so far. A click on the map.
 ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None]
 DROP = "input", 0, [{"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
+# Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
+PREDICTIONS = "select", 0, [MASK, None, "blobs", None]
+GROWTH = "input", 0, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
@@ -190,6 +195,9 @@ HOSTILE = [
     *((ATTRACTORS, 3, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
     *((DROP, 0, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e308, 0], {})),
     *((DROP, 0, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
+    *((PREDICTIONS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
+    *((PREDICTIONS, 2, value) for value in (None, "../..", 5, [])),
+    *((GROWTH, 2, value) for value in (None, "down", {})),
     *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((MORE, 2, value) for value in (None, "loud")),
     *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
@@ -222,6 +230,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (SAMPLES, "spread"),
         (ATTRACTORS, "Noise"),
         (DROP, "Your start"),
+        (PREDICTIONS, "MisConv"),
+        (GROWTH, "gave-up"),
         (FILL, "to fill"),
         (MORE, "spread"),
         (CHART, "Squared error"),

@@ -106,7 +106,8 @@ def train(config: ClassifierTraining) -> None:
         print(table(rows), flush=True)
         known = [row for row in known if row.protocol != rows[0].protocol] + rows
     write_rows(folder, known)
-    gather(config.dataset)
+    if config.output is None:
+        gather(config.dataset)
 
 
 @torch.inference_mode()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
-from dmfa_demo.app.strips import SHOWN, Picture, strip
+from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured
 from dmfa_demo.models.classifier import (
     DMFAMeanClassifier,
@@ -18,6 +18,9 @@ from dmfa_demo.models.classifier import (
     available_classifiers,
     load_classifier,
 )
+
+# Filters in a row.
+SHOWN = 9
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel, Run
-from dmfa_demo.app.predictions import Predictions
+from dmfa_demo.app.predictions import Predictions, predict
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import SamplePicker
 from dmfa_demo.app.samples import SamplesTab
@@ -228,6 +228,7 @@ def _warm_up() -> None:
     missing = _draw(START_MASK, scene, START_SEED)
     for name in available_methods(DATASET):
         measure(cache.impute(name, scene, missing), scene, missing)
+    predict(scene, missing)
 
 
 def _told(handler: Callable[..., Any]) -> Callable[..., Any]:

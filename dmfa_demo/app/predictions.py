@@ -38,22 +38,22 @@ class Predictions:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
-        classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
-        if not classifiers:
+        answers, classes = predict(scene, missing), CLASSES[scene.dataset]
+        if not answers:
             return [note("There is no classifier for these pictures.")]
-        answers = [answer[0] for answer in predict_all(classifiers, scene.image[None], missing[None, None])]
-        known = scene.label is not None
-        truth = scene.label if known else int(answers[0].argmax())
-        panels = [
-            _panel(classifier, answer, truth, CLASSES[scene.dataset])
-            for classifier, answer in zip(classifiers, answers)
-        ]
-        said = (
-            f"It is a {CLASSES[scene.dataset][truth]}, marked in every panel."
-            if known
-            else f"Nobody said what it is; the mark is where the complete image is seen: {CLASSES[scene.dataset][truth]}."
-        )
+        truth = answers[0][1].argmax().item() if scene.label is None else scene.label
+        panels = [_panel(classifier, answer, truth, classes) for classifier, answer in answers]
+        said = f"The true class is {classes[truth]}, marked in every panel."
+        if scene.label is None:
+            said = f"Nobody said what this is; marked is what the complete image is taken for, {classes[truth]}."
         return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
+
+
+def predict(scene: Scene, missing: Tensor) -> list[tuple[Classifier, Tensor]]:
+    """Every classifier of the scene's data set with its probability of each class `(classes,)`; the first sees all."""
+    classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
+    answers = predict_all(classifiers, scene.image[None], missing[None, None])
+    return [(classifier, answer[0]) for classifier, answer in zip(classifiers, answers)]
 
 
 def _panel(classifier: Classifier, answer: Tensor, truth: int, classes: tuple[str, ...]) -> str:

@@ -14,6 +14,7 @@ import gradio as gr
 from dmfa_demo.app.cards import note
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import METHODS, method_class
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ MEASURES = {
     "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
     "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen."),
+    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth."),
+    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
     "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
 }  # fmt: skip
@@ -59,6 +63,14 @@ PROTOCOLS = {
     "line3": "All but a line",
     "strokes": "Strokes",
     "line3-binarised": "All but a line, binarised",
+    "classify-square14": "Classify, square 14×14",
+    "classify-square14-complete": "Learn with square 14×14, see all",
+    "classify-trapezoid": "Classify, trapezoid",
+    "classify-trapezoid-complete": "Learn with trapezoid, see all",
+    "classify-noise75": "Classify, noise 75 %",
+    "classify-noise75-complete": "Learn with noise 75 %, see all",
+    "classify-mixed": "Classify, mixed holes",
+    "classify-mixed-complete": "Learn with mixed holes, see all",
 }
 
 
@@ -97,7 +109,7 @@ class ResultsTab:
         table = gr.HTML(elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
-                "All figures come from python -m train evaluate and line-masks, on test images that no model has seen. The model cards in "
+                "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
                 "checkpoints/ say how each was made and what each measure means."
             ),
             apply_default_css=False,
@@ -137,12 +149,24 @@ def _rows(dataset: str, protocol: str) -> list[dict[str, Any]]:
     """What was measured with a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
-    measured = {(row.get("title") or method_class(row["method"]).paper, row["metric"]) for row in rows}
+    measured = {(_row_of_paper(row), row["metric"]) for row in rows}
     return rows + [
         {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
         for row in results["published"]
         if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
     ]
+
+
+def _row_of_paper(row: dict[str, Any]) -> str | None:
+    """The row of a paper's table that one of ours stands beside."""
+    if kind := _classifier(row):
+        return kind.paper
+    return row.get("title") or method_class(row["method"]).paper
+
+
+def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
+    """The classifier that a row is of."""
+    return CLASSIFIERS.get(row.get("method", "").removeprefix(folder_of("")))
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -152,6 +176,8 @@ def _title(row: dict[str, Any]) -> str:
 
 def _colour(row: dict[str, Any]) -> str:
     """Our method's, or none for a row that is not one of the page's methods."""
+    if kind := _classifier(row):
+        return kind.colour
     return method_class(row["method"]).colour if row.get("method") in METHODS else "currentColor"
 
 

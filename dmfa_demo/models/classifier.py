@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -102,6 +102,15 @@ class Classifier(ABC):
     def __init__(self, config: ClassifierConfig, source: Imputer | None):
         self.config, self.source = config, source
         self.network = self.build()
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """The trained classifier in a folder; its source lies in one beside it."""
+        config, tensors = load_checkpoint(folder, ClassifierConfig)
+        classifier = cls(config, load_source(cls, folder.parent / config.source))
+        classifier.network.load_state_dict(tensors)
+        classifier.network.eval()
+        return classifier
 
     def build(self) -> nn.Module:
         """The network, untrained."""
@@ -335,12 +344,7 @@ def load_classifier(name: str, dataset: str) -> Classifier:
         raise ValueError(
             f"no classifier {name!r:.40} for data set {dataset!r:.40}; there are: {', '.join(known) or 'none'}"
         )
-    folder = ROOT / dataset / folder_of(name)
-    config, tensors = load_checkpoint(folder, ClassifierConfig)
-    classifier = CLASSIFIERS[name](config, load_source(CLASSIFIERS[name], folder.parent / config.source))
-    classifier.network.load_state_dict(tensors)
-    classifier.network.eval()
-    return classifier
+    return CLASSIFIERS[name].load(ROOT / dataset / folder_of(name))
 
 
 def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
