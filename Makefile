@@ -7,7 +7,10 @@ LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 1
 # Auto-encoders: one for the dynamics, two with a map of their latent plane.
 AE := autoencoder --dataset mnist --precision bf16 --batch-size 64
 PLANE := $(AE) --latents 2 --widths 16 32 64
-.PHONY: run test train evaluate bench
+# What tells a classifier of incomplete digits what may be behind a hole: trained on the same incomplete digits.
+SOURCES := --dataset mnist --incomplete
+DENSITY := --components 1 --widths 32 64 --batch-size 64
+.PHONY: run test train classifiers evaluate bench
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -25,6 +28,17 @@ train: .venv/.test
 	$(BIN)/python -m train $(PLANE) --labels 0 1 2 --steps 6000 --run-folder runs/mnist/autoencoder-2d-012 --output checkpoints/mnist/autoencoder-2d-012
 	for folder in autoencoder-2d autoencoder-2d-012; do $(BIN)/python -m train attractors --folder $$folder || exit; done
 	$(BIN)/python -m train dynamics
+	$(MAKE) classifiers
+
+classifiers: .venv/.test
+	$(BIN)/python -m train dmfa $(SOURCES) mixed $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-mixed --output checkpoints/mnist/dmfa-mixed
+	$(BIN)/python -m train dmfa $(SOURCES) square14 $(DENSITY) --masks 'square14*2+squares8-20' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-square14 --output checkpoints/mnist/dmfa-square14
+	$(BIN)/python -m train dmfa $(SOURCES) trapezoid $(DENSITY) --masks 'square14+half+squares8-20' --steps 4000 --validate-every 4000 --run-folder runs/mnist/dmfa-trapezoid --output checkpoints/mnist/dmfa-trapezoid
+	$(BIN)/python -m train dmfa $(SOURCES) noise75 $(DENSITY) --masks 'noise10-50*2+square14' --steps 4000 --validate-every 4000 --run-folder runs/mnist/dmfa-noise75 --output checkpoints/mnist/dmfa-noise75
+	for holes in mixed square14; do $(BIN)/python -m train mfa $(SOURCES) $$holes --components 50 --factors 6 --iterations 12 --run-folder runs/mnist/mfa-$$holes --output checkpoints/mnist/mfa-$$holes || exit; done
+	for holes in mixed square14 trapezoid noise75; do $(BIN)/python -m train knn $(SOURCES) $$holes --run-folder runs/mnist/knn-$$holes --output checkpoints/mnist/knn-$$holes || exit; done
+	for treatment in complete misconv-dmfa misconv-mfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete mixed --seeds 1 || exit; $(BIN)/python -m train classifier --treatment $$treatment --incomplete square14 || exit; done
+	for treatment in misconv-dmfa knn mask zero partial-conv; do for holes in trapezoid noise75; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete $$holes || exit; done; done
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist
@@ -33,6 +47,7 @@ evaluate: .venv/.test
 bench: .venv/.test
 	$(BIN)/python -m benchmarks.densities
 	$(BIN)/python -m benchmarks.mfa
+	$(BIN)/python -m benchmarks.misconv
 	$(BIN)/python -m benchmarks.page
 
 .venv/bin/python:

@@ -27,7 +27,7 @@ from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
 STROKES = 200
-TABS = ("compare", "factors", "samples", "attractors")
+TABS = ("compare", "factors", "samples", "attractors", "predictions")
 
 
 def main() -> None:

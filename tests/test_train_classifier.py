@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args, get_type_hints
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from train.classifier import ClassifierTraining, _figures, _rows, prepare
 
 
 def test_every_treatment_can_be_trained():
-    assert set(ClassifierTraining.__annotations__["treatment"].split('"')[1::2]) == set(CLASSIFIERS)
+    assert set(get_args(get_type_hints(ClassifierTraining)["treatment"])) == set(CLASSIFIERS)
 
 
 def test_the_figures_are_those_of_the_labels():

@@ -608,6 +608,7 @@ def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
         ("Factors", "#gaussian"),
         ("Samples", "#strips"),
         ("Attractors", "#player .plane"),
+        ("Predictions", "#predictions .panel >> nth=0"),
         ("Results", "#chart"),
         ("Compare", "#compare"),
     ):
@@ -615,6 +616,46 @@ def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
         expect(page.locator(place)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
     page.close()
+
+
+def panels(page: Page) -> list[str]:
+    return page.locator("#predictions .panel").evaluate_all("panels => panels.map(panel => panel.innerText)")
+
+
+def test_predictions_follow_the_brush_with_the_truth_marked(page: Page):
+    page.get_by_role("tab", name="Predictions").click()
+    expect(page.locator("#predictions .panel")).to_have_count(8)
+    assert page.locator("#predictions .true span").all_inner_texts() == ["4"] * 8
+    layer = page.locator("#first-layer img").first
+    before, seen = panels(page), layer.get_attribute("src")
+    box = page.locator("#predictions").bounding_box()
+    assert box["y"] + 370 <= 720  # both rows without scrolling
+    stroke(page, (0.05, 0.3), (0.95, 0.3))
+    stroke(page, (0.1, 0.2), (0.9, 0.8))
+    expect(layer).not_to_have_attribute("src", seen)
+    after = panels(page)
+    assert after[0] == before[0] and after[1:] != before[1:]  # who sees the complete image does not care
+    press(page, "Invert")
+    press(page, "Clear")
+    expect(page.locator("#first-layer")).to_contain_text("Nothing is hidden")
+    assert page.locator("#predictions .wrong").count() == 0
+
+
+def test_the_growing_hole_is_chosen_and_drawn_anew(page: Page):
+    page.get_by_role("tab", name="Predictions").click()
+    line = page.locator("#changing-mind polyline").first
+    expect(line).to_be_visible()
+    points = line.get_attribute("points")
+    page.get_by_label("Growing specks").click()
+    expect(line).not_to_have_attribute("points", points)
+    points = line.get_attribute("points")
+    page.locator("#another-hole").click()
+    expect(line).not_to_have_attribute("points", points)
+    here, points = page.locator("#changing-mind .here"), line.get_attribute("points")
+    place = here.get_attribute("x1")
+    page.locator("#preset-half").click()  # marks how much is hidden, and grows the same hole
+    expect(here).not_to_have_attribute("x1", place)
+    assert line.get_attribute("points") == points
 
 
 def test_results_show_ours_beside_the_papers(page: Page):
