@@ -231,7 +231,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (ATTRACTORS, "Noise"),
         (DROP, "Your start"),
         (PREDICTIONS, "MisConv"),
-        (GROWTH, "gave-up"),
+        (GROWTH, "changes"),
         (FILL, "to fill"),
         (MORE, "spread"),
         (CHART, "Squared error"),

@@ -153,6 +153,14 @@ def test_arbitrary_is_acflows_mixture():
     assert abs(mask[~boxes].double().mean() - 0.5) < 0.01
 
 
+def test_mixed_holds_the_kinds_of_hole_of_the_misconv_paper_and_strokes():
+    masks = mask_family("mixed")(4_000, 28, 28, torch.Generator().manual_seed(0))
+    twin = mask_family("square14+trapezoid+noise75+strokes")(4_000, 28, 28, torch.Generator().manual_seed(0))
+    assert torch.equal(masks, twin)
+    area = masks.float().mean((1, 2, 3))
+    assert ((area == 0.25).float().mean() - 0.25).abs() < 0.04 and ((area - 0.75).abs() < 0.06).float().mean() > 0.2
+
+
 def test_a_mixture_draws_its_families_by_weight():
     mask = draw("square14*3+line3*1", 4_000)
     squares = (mask.sum((1, 2, 3)) == 196).double().mean()

@@ -94,3 +94,18 @@ def test_nll_is_minus_log_prob():
     mean, truth, missing = batch()
     density = FactorAnalyzer(mean, torch.rand(3, 2, 50, dtype=torch.float64), torch.ones_like(mean))
     assert torch.equal(metrics.nll(density, truth, missing), -density.log_prob(truth, missing))
+
+
+def test_calibration_error_is_the_gap_between_confidence_and_accuracy_in_bins():
+    generator = torch.Generator().manual_seed(0)
+    probabilities = (3 * torch.randn(500, 4, generator=generator)).softmax(1)
+    labels = torch.randint(4, (500,), generator=generator)
+    confidence, right = probabilities.amax(1), (probabilities.argmax(1) == labels).float()
+    twin = 0.0
+    for number in range(15):
+        inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
+        if inside.any():
+            twin += inside.float().mean() * (confidence[inside].mean() - right[inside].mean()).abs()
+    assert metrics.calibration_error(probabilities, labels).item() == pytest.approx(twin.item(), abs=1e-5)
+    sure = torch.nn.functional.one_hot(labels, 4).float()
+    assert metrics.calibration_error(sure, labels).item() == 0

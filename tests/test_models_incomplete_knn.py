@@ -6,6 +6,7 @@ import torch
 from sklearn.impute import KNNImputer as Twin
 
 from dmfa_demo.checkpoints import ROOT
+from dmfa_demo.models import incomplete_knn
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 
 GENERATOR = torch.Generator().manual_seed(0)
@@ -22,6 +23,21 @@ def test_equals_scikit_learns(share):
     twin.fit(torch.where(known, REFERENCE.double() / 255, torch.nan).flatten(1).numpy())
     theirs = twin.transform(torch.where(missing, torch.nan, images.double()).flatten(1).numpy())
     np.testing.assert_allclose(ours.flatten(1).numpy(), theirs, atol=1e-5)
+
+
+def test_only_the_nearest_are_asked_and_what_none_of_them_shows_is_the_average(monkeypatch):
+    monkeypatch.setattr(incomplete_knn, "LOOKED_AT", 10)
+    images, missing = torch.rand(6, 2, 4, 5), torch.zeros(6, 1, 4, 5, dtype=torch.bool)
+    missing[..., 0, 0] = True
+    distance = (REFERENCE / 255 - images[:, None])[:, :, :, 1:].square().sum((2, 3, 4))  # without the row of the hole
+    known = torch.ones(60, 1, 4, 5, dtype=torch.bool)
+    known[:, :, 0] = False
+    shown = distance.argsort(1)[:, 10:].flatten().bincount(minlength=60) == 6  # among the nearest of none
+    known[shown, :, 0, 0] = True
+    assert shown.any()
+    imputer = IncompleteKNNImputer(REFERENCE, known, 5)
+    average = (REFERENCE / 255)[shown].mean(0)[:, 0, 0]
+    torch.testing.assert_close(imputer.impute(images, missing).mean[..., 0, 0], average.expand(6, 2))
 
 
 def test_where_nothing_is_visible_or_shown_it_is_the_average():

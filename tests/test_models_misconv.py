@@ -196,14 +196,38 @@ class Functional(nn.Module):
         return F.relu(self.second(F.relu(self.conv(x))))
 
 
+class Named(nn.Module):
+    """A network that calls whatever activation it has `relu`."""
+
+    def __init__(self, activation):
+        super().__init__()
+        self.conv, self.relu = nn.Conv2d(3, 4, 3), activation
+
+    def forward(self, x):
+        return self.relu(self.conv(x))
+
+
+class Leaky(nn.Module):
+    """A network with a leaky ReLU that is a function."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, x):
+        return F.leaky_relu(self.conv(x), 0.3)
+
+
 @pytest.mark.parametrize(
     "model",
     [
         Functional(),
+        Leaky(),
+        Named(nn.LeakyReLU(0.2)),
         nn.Sequential(nn.Conv2d(3, 4, 3), nn.LeakyReLU(0.2), nn.Conv2d(4, 4, 3)),
         torchvision.models.vgg11(),
     ],
-    ids=["functional", "leaky", "vgg"],
+    ids=["functional", "leaky function", "leaky by the name of relu", "leaky", "vgg"],
 )
 def test_other_networks_are_adapted_with_their_weights_shared(model):
     model = model.eval()
@@ -225,6 +249,34 @@ class Branches(nn.Module):
         return x + self.conv(x).relu()
 
 
+class Depends(nn.Module):
+    """A network whose way depends on its input."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return self.conv(x).relu() if x.sum() > 0 else x
+
+
+def test_a_mask_for_each_channel_and_a_density_of_other_images_are_refused():
+    conv, images, missing, density = make("plain")
+    for wrong in (missing.expand_as(images), missing[:1], missing.float(), missing[..., 1:]):
+        with pytest.raises(ValueError, match=r"missing must be bool \(2, 1, 5, 6\)"):
+            MisConv2d(conv)(images, wrong, density)
+    with pytest.raises(ValueError, match="the density is over 60 values, the images have 50 each"):
+        MisConv2d(conv)(images[..., 1:], missing[..., 1:], density)
+
+
+def test_the_model_that_was_given_stays_as_it_was():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout()).train()
+    model[1].eval()
+    weight = model[0].weight.clone()
+    replace_first_conv(model, normal)
+    assert model[0].training and model[3].training and torch.equal(model[0].weight, weight)
+
+
 @pytest.mark.parametrize(
     ("model", "says"),
     [
@@ -232,6 +284,12 @@ class Branches(nn.Module):
         (Branches(), "nothing else"),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()), "must come ReLU or leaky ReLU, there is Tanh"),
         (nn.Sequential(nn.Conv2d(3, 4, 3)), "must come ReLU or leaky ReLU"),
+        (Named(nn.GELU()), "must come ReLU or leaky ReLU, there is GELU"),
+        (Depends(), "cannot trace"),
+        (
+            nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU()).eval(),
+            "statistics it has kept",
+        ),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), "evaluation mode"),
     ],
 )

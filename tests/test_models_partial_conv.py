@@ -63,3 +63,9 @@ def test_gradients_reach_weights_and_features(options):
 
     inputs = (images, conv.weight, conv.bias)
     assert torch.autograd.gradcheck(layer, tuple(value.detach().requires_grad_() for value in inputs))
+
+
+def test_a_mask_for_each_channel_is_refused():
+    conv, images, missing, _ = make("plain")
+    with pytest.raises(ValueError, match=r"missing must be bool \(2, 1, 5, 6\)"):
+        PartialConv2d(conv)(images, missing.expand_as(images))

@@ -1,11 +1,12 @@
 """The Predictions tab without a browser: bars, the growing hole, the first layer."""
 
 import re
+from html import escape
 
 import pytest
 import torch
 
-from dmfa_demo.app.changing_mind import SHARES, ChangingMind, failing, grown
+from dmfa_demo.app.changing_mind import SHARES, ChangingMind, Course, _chart, first_wrong, grown
 from dmfa_demo.app.first_layer import SHOWN, FirstLayer
 from dmfa_demo.app.predictions import Predictions, predict
 from dmfa_demo.app.scene import ImputationCache, Scene
@@ -26,7 +27,7 @@ def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_ma
     panels = html.split('<section class="panel')[1:]
     assert len(panels) == len(CLASSIFIERS)
     for panel, (kind, answer) in zip(panels, predict(SCENE, MISSING)):
-        assert kind.title in panel
+        assert escape(kind.title) in panel
         widths = [float(width) for width in re.findall(r"width:([\d.]+)%", panel)]
         assert widths == pytest.approx([100 * share for share in answer.tolist()], abs=0.06)
         assert re.findall(r"<li class=true><span>(.)", panel) == ["4"]
@@ -49,14 +50,19 @@ def test_a_hole_only_grows(growth):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "share"), [([], None), ([0], 0.0), (range(21), 0.0), ([20], 1.0), ([3, 4, 19, 20], 0.95), ([5], None)]
+    ("wrong", "share"), [([], None), ([0], 0.0), ([20], None), ([3, 4, 19], 0.15), ([19, 20], 0.95)]
 )
-def test_it_gives_up_where_no_later_answer_is_right(wrong, share):
+def test_it_changes_its_mind_at_the_first_wrong_answer_before_all_is_hidden(wrong, share):
     right = torch.ones(len(SHARES), dtype=torch.bool)
-    right[list(wrong)] = False
-    if list(wrong) == [0]:
-        share = None  # right again later
-    assert failing(right) == share
+    right[wrong] = False
+    assert first_wrong(right) == share
+
+
+def test_who_lasts_longest_comes_first():
+    course = Course(4, ("zero", "mask", "knn"), torch.zeros(3, len(SHARES)), (0.0, None, 0.5))
+    html = _chart(course, 0.0)
+    assert html.index("Mask channel") < html.index("k-NN") < html.index("Zero")
+    assert "not before all is hidden" in html and "at 50 %" in html and "at 0 %" in html
 
 
 def test_the_curve_starts_at_the_complete_picture_and_marks_the_canvas():

@@ -5,6 +5,7 @@ import re
 import textwrap
 
 from dmfa_demo.imputation import METHODS
+from dmfa_demo.models.classifier import CLASSIFIERS, folder_of
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
@@ -12,10 +13,17 @@ BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_library_example_runs():
-    for block in (block for block in BLOCKS if "import torch" in block):
-        names: dict[str, object] = {}
-        exec(block, names)
-        assert names["imputation"].mean.shape == names["images"].shape
+    names: dict[str, object] = {}
+    (block,) = (block for block in BLOCKS if "load_imputer" in block)
+    exec(block, names)
+    assert names["imputation"].mean.shape == names["images"].shape
+
+
+def test_the_example_of_misconv_runs():
+    names: dict[str, object] = {}
+    (block,) = (block for block in BLOCKS if "replace_first_conv" in block)
+    exec(block, names)
+    assert names["logits"].shape == (2, 10)
 
 
 def test_the_example_of_a_method_is_the_one_in_the_code():
@@ -62,6 +70,27 @@ def test_table_1_of_the_dynamics_paper_is_the_measured_one():
         network = json.loads(config.read_text())["network"] if config.is_file() else {}
         walk = f"{network['step_size']:g}, {network['steps']}" if "steps" in network else ""
         assert f"| {title} | {row['value']:.3f} ± {row['stderr']:.3f} | {row['paper']:.3f} | {walk} |" in README, title
+
+
+def test_the_tables_of_the_misconv_paper_are_the_measured_ones():
+    rows = json.loads((REPOSITORY / "checkpoints" / "mnist" / "results.json").read_text())["rows"]
+    measured = {(row["method"], row["protocol"], row["metric"]): row for row in rows}
+
+    def cell(name: str, protocol: str, metric: str, digits: int) -> str:
+        row = measured.get((folder_of(name), f"classify-{protocol}", metric))
+        return "" if row is None else f"{row['value']:.{digits}f} ± {row['stderr']:.{digits}f}"
+
+    def paper(name: str, protocol: str) -> str:
+        row = measured.get((folder_of(name), f"classify-{protocol}", "accuracy"))
+        return "" if row is None or row["paper"] is None else f"{row['paper']:.3f}"
+
+    for name, kind in CLASSIFIERS.items():
+        cells = [kind.title]
+        for protocol in ("square14", "square14-complete", "trapezoid", "noise75"):
+            cells += [cell(name, protocol, "accuracy", 3), paper(name, protocol)]
+        assert f"| {' | '.join(cells)} |" in README, name
+        doubts = [cell(name, "square14", metric, 3) for metric in ("label_nll", "ece")]
+        assert f"| {' | '.join([kind.title, *doubts])} |" in README, name
 
 
 def test_the_figures_are_the_measured_ones():

@@ -2,13 +2,14 @@
 
 import json
 import re
+from html import escape
 
 import pytest
 
 from dmfa_demo.app.results import MEASURES, PROTOCOLS, ResultsTab, _chart
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import method_class
-from train import evaluate
+from train import classifier, evaluate
 
 TAB = ResultsTab(None, None, None, None)
 ROWS = json.loads((ROOT / "mnist" / RESULTS).read_text())["rows"]
@@ -24,7 +25,8 @@ def names(html: str) -> list[str]:
 
 
 def test_it_knows_all_measures_and_protocols_of_the_evaluation():
-    assert tuple(MEASURES) == evaluate.MEASURES and set(PROTOCOLS) >= set(evaluate.PROTOCOLS)
+    assert tuple(MEASURES) == (*evaluate.MEASURES, *classifier.MEASURES)
+    assert set(PROTOCOLS) >= {row["protocol"] for row in ROWS} | set(evaluate.PROTOCOLS)
 
 
 @pytest.mark.parametrize("protocol", sorted({row["protocol"] for row in ROWS}))
@@ -33,7 +35,7 @@ def test_every_figure_is_in_the_table(protocol):
     for one in ROWS:
         if one["protocol"] == protocol:
             assert f'data-value="{one["value"]}"' in html
-            assert (one.get("title") or method_class(one["method"]).title) in html
+            assert escape(one.get("title") or method_class(one["method"]).title) in html
             assert one["paper"] is None or one["source"] in html.replace("&#x27;", "'")
 
 

@@ -10,8 +10,11 @@ import torch
 
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.models.baselines import KNNConfig
+from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from tests.conftest import REPOSITORY
-from train.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, mice
+from train.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, knn, mice
+from train.run import absent_pixels
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +56,19 @@ def test_the_reference_images_are_training_images(fitted, small_mnist):
     training = {image.numpy().tobytes() for image in to_float(load_split("mnist", "train", small_mnist).images)}
     reference = load(fitted, "knn").values
     assert len(reference) == 200 and all(row.numpy().tobytes() in training for row in reference)
+
+
+def test_incomplete_references_hold_only_what_is_known(small_mnist, tmp_path):
+    words = KNNTraining(
+        network=KNNConfig(references=200), incomplete="square14", data_root=small_mnist, output=tmp_path
+    )
+    knn(words)
+    imputer = IncompleteKNNImputer.load(tmp_path)
+    hidden = ~imputer.known
+    assert (hidden.sum(1) == 196).all() and (imputer.values[hidden] == 0).all()
+    absent = absent_pixels("square14", 256, (28, 28), 0).flatten(1)
+    assert {row.numpy().tobytes() for row in hidden} <= {row.numpy().tobytes() for row in absent}
+    assert "one hole each, of `square14`" in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.parametrize("config", [ZeroTraining(), MeanTraining(), KNNTraining(), GaussianTraining()])

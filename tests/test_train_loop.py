@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,6 +101,34 @@ def test_the_best_averaged_weights_are_left_in_the_network(tmp_path):
     state = load_file(tmp_path / STATE)
     assert not torch.equal(state["network/weight"], state["average/weight"])
     assert all(math.isfinite(row["validation"]) for row in read_metrics(tmp_path))
+
+
+def test_the_statistics_of_batch_normalisation_are_those_of_the_last_step(tmp_path):
+    torch.manual_seed(0)
+    network, last = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1)), {}
+
+    def loss(network, step, x):
+        value = network(x).square().mean()
+        last.update({name: buffer.clone() for name, buffer in network.named_buffers()})
+        return value
+
+    config = replace(CONFIG, validate_every=CONFIG.steps)
+    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    assert (last["0.running_mean"] != 0).all() and last["0.num_batches_tracked"] == CONFIG.steps
+    for name, buffer in network.named_buffers():
+        assert torch.equal(buffer, last[name])
+
+
+def test_a_broken_step_leaves_no_trace_in_the_statistics(tmp_path):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
+
+    def loss(network, step, x):
+        return network(x * math.nan if step == 4 else x).square().mean()
+
+    config = replace(CONFIG, validate_every=CONFIG.steps)
+    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    assert network[0].running_mean.isfinite().all() and network[0].num_batches_tracked == CONFIG.steps - 1
 
 
 def test_other_settings_do_not_continue_a_run(tmp_path):

@@ -7,6 +7,7 @@ images, and in the holes of the test images.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field, replace
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 import torch
+import tyro
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -21,12 +23,17 @@ from dmfa_demo import metrics
 from dmfa_demo.checkpoints import ROOT
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
-from train.evaluate import Row, gather, read_rows, table, write_rows
+from train.evaluate import Row, digest, gather, read_rows, table, write_rows
 from train.loop import LoopConfig, fit
 from train.papers import REPORTED
 from train.run import RunConfig, absent_pixels, finish
 
 CHUNK = 1_000
+
+MEASURES = ("accuracy", "label_nll", "ece")
+
+# Of the holes in training images: what a source's own command hides, so that no source knows what a classifier may not.
+HOLES_SEED = 0
 
 # The holes that the page's classifiers are trained with; those for other holes are measured and not kept.
 SHIPPED = "mixed"
@@ -46,7 +53,7 @@ class ClassifierTraining(RunConfig):
     """a mask family: those pixels of training and test images are never known"""
     seeds: int = 3
     """how many times to train"""
-    network: ClassifierConfig = field(default_factory=ClassifierConfig)
+    network: tyro.conf.Suppress[ClassifierConfig] = field(default_factory=ClassifierConfig)
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             steps=1_600,
@@ -72,37 +79,36 @@ def train(config: ClassifierTraining) -> None:
         FileNotFoundError: when the treatment asks a source that is not trained yet.
     """
     kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
+    folder = config.output or beside / folder_of(config.treatment)
     if kind.asks is not None:
         config = replace(config, network=replace(config.network, source=f"{kind.asks}-{config.incomplete}"))
     source = load_source(kind, beside / config.network.source)
     training, validation, test = (
         load_split(config.dataset, part, config.data_root) for part in ("train", "validation", "test")
     )
-    size = training.images.shape[-2:]
+    size, about = training.images.shape[-2:], identity(config)
     preparing = kind(config.network, source)
-    inputs = prepare(
-        preparing, training.images, absent_pixels(config.incomplete, len(training), size, config.loop.seed)
-    )
+    inputs = prepare(preparing, training.images, absent_pixels(config.incomplete, len(training), size, HOLES_SEED))
     held_out = prepare(preparing, validation.images, absent_pixels(config.incomplete, len(validation), size, 1))
     complete = prepare(preparing, test.images, absent_pixels(None, len(test), size, 0))
 
     classifiers, seconds = [], []
     figures: dict[str, list[dict[str, float]]] = {"": [], "-complete": []}
     for seed in range(config.seeds):
-        torch.manual_seed(seed)
+        torch.manual_seed(config.loop.seed + seed)
         classifier = kind(config.network, source)
-        seconds.append(_fit(classifier, config, seed, (inputs, training.labels), (held_out, validation.labels)))
+        seconds.append(_fit(classifier, config, seed, about, (inputs, training.labels), (held_out, validation.labels)))
         holes = prepare(preparing, test.images, absent_pixels(config.incomplete, len(test), size, seed))
         figures[""].append(measure(classifier, holes, test.labels))
         figures["-complete"].append(measure(classifier, complete, test.labels))
         classifiers.append(classifier)
 
-    folder = config.output or beside / folder_of(config.treatment)
     known = read_rows(folder)
     if config.incomplete == SHIPPED:
         finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], len(training))
     for suffix, found in figures.items():
-        rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test))
+        weights = digest(folder) if config.incomplete == SHIPPED else hashlib.sha256(about.encode()).hexdigest()[:12]
+        rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test), weights)
         print(table(rows), flush=True)
         known = [row for row in known if row.protocol != rows[0].protocol] + rows
     write_rows(folder, known)
@@ -129,6 +135,7 @@ def _fit(
     classifier: Classifier,
     config: ClassifierTraining,
     seed: int,
+    about: str,
     training: tuple[Inputs, Tensor],
     validation: tuple[Inputs, Tensor],
 ) -> float:
@@ -143,18 +150,25 @@ def _fit(
 
     @torch.inference_mode()
     def validate(network: nn.Module) -> dict[str, float]:
-        device = next(network.parameters()).device
-        found = _figures(_logits(classifier, network, validation[0], device), validation[1])
+        found = _figures(_logits(classifier, network, validation[0]), validation[1])
         return {"validation": found["label_nll"], **found}
 
     name = f"classifier-{config.treatment}-{config.incomplete}-{seed}"
     folder = (config.run_folder or Path("runs") / config.dataset) / name
     loop = replace(config.loop, seed=config.loop.seed + seed)
-    identity = json.dumps([config.settings, seed, len(training[1])])
-    return fit(classifier.network, len(training[1]), draw, loss, validate, loop, folder, identity)
+    return fit(classifier.network, len(training[1]), draw, loss, validate, loop, folder, f"{about} {len(training[1])}")
 
 
-def _logits(classifier: Classifier, network: nn.Module, inputs: Inputs, device: torch.device | str = "cpu") -> Tensor:
+def identity(config: ClassifierTraining) -> str:
+    """All that shapes a network but its seed: settings, and the weights of the source it asks."""
+    settings = config.settings
+    del settings["training"]["seeds"]
+    source = config.network.source and digest(ROOT / config.dataset / config.network.source)
+    return json.dumps([settings, source])
+
+
+def _logits(classifier: Classifier, network: nn.Module, inputs: Inputs) -> Tensor:
+    device = next(network.parameters()).device
     batches = zip(*(part.split(CHUNK) for part in inputs))
     return torch.cat([classifier.logits(network, *(part.to(device) for part in batch)).cpu() for batch in batches])
 
@@ -168,11 +182,16 @@ def _figures(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def _rows(
-    config: ClassifierTraining, kind: type[Classifier], protocol: str, found: list[dict[str, float]], n: int
+    config: ClassifierTraining,
+    kind: type[Classifier],
+    protocol: str,
+    found: list[dict[str, float]],
+    n: int,
+    weights: str,
 ) -> list[Row]:
     """The mean over seeds of each figure, its standard error over them, and the paper's."""
     rows = []
-    for metric in found[0]:
+    for metric in MEASURES:
         values = torch.tensor([figures[metric] for figures in found], dtype=torch.float64)
         error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
         reported = REPORTED.get((kind.paper, config.dataset, protocol, metric), (None, None))

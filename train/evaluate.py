@@ -73,11 +73,11 @@ class Row:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
             hole; `psnr` over the hole and `psnr_image` over the image, dB; `ssim` of the image; `coverage90`: share of hidden
             pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
-            `milliseconds_100` for 100 samples of one image.
+            `milliseconds_100` for 100 samples of one image; of classifiers `accuracy`, `label_nll` in nats and `ece`.
         n: test images.
         paper: the paper's figure or None, and `source`, where it stands.
-        weights: the digest of the checkpoint that was measured.
-        title: the row of the paper's table, where a checkpoint has several; else None.
+        weights: the digest of the checkpoint that was measured, or of how a network was trained that is not kept.
+        title: the row of the paper's table, where a checkpoint has several, or a classifier's title; else None.
     """
 
     dataset: str

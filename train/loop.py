@@ -124,6 +124,7 @@ def fit(
                 _update_average(average, network, config.ema_decay)
             else:
                 broken += 1
+                _copy_buffers(average, network)
                 if broken == MAX_BROKEN:
                     raise ValueError(
                         f"no finite gradient in {MAX_BROKEN} steps up to step {step}; lower --learning-rate"
@@ -201,8 +202,14 @@ def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
 def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
     for mean, parameter in zip(average.parameters(), network.parameters()):
         mean.lerp_(parameter, 1 - decay)
-    for kept, buffer in zip(average.buffers(), network.buffers()):  # such as the statistics of batch normalisation
-        kept.copy_(buffer)
+    _copy_buffers(network, average)
+
+
+@torch.no_grad()
+def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Such as the statistics of batch normalisation, which a step changes without a gradient."""
+    for theirs, own in zip(source.buffers(), target.buffers()):
+        own.copy_(theirs)
 
 
 class _StopRequest:

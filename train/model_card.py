@@ -61,6 +61,7 @@ def write_model_card(folder: Path) -> None:
             if training.get("incomplete")
             else []
         ),
+        *([_steps(training["loop"])] if training["method"] == "classifier" else []),
         *([f"- What may be behind a hole it asks of `{network['source']}`."] if network.get("source") else []),
         *(
             [f"- Weights of `{config['weights']}`; how to follow its field was chosen on `{training['chosen_on']}`."]
@@ -75,13 +76,26 @@ def write_model_card(folder: Path) -> None:
             else []
         ),
         "",
-        *([] if training["method"] in _PARTS else _figures(rows, network, method)),
+        *([] if is_part(training) else _figures(rows, network, method)),
         "## Limits",
         "",
         f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
         f"{method.limits}",
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def is_part(training: dict) -> bool:
+    """Whether a checkpoint is only a part of methods or classifiers, from its settings, and not measured alone."""
+    asked = training["method"] != "classifier" and training.get("incomplete") is not None
+    return training["method"] in _PARTS or asked
+
+
+def _steps(loop: dict) -> str:
+    return (
+        f"- Trained for {loop['steps']:,} steps of {loop['batch_size']} images at a learning rate of {loop['learning_rate']:g} (the "
+        "MisConv paper: ten epochs of 24 at 0.001)."
+    )
 
 
 def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNamespace:

@@ -34,13 +34,13 @@ class Course:
         truth: the picture's class, or where nobody said, what is seen in the complete picture.
         names: the classifiers that do not see the complete picture.
         probability: of the truth, `(classifiers, shares)`.
-        failed: for each classifier the smallest share from which on it says something else, or None.
+        changed: for each classifier the smallest share at which it says something else, or None.
     """
 
     truth: int
     names: tuple[str, ...]
     probability: Tensor
-    failed: tuple[float | None, ...]
+    changed: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def _course(dataset: str, label: int | None, shape: tuple[int, ...], pixels: byt
         truth,
         tuple(name for name, _ in tried),
         torch.stack([answer[:, truth] for _, answer in tried]),
-        tuple(failing(answer.argmax(1) == truth) for _, answer in tried),
+        tuple(first_wrong(answer.argmax(1) == truth) for _, answer in tried),
     )
 
 
@@ -121,15 +121,17 @@ def grown(growth: str, seed: int, height: int, width: int) -> Tensor:
     return torch.cat(masks)
 
 
-def failing(right: Tensor) -> float | None:
-    """The share from which on no answer is right any more, of bool `(len(SHARES),)`; None when the last one is."""
-    known = right.nonzero().flatten()
-    first = int(known[-1]) + 1 if len(known) else 0
-    return SHARES[first] if first < len(SHARES) else None
+def first_wrong(right: Tensor) -> float | None:
+    """The smallest share with a wrong answer, of bool `(len(SHARES),)`; None when all are right.
+
+    The last share is left out: where everything is hidden, an answer is right by chance.
+    """
+    wrong = (~right[:-1]).nonzero().flatten()
+    return SHARES[int(wrong[0])] if len(wrong) else None
 
 
 def _chart(course: Course, hidden: float) -> str:
-    """Each classifier's probability of the truth against the share hidden, as SVG, and when each gave up."""
+    """Each classifier's probability of the truth against the share hidden, as SVG, and when each changes its mind."""
 
     def x(share: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * share
@@ -151,25 +153,25 @@ def _chart(course: Course, hidden: float) -> str:
         f'<text x="{LEFT}" y="{HEIGHT - 2}">% hidden (dotted: as much as on the canvas)</text>'
     )
     lines, legend = "", ""
-    order = sorted(range(len(course.names)), key=lambda index: -(course.failed[index] or 2.0))
-    for index in order:
-        kind, failed = CLASSIFIERS[course.names[index]], course.failed[index]
+    lasting = [1.0 if changed is None else changed for changed in course.changed]
+    for index in sorted(range(len(course.names)), key=lambda index: -lasting[index]):
+        kind, changed = CLASSIFIERS[course.names[index]], course.changed[index]
         values = course.probability[index].tolist()
         points = " ".join(f"{x(share):.1f},{y(value):.1f}" for share, value in zip(SHARES, values))
         lines += f'<polyline points="{points}" stroke="{kind.colour}"/>'
-        if failed is not None:
-            at = values[SHARES.index(failed)]
-            lines += f'<circle cx="{x(failed):.1f}" cy="{y(at):.1f}" r="4" fill="{kind.colour}"/>'
-        when = "never" if failed is None else f"at {100 * failed:.0f} %"
+        if changed is not None:
+            at = values[SHARES.index(changed)]
+            lines += f'<circle cx="{x(changed):.1f}" cy="{y(at):.1f}" r="4" fill="{kind.colour}"/>'
+        when = "not before all is hidden" if changed is None else f"at {100 * changed:.0f} %"
         legend += f'<li><i style="background:{kind.colour}"></i>{escape(kind.title)} <b>{when}</b></li>'
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
-        f'hole grows; the list below says when each gives it up"><g class="grid">{grid}</g>{lines}</svg></figure>'
-        f'<ul class="gave-up" aria-label="When each classifier gives up the true class">{legend}</ul>'
+        f'hole grows; the list below says when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
+        f'<ul class="changes" aria-label="When each classifier first says something else">{legend}</ul>'
     )
 
 
 _EXPLANATION = (
     "A random hole grows from nothing to the whole picture, whatever is on the canvas. Lines are the probability that each classifier "
-    "gives the true class; a dot is where it gives it up for good."
+    "gives the true class; a dot is where it first says something else."
 )

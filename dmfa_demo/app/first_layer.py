@@ -11,9 +11,8 @@ from torch import Tensor
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.strips import Picture, strip
-from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured
+from dmfa_demo.figures import SEQUENTIAL, coloured
 from dmfa_demo.models.classifier import (
-    DMFAMeanClassifier,
     DMFAMisConvClassifier,
     available_classifiers,
     load_classifier,
@@ -60,25 +59,34 @@ class FirstLayer:
         difference = expected - imputed
         filters = difference.abs().sum((1, 2)).topk(SHOWN).indices.sort().values.tolist()
         brightest = max(imputed[filters].max().item(), expected[filters].max().item())
-        strongest = difference[filters].abs().max().item()
+        strongest = difference[filters].max().item()
         rows = (
-            (DMFAMeanClassifier, "of DMFA's mean", imputed, 0.0, brightest, SEQUENTIAL),
-            (kind, "averaged over DMFA's density", expected, 0.0, brightest, SEQUENTIAL),
-            (kind, f"difference, red is more, at most {strongest:.2f}", difference, -strongest, strongest, DIVERGING),
+            ("The layer for DMFA's mean", imputed, brightest),
+            ("Averaged over DMFA's density", expected, brightest),
+            ("Difference", difference, strongest),
         )
         return [
             "".join(
-                strip(shown, [
-                    Picture(coloured(values[number], low, high, colours), f"filter {number + 1}", f"Filter {number + 1}, {remark}")
-                    for number in filters
-                ], remark)
-                for shown, remark, values, low, high, colours in rows
+                strip(
+                    kind,
+                    [
+                        Picture(
+                            coloured(values[number], 0, most, SEQUENTIAL),
+                            f"filter {number + 1}",
+                            f"{title}, filter {number + 1}",
+                        )
+                        for number in filters
+                    ],
+                    f"from 0 to {most:.2f}",
+                    title,
+                )
+                for title, values, most in rows
             )
-        ]  # fmt: skip
+        ]
 
 
 _EXPLANATION = (
-    "The activations of the same first layer for DMFA's mean, as if it were certain, and averaged over all that DMFA's density holds "
-    "possible. Where the density is in doubt the average is softer and never less: a filter that the mean just fails to wake is "
-    "awake for some of what may be there. Outside the hole both are the same."
+    "The activations of MisConv's first layer: for DMFA's mean, as if it were certain, and averaged over all that DMFA's density holds "
+    "possible. The average is never below the activation of the mean: a filter that the mean just fails to wake is awake for some of "
+    "what may be there. Away from the hole both are the same."
 )

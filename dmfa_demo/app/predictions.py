@@ -68,7 +68,7 @@ def _panel(classifier: Classifier, answer: Tensor, truth: int, classes: tuple[st
         for number, (name, share) in enumerate(zip(classes, answer.tolist()))
     )
     return (
-        f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" role="img" aria-label="{escape(alt)}" '
+        f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
         f'title="{escape(classifier.summary)}"><h3><i></i>{escape(classifier.title)}</h3><p>{escape(verdict)}</p><ol>{bars}</ol></section>'
     )
 
@@ -78,7 +78,8 @@ def _percent(share: float | Tensor) -> str:
 
 
 _EXPLANATION = (
-    "All panels are one small network, trained on images with holes, under different treatments of what is hidden. Filling in a "
-    "guess tells the network that the guess is certain. <strong>MisConv</strong> gives its first layer all that a density holds "
-    "possible, so that a doubtful pixel counts as doubtful; watch how sure each is as the hole grows, and whether it should be."
+    "Each panel is a network of the same small shape, trained on images with holes with its own treatment of them; the first is trained "
+    "and asked on complete images. Filling in a guess tells a network that the guess is certain. <strong>MisConv</strong> gives its "
+    "first layer all that a density holds possible, so that a doubtful pixel counts as doubtful; watch how sure each is as the hole "
+    "grows, and whether it should be. What each reaches on all test images is on the Results tab."
 )

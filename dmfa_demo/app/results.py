@@ -46,11 +46,11 @@ MEASURES = {
     "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
     "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
+    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
     "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen."),
     "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth."),
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
-    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
-    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
 }  # fmt: skip
 
 PROTOCOLS = {
@@ -166,7 +166,7 @@ def _row_of_paper(row: dict[str, Any]) -> str | None:
 
 def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
     """The classifier that a row is of."""
-    return CLASSIFIERS.get(row.get("method", "").removeprefix(folder_of("")))
+    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method"))
 
 
 def _title(row: dict[str, Any]) -> str:
@@ -199,9 +199,13 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
         size = f"<small>{first['n']:,} × {first['seeds']}</small>" if "n" in first else "<small>published</small>"
         body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}{size}</th>'
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
+    if any(_classifier(row) for row in rows):
+        errors, counted = "over networks trained with different seeds", "test images × networks"
+    else:
+        errors, counted = "over images", "test images × masks of each"
     return (
-        '<p class="note below">Everything measured with this hole, with its standard error over images and the paper\'s figure '
-        "below; below each name, test images × masks of each. Press a heading to sort.</p>"
+        f'<p class="note below">Everything measured with this hole, with its standard error {errors} and the paper\'s figure '
+        f"below; below each name, {counted}. Press a heading to sort.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

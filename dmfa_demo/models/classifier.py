@@ -97,7 +97,6 @@ class Classifier(ABC):
     paper: ClassVar[str]
     asks: ClassVar[str | None] = None
     takes_complete: ClassVar[bool] = False
-    has_latents: ClassVar[bool] = False
 
     def __init__(self, config: ClassifierConfig, source: Imputer | None):
         self.config, self.source = config, source

@@ -15,6 +15,7 @@ and not as they were printed: the paper leaves out the square and has a quarter 
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -95,7 +96,14 @@ class MisConv2d(nn.Module):
 
         Returns:
             `(B, C_out, H', W')`, as the convolution's own output.
+
+        Raises:
+            ValueError: when mask or density do not belong to the images.
         """
+        check_mask(images, missing)
+        values = density.components.mean if isinstance(density, MixtureOfFactorAnalyzers) else density.mean
+        if values.shape[-1] != images[0].numel():
+            raise ValueError(f"the density is over {values.shape[-1]} values, the images have {images[0].numel()} each")
         plain = activation(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
         taps = window_taps(self.conv, *images.shape[-2:])  # (P, T)
         # One place more, never missing and always zero, for what padding reads.
@@ -139,6 +147,15 @@ class MisConv2d(nn.Module):
             variance = torch.einsum("nkgct,goct,nts,gocs->nkgo", noise, weight, same, weight)
         mean = mean.squeeze(2) if self.conv.bias is None else mean.squeeze(2) + self.conv.bias
         return mean, variance.flatten(-2) + factors.square().sum(2)
+
+
+def check_mask(images: Tensor, missing: Tensor) -> None:
+    """Raise a ValueError when `missing` is not one bool mask for all channels of each image."""
+    expected = (len(images), 1, *images.shape[-2:])
+    if missing.dtype != torch.bool or missing.shape != expected:
+        raise ValueError(
+            f"missing must be bool {expected}, True where a pixel is unknown; got {missing.dtype} {tuple(missing.shape)}"
+        )
 
 
 def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
@@ -190,7 +207,10 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
     Raises:
         ValueError: for a network of another form; the message names where it differs.
     """
-    traced = fx.symbolic_trace(model)
+    try:
+        traced = fx.symbolic_trace(model)
+    except fx.proxy.TraceError as error:
+        raise ValueError(f"torch.fx cannot trace the network ({error}); put MisConv2d into it by hand") from error
     graph, modules = traced.graph, dict(traced.named_modules())
     images = next(node for node in graph.nodes if node.op == "placeholder")
 
@@ -206,11 +226,12 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
         raise ValueError(f"the network's input must go to one Conv2d and nothing else; it goes to {list(images.users)}")
     node, module = follows(node)
     if isinstance(module, nn.BatchNorm2d):
-        if module.training:
+        if module.training or module.running_var is None:
             raise ValueError(
-                "the batch normalisation behind the first convolution must be in evaluation mode: call .eval() first"
+                "the batch normalisation behind the first convolution must be in evaluation mode, with statistics it has kept: "
+                "call .eval() first"
             )
-        conv = fuse_conv_bn_eval(conv.eval(), module)
+        conv = fuse_conv_bn_eval(copy.copy(conv).eval(), module)
         node, module = follows(node)
     slope = _slope(node, module)
     if slope is None:
@@ -235,8 +256,14 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
 
 def _slope(node: fx.Node | None, module: nn.Module | None) -> float | None:
     """Below zero, of the activation at a node; None when it is not one that has an expectation here."""
-    if isinstance(module, nn.ReLU) or (node is not None and node.target in (F.relu, torch.relu, "relu", "relu_")):
+    if node is None:
+        return None
+    if node.op == "call_module":
+        return (
+            module.negative_slope if isinstance(module, nn.LeakyReLU) else 0.0 if isinstance(module, nn.ReLU) else None
+        )
+    if node.target in (F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"):
         return 0.0
-    if isinstance(module, nn.LeakyReLU):
-        return module.negative_slope
+    if node.target in (F.leaky_relu, F.leaky_relu_):
+        return node.kwargs.get("negative_slope", (*node.args, 0.01)[1])
     return None

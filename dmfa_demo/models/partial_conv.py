@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.models.misconv import window_taps
+from dmfa_demo.models.misconv import check_mask, window_taps
 
 
 class PartialConv2d(nn.Module):
@@ -37,7 +37,11 @@ class PartialConv2d(nn.Module):
 
         Returns:
             `(B, C_out, H', W')`, zero where it is missing, and bool `(B, 1, H', W')`, true where a window sees nothing known.
+
+        Raises:
+            ValueError: when the mask does not belong to the features.
         """
+        check_mask(features, missing)
         response = self.conv(torch.where(missing, 0, features))  # (B, C_out, H', W')
         taps = window_taps(self.conv, *features.shape[-2:])  # (P, T)
         outside = (taps == missing[0].numel()).sum(-1)  # taps that read padding
