@@ -172,8 +172,8 @@ SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
 ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None]
 DROP = "input", 0, [{"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
-PREDICTIONS = "select", 0, [MASK, None, "blobs", None]
-GROWTH = "input", 0, [MASK, None, "specks", None]
+PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
+GROWTH = "input", 3, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]

@@ -13,6 +13,7 @@ from torch import Tensor
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.hole_walks import Run, load_autoencoder, load_map, truth_at
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.segments import segments
 from dmfa_demo.app.walk_player import Dropped, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import CONFIG, ROOT
 from dmfa_demo.data import CLASSES
@@ -63,22 +64,8 @@ class AttractorsTab:
         """Lay out the tab inside the current Blocks; the data set has a map."""
         planes = mapped(dataset)
         with gr.Row(elem_classes="choices"):
-            plane = gr.Radio(
-                [(title, name) for name, title in planes.items()],
-                value=next(iter(planes)),
-                label="Map",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="plane",
-            )
-            step_size = gr.Radio(
-                list(STEP_SIZES),
-                value=STEP_SIZES[0][1],
-                label="Step size",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="step-size",
-            )
+            plane = segments([(title, name) for name, title in planes.items()], "Map", "plane")
+            step_size = segments(STEP_SIZES, "Step size", "step-size")
             again = gr.Button("Other noise", size="sm", elem_id="again")
         player = WalkPlayer({name: load_map(dataset, name) for name in planes}, CLASSES[dataset], elem_id="player")
         strip = gr.HTML(elem_id="holes", apply_default_css=False)

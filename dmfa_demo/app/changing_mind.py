@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.segments import segments
 from dmfa_demo.masks import MaskFamily, Noise, Pattern
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, load_classifier, predict_all
 
@@ -60,14 +61,7 @@ class ChangingMind:
             apply_default_css=False,
         )
         with gr.Row(elem_classes="choices"):
-            growth = gr.Radio(
-                [(title, name) for name, (title, _) in GROWTHS.items()],
-                value=next(iter(GROWTHS)),
-                label="How the hole grows",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="growth",
-            )
+            growth = segments([(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth")
             again = gr.Button("Another hole", size="sm", elem_id="another-hole")
         return cls(growth, again, gr.HTML(elem_id="changing-mind", apply_default_css=False), gr.State(0))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.segments import segments
 from dmfa_demo.app.sliders import check_steps, walk_slider
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
@@ -40,22 +41,8 @@ class FactorsTab:
         """Lay out the tab inside the current Blocks."""
         names = [name for name in available_methods(dataset) if method_class(name).has_factors]
         with gr.Row(elem_classes="choices"):
-            method = gr.Radio(
-                [(method_class(name).title, name) for name in names],
-                value=names[0],
-                label="Whose Gaussians",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="factors-of",
-            )
-            component = gr.Radio(
-                choices=[("Gaussian 1", 0)],
-                value=0,
-                label="Which Gaussian, by its share",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="component",
-            )
+            method = segments([(method_class(name).title, name) for name in names], "Whose Gaussians", "factors-of")
+            component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component")
         overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
         with gr.Row(elem_classes="factors"):

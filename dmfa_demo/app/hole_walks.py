@@ -112,7 +112,7 @@ class Run:
         walks, more = [], self.varied is None and bool(moving[-1].any()) and len(points) <= STEPS
         for index, (name, colour) in enumerate(zip(self.names, self.colours)):
             steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the one where it did
-            own = slice(min(steps, len(points))), index
+            own = slice(steps), index
             arrived = not bool(moving[-1, index])
             walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived))
         return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks, more)
@@ -145,7 +145,7 @@ class Run:
 
 def shifted(missing: Tensor, down: int, right: int) -> Tensor:
     """A hole `(H, W)` moved by some pixels; what leaves the image is lost."""
-    rolled = missing.roll((down, right), (0, 1)).clone()
+    rolled = missing.roll((down, right), (0, 1))
     for axis, by in ((0, down), (1, right)):
         if by:
             edge = range(by) if by > 0 else range(by, 0)

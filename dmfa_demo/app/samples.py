@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.segments import segments
 from dmfa_demo.app.strips import psnr_in_hole, sample_pictures, strip
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.imputation import Imputer, method_class
@@ -40,9 +41,7 @@ class SamplesTab:
     def build(cls) -> Self:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
-            noise = gr.Radio(
-                list(NOISE), value=False, label="Noise", show_label=False, elem_classes="segments", elem_id="noise"
-            )
+            noise = segments(NOISE, "Noise", "noise")
             more = gr.Button("More samples", size="sm", elem_id="more")
         strips = gr.HTML(elem_id="strips", apply_default_css=False)
         return cls(noise, more, gr.State(0), strips)
