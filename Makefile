@@ -38,7 +38,10 @@ classifiers: .venv/.test
 	for holes in mixed square14; do $(BIN)/python -m train mfa $(SOURCES) $$holes --components 50 --factors 6 --iterations 12 --run-folder runs/mnist/mfa-$$holes --output checkpoints/mnist/mfa-$$holes || exit; done
 	for holes in mixed square14 trapezoid noise75; do $(BIN)/python -m train knn $(SOURCES) $$holes --run-folder runs/mnist/knn-$$holes --output checkpoints/mnist/knn-$$holes || exit; done
 	for treatment in complete misconv-dmfa misconv-mfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete mixed --seeds 1 || exit; $(BIN)/python -m train classifier --treatment $$treatment --incomplete square14 || exit; done
-	for treatment in misconv-dmfa knn mask zero partial-conv; do for holes in trapezoid noise75; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete $$holes || exit; done; done
+	for treatment in misconv-dmfa knn mask zero partial-conv; do for holes in trapezoid noise75; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete $$holes --steps 1000 || exit; done; done
+	$(BIN)/python -m train dmfa --dataset fashion-mnist --incomplete square14 $(DENSITY) --masks 'square14*2+squares8-20' --steps 6000 --validate-every 6000 --run-folder runs/fashion-mnist/dmfa-square14 --output checkpoints/fashion-mnist/dmfa-square14
+	$(BIN)/python -m train knn --dataset fashion-mnist --incomplete square14 --run-folder runs/fashion-mnist/knn-square14 --output checkpoints/fashion-mnist/knn-square14
+	for treatment in complete misconv-dmfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --dataset fashion-mnist --treatment $$treatment --steps 1000 --seeds 1 || exit; done
 
 evaluate: .venv/.test
 	$(BIN)/python -m train evaluate --dataset mnist
