@@ -177,8 +177,9 @@ GROWTH = "input", 3, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
-# Choosing what the chart shows: protocol and measure.
+# Choosing what the chart shows: protocol and measure; and a protocol, whatever the measure.
 CHART = "input", 0, ["square14", "sse"]
+CHOICE = "input", 1, ["line3-binarised", "sse"]
 
 HOSTILE = [
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
@@ -202,6 +203,7 @@ HOSTILE = [
     *((MORE, 2, value) for value in (None, "loud")),
     *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 1, value) for value in (None, "smell", 5, ["sse"])),
+    *((CHOICE, place, value) for place in (0, 1) for value in (None, "../..", 5, ["sse"], {})),
 ]
 
 
@@ -235,6 +237,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (FILL, "to fill"),
         (MORE, "spread"),
         (CHART, "Squared error"),
+        (CHOICE, "NLL"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

@@ -202,7 +202,8 @@ def build_page() -> gr.Blocks:
         asked = [measured.protocol, measured.measure]
         measured.measure.input(chart, asked, [measured.chart], **once)
         for event in (page.load, measured.protocol.input):
-            event(choice, asked, [measured.measure, measured.chart], **once)
+            # The measure that was shown may be none that was measured with this hole, which Gradio would refuse.
+            event(choice, asked, [measured.measure, measured.chart], preprocess=False, **once)
             event(table, [measured.protocol], [measured.table], **once)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.

@@ -118,9 +118,10 @@ class ResultsTab:
 
     def render_choice(self, dataset: str, protocol: str, measure: str) -> tuple[gr.Dropdown, str]:
         """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
-        known = [name for name in MEASURES if any(row["metric"] == name for row in _rows(dataset, protocol))]
-        chosen = measure if measure in known or not known else known[0]
-        choices = [(MEASURES[name].title, name) for name in known or MEASURES]
+        measured = {row["metric"] for row in _rows(dataset, protocol)}
+        known = [name for name in MEASURES if name in measured] or list(MEASURES)
+        chosen = measure if measure in known else known[0]
+        choices = [(MEASURES[name].title, name) for name in known]
         return gr.Dropdown(choices=choices, value=chosen), self.render_chart(dataset, protocol, chosen)
 
     def render_chart(self, dataset: str, protocol: str, measure: str) -> str:

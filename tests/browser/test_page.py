@@ -673,6 +673,21 @@ def test_results_show_ours_beside_the_papers(page: Page):
     expect(chart.get_by_role("rowheader", name="ACFlow", exact=True)).to_be_visible()
 
 
+def test_a_hole_with_other_measures_shows_one_of_them_without_complaint(page: Page):
+    page.get_by_role("tab", name="Results").click()
+    expect(page.locator("#chart")).to_contain_text("Squared error, summed")
+    page.locator("#results-protocol input").click()
+    page.get_by_role("option", name="Classify, noise 75 %").click()
+    expect(page.locator("#chart")).to_contain_text("Accuracy")
+    row = page.locator("#chart tbody tr", has=page.get_by_role("rowheader", name="MisConv (DMFA)", exact=True))
+    expect(row).to_contain_text("0.966")
+    expect(page.locator("#results-table")).to_contain_text("MisConv paper, table 9")
+    page.locator("#results-protocol input").click()
+    page.get_by_role("option", name="All but a line, binarised").click()
+    expect(page.locator("#chart")).to_contain_text("NLL, nats")
+    assert page.locator(".toast-body").count() == 0
+
+
 def test_the_table_of_results_is_sorted_by_its_headings(page: Page):
     page.get_by_role("tab", name="Results").click()
     table = page.locator("#results-table table")
