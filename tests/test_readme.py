@@ -93,6 +93,14 @@ def test_the_tables_of_the_misconv_paper_are_the_measured_ones():
         assert f"| {' | '.join([kind.title, *doubts])} |" in README, name
 
 
+def test_the_figures_of_fashion_are_the_measured_ones():
+    rows = json.loads((REPOSITORY / "checkpoints" / "fashion-mnist" / "results.json").read_text())["rows"]
+    figures = [row for row in rows if (row["protocol"], row["metric"]) == ("classify-square14", "accuracy")]
+    assert len(figures) == 7
+    for row in figures:
+        assert f"{row['title']} {row['value']:.3f}" in README
+
+
 def test_the_figures_are_the_measured_ones():
     rows = json.loads((REPOSITORY / "checkpoints" / "mnist" / "results.json").read_text())["rows"]
     measured = {(row["protocol"], row["method"], row["metric"]): row for row in rows}
