@@ -125,7 +125,7 @@ class MisConv2d(nn.Module):
     def _moments(
         self, images: Tensor, missing: Tensor, density: FactorDensity, rows: Tensor, taps: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the convolution in N windows, `(N, K, C_out)`: all of a density through it in one product."""
+        """Mean and variance of the convolution in N windows, `(N, K, C_out)`; means and factors go through it in one product."""
         channels, groups = images.shape[1], self.conv.groups
         pinned = density.restrict(flatten(images), flatten_missing(missing, channels))
         parts = pinned.components if isinstance(pinned, MixtureOfFactorAnalyzers) else pinned
