@@ -1,7 +1,8 @@
-"""The data sets: MNIST and Fashion-MNIST through torchvision, and the small sample set that lies in the repository."""
+"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, and the small sample set that lies in the repository."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -12,19 +13,59 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dmfa_demo.celeba import VIEWS, read_celeba
+
 Split = Literal["train", "validation", "test"]
+
+DatasetName = Literal["mnist", "fashion-mnist", "celeba", "celeba32"]
 
 # The last images of the official training part are for validation; the official test part is for the final figures.
 VALIDATION_SIZE = 5_000
 
-CLASSES: dict[str, tuple[str, ...]] = {
-    "mnist": tuple("0123456789"),
-    "fashion-mnist": (
-        "T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot",
+
+@dataclass(frozen=True)
+class Dataset:
+    """What there is to know of a data set before its images are read.
+
+    Attributes:
+        title: its name for people.
+        shape: (C, H, W) of its images.
+        classes: names of what a classifier tells: one of these for each image, or any number of them (`several`).
+        licence: under which its images stand, and whose they are.
+        several: whether an image may be of several classes, or none; its label is then a row of 0 and 1.
+        mirrored: whether an image's mirror image might as well be one of the set.
+    """
+
+    title: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    licence: str
+    several: bool = False
+    mirrored: bool = False
+
+
+_FACES = ("smiling", "mouth open", "glasses", "hat", "bangs", "blond hair")
+_CELEBA = "CelebA (non-commercial research only, Liu, Luo, Wang, Tang)"
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": Dataset("MNIST", (1, 28, 28), tuple("0123456789"), "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)"),
+    "fashion-mnist": Dataset(
+        "Fashion-MNIST",
+        (1, 28, 28),
+        ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        "Fashion-MNIST (MIT, Zalando)",
     ),
-}  # fmt: skip
+    "celeba": Dataset("CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True),
+    "celeba32": Dataset("CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True),
+}
 
 SAMPLES = Path(__file__).parent / "samples"
+
+# The bundled portraits, all in the public domain: photographs by NASA and by the US federal government, and a painting.
+PORTRAITS = ("Eileen Collins (NASA)", "Barack Obama", "Barack Obama, speaking", "Joe Biden", "Mona Lisa (Leonardo)")
+
+# Names a folder with CelebA for those who have it, of which the page then shows so many test images.
+CELEBA_VARIABLE, CELEBA_SAMPLES = "DMFA_DEMO_CELEBA", 45
 
 
 @dataclass(frozen=True)
@@ -33,8 +74,8 @@ class LabelledImages:
 
     Attributes:
         images: uint8 `(N, C, H, W)`, as stored: 255 is white (MNIST: ink).
-        labels: int64 `(N,)`, positions in `CLASSES[dataset]`.
-        indices: int64 `(N,)`, each image's place in the official split it comes from.
+        labels: int64 `(N,)`, positions in the data set's classes; `(N, classes)` of 0 and 1 where an image may be of several.
+        indices: int64 `(N,)`, each image's place in the official split it comes from; of CelebA the number of its file.
     """
 
     images: Tensor
@@ -45,9 +86,24 @@ class LabelledImages:
         return len(self.images)
 
     def only(self, classes: Sequence[int]) -> LabelledImages:
-        """Those of these classes."""
+        """Those of these classes.
+
+        Raises:
+            ValueError: where an image may be of several.
+        """
+        if self.labels.dim() > 1:
+            raise ValueError("these images are not of one class each; none can be chosen by class")
         rows = torch.isin(self.labels, torch.tensor(list(classes)))
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
+
+    def first(self, count: int | None) -> LabelledImages:
+        """The first `count` of them; all for None."""
+        return LabelledImages(self.images[:count], self.labels[:count], self.indices[:count])
+
+    def with_mirrored(self) -> LabelledImages:
+        """Each image, then the mirror image of each."""
+        images = torch.cat([self.images, self.images.flip(-1)])
+        return LabelledImages(images, torch.cat([self.labels] * 2), torch.cat([self.indices] * 2))
 
 
 def to_float(images: Tensor) -> Tensor:
@@ -56,28 +112,35 @@ def to_float(images: Tensor) -> Tensor:
 
 
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
-    """One split of MNIST or Fashion-MNIST: 55,000 for training, 5,000 for validation, 10,000 for the test.
+    """One split: of MNIST and Fashion-MNIST 55,000 for training, 5,000 for validation, 10,000 for the test; of CelebA its partition.
 
     Args:
-        dataset: `mnist` or `fashion-mnist`.
+        dataset: a name in `DATASETS`.
         split: `train`, `validation` or `test`.
-        root: torchvision's data folder (holding `MNIST/raw`, `FashionMNIST/raw`); downloaded there when it is missing.
+        root: torchvision's data folder: `MNIST/raw` and `FashionMNIST/raw`, downloaded there when they are missing, and
+            `celeba`, which cannot be downloaded by a program.
 
     Raises:
         ValueError: for an unknown data set.
         FileNotFoundError: when the data are not there and cannot be downloaded.
     """
+    if dataset not in DATASETS:
+        raise ValueError(f"unknown data set {dataset!r}; accepted: {', '.join(DATASETS)}")
+    if dataset in VIEWS:
+        return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
+    return _torchvision(dataset, split, root)
+
+
+def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages:
     from torchvision import datasets  # only training and measuring need torchvision
 
-    classes = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}
-    if dataset not in classes:
-        raise ValueError(f"unknown data set {dataset!r}; accepted: {', '.join(classes)}")
+    kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[dataset]
     try:
-        part = classes[dataset](str(root), train=split != "test", download=True)
+        part = kind(str(root), train=split != "test", download=True)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder that holds "
-            f"torchvision's {classes[dataset].__name__}/raw with --data-root, or run once with a network."
+            f"torchvision's {kind.__name__}/raw with --data-root, or run once with a network."
         ) from error
     first, last = {
         "train": (0, len(part.data) - VALIDATION_SIZE),
@@ -89,19 +152,31 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
 
 @cache
 def load_samples(dataset: str) -> LabelledImages:
-    """The bundled samples: the first ten test images of each class, class by class.
+    """The bundled samples: the first ten test images of each class, class by class; for `celeba` the portraits.
+
+    Where `CELEBA_VARIABLE` names a folder with CelebA, some of its test images follow the portraits.
 
     Raises:
         ValueError: when no samples of `dataset` lie in the repository.
+        FileNotFoundError: when `CELEBA_VARIABLE` names a folder without CelebA.
     """
     path = SAMPLES / f"{dataset}.npz"
-    if dataset not in CLASSES or not path.is_file():
-        raise ValueError(f"no bundled samples of {dataset!r}; there are some of: {', '.join(CLASSES)}")
+    if dataset not in DATASETS or not path.is_file():
+        known = sorted(path.stem for path in SAMPLES.glob("*.npz"))
+        raise ValueError(f"no bundled samples of {dataset!r:.40}; there are some of: {', '.join(known)}")
     with np.load(path, allow_pickle=False) as archive:
-        return LabelledImages(*(torch.from_numpy(archive[key]) for key in ("images", "labels", "indices")))
+        bundled = LabelledImages(*(torch.from_numpy(archive[key]) for key in ("images", "labels", "indices")))
+    if dataset == "celeba" and (folder := os.environ.get(CELEBA_VARIABLE)):
+        found = LabelledImages(*read_celeba(Path(folder), "test", VIEWS["celeba"], limit=CELEBA_SAMPLES))
+        return LabelledImages(
+            *(torch.cat([getattr(part, key) for part in (bundled, found)]) for key in ("images", "labels", "indices"))
+        )
+    return bundled
 
 
 def sample_caption(dataset: str, number: int) -> str:
-    """What the `number`-th bundled sample is, for people: its class and its place in the official test part."""
+    """What the `number`-th bundled sample is, for people: whose portrait, or its class and its place in the official test part."""
     samples = load_samples(dataset)
-    return f"{CLASSES[dataset][samples.labels[number]]}, test image {samples.indices[number]}"
+    if dataset == "celeba":
+        return PORTRAITS[number] if number < len(PORTRAITS) else f"CelebA {samples.indices[number]:06d}"
+    return f"{DATASETS[dataset].classes[samples.labels[number]]}, test image {samples.indices[number]}"

@@ -31,6 +31,14 @@ def real_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def real_celeba() -> Path:
+    """A data folder with the half-size subset of CelebA; skips where there is none, since nobody may redistribute it."""
+    if not (REAL_DATA / "celeba" / "list_eval_partition.txt").is_file():
+        pytest.skip("needs CelebA, which cannot be downloaded by a program")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
 def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A torchvision root whose MNIST is the bundled samples again and again: 256 to train on, 5,000 to validate, 100 to test."""
     root = tmp_path_factory.mktemp("data")

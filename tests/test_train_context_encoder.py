@@ -25,6 +25,6 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert {"validation", "square13_sse", "square13_ssim"} <= set(rows[-1])
+    assert {"validation", "square_sse", "square_ssim"} <= set(rows[-1])
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     assert ContextEncoderImputer.load(tmp_path / "out").impute(images, missing).mean.isfinite().all()

@@ -45,7 +45,7 @@ def test_it_leaves_a_whole_checkpoint_and_the_path_of_the_likelihood(whole: Path
     rows = read_metrics(whole / "run")
     path = [row["log_likelihood"] for row in rows]
     assert [row["step"] for row in rows] == [1, 2, 3, 4] and path == sorted(path)
-    assert {"square14_nll", "square14_nll_median", "square14_sse"} <= set(rows[-1])
+    assert {"square_nll", "square_nll_median", "square_sse"} <= set(rows[-1])
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     assert MFAImputer.load(whole / "out").impute(images, missing).mean.isfinite().all()
 

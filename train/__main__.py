@@ -1,9 +1,14 @@
 """The command line: one subcommand for every method that learns, and `evaluate`."""
 
 import sys
+from dataclasses import is_dataclass
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
+from dmfa_demo.data import DatasetName
 from train import (
     attractors,
     autoencoder,
@@ -20,6 +25,7 @@ from train import (
     vaeac_synthetic,
 )
 from train.loop import Interrupted
+from train.run import DatasetConfig
 
 COMMANDS = {
     "dmfa": dmfa.train,
@@ -43,13 +49,40 @@ COMMANDS = {
 
 def main() -> None:
     """Run one subcommand; what the user can mend is said in one line, without a traceback."""
+    words = sys.argv[1:]
     try:
-        tyro.extras.subcommand_cli_from_dict(COMMANDS, prog="python -m train", config=(tyro.conf.OmitArgPrefixes,))
+        config = tyro.cli(
+            _subcommands(_named(words)),
+            prog="python -m train",
+            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+            args=words,
+        )
+        COMMANDS[words[0]](config)
     except Interrupted as stop:
         print(stop)
         sys.exit(130)
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+
+
+def _subcommands(dataset: str) -> Any:
+    """The configs of all commands as one type, with the defaults of a data set."""
+    kinds = []
+    for name, run in COMMANDS.items():
+        kind = get_type_hints(run)["config"]
+        assert is_dataclass(kind)
+        default = kind.for_dataset(dataset) if issubclass(kind, DatasetConfig) else kind()
+        kinds.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])
+    return reduce(or_, kinds)
+
+
+def _named(words: list[str]) -> str:
+    """The data set that a command line names, which the defaults of all other options follow."""
+    for word, after in zip(words, [*words[1:], ""]):
+        name = after if word == "--dataset" else word.removeprefix("--dataset=")
+        if name in get_args(DatasetName) and word.startswith("--dataset"):
+            return name
+    return get_args(DatasetName)[0]
 
 
 if __name__ == "__main__":

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
 
 import torch
 
@@ -14,23 +12,21 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.models.attractors import latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from train.model_card import write_model_card
+from train.run import DatasetConfig
 
 
 @dataclass(frozen=True)
-class Attractors:
+class Attractors(DatasetConfig):
     """Map the latent plane of an auto-encoder with two latents."""
 
     folder: str = "autoencoder-2d"
     """the checkpoint, which `python -m train autoencoder --latents 2 --output ...` made"""
-    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
     resolution: int = 120
     """points a side"""
     steps: int = 500
     """a walk that has not arrived after so many has no basin"""
     images: int = 1_000
     """training images that are shown in the plane"""
-    data_root: Path = Path("data")
-    """torchvision's data folder"""
 
 
 @torch.no_grad()

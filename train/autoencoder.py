@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, finish
+from train.run import RunConfig, finish, load_training
 
 Kind = Literal["ae", "dae", "vae", "wae-mmd", "wae-gan"]
 
@@ -35,6 +35,14 @@ class AutoencoderTraining(RunConfig):
     """train on these classes only; all when not given"""
 
     method = "autoencoder"
+    recipes: ClassVar = {
+        "celeba": {
+            "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
+            "loop": LoopConfig(steps=8_000, batch_size=64),
+            "kind": "dae",
+            "noise": 0.2,
+        },
+    }
 
 
 class Objective(nn.Module):
@@ -114,7 +122,8 @@ def train(config: AutoencoderTraining) -> None:
     if (config.kind == "vae") != (config.network.posterior == "gaussian"):
         raise ValueError("a VAE, and only a VAE, has a Gaussian encoder: --kind vae --posterior gaussian")
     config.check_output()
-    training, validation = (load_split(config.dataset, part, config.data_root) for part in ("train", "validation"))
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
     if config.labels:
         training, validation = training.only(config.labels), validation.only(config.labels)
     shape, latents = training.images.shape[1:], config.network.latents
@@ -143,4 +152,4 @@ def train(config: AutoencoderTraining) -> None:
     objective = Objective(Autoencoder(config.network), config.kind, config.noise, config.match)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, objective.model.state_dict(), seconds, len(training))
+    finish(config, objective.model.state_dict(), seconds, training)

@@ -58,13 +58,13 @@ class GaussianTraining(RunConfig):
 def zero(config: ZeroTraining) -> None:
     """Write the checkpoint of an empty image."""
     started, training = _begin(config)
-    finish(config, {"image": torch.zeros(config.network.shape)}, time.monotonic() - started, len(training))
+    finish(config, {"image": torch.zeros(config.network.shape)}, time.monotonic() - started, training)
 
 
 def mean(config: MeanTraining) -> None:
     """Average, then write the checkpoint."""
     started, training = _begin(config)
-    finish(config, {"image": _average(training.images)}, time.monotonic() - started, len(training))
+    finish(config, {"image": _average(training.images)}, time.monotonic() - started, training)
 
 
 def knn(config: KNNTraining) -> None:
@@ -82,7 +82,7 @@ def knn(config: KNNTraining) -> None:
         reference = torch.where(absent, 0, reference)
         tensors["known"] = packed((~absent).byte())
     tensors["reference"] = packed(reference)
-    finish(config, tensors, time.monotonic() - started, len(training))
+    finish(config, tensors, time.monotonic() - started, training)
 
 
 def gaussian(config: GaussianTraining) -> None:
@@ -94,7 +94,7 @@ def gaussian(config: GaussianTraining) -> None:
         residual = flatten(to_float(images)).double() - average
         covariance += residual.T @ residual / len(training)
     tensors = {"mean": average, "covariance": covariance}
-    finish(config, tensors, time.monotonic() - started, len(training))
+    finish(config, tensors, time.monotonic() - started, training)
 
 
 def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:

@@ -68,6 +68,7 @@ class ClassifierTraining(RunConfig):
     method: ClassVar[str] = "classifier"
 
     def __post_init__(self):
+        super().__post_init__()
         if self.seeds < 1:
             raise ValueError(f"--seeds is at least 1, got {self.seeds}")
 
@@ -105,7 +106,7 @@ def train(config: ClassifierTraining) -> None:
 
     known = read_rows(folder)
     if config.incomplete == SHIPPED:
-        finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], len(training))
+        finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], training)
     for suffix, found in figures.items():
         weights = digest(folder) if config.incomplete == SHIPPED else hashlib.sha256(about.encode()).hexdigest()[:12]
         rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test), weights)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.autoencoder import AutoencoderConfig
 from dmfa_demo.models.context_encoder import ContextEncoder
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, finish
+from train.run import RunConfig, finish, load_training
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,20 @@ class ContextEncoderTraining(RunConfig):
     """what is hidden in training, see dmfa_demo/masks.py"""
 
     method = "context-encoder"
+    recipes: ClassVar = {
+        "celeba": {
+            "network": AutoencoderConfig(latents=256, widths=(32, 64, 128, 256)),
+            "loop": LoopConfig(steps=8_000, batch_size=64),
+            "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
+        },
+    }
 
 
 def train(config: ContextEncoderTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
-    training, validation = (load_split(config.dataset, part, config.data_root) for part in ("train", "validation"))
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
     family, (height, width) = mask_family(config.masks), training.images.shape[-2:]
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
@@ -44,7 +53,7 @@ def train(config: ContextEncoderTraining) -> None:
 
     held_out = to_float(validation.images[:2_000])
     holes = family(len(held_out), height, width, torch.Generator().manual_seed(1))
-    squares = mask_family("square13")(len(held_out), height, width, torch.Generator().manual_seed(2))
+    squares = mask_family(f"square{height // 2}")(len(held_out), height, width, torch.Generator().manual_seed(2))
 
     @torch.inference_mode()
     def validate(network: nn.Module) -> dict[str, float]:
@@ -53,15 +62,15 @@ def train(config: ContextEncoderTraining) -> None:
         filled = torch.where(squares, network(images, squares.to(device)).cpu(), held_out)
         return {
             "validation": loss(network, 0, images, holes.to(device)).item(),
-            "square13_sse": _error(filled, held_out, squares).mean().item(),
-            "square13_ssim": metrics.ssim(filled, held_out).mean().item(),
+            "square_sse": _error(filled, held_out, squares).mean().item(),
+            "square_ssim": metrics.ssim(filled, held_out).mean().item(),
         }
 
     torch.manual_seed(config.loop.seed)
     network = ContextEncoder(config.network)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, network.state_dict(), seconds, len(training))
+    finish(config, network.state_dict(), seconds, training)
 
 
 def _error(filled: Tensor, images: Tensor, missing: Tensor) -> Tensor:

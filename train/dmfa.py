@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +14,7 @@ from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, absent_pixels, finish
+from train.run import RunConfig, absent_pixels, finish, load_training
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,8 @@ class DMFATraining(RunConfig):
 
     network: DMFAConfig = field(default_factory=DMFAConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
+    images: int | None = None
+    """learn from the first so many training images only"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
@@ -33,12 +36,25 @@ class DMFATraining(RunConfig):
     """the part of the steps that counts as warming up"""
 
     method = "dmfa"
+    recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
+        "celeba": {
+            "network": DMFAConfig(factors=8, widths=(32, 64, 128)),
+            "loop": LoopConfig(steps=7_000, batch_size=64),
+            "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
+        },
+        "celeba32": {
+            "network": DMFAConfig(factors=8, widths=(64, 128, 192)),
+            "loop": LoopConfig(steps=7_000, batch_size=64, validate_every=500),
+            "masks": "square16*3+rect12x20*2+squares8-20",
+        },
+    }
 
 
 def train(config: DMFATraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
-    training = load_split(config.dataset, "train", config.data_root)
+    training = load_training(config, incomplete=config.incomplete is not None, limit=config.images)
     validation = load_split(config.dataset, "validation", config.data_root)
     family = mask_family(config.masks)
     height, width = training.images.shape[-2:]
@@ -58,7 +74,7 @@ def train(config: DMFATraining) -> None:
 
     held_out = to_float(validation.images[:2_000])
     held_out_masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
-    squares = mask_family("square14")(len(held_out), height, width, torch.Generator().manual_seed(2))
+    squares = mask_family(f"square{height // 2}")(len(held_out), height, width, torch.Generator().manual_seed(2))
 
     def validate(network: nn.Module) -> dict[str, float]:
         nll, _ = _in_chunks(network, held_out, held_out_masks)
@@ -66,16 +82,16 @@ def train(config: DMFATraining) -> None:
         per_pixel = nll / flatten_missing(held_out_masks, held_out.shape[1]).sum(1).clamp(min=1)
         return {
             "validation": per_pixel.mean().item(),
-            "square14_nll": square_nll.mean().item(),
-            "square14_nll_median": square_nll.median().item(),
-            "square14_sse": square_sse.mean().item(),
+            "square_nll": square_nll.mean().item(),
+            "square_nll_median": square_nll.median().item(),
+            "square_sse": square_sse.mean().item(),
         }
 
     torch.manual_seed(config.loop.seed)
     network = DMFA(config.network)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, network.state_dict(), seconds, len(training))
+    finish(config, network.state_dict(), seconds, training)
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:

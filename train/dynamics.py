@@ -8,8 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -22,7 +21,7 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer
 from train.model_card import METRICS, write_model_card
-from train.run import write_json
+from train.run import DatasetConfig, write_json
 
 AUTOENCODER = "autoencoder"
 
@@ -40,16 +39,15 @@ STEP_SIZES = {
 
 
 @dataclass(frozen=True)
-class Dynamics:
+class Dynamics(DatasetConfig):
     """Choose step size and number of steps of AE dynamics and pseudo-Gibbs sampling."""
 
-    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
     masks: str = "square13"
     """holes to choose on, see dmfa_demo/masks.py"""
     images: int = 1_000
     """the first so many validation images"""
-    data_root: Path = Path("data")
-    """torchvision's data folder"""
+
+    recipes: ClassVar = {"celeba": {"masks": "square25"}}
 
 
 @torch.inference_mode()

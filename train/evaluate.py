@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,7 +30,7 @@ from dmfa_demo.masks import mask_family
 from train.baselines import mice
 from train.model_card import METRICS, write_model_card
 from train.papers import REPORTED, published
-from train.run import hardware, write_json
+from train.run import DatasetConfig, hardware, write_json
 
 BATCH = 100
 # From which the CRPS is estimated; its estimate has no bias, however few they are.
@@ -40,6 +40,7 @@ BOOTSTRAPS = 200
 # Fitted anew for each kind of hole, and slow: measured on so many test images only.
 OFFLINE = {"mice": 1_000}
 
+GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
 
 # In the order of the tables.
@@ -47,10 +48,9 @@ MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", 
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(DatasetConfig):
     """Measure methods on protocols, beside the papers' figures."""
 
-    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
     method: tuple[str, ...] = ()
     """which methods; all that have a checkpoint, and MICE, when not given"""
     protocol: tuple[str, ...] = PROTOCOLS
@@ -61,8 +61,11 @@ class Evaluation:
     """the first so many test images, for a quick look; nothing is written then"""
     again: bool = False
     """measure also what these weights were measured on before"""
-    data_root: Path = Path("data")
-    """torchvision's data folder"""
+
+    recipes: ClassVar = {
+        "celeba": {"protocol": ("square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
+        "celeba32": {"protocol": ("square16", "rect12x20")},
+    }
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,7 +19,7 @@ from dmfa_demo.models.mfa import MFAConfig, mixture_from, tensors_of
 from dmfa_demo.shared_mixture import SharedMixture
 from train.em import Rows, expectation, initialise, maximization, reseed
 from train.loop import METRICS, Interrupted, forget_after, read_state, write_state
-from train.run import RunConfig, absent_pixels, finish
+from train.run import RunConfig, absent_pixels, finish, load_training
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,16 @@ class MFATraining(RunConfig):
     """a mask family: those pixels of each training image are never known"""
 
     method = "mfa"
+    recipes: ClassVar = {
+        "celeba": {"network": MFAConfig(components=40, factors=8), "iterations": 12},
+        "celeba32": {"network": MFAConfig(components=100, factors=10)},
+    }
 
 
 def train(config: MFATraining) -> None:
     """Fit, then write the checkpoint with its model card."""
     config.check_output()
-    training = load_split(config.dataset, "train", config.data_root)
+    training = load_training(config, incomplete=config.incomplete is not None)
     validation = load_split(config.dataset, "validation", config.data_root)
     size = training.images.shape[-2:]
     observed = torch.ones(1, flatten(training.images).shape[1], dtype=torch.bool)
@@ -47,12 +52,12 @@ def train(config: MFATraining) -> None:
         observed = ~flatten_missing(absent, training.images.shape[1])
     rows = Rows(flatten(training.images), observed)
     held_out = flatten(to_float(validation.images[:2_000]))
-    squares = mask_family("square14")(len(held_out), *size, torch.Generator().manual_seed(2))
+    squares = mask_family(f"square{size[0] // 2}")(len(held_out), *size, torch.Generator().manual_seed(2))
     squares = flatten_missing(squares, training.images.shape[1])
 
     identity = json.dumps([config.settings, len(training)])
     mixture, seconds = fit(config, rows, lambda mixture: score(mixture, held_out, squares), identity)
-    finish(config, tensors_of(mixture), seconds, len(training))
+    finish(config, tensors_of(mixture), seconds, training)
 
 
 def fit(
@@ -114,7 +119,7 @@ def score(mixture: SharedMixture, images: Tensor, missing: Tensor) -> dict[str, 
         sse.append((density.mean - x).square().sum(1))
     nll, sse = torch.cat(nll), torch.cat(sse)
     return {
-        "square14_nll": nll.mean().item(),
-        "square14_nll_median": nll.median().item(),
-        "square14_sse": sse.mean().item(),
+        "square_nll": nll.mean().item(),
+        "square_nll_median": nll.median().item(),
+        "square_sse": sse.mean().item(),
     }

@@ -8,31 +8,56 @@ import platform
 import shlex
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
+from dmfa_demo.data import DATASETS, DatasetName, LabelledImages, load_split
+from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
 from train.model_card import METRICS, write_model_card
 
 
 @dataclass(frozen=True)
-class RunConfig:
+class DatasetConfig:
+    """Which images a command is about, and where they lie."""
+
+    recipes: ClassVar[dict[str, dict[str, Any]]] = {}
+    """what differs from the defaults, for each data set"""
+
+    dataset: DatasetName = "mnist"
+    data_root: Path = Path("data")
+    """the folder with MNIST and FashionMNIST, which are downloaded there, and celeba, which is not"""
+
+    @classmethod
+    def for_dataset(cls, dataset: str, **settings: Any) -> Self:
+        """The defaults for a data set, and other settings instead of them."""
+        return cls(dataset=dataset, **{**cls.recipes.get(dataset, {}), **settings})
+
+
+@dataclass(frozen=True)
+class RunConfig(DatasetConfig):
     """Where a run reads and writes."""
 
     method: ClassVar[str]
 
-    dataset: Literal["mnist", "fashion-mnist"] = "mnist"
-    data_root: Path = Path("data")
-    """torchvision's data folder; what is missing is downloaded there"""
+    network: ImageShape = field(default_factory=ImageShape)
     run_folder: Path | None = None
     """state and metrics.jsonl while training; runs/DATASET/METHOD when not given"""
     output: Path | None = None
     """the finished checkpoint; checkpoints/DATASET/METHOD when not given"""
+
+    def __post_init__(self):
+        shape = DATASETS[self.dataset].shape
+        if self.network.shape not in (ImageShape().shape, shape):
+            raise ValueError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
+        channels, height, width = shape
+        network = replace(self.network, channels=channels, height=height, width=width)
+        object.__setattr__(self, "network", network)  # the one thing that follows from another
 
     @property
     def folder(self) -> Path:
@@ -58,6 +83,15 @@ class RunConfig:
                 )
 
 
+def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | None = None) -> LabelledImages:
+    """The first `limit` training images, and their mirror images where those might as well be some.
+
+    Not of incomplete images: the mirror image would show what is never to be known.
+    """
+    training = load_split(config.dataset, "train", config.data_root).first(limit)
+    return training.with_mirrored() if DATASETS[config.dataset].mirrored and not incomplete else training
+
+
 def absent_pixels(incomplete: str | None, count: int, size: tuple[int, int], seed: int) -> Tensor:
     """What is never known of `count` training images `(count, 1, *size)`, by the mask family `incomplete`; None is nothing."""
     if incomplete is None:
@@ -65,14 +99,18 @@ def absent_pixels(incomplete: str | None, count: int, size: tuple[int, int], see
     return mask_family(incomplete)(count, *size, torch.Generator().manual_seed(seed))
 
 
-def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, rows: int) -> None:
-    """Write checkpoint and model card, once, from the main process; figures of older weights go."""
+def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
+    """Write checkpoint and model card, once, from the main process; figures of older weights go.
+
+    Args:
+        training: the images that were learnt from; a mirror image counts with its image as one.
+    """
     if int(os.environ.get("RANK", 0)) != 0:
         return
     folder = config.output or ROOT / config.dataset / config.method
     about = {
         "command": _command(),
-        "training_images": rows,
+        "training_images": len(training.indices.unique()),
         "minutes": round(seconds / 60, 1),
         "hardware": hardware(),
         "torch": torch.__version__,

@@ -18,7 +18,7 @@ from dmfa_demo.models.universal_marginalizer import (
 )
 from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, finish
+from train.run import RunConfig, finish, load_training
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def part_of(hole: Tensor, generator: torch.Generator) -> Tensor:
 def train(config: UniversalMarginalizerTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
-    training = load_split(config.dataset, "train", config.data_root)
+    training = load_training(config)
     validation = load_split(config.dataset, "validation", config.data_root)
     family, likelihood = mask_family(config.masks), config.network.likelihood
     height, width = training.images.shape[-2:]
@@ -81,4 +81,4 @@ def train(config: UniversalMarginalizerTraining) -> None:
     network = UniversalMarginalizer(config.network)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, network.state_dict(), seconds, len(training))
+    finish(config, network.state_dict(), seconds, training)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,7 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
 from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
-from train.run import RunConfig, absent_pixels, finish
+from train.run import RunConfig, absent_pixels, finish, load_training
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,14 @@ class VAEACTraining(RunConfig):
     """S of the likelihood that validation chooses by"""
 
     method = "vaeac"
+    recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
+        "celeba": {
+            "network": VAEACConfig(latents=64, widths=(32, 64, 128)),
+            "loop": LoopConfig(steps=7_000, batch_size=64),
+            "masks": "centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
+        },
+    }
 
 
 class Objective(nn.Module):
@@ -91,7 +100,7 @@ def warmed_up(step: int, steps: int, share: float) -> float:
 def train(config: VAEACTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
-    training = load_split(config.dataset, "train", config.data_root)
+    training = load_training(config, incomplete=config.incomplete is not None)
     validation = load_split(config.dataset, "validation", config.data_root)
     family, latents, likelihood = mask_family(config.masks), config.network.latents, config.network.likelihood
     height, width = training.images.shape[-2:]
@@ -120,7 +129,7 @@ def train(config: VAEACTraining) -> None:
     )
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
-    finish(config, objective.model.state_dict(), seconds, len(training))
+    finish(config, objective.model.state_dict(), seconds, training)
 
 
 @torch.inference_mode()

@@ -16,7 +16,7 @@ from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.walk_player import Dropped, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import CONFIG, ROOT
-from dmfa_demo.data import CLASSES
+from dmfa_demo.data import DATASETS
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import flow, latent_field
 
@@ -37,7 +37,7 @@ def mapped(dataset: str) -> dict[str, str]:
     found = {}
     for folder in sorted(path.parent for path in (ROOT / dataset).glob(f"*/{MAP}")):
         labels = json.loads((folder / CONFIG).read_text())["training"]["labels"]
-        names = ", ".join(CLASSES[dataset][label] for label in labels)
+        names = ", ".join(DATASETS[dataset].classes[label] for label in labels)
         found[folder.name] = f"Only {names}" if labels else "All classes"
     return found
 
@@ -67,7 +67,9 @@ class AttractorsTab:
             plane = segments([(title, name) for name, title in planes.items()], "Map", "plane")
             step_size = segments(STEP_SIZES, "Step size", "step-size")
             again = gr.Button("Other noise", size="sm", elem_id="again")
-        player = WalkPlayer({name: load_map(dataset, name) for name in planes}, CLASSES[dataset], elem_id="player")
+        player = WalkPlayer(
+            {name: load_map(dataset, name) for name in planes}, DATASETS[dataset].classes, elem_id="player"
+        )
         strip = gr.HTML(elem_id="holes", apply_default_css=False)
         gr.HTML(f'<p class="note">{_EXPLANATION}</p>', apply_default_css=False)
         clock = gr.Timer(PERIOD, active=False)

@@ -14,7 +14,7 @@ from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.app.walk_player import Walk, Walks
 from dmfa_demo.checkpoints import ROOT, available_methods, load_network
-from dmfa_demo.data import CLASSES
+from dmfa_demo.data import DATASETS
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.imputation import method_class
 from dmfa_demo.models.attractors import LatentMap
@@ -124,7 +124,7 @@ class Run:
             return ""
         plane = load_map(self.scene.dataset, self.plane)
         basins = plane.basin_of(self.model.encode(self.varied.points)).tolist()
-        names, classes = CLASSES[self.scene.dataset], plane.classes.tolist()
+        names, classes = DATASETS[self.scene.dataset].classes, plane.classes.tolist()
         pictures = []
         for name, image, basin in zip(self.holes, self.varied.points, basins):
             place = f"a {names[classes[basin]]}" if basin >= 0 else "no basin"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
-from dmfa_demo.data import CLASSES
+from dmfa_demo.data import DATASETS
 from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier, predict_all
 
 
@@ -38,7 +38,7 @@ class Predictions:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
-        answers, classes = predict(scene, missing), CLASSES[scene.dataset]
+        answers, classes = predict(scene, missing), DATASETS[scene.dataset].classes
         if not answers:
             return [note("There is no classifier for these pictures.")]
         truth = answers[0][1].argmax().item() if scene.label is None else scene.label

@@ -23,7 +23,7 @@ class Scene:
         dataset: whose models look at it.
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
-        label: its class, a position in `CLASSES[dataset]`; None where nobody has said.
+        label: its class, a position in `DATASETS[dataset].classes`; None where nobody has said.
     """
 
     dataset: str

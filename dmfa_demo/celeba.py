@@ -1,0 +1,153 @@
+"""CelebA as its authors give it away: a folder with images (or their zip), attributes and partition, of any resolution."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from tqdm import tqdm
+
+# What can be seen in a picture and judges nobody: CelebA's name of each attribute that is learnt, and its place among the 40.
+ATTRIBUTES = {
+    "Smiling": 31,
+    "Mouth_Slightly_Open": 21,
+    "Eyeglasses": 15,
+    "Wearing_Hat": 35,
+    "Bangs": 5,
+    "Blond_Hair": 9,
+}
+ALL_ATTRIBUTES = 40
+
+PARTITIONS = {"train": 0, "validation": 1, "test": 2}
+
+IMAGES, PARTITION, LABELS, PEOPLE = (
+    "img_align_celeba",
+    "list_eval_partition.txt",
+    "list_attr_celeba.txt",
+    "identity_CelebA.txt",
+)
+
+# The size of the aligned images, for which crops are given.
+WIDTH, HEIGHT = 178, 218
+
+
+@dataclass(frozen=True)
+class View:
+    """A part of each face at a resolution.
+
+    Attributes:
+        box: left, top, right, bottom in pixels of the official 178 x 218 images, fractions allowed.
+        size: rows and columns of the result.
+    """
+
+    box: tuple[float, float, float, float]
+    size: int
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        """An aligned face of any resolution -> uint8 `(3, size, size)`."""
+        across, down = image.width / WIDTH, image.height / HEIGHT
+        left, top, right, bottom = self.box
+        box = left * across, top * down, right * across, bottom * down
+        pixels = image.convert("RGB").resize((self.size, self.size), Image.Resampling.BILINEAR, box)
+        return np.array(pixels).transpose(2, 0, 1)
+
+
+VIEWS = {
+    # "On GANs and GMMs" (Richardson, Weiss, 2018), whose crop the VAEAC paper uses too.
+    "celeba": View((25, 50, 153, 178), 64),
+    # DMFA paper, section 3.1: resized to 50 x 50, of which the central 32 x 32 are kept.
+    "celeba32": View((WIDTH * 9 / 50, HEIGHT * 9 / 50, WIDTH * 41 / 50, HEIGHT * 41 / 50), 32),
+}
+
+
+def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """One part of the partition that lies with the images.
+
+    An image for validation or the test whose person is also in an earlier part is left out, where it is known who is on
+    which image.
+
+    Args:
+        folder: holds `img_align_celeba/` or `img_align_celeba.zip`, `list_eval_partition.txt`, `list_attr_celeba.txt`, and
+            `identity_CelebA.txt` if there is one.
+        split: `train`, `validation` or `test`.
+        limit: read the first so many only.
+
+    Returns:
+        uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
+        in each file's name.
+
+    Raises:
+        FileNotFoundError: when something is missing; says where to get it.
+        ValueError: for a text file that is not CelebA's, or an image that cannot be read; names it.
+    """
+    parts = {name: int(part) for name, part in _table(folder, PARTITION).items()}
+    attributes = _attributes(folder)
+    people = _table(folder, PEOPLE) if (folder / PEOPLE).is_file() else {}
+    earlier = {people[name] for name, part in parts.items() if part < PARTITIONS[split] and name in people}
+    names = [
+        name for name, part in sorted(parts.items()) if part == PARTITIONS[split] and people.get(name) not in earlier
+    ]
+    names = names[:limit]
+    if missing := [name for name in names if name not in attributes]:
+        raise ValueError(f"{folder / LABELS} has no line for {missing[0]}; take the file that belongs to the partition")
+    labels = torch.tensor(
+        [[int(attributes[name][place]) > 0 for place in ATTRIBUTES.values()] for name in names]
+    ).long()
+    images = _read_images(folder, names, view)
+    return images, labels.view(-1, len(ATTRIBUTES)), torch.tensor([int(Path(name).stem) for name in names])
+
+
+def _read_images(folder: Path, names: list[str], view: View) -> Tensor:
+    archive = zipfile.ZipFile(folder / f"{IMAGES}.zip") if not (folder / IMAGES).is_dir() else None
+
+    def read(name: str) -> np.ndarray:
+        try:
+            content = archive.read(f"{IMAGES}/{name}") if archive else (folder / IMAGES / name).read_bytes()
+            with Image.open(io.BytesIO(content)) as image:
+                return view(image)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{name} in {folder} cannot be read ({error}); unpack or download it again") from error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = tqdm(pool.map(read, names), "reading CelebA", len(names), leave=False, delay=1)
+        images = torch.empty(len(names), 3, view.size, view.size, dtype=torch.uint8)
+        for row, pixels in zip(images, found):
+            row.copy_(torch.from_numpy(pixels))
+    return images
+
+
+def _table(folder: Path, name: str) -> dict[str, str]:
+    """Lines of file name and one more word."""
+    lines = [line.split() for line in _text(folder, name).splitlines() if line.strip()]
+    if not lines or any(len(words) != 2 for words in lines):
+        raise ValueError(f"{folder / name} is not CelebA's: its lines have a file name and a number")
+    return dict(lines)
+
+
+def _attributes(folder: Path) -> dict[str, list[str]]:
+    """Each file's 40 values, -1 or 1."""
+    lines = [line.split() for line in _text(folder, LABELS).splitlines()]
+    found = {words[0]: words[1:] for words in lines if len(words) == 1 + ALL_ATTRIBUTES}
+    if not found:
+        raise ValueError(f"{folder / LABELS} is not CelebA's: no line has a file name and {ALL_ATTRIBUTES} numbers")
+    return found
+
+
+def _text(folder: Path, name: str) -> str:
+    there = (folder / IMAGES).is_dir() or (folder / f"{IMAGES}.zip").is_file()
+    if not there or not (folder / name).is_file():
+        lacking = name if there else f"{IMAGES}.zip"
+        raise FileNotFoundError(
+            f"CelebA is not in {folder.resolve()}: no {lacking}. Its authors give it for non-commercial research at "
+            f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; put {IMAGES}.zip, {LABELS} and {PARTITION} into that folder, "
+            "or name the folder above it with --data-root (for the page, the folder itself with DMFA_DEMO_CELEBA)."
+        )
+    return (folder / name).read_text()
