@@ -35,8 +35,9 @@ IMAGES, PARTITION, LABELS, PEOPLE = (
     "identity_CelebA.txt",
 )
 
-# The size of the aligned images, for which crops are given.
+# The size of the aligned images, for which crops are given, and where they have the eyes, (x, y) in pixels.
 WIDTH, HEIGHT = 178, 218
+EYES = (69.5, 111.5), (108.5, 111.5)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,11 @@ class Dataset:
     several: bool = False
     mirrored: bool = False
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of what parts all images: the classes, or, where an image may be of several, whether it is of the first."""
+        return (f"not {self.classes[0]}", self.classes[0]) if self.several else self.classes
+
 
 _FACES = ("smiling", "mouth open", "glasses", "hat", "bangs", "blond hair")
 _CELEBA = "CelebA (non-commercial research only, Liu, Luo, Wang, Tang)"
@@ -84,6 +89,11 @@ class LabelledImages:
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def kinds(self) -> Tensor:
+        """int64 `(N,)`, positions in the data set's `kinds`."""
+        return self.labels[:, 0] if self.labels.dim() > 1 else self.labels
 
     def only(self, classes: Sequence[int]) -> LabelledImages:
         """Those of these classes.

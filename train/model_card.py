@@ -6,14 +6,31 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
+from dmfa_demo.celeba import VIEWS
 from dmfa_demo.checkpoints import CONFIG
+from dmfa_demo.data import DATASETS
 from dmfa_demo.imputation import Imputer, method_class
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
 
 METRICS = "metrics.json"
 
-_LICENCES = {"mnist": "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)", "fashion-mnist": "Fashion-MNIST (MIT, Zalando)"}
+_SPLITS = {
+    "mnist": "The last 5,000 of the official training part are kept for choices; the test part served only for the figures below.",
+    "celeba": "Nobody is in two of the parts for training, for choices and for the test, which served only for the figures below.",
+}
+_SPLITS["fashion-mnist"], _SPLITS["celeba32"] = _SPLITS["mnist"], _SPLITS["celeba"]
+
+_ABOUT_FACES = """## Whose faces, and what it must not be used for
+
+CelebA shows celebrities as press photographers saw them: mostly young adults from North America and Europe, mostly of light
+skin, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses, marks and scars, and faces
+turned aside are badly represented; what the model fills into such faces is taken from others, and fits worse.
+
+CelebA may be used for non-commercial research only, and so may this checkpoint, which holds no image of it. It is made for
+teaching how models of missing data work. It must not be used to recognise or identify anybody, to judge people or tell
+groups of them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows nobody.
+"""
 
 # Checkpoints that methods are made of.
 _PARTS = {
@@ -38,10 +55,11 @@ def write_model_card(folder: Path) -> None:
     results = folder / METRICS
     rows = json.loads(results.read_text()) if results.is_file() else []
     about, training, network = config["about"], config["training"], config["network"]
-    method = _described(training)
+    method, dataset = _described(training), DATASETS[training["dataset"]]
+    faces = training["dataset"] in VIEWS
     lines = [
         "---",
-        "license: mit",
+        *(["license: other", "license_name: celeba-non-commercial-research"] if faces else ["license: mit"]),
         "library_name: dmfa-demo",
         f"datasets: [{training['dataset']}]",
         "---",
@@ -53,8 +71,7 @@ def write_model_card(folder: Path) -> None:
         "",
         f"    {about['command']}",
         "",
-        f"- Data: {about['training_images']:,} training images of {_LICENCES[training['dataset']]}. The last 5,000 of the "
-        "official training part are kept for choices; the test part served only for the figures below.",
+        f"- Data: {about['training_images']:,} training images of {dataset.licence}. " + _SPLITS[training["dataset"]],
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
         *(
             [f"- Never known of the training images: one hole each, of `{training['incomplete']}`."]
@@ -81,6 +98,7 @@ def write_model_card(folder: Path) -> None:
         "",
         f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
         f"{method.limits}",
+        *(["", _ABOUT_FACES.rstrip()] if faces else []),
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import gradio as gr
@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cards import note
-from dmfa_demo.app.hole_walks import Run, load_autoencoder, load_map, truth_at
+from dmfa_demo.app.hole_walks import Run, load_map, load_plane, truth_at
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.segments import segments
-from dmfa_demo.app.walk_player import Dropped, Walk, WalkPlayer, Walks
+from dmfa_demo.app.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import CONFIG, ROOT
 from dmfa_demo.data import DATASETS
 from dmfa_demo.models.attractors import MAP
@@ -49,41 +49,51 @@ class AttractorsTab:
     Each call is short, so that a stroke waits for one of them and not for all steps; a run ends with its hole.
     """
 
-    dataset: str
     plane: gr.Radio
     step_size: gr.Radio
     again: gr.Button
     player: WalkPlayer
     strip: gr.HTML
+    explanation: gr.HTML
     seed: gr.State
     run: gr.State
+    shown: gr.State
     clock: gr.Timer
 
     @classmethod
     def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks; the data set has a map."""
-        planes = mapped(dataset)
+        """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
-            plane = segments([(title, name) for name, title in planes.items()], "Map", "plane")
+            plane = segments(_choices(dataset), "Map", "plane")
             step_size = segments(STEP_SIZES, "Step size", "step-size")
             again = gr.Button("Other noise", size="sm", elem_id="again")
-        player = WalkPlayer(
-            {name: load_map(dataset, name) for name in planes}, DATASETS[dataset].classes, elem_id="player"
-        )
+        player = WalkPlayer(elem_id="player")
         strip = gr.HTML(elem_id="holes", apply_default_css=False)
-        gr.HTML(f'<p class="note">{_EXPLANATION}</p>', apply_default_css=False)
+        explanation = gr.HTML(_explain(dataset), apply_default_css=False)
+        # The number of the noise, the walks of the hole, and the data set whose maps the player has.
+        states = gr.State(0), gr.State(None), gr.State(None)
         clock = gr.Timer(PERIOD, active=False)
-        return cls(dataset, plane, step_size, again, player, strip, gr.State(0), gr.State(None), clock)
+        return cls(plane, step_size, again, player, strip, explanation, *states, clock)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.plane, self.explanation]
+
+    def follow(self, dataset: str) -> list[Any]:
+        """The contents of `followers` for a data set."""
+        choices = _choices(dataset)
+        return [gr.Radio(choices=choices, value=choices[0][1]), _explain(dataset)]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
         """What `render` and `advance` take after scene and mask."""
-        return [self.plane, self.step_size, self.seed, self.run]
+        return [self.plane, self.step_size, self.seed, self.run, self.shown]
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render` and `advance` fill."""
-        return [self.player, self.strip, self.run, self.clock]
+        return [self.player, self.strip, self.run, self.shown, self.clock]
 
     def render(
         self,
@@ -94,36 +104,56 @@ class AttractorsTab:
         step_size: float,
         seed: int,
         run: Run | None,
+        shown: str | None,
     ) -> list[Any]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps."""
+        planes = mapped(scene.dataset)
+        if not planes:
+            return [gr.skip(), note("There is no map for these pictures."), None, shown, gr.Timer(active=False)]
+        # The choice is of another data set for as long as its own is on the way.
+        plane = plane if plane in planes else next(iter(planes))
+        maps = None
+        if shown != scene.dataset:
+            maps = Maps({name: load_map(scene.dataset, name) for name in planes}, DATASETS[scene.dataset].kinds)
         if not missing.any():
-            nothing = Walks(plane, 0, truth_at(scene, plane), scene.image, [], False)
-            return [nothing, note("Nothing is hidden, so no image walks. Paint over it, or click on the map."), None, gr.Timer(active=False)]  # fmt: skip
+            walks = Walks(plane, 0, truth_at(scene, plane), scene.image, [], False, maps)
+            text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
+            return [walks, text, None, scene.dataset, gr.Timer(active=False)]
         if run is None or not run.is_of(scene, missing, plane, step_size, seed):
             run = Run(scene, missing, plane, step_size, seed, cache)
-        return self._further(run)
+        walks, strip, run, clock = self._further(run)
+        if maps is not None:
+            walks = replace(run.walks(), maps=maps)
+        return [walks, strip, run, scene.dataset, clock]
 
     def advance(
-        self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, run: Run | None
+        self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, run: Run | None, shown: str | None
     ) -> list[Any]:
         """The contents of `outputs` some steps later."""
         if run is None or run.done or not run.is_of(scene, missing, plane, step_size, seed):
-            return [gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
-        return self._further(run)
+            return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
+        walks, strip, run, clock = self._further(run)
+        return [walks, strip, run, shown, clock]
 
     @torch.inference_mode()
-    def drop(self, started: tuple[str, Tensor] | None) -> Dropped | None:
-        """The walk z <- f(g(z)) from a place on a map."""
+    def drop(self, scene: Scene, started: tuple[str, Tensor] | None) -> Dropped | None:
+        """The walk z <- f(g(z)) from a place on a map.
+
+        Raises:
+            ValueError: for a map that the scene's data set does not have.
+        """
         if started is None:
             return None
-        plane, place = started
-        model = load_autoencoder(self.dataset, plane)
-        field = latent_field(model.encode, model.decode)
-        tolerance = EXACT * load_map(self.dataset, plane).points.std().item()
-        states = list(flow(lambda z, rows: field(z), place[None], 1.0, LATENT_STEPS, tolerance))
+        name, place = started
+        if name not in mapped(scene.dataset):
+            raise ValueError(f"there is no map {name!r:.40} of {scene.dataset}")
+        plane, drawn = load_plane(scene.dataset, name), load_map(scene.dataset, name)
+        field, tolerance = latent_field(plane.encode, plane.decode), EXACT * drawn.points.std().item()
+        start = place.clamp(drawn.low, drawn.high)[None]
+        states = list(flow(lambda z, rows: field(z), start, 1.0, LATENT_STEPS, tolerance))
         path, residual = torch.cat([state.points for state in states]), torch.cat([state.residual for state in states])
-        walk = Walk("Your start", OWN, path, residual, model.decode(path), not bool(states[-1].moving))
-        return Dropped(plane, walk)
+        walk = Walk("Your start", OWN, path, residual, plane.decode(path), not bool(states[-1].moving))
+        return Dropped(name, walk)
 
     def _further(self, run: Run) -> list[Any]:
         before = len(run.states)
@@ -132,10 +162,25 @@ class AttractorsTab:
         return [walks, run.strip(), run, gr.Timer(active=not run.done)]
 
 
+def _choices(dataset: str) -> list[tuple[str, str]]:
+    return [(title, name) for name, title in mapped(dataset).items()] or [("No map", "")]
+
+
+def _explain(dataset: str) -> str:
+    first = next(iter(mapped(dataset)), None)
+    latents = 2 if first is None else load_map(dataset, first).axes.shape[1]
+    squeezed = _SQUEEZED_TO_TWO if latents == 2 else _SQUEEZED_TO_MORE.format(latents)
+    return f'<p class="note">{squeezed} {_EXPLANATION}</p>'
+
+
+_SQUEEZED_TO_TWO = "This auto-encoder squeezes every picture through two numbers, its place on the map, and back."
+_SQUEEZED_TO_MORE = (
+    "This auto-encoder squeezes every picture through {} numbers and back. The map is a plane through them, along the <strong>first two "
+    "principal directions</strong> of what pictures become; what leads out of the plane is not seen on it, and forgotten by the arrows."
+)
 _EXPLANATION = (
-    "This auto-encoder squeezes every picture through two numbers, its place on the map, and back. Dots are training pictures. Arrows "
-    "show where a place goes when it is decoded and encoded again; follow them and you end at an <strong>attractor</strong>, drawn as "
-    "the picture it stands for; all places that lead there are its basin. The lines are your picture: the hidden pixels begin as the "
-    "method named says, and at each step move towards what the auto-encoder makes of the whole picture, while the visible pixels stay "
-    "and pull it aside."
+    "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again; follow them and you end at an "
+    "<strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its basin. The lines are your "
+    "picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
+    "whole picture, while the visible pixels stay and pull it aside."
 )

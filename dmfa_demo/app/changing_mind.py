@@ -12,8 +12,10 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.predictions import seen_in
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.segments import segments
+from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.masks import MaskFamily, Noise, Pattern
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, load_classifier, predict_all
 
@@ -32,13 +34,13 @@ class Course:
     """What the classifiers make of one picture as its hole grows.
 
     Attributes:
-        truth: the picture's class, or where nobody said, what is seen in the complete picture.
+        truth: the picture's classes, or where nobody said, what is seen in the complete picture.
         names: the classifiers that do not see the complete picture.
-        probability: of the truth, `(classifiers, shares)`.
+        probability: of the truth, `(classifiers, shares)`; where there may be several classes, of the truth about the first.
         changed: for each classifier the smallest share at which it says something else, or None.
     """
 
-    truth: int
+    truth: tuple[int, ...]
     names: tuple[str, ...]
     probability: Tensor
     changed: tuple[float | None, ...]
@@ -86,26 +88,37 @@ class ChangingMind:
         if not available_classifiers(scene.dataset):
             return [""]
         image = scene.image
-        key = (scene.dataset, scene.label, tuple(image.shape), image.numpy().tobytes(), growth, seed)
+        key = (scene.dataset, scene.labels, tuple(image.shape), image.numpy().tobytes(), growth, seed)
         return [_chart(_course(*key), missing.float().mean().item())]
 
 
 @lru_cache(maxsize=64)
-def _course(dataset: str, label: int | None, shape: tuple[int, ...], pixels: bytes, growth: str, seed: int) -> Course:
+def _course(
+    dataset: str, labels: tuple[int, ...] | None, shape: tuple[int, ...], pixels: bytes, growth: str, seed: int
+) -> Course:
     """All holes of one growth go through each classifier as one batch."""
     image = torch.frombuffer(bytearray(pixels), dtype=torch.float32).view(shape)
     names = available_classifiers(dataset)
     classifiers = [load_classifier(name, dataset) for name in names]
     missing = grown(growth, seed, *shape[1:])
     answers = predict_all(classifiers, image.expand(len(SHARES), *shape), missing)
-    truth = int(answers[0][0].argmax()) if label is None else label
+    about = DATASETS[dataset]
+    truth = seen_in(answers[0][0], about) if labels is None else labels
     tried = [(name, answer) for name, answer in zip(names, answers) if not CLASSIFIERS[name].takes_complete]
     return Course(
         truth,
         tuple(name for name, _ in tried),
-        torch.stack([answer[:, truth] for _, answer in tried]),
-        tuple(first_wrong(answer.argmax(1) == truth) for _, answer in tried),
+        torch.stack([of_truth(answer, truth, about)[0] for _, answer in tried]),
+        tuple(first_wrong(of_truth(answer, truth, about)[1]) for _, answer in tried),
     )
+
+
+def of_truth(answer: Tensor, truth: tuple[int, ...], about: Dataset) -> tuple[Tensor, Tensor]:
+    """The probability `(B,)` that answers `(B, classes)` give the truth, and whether they say it; of several classes the first counts."""
+    if about.several:
+        probability = answer[:, 0] if 0 in truth else 1 - answer[:, 0]
+        return probability, probability > 0.5
+    return answer[:, truth[0]], answer.argmax(1) == truth[0]
 
 
 def grown(growth: str, seed: int, height: int, width: int) -> Tensor:
@@ -167,5 +180,5 @@ def _chart(course: Course, hidden: float) -> str:
 
 _EXPLANATION = (
     "A random hole grows from nothing to the whole picture, whatever is on the canvas. Lines are the probability that each classifier "
-    "gives the true class; a dot is where it first says something else."
+    "gives the true class (of a face, whether it smiles); a dot is where it first says something else."
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
 from torch import Tensor
@@ -24,9 +24,9 @@ VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
 
 _EXPLANATIONS = {
     "mean": "The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs where several "
-    "digits would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
-    "error": "The <strong>error</strong> is the mean less the truth: red where the guess has ink that is not there, blue where "
-    "it lacks ink. All cards share one scale.",
+    "answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
+    "error": "The <strong>error</strong> is the mean less the truth: red where the guess is too light, blue where it is too dark (on a "
+    "digit light is ink); of colours the average. All cards share one scale.",
     "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be otherwise. "
     "All cards share one scale, and it is zero wherever you left the picture visible.",
 }
@@ -60,11 +60,10 @@ class CompareTab:
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
-        names = available_methods(dataset)
         with gr.Row(elem_classes="choices"):
             view = segments(VIEWS, "What to show", "view")
             methods = gr.CheckboxGroup(
-                [(method_class(name).title, name) for name in names],
+                _choices(dataset),
                 value=shown_first(dataset),
                 label="Methods to compare",
                 show_label=False,
@@ -75,6 +74,16 @@ class CompareTab:
         for choice in (view, methods):
             choice.input(None, [methods, view], None, js=_KEEP_IN_ADDRESS, api_visibility="private")
         return cls(view, methods, cards)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.methods]
+
+    def follow(self, dataset: str, wanted: Sequence[str]) -> list[Any]:
+        """The contents of `followers` for a data set: of the methods that are wanted, those that it has."""
+        chosen = [name for name in available_methods(dataset) if name in wanted]
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=chosen or shown_first(dataset))]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -126,6 +135,10 @@ class CompareTab:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         bar = scale(_SCALES[view]) if view in _SCALES else ""
         return [card_grid(cards) + hint + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>']
+
+
+def _choices(dataset: str) -> list[tuple[str, str]]:
+    return [(method_class(name).title, name) for name in available_methods(dataset)]
 
 
 def _mean(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:

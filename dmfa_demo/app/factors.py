@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
 import numpy as np
@@ -39,9 +39,8 @@ class FactorsTab:
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
-        names = [name for name in available_methods(dataset) if method_class(name).has_factors]
         with gr.Row(elem_classes="choices"):
-            method = segments([(method_class(name).title, name) for name in names], "Whose Gaussians", "factors-of")
+            method = segments(_methods(dataset), "Whose Gaussians", "factors-of")
             component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component")
         overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
@@ -53,7 +52,8 @@ class FactorsTab:
         reset = gr.Button("Sliders to zero", size="sm", elem_classes="reset", elem_id="sliders-to-zero")
         gr.HTML(
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
-            "in which it can change (the <strong>factors</strong>: red adds ink, blue takes it away), and a little "
+            "in which it can change (the <strong>factors</strong>: red lightens, blue darkens; of colours each channel moves by itself "
+            "and no change is grey), and a little "
             "independent <strong>noise</strong> per pixel. A model holds several such Gaussians; those that fit the visible "
             "pixels best come first, with their share. Each slider walks along one factor, in standard deviations: "
             "x = mean + z₁ factor₁ + … Factors are only known up to a rotation; these are the principal "
@@ -61,6 +61,16 @@ class FactorsTab:
             apply_default_css=False,
         )
         return cls(method, component, overview, tuple(factors), tuple(sliders), reset)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.method]
+
+    def follow(self, dataset: str, name: str) -> list[Any]:
+        """The contents of `followers` for a data set: the same method if it has it."""
+        choices = _methods(dataset)
+        return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -98,6 +108,11 @@ class FactorsTab:
             for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
         ]
         return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
+
+
+def _methods(dataset: str) -> list[tuple[str, str]]:
+    names = [name for name in available_methods(dataset) if method_class(name).has_factors]
+    return [(method_class(name).title, name) for name in names]
 
 
 def _place(number: int, step: float) -> str:
@@ -160,12 +175,12 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
 
 
 def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene: Scene, method: type[Imputer]) -> Card:
-    values = factor.view_as(scene.image).mean(0)
-    return Card(
-        coloured(values, -largest, largest, DIVERGING),
-        f"Factor {number}",
-        f"Factor {number}: red pixels grow lighter with its slider, blue ones darker, strongest {values.abs().max():.2f}",
-        (Line(_place(number, step)),),
-        colour=method.colour,
-        bar=Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}"),
-    )
+    values, strongest = factor.view_as(scene.image), f"strongest {factor.abs().max():.2f}"
+    title, lines, colour = f"Factor {number}", (Line(_place(number, step)),), method.colour
+    if len(values) > 1:  # as a picture around grey
+        picture = grey_or_colour(0.5 + values / (2 * max(largest, 1e-12)))
+        alt = f"{title}: what its slider adds to each colour, around grey, {strongest}"
+        return Card(picture, title, alt, lines, colour)
+    alt = f"{title}: red pixels grow lighter with its slider, blue ones darker, {strongest}"
+    bar = Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}")
+    return Card(coloured(values[0], -largest, largest, DIVERGING), title, alt, lines, colour, bar)

@@ -17,7 +17,7 @@ from dmfa_demo.checkpoints import ROOT, available_methods, load_network
 from dmfa_demo.data import DATASETS
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.imputation import method_class
-from dmfa_demo.models.attractors import LatentMap
+from dmfa_demo.models.attractors import LatentMap, LatentPlane
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
 from dmfa_demo.models.walks import DynamicsImputer
@@ -36,15 +36,15 @@ def load_map(dataset: str, folder: str) -> LatentMap:
 
 
 @cache
-def load_autoencoder(dataset: str, folder: str) -> Autoencoder:
-    """The auto-encoder of a map."""
-    return load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig)
+def load_plane(dataset: str, folder: str) -> LatentPlane:
+    """The auto-encoder of a map, seen in the map's plane."""
+    return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
 
 
 @torch.inference_mode()
 def truth_at(scene: Scene, folder: str) -> Tensor:
     """Where the complete image lies on a map, `(2,)`."""
-    return load_autoencoder(scene.dataset, folder).encode(scene.image[None])[0]
+    return load_plane(scene.dataset, folder).encode(scene.image[None])[0]
 
 
 class Run:
@@ -55,7 +55,7 @@ class Run:
     def __init__(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, cache: ImputationCache):
         self.asked = (scene.image, missing, plane, step_size, seed)
         self.number, self.plane = next(self._numbers), plane
-        self.model = load_autoencoder(scene.dataset, plane)
+        self.model = load_plane(scene.dataset, plane)
         self.scene, self.holes = scene, {"as painted": missing, **neighbours(missing)}
         self.holes = {name: hole for name, hole in self.holes.items() if hole.any()}
         self.done = False
@@ -124,14 +124,12 @@ class Run:
             return ""
         plane = load_map(self.scene.dataset, self.plane)
         basins = plane.basin_of(self.model.encode(self.varied.points)).tolist()
-        names, classes = DATASETS[self.scene.dataset].classes, plane.classes.tolist()
+        names, classes = DATASETS[self.scene.dataset].kinds, plane.classes.tolist()
         pictures = []
         for name, image, basin in zip(self.holes, self.varied.points, basins):
-            place = f"a {names[classes[basin]]}" if basin >= 0 else "no basin"
+            place = f"the basin of “{names[classes[basin]]}”" if basin >= 0 else "no basin"
             other = basin != basins[0]
-            alt = f"Where the walk ends with the hole {name}: in the basin of {place}" + (
-                ", another one" if other else ""
-            )
+            alt = f"Where the walk ends with the hole {name}: in {place}" + (", another one" if other else "")
             pictures.append(Picture(grey_or_colour(image), name, alt, other))
         changed = sum(basin != basins[0] for basin in basins)
         told = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
 import torch
@@ -26,34 +26,40 @@ STOPS, DIRECTIONS = 7, 2
 class LatentWalk:
     """The part's components; `render` makes the content of `outputs`."""
 
-    method: str
+    box: gr.Column
     seed: gr.State
     here: gr.HTML
     paths: tuple[gr.HTML, ...]
     sliders: tuple[gr.Slider, ...]
 
     @classmethod
-    def build(cls, dataset: str, seed: gr.State) -> Self | None:
-        """Lay out the part inside the current Blocks; None where no method of the data set has a latent space.
+    def build(cls, dataset: str, seed: gr.State) -> Self:
+        """Lay out the part inside the current Blocks, in sight where a method of the data set has a latent space.
 
         Args:
             seed: of the samples beside it, so that both look at the same imputation.
         """
-        names = [name for name in available_methods(dataset) if method_class(name).has_latents]
-        if not names:
-            return None
-        title = method_class(names[0]).title
-        gr.HTML(f'<h2 class="section">Walk through {title}\'s latent space</h2>', apply_default_css=False)
         paths, sliders = [], []
-        with gr.Row(elem_classes="latents"):
-            with gr.Column(min_width=0):
-                here = gr.HTML(elem_id="here", apply_default_css=False)
-            with gr.Column(min_width=0):
-                for number in range(1, DIRECTIONS + 1):
-                    paths.append(gr.HTML(elem_id=f"path-{number}", apply_default_css=False))
-                    sliders.append(walk_slider(f"latent direction {number}", f"latent-{number}"))
-        gr.HTML(f'<p class="note">{_EXPLANATION.format(title)}</p>', apply_default_css=False)
-        return cls(names[0], seed, here, tuple(paths), tuple(sliders))
+        with gr.Column(visible=_method(dataset) is not None) as box:
+            gr.HTML('<h2 class="section">Walk through the latent space</h2>', apply_default_css=False)
+            with gr.Row(elem_classes="latents"):
+                with gr.Column(min_width=0):
+                    here = gr.HTML(elem_id="here", apply_default_css=False)
+                with gr.Column(min_width=0):
+                    for number in range(1, DIRECTIONS + 1):
+                        paths.append(gr.HTML(elem_id=f"path-{number}", apply_default_css=False))
+                        sliders.append(walk_slider(f"latent direction {number}", f"latent-{number}"))
+            gr.HTML(f'<p class="note">{_EXPLANATION}</p>', apply_default_css=False)
+        return cls(box, seed, here, tuple(paths), tuple(sliders))
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.box]
+
+    def follow(self, dataset: str) -> list[Any]:
+        """The contents of `followers` for a data set."""
+        return [gr.Column(visible=_method(dataset) is not None)]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -72,9 +78,12 @@ class LatentWalk:
             ValueError: when a slider holds no number within its range.
         """
         check_steps(steps)
+        name = _method(scene.dataset)
+        if name is None:
+            return [""] * len(self.outputs)
         if not missing.any():
             return [note("Nothing is hidden, so there is nothing to walk through."), *[""] * DIRECTIONS]
-        imputation, method = cache.impute(self.method, scene, missing, seed), method_class(self.method)
+        imputation, method = cache.impute(name, scene, missing, seed), method_class(name)
         here = torch.tensor(steps, dtype=torch.float32)
         stops = torch.linspace(-MAX_STEPS, MAX_STEPS, STOPS)
         places = [here[None]]
@@ -93,17 +102,22 @@ class LatentWalk:
 
 
 _EXPLANATION = (
-    "{0} draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on what is visible, and turns them into pixels. "
+    "VAEAC draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on what is visible, and turns them into pixels. "
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
-    "deviations: most samples lie between −2 and 2. To the right there is more ink."
+    "deviations: most samples lie between −2 and 2. To the right the picture grows lighter (a digit has more ink)."
 )
+
+
+def _method(dataset: str) -> str | None:
+    """The method of a data set that has a latent space, if one does."""
+    return next((name for name in available_methods(dataset) if method_class(name).has_latents), None)
 
 
 @lru_cache(maxsize=8)
 def directions(imputation: Imputation, count: int = DIRECTIONS) -> Tensor:
     """The orthonormal directions in latent space in which the first image changes most around the prior's mean, `(count, d)`.
 
-    Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to more ink.
+    Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to lighter pixels.
     """
     middle_and_ahead = torch.cat([torch.zeros(1, imputation.latents.count), torch.eye(imputation.latents.count)])
     middle, ahead = imputation.latents.decode(middle_and_ahead)[:, 0].flatten(1).split([1, imputation.latents.count])

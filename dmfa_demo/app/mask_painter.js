@@ -39,10 +39,13 @@ function accept() {
     const value = props.value;
     if (!value) return;
     if (value.width !== width || value.height !== height) {
+        const was = width;
         ({ width, height } = value);
         mask = new Uint8Array(width * height);
         past.length = future.length = 0;
+        const larger = was ? value.width / was : 1; // the brush keeps its share of the picture
         sizeInput.max = Math.ceil(Math.max(width, height) / 2);
+        sizeInput.value = Math.round(Number(sizeInput.value) * larger);
     }
     if (value.image) picture.src = value.image;
     if (value.runs) {

@@ -17,6 +17,7 @@ from dmfa_demo.app.api import impute
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab
+from dmfa_demo.app.face_aligner import FaceAligner
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
 from dmfa_demo.app.latent_walk import LatentWalk
@@ -24,38 +25,27 @@ from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel, Run
 from dmfa_demo.app.predictions import Predictions, predict
+from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.results import ResultsTab
-from dmfa_demo.app.sample_picker import SamplePicker
+from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
-from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure
+from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure, resized
+from dmfa_demo.app.segments import segments
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
 from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.masks import mask_family
 
-DATASET = "mnist"
-START_SAMPLE, START_MASK, START_SEED = 42, "square14", 4
+START_MASK, START_SEED = "square14", 4
 
 MAX_WAITING = 64
-
-# The buttons that hide pixels: what people read, and the mask family.
-PRESETS = (
-    ("Square 14×14", "square14"),
-    ("Rectangle 10×15", "rect10x15"),
-    ("Half", "half"),
-    ("Centre", "centre"),
-    ("Trapezoid", "trapezoid"),
-    ("Noise 75 %", "noise75"),
-    ("All but a line", "line3"),
-    ("Blobs", "pattern"),
-    ("Strokes", "strokes"),
-)
 
 TITLE = "What is behind the paint?"
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
-  <p>Hide part of a digit and see, while you draw, what different models of missing data believe is there.</p>
+  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
 </header>
 """
 
@@ -63,7 +53,7 @@ MASTHEAD = f"""
 def build_page() -> gr.Blocks:
     """The whole page; loads no model until someone looks at it."""
     cache = ImputationCache()
-    start = Scene.sample(DATASET, START_SAMPLE)
+    start = Scene.sample(START, OFFERS[START].sample)
     start_mask = _draw(START_MASK, start, START_SEED)
 
     with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
@@ -74,32 +64,37 @@ def build_page() -> gr.Blocks:
                 painter = MaskPainter(Canvas(start_mask, start.image), elem_id="painter")
             with gr.Column(elem_classes="results"):
                 with gr.Tab("Compare") as compare_tab:
-                    compare = CompareTab.build(DATASET)
+                    compare = CompareTab.build(START)
                 with gr.Tab("Factors") as factors_tab:
-                    factors = FactorsTab.build(DATASET)
+                    factors = FactorsTab.build(START)
                 with gr.Tab("Samples") as samples_tab:
                     samples = SamplesTab.build()
-                    walk, filling = LatentWalk.build(DATASET, samples.seed), PixelByPixel.build(DATASET)
+                    walk, filling = LatentWalk.build(START, samples.seed), PixelByPixel.build(START)
                 with gr.Tab("Attractors") as attractors_tab:
-                    attractors = AttractorsTab.build(DATASET)
+                    attractors = AttractorsTab.build(START)
                 with gr.Tab("Predictions") as predictions_tab:
                     bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
                 with gr.Tab("Results") as results_tab:
-                    measured = ResultsTab.build(DATASET)
+                    measured = ResultsTab.build(START)
             with gr.Column(elem_classes="choose"):
-                _heading("Choose a digit")
-                picker = SamplePicker(DATASET, START_SAMPLE, elem_id="samples")
+                _heading("Choose a picture")
+                dataset = segments([(offer.title, name) for name, offer in OFFERS.items()], "Data set", "dataset")
+                picker = SamplePicker(Choice(START, OFFERS[START].sample), elem_id="samples")
                 _heading("Hide pixels as the papers do")
                 with gr.Row(elem_classes="chips"):
-                    presets = {name: gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in PRESETS}
+                    presets = [
+                        gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in OFFERS[START].presets
+                    ]
                 _heading("Bring your own")
                 with gr.Row(elem_classes="chips"):
                     digit_upload = _upload_button("Upload a digit…", "digit-upload")
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
+                with gr.Column(visible=False) as own_face:
+                    aligner = FaceAligner(elem_id="aligner")
 
         # Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab
         # that is open; the others are rendered when they are opened. The cache lets all share one pass through each model.
-        drawn = Together(tuple(part for part in (samples, walk, filling) if part is not None))
+        drawn = Together((samples, walk, filling))
         parts = compare, factors, *drawn.parts, attractors, bars, mind, layer
         tabs: dict[str, Part] = {
             "compare": compare,
@@ -110,6 +105,8 @@ def build_page() -> gr.Blocks:
             "results": Together(()),
         }
         opened = gr.State("compare")
+        # The methods that somebody wants to compare, those that the data set in sight does not have among them.
+        wanted = gr.State([name for name in METHODS if method_class(name).shown_first])
 
         def render(part: Part, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             check_size(scene, missing)
@@ -146,24 +143,43 @@ def build_page() -> gr.Blocks:
         def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
             return filling.advance(scene, missing, run)
 
-        def walk_again(missing: Tensor, scene: Scene, plane: str, step_size: float, seed: int, run: Any) -> list[Any]:
-            return [seed + 1, *render(attractors, missing, scene, plane, step_size, seed + 1, run)]
+        def walk_again(missing: Tensor, scene: Scene, plane: str, step_size: float, seed: int, *run: Any) -> list[Any]:
+            return [seed + 1, *render(attractors, missing, scene, plane, step_size, seed + 1, *run)]
 
         def walk_on(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             return attractors.advance(scene, missing, *controls)
 
-        def pick(number: int | None) -> list[Any]:
-            picked = Scene.sample(DATASET, number)
+        def pick(number: int | None, scene: Scene) -> list[Any]:
+            picked = Scene.sample(scene.dataset, number)
             return [picked, Canvas(image=picked.image)]
 
-        def preset(name: str, scene: Scene) -> Canvas:
-            return Canvas(_draw(name, scene))
+        def preset(position: int, scene: Scene) -> Canvas:
+            return Canvas(_draw(OFFERS[scene.dataset].presets[position][1], scene))
+
+        def switch(
+            name: str, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], of: str, protocol: str
+        ) -> list[Any]:
+            offer = OFFERS[name]
+            elsewhere = [method for method in wanted if method not in available_methods(scene.dataset)]
+            wanted, first = [*elsewhere, *methods], Scene.sample(name, offer.sample)
+            hole = Canvas(resized(missing, *first.image.shape[1:]), first.image)
+            labels = [gr.Button(value=label) for label, _ in offer.presets]
+            own = [gr.UploadButton(visible=name == "mnist"), gr.Column(visible=name == "celeba")]
+            followed = (
+                compare.follow(name, wanted) + factors.follow(name, of) + walk.follow(name) + filling.follow(name)
+            )
+            followed += attractors.follow(name) + measured.follow(name, protocol)
+            return [first, hole, Choice(name, offer.sample), wanted, *labels, *own, *followed]
 
         def take_mask(data: bytes, scene: Scene) -> Canvas:
             return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
 
         def take_digit(data: bytes) -> list[Any]:
-            own = Scene(DATASET, digit_from_picture(read_picture(data)), "your own digit")
+            own = Scene("mnist", digit_from_picture(read_picture(data)), "your own digit")
+            return [own, Canvas(image=own.image), None]
+
+        def take_face(face: Tensor) -> list[Any]:
+            own = Scene("celeba", face, "your own face")
             return [own, Canvas(image=own.image), None]
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
@@ -174,11 +190,16 @@ def build_page() -> gr.Blocks:
         labels = compare_tab, factors_tab, samples_tab, attractors_tab, predictions_tab, results_tab
         for (name, tab), label in zip(tabs.items(), labels):
             label.select(_told(partial(look, name)), [painter, scene, *tab.inputs], [opened, *tab.outputs], **latest)
-        picker.select(_told(pick), [picker], [scene, painter], **latest)
-        for name, button in presets.items():
-            button.click(_told(partial(preset, name)), [scene], [painter], **latest)
+        picker.select(_told(pick), [picker, scene], [scene, painter], **latest)
+        for position, button in enumerate(presets):
+            button.click(_told(partial(preset, position)), [scene], [painter], **latest)
+        asked = [dataset, painter, scene, wanted, compare.methods, factors.method, measured.protocol]
+        followers = [part for tab in (compare, factors, walk, filling, attractors, measured) for part in tab.followers]
+        switched = [scene, painter, picker, wanted, *presets, digit_upload, own_face, *followers]
+        changed = dataset.input(_told(switch), asked, switched, **latest)
         mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
         digit_upload.upload(_told(take_digit), [digit_upload], [scene, painter, picker], **once)
+        aligner.input(_told(take_face), [aligner], [scene, painter, picker], **once)
         for part in parts:
             for control in part.inputs:
                 if not isinstance(control, gr.State):
@@ -187,24 +208,21 @@ def build_page() -> gr.Blocks:
         factors.reset.click(_told(stand_still), still, [*factors.sliders, *factors.outputs], **latest)
         others = [painter, scene, *samples.inputs], [samples.seed, *samples.outputs]
         samples.more.click(_told(draw_more), *others, **latest)
-        if filling is not None:
-            filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
-            filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
+        filling.start.click(_told(begin), [painter, scene, samples.seed], filling.outputs, **latest)
+        filling.clock.tick(_told(advance), [painter, scene, filling.run], filling.outputs, **once)
         mind.again.click(_told(grow_anew), [painter, scene, *mind.inputs], [mind.seed, *mind.outputs], **latest)
         walking = [painter, scene, *attractors.inputs]
         attractors.again.click(_told(walk_again), walking, [attractors.seed, *attractors.outputs], **latest)
         attractors.clock.tick(_told(walk_on), walking, attractors.outputs, **once)
         # Every click is answered: one that waited would find the answer to the one before it in the place of its value.
         clicked = dict(once, trigger_mode="multiple")
-        attractors.player.input(_told(attractors.drop), [attractors.player], [attractors.player], **clicked)
-        of_results = (measured.render_choice, measured.render_chart, measured.render_table)
-        choice, chart, table = (_told(partial(fill_in, DATASET)) for fill_in in of_results)
-        asked = [measured.protocol, measured.measure]
-        measured.measure.input(chart, asked, [measured.chart], **once)
-        for event in (page.load, measured.protocol.input):
+        attractors.player.input(_told(attractors.drop), [scene, attractors.player], [attractors.player], **clicked)
+        asked = [scene, measured.protocol, measured.measure]
+        measured.measure.input(_told(measured.render_chart), asked, [measured.chart], **once)
+        for event in (page.load, changed.then, measured.protocol.input):
             # The measure that was shown may be none that was measured with this hole, which Gradio would refuse.
-            event(choice, asked, [measured.measure, measured.chart], preprocess=False, **once)
-            event(table, [measured.protocol], [measured.table], **once)
+            event(_told(measured.render_choice), asked, [measured.measure, measured.chart], preprocess=False, **once)
+            event(_told(measured.render_table), [scene, measured.protocol], [measured.table], **once)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)
@@ -225,11 +243,12 @@ def launch() -> None:
 
 def _warm_up() -> None:
     """Load the models and run each once while the first visitor's browser still fetches the page."""
-    scene, cache = Scene.sample(DATASET, START_SAMPLE), ImputationCache()
-    missing = _draw(START_MASK, scene, START_SEED)
-    for name in available_methods(DATASET):
-        measure(cache.impute(name, scene, missing), scene, missing)
-    predict(scene, missing)
+    for dataset, offer in OFFERS.items():
+        scene, cache = Scene.sample(dataset, offer.sample), ImputationCache()
+        missing = _draw("half", scene, START_SEED)
+        for name in available_methods(dataset):
+            measure(cache.impute(name, scene, missing), scene, missing)
+        predict(scene, missing)
 
 
 def _told(handler: Callable[..., Any]) -> Callable[..., Any]:

@@ -52,27 +52,33 @@ class PixelByPixel:
     the canvas shows another, and when the visitor leaves.
     """
 
-    method: str
+    box: gr.Column
     start: gr.Button
     strip: gr.HTML
     run: gr.State
     clock: gr.Timer
 
     @classmethod
-    def build(cls, dataset: str) -> Self | None:
-        """Lay out the part inside the current Blocks; None where no method of the data set fills step by step."""
-        names = [name for name in available_methods(dataset) if method_class(name).fills_in_steps]
-        if not names:
-            return None
-        title = method_class(names[0]).title
-        gr.HTML(
-            f'<h2 class="section">Pixel by pixel</h2><p class="note">{_EXPLANATION.format(title)}</p>',
-            apply_default_css=False,
-        )
-        with gr.Row(elem_classes="choices"):
-            start = gr.Button("Fill the hole", size="sm", elem_id="fill")
-        strip = gr.HTML(elem_id="filling", apply_default_css=False)
-        return cls(names[0], start, strip, gr.State(None), gr.Timer(PERIOD, active=False))
+    def build(cls, dataset: str) -> Self:
+        """Lay out the part inside the current Blocks, in sight where a method of the data set fills step by step."""
+        with gr.Column(visible=_method(dataset) is not None) as box:
+            gr.HTML(
+                f'<h2 class="section">Pixel by pixel</h2><p class="note">{_EXPLANATION}</p>',
+                apply_default_css=False,
+            )
+            with gr.Row(elem_classes="choices"):
+                start = gr.Button("Fill the hole", size="sm", elem_id="fill")
+            strip = gr.HTML(elem_id="filling", apply_default_css=False)
+        return cls(box, start, strip, gr.State(None), gr.Timer(PERIOD, active=False))
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.box]
+
+    def follow(self, dataset: str) -> list[Any]:
+        """The contents of `followers` for a data set."""
+        return [gr.Column(visible=_method(dataset) is not None)]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -86,28 +92,32 @@ class PixelByPixel:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, run: Run | None) -> list[Any]:
         """The contents of `outputs` as the tab is opened: the run of this hole, or the hole."""
+        name = _method(scene.dataset)
+        if name is None:
+            return ["", None, gr.Timer(active=False)]
         if run is not None and run.is_of(scene, missing):
             return [run.content, run, gr.Timer(active=not run.done)]
         if not missing.any():
             content = note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")
         else:
-            method, picture = method_class(self.method), with_holes(scene.image, missing)
+            method, picture = method_class(name), with_holes(scene.image, missing)
             waiting = Picture(picture, "", f"The hole that {method.title} will fill")
             content = strip(method, [waiting] * SHOWN, _left(int(missing.sum())))
         return [content, None, gr.Timer(active=False)]
 
     def begin(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> list[Any]:
         """The contents of `outputs` with the first pixels filled; the same seed fills the same pixels in the same order."""
-        if not missing.any():
+        name = _method(scene.dataset)
+        if name is None or not missing.any():
             return self.render(scene, missing, cache, None)
-        steps = cache.impute(self.method, scene, missing, seed).filling(SHOWN)
+        steps = cache.impute(name, scene, missing, seed).filling(SHOWN)
         return self.advance(scene, missing, Run(scene, missing, steps))
 
     def advance(self, scene: Scene, missing: Tensor, run: Run | None) -> list[Any]:
         """The contents of `outputs` after a few more pixels; with PSNR and the nearest framed after the last ones."""
         if run is None or run.done or not run.is_of(scene, missing):
             return [gr.skip(), gr.skip(), gr.Timer(active=False)]
-        method, end = method_class(self.method), time.monotonic() + BUDGET
+        method, end = method_class(_method(scene.dataset)), time.monotonic() + BUDGET
         for filled, left in run.steps:
             filled, left = filled[:, 0], left[:, 0]
             if not left.any():
@@ -124,12 +134,17 @@ class PixelByPixel:
         return [run.content, run, gr.Timer(active=not run.done)]
 
 
+def _method(dataset: str) -> str | None:
+    """The method of a data set that fills step by step, if one does."""
+    return next((name for name in available_methods(dataset) if method_class(name).fills_in_steps), None)
+
+
 def _left(count: int) -> str:
     return f"{count} pixel{'' if count == 1 else 's'} to fill"
 
 
 _EXPLANATION = (
-    "The {} knows only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
+    "The Universal Marginalizer knows only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
     "visible, asks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
     "sharp strokes, and takes a pass through the network for each pixel, where the methods above draw all at once."
 )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
-from dmfa_demo.data import DATASETS
+from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier, predict_all
 
 
@@ -38,14 +38,16 @@ class Predictions:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
-        answers, classes = predict(scene, missing), DATASETS[scene.dataset].classes
+        answers, about = predict(scene, missing), DATASETS[scene.dataset]
         if not answers:
             return [note("There is no classifier for these pictures.")]
-        truth = answers[0][1].argmax().item() if scene.label is None else scene.label
-        panels = [_panel(classifier, answer, truth, classes) for classifier, answer in answers]
-        said = f"The true class is {classes[truth]}, marked in every panel."
-        if scene.label is None:
-            said = f"Nobody said what this is; marked is what the complete image is taken for, {classes[truth]}."
+        truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
+        panels = [_panel(classifier, answer, truth, about) for classifier, answer in answers]
+        names = named(truth, about)
+        if scene.labels is None:
+            said = f"Nobody said what this is; marked is what the complete image is taken for: {names}."
+        else:
+            said = f"The truth is marked in every panel: {names}."
         return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
 
 
@@ -56,20 +58,31 @@ def predict(scene: Scene, missing: Tensor) -> list[tuple[Classifier, Tensor]]:
     return [(classifier, answer[0]) for classifier, answer in zip(classifiers, answers)]
 
 
-def _panel(classifier: Classifier, answer: Tensor, truth: int, classes: tuple[str, ...]) -> str:
+def seen_in(answer: Tensor, about: Dataset) -> tuple[int, ...]:
+    """The classes that probabilities `(classes,)` say: the likeliest, or where there may be several each that is likelier than not."""
+    return tuple((answer > 0.5).nonzero().flatten().tolist()) if about.several else (int(answer.argmax()),)
+
+
+def named(classes: tuple[int, ...], about: Dataset) -> str:
+    """Classes as people read them."""
+    return ", ".join(about.classes[number] for number in classes) or "none of these"
+
+
+def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about: Dataset) -> str:
     """A classifier's probabilities as bars of one scale, and whether it is right."""
-    seen = int(answer.argmax())
+    seen = seen_in(answer, about)
     right = seen == truth
-    verdict = f"{'✓' if right else '✗'} {classes[seen]}, {_percent(answer[seen])}"
-    alt = f"{classifier.title} says {classes[seen]}, {_percent(answer[seen])}, which is {'right' if right else 'wrong'}"
+    said = named(seen, about) if about.several else f"{named(seen, about)}, {_percent(answer[seen[0]])}"
+    alt = f"{classifier.title} says {said}, which is {'right' if right else 'wrong'}"
     bars = "".join(
-        f"<li{' class=true' if number == truth else ''}><span>{escape(name)}</span>"
+        f"<li{' class=true' if number in truth else ''}><span>{escape(name)}</span>"
         f'<b><i style="width:{100 * share:.1f}%"></i></b><em>{_percent(share)}</em></li>'
-        for number, (name, share) in enumerate(zip(classes, answer.tolist()))
+        for number, (name, share) in enumerate(zip(about.classes, answer.tolist()))
     )
     return (
         f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
-        f'title="{escape(classifier.summary)}"><h3><i></i>{escape(classifier.title)}</h3><p>{escape(verdict)}</p><ol>{bars}</ol></section>'
+        f'title="{escape(classifier.summary)}"><h3><i></i>{escape(classifier.title)}</h3>'
+        f"<p>{'✓' if right else '✗'} {escape(said)}</p><ol>{bars}</ol></section>"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 import gradio as gr
 
 from dmfa_demo.app.cards import note
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
@@ -57,6 +58,18 @@ PROTOCOLS = {
     "square14": "Square 14×14",
     "rect10x15": "Rectangle 10×15",
     "square13": "Square 13×13",
+    "square16": "Square 16×16 of 32×32",
+    "rect12x20": "Rectangle 12×20 of 32×32",
+    "square25": "Square 25×25",
+    "centre": "Centre",
+    "pattern": "Blobs",
+    "noise80": "Noise 80 %",
+    "gfc-o1": "O1, left half of the face",
+    "gfc-o2": "O2, right half of the face",
+    "gfc-o3": "O3, both eyes",
+    "gfc-o4": "O4, left eye",
+    "gfc-o5": "O5, right eye",
+    "gfc-o6": "O6, mouth and chin",
     "arbitrary": "Arbitrary (ACFlow)",
     "half": "Half",
     "noise75": "Noise 75 %",
@@ -86,13 +99,11 @@ class ResultsTab:
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
-        results = _load(dataset)
-        protocols = list(dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]]))
-        first = protocols[0] if protocols else None
+        protocols = _protocols(dataset)
         with gr.Row(elem_classes="choices"):
             protocol = gr.Dropdown(
-                [(PROTOCOLS.get(name, name), name) for name in protocols],
-                value=first,
+                protocols,
+                value=protocols[0][1] if protocols else None,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
@@ -116,15 +127,26 @@ class ResultsTab:
         )
         return cls(protocol, measure, chart, table)
 
-    def render_choice(self, dataset: str, protocol: str, measure: str) -> tuple[gr.Dropdown, str]:
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes; the rest has to be rendered after it."""
+        return [self.protocol]
+
+    def follow(self, dataset: str, protocol: str) -> list[Any]:
+        """The contents of `followers` for a data set: the same kind of hole if it was measured there."""
+        choices = _protocols(dataset)
+        names = [name for _, name in choices]
+        return [gr.Dropdown(choices=choices, value=protocol if protocol in names else next(iter(names), None))]
+
+    def render_choice(self, scene: Scene, protocol: str | None, measure: str) -> tuple[gr.Dropdown, str]:
         """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
-        measured = {row["metric"] for row in _rows(dataset, protocol)}
+        measured = {row["metric"] for row in _rows(scene.dataset, protocol)}
         known = [name for name in MEASURES if name in measured] or list(MEASURES)
         chosen = measure if measure in known else known[0]
         choices = [(MEASURES[name].title, name) for name in known]
-        return gr.Dropdown(choices=choices, value=chosen), self.render_chart(dataset, protocol, chosen)
+        return gr.Dropdown(choices=choices, value=chosen), self.render_chart(scene, protocol, chosen)
 
-    def render_chart(self, dataset: str, protocol: str, measure: str) -> str:
+    def render_chart(self, scene: Scene, protocol: str | None, measure: str) -> str:
         """The content of `chart`.
 
         Raises:
@@ -132,12 +154,19 @@ class ResultsTab:
         """
         if measure not in MEASURES:
             raise ValueError(f"there is no measure {measure!r:.40}; choose one of {', '.join(MEASURES)}")
-        rows = [row for row in _rows(dataset, protocol) if row["metric"] == measure]
+        rows = [row for row in _rows(scene.dataset, protocol) if row["metric"] == measure]
         return _chart(rows, MEASURES[measure])
 
-    def render_table(self, dataset: str, protocol: str) -> str:
+    def render_table(self, scene: Scene, protocol: str | None) -> str:
         """The content of `table`."""
-        return _table(_rows(dataset, protocol), _load(dataset)["hardware"])
+        return _table(_rows(scene.dataset, protocol), _load(scene.dataset)["hardware"])
+
+
+def _protocols(dataset: str) -> list[tuple[str, str]]:
+    """The kinds of hole for which there are figures, as people read them and by name."""
+    results = _load(dataset)
+    names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
+    return [(PROTOCOLS.get(name, name), name) for name in names]
 
 
 @cache
@@ -146,8 +175,8 @@ def _load(dataset: str) -> dict[str, Any]:
     return json.loads(path.read_text()) if path.is_file() else {"hardware": "", "rows": [], "published": []}
 
 
-def _rows(dataset: str, protocol: str) -> list[dict[str, Any]]:
-    """What was measured with a kind of hole, and the papers' rows for which we have no method."""
+def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
+    """What was measured with a kind of hole (None: with nothing), and the papers' rows for which we have no method."""
     results = _load(dataset)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
     measured = {(_row_of_paper(row), row["metric"]) for row in rows}

@@ -1,9 +1,16 @@
-// A strip of samples cut from one sprite. props.value: {chosen: number or null}; props.sprite: {address, columns, rows, names}.
+// A strip of samples cut from one picture. props.value: {chosen: number or null}, from Python also {sheet: {address, columns,
+// rows, names}} where the samples are others than before.
 const strip = element.querySelector(".picker");
-const { address, columns, rows, names } = props.sprite;
 const SIDE = 44;
 
-const buttons = names.map((name, number) => {
+let buttons = [];
+
+function lay({ address, columns, rows, names }) {
+    buttons = names.map((name, number) => makeButton(name, number, address, columns, rows));
+    strip.replaceChildren(...buttons);
+}
+
+function makeButton(name, number, address, columns, rows) {
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("role", "radio");
@@ -13,16 +20,18 @@ const buttons = names.map((name, number) => {
     button.style.backgroundSize = `${columns * SIDE}px ${rows * SIDE}px`;
     button.style.backgroundPosition = `${-(number % columns) * SIDE}px ${-Math.floor(number / columns) * SIDE}px`;
     button.addEventListener("click", () => choose(number));
-    strip.append(button);
     return button;
-});
+}
 
 function show() {
-    const chosen = props.value?.chosen ?? null;
+    const chosen = props.value?.chosen ?? null, sheet = props.value?.sheet;
+    if (sheet) lay(sheet);
     buttons.forEach((button, number) => {
         button.setAttribute("aria-checked", number === chosen);
         button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // one stop for Tab, arrows move inside
     });
+    // New samples start with the chosen one in view, without moving the page.
+    if (sheet && chosen !== null) strip.scrollLeft = buttons[chosen].offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
 }
 
 function choose(number) {
@@ -47,5 +56,3 @@ strip.addEventListener("wheel", (event) => {
 }, { passive: false });
 watch("value", show);
 show();
-// Start with the chosen one in view, without moving the page.
-if (props.value?.chosen != null) strip.scrollLeft = buttons[props.value.chosen].offsetLeft - strip.offsetLeft - strip.clientWidth / 2;

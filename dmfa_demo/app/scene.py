@@ -23,13 +23,13 @@ class Scene:
         dataset: whose models look at it.
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
-        label: its class, a position in `DATASETS[dataset].classes`; None where nobody has said.
+        labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where nobody has said.
     """
 
     dataset: str
     image: Tensor
     caption: str
-    label: int | None = None
+    labels: tuple[int, ...] | None = None
 
     @classmethod
     def sample(cls, dataset: str, number: int | None) -> Scene:
@@ -41,9 +41,9 @@ class Scene:
         samples = load_samples(dataset)
         if number not in range(len(samples)):
             raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
-        return cls(
-            dataset, to_float(samples.images[number]), sample_caption(dataset, number), int(samples.labels[number])
-        )
+        label = samples.labels[number]
+        labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
+        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number), labels)
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,13 @@ def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | 
         nll=None if density is None else metrics.nll(density, flatten(truth), mask).item(),
         psnr=metrics.psnr(flatten(imputation.mean), flatten(truth), mask).item(),
         ssim=metrics.ssim(imputation.mean, truth).item(),
+    )
+
+
+def resized(missing: Tensor, height: int, width: int) -> Tensor:
+    """A mask `(H, W)` on an image of another size: each pixel is hidden where the nearest one was."""
+    return (
+        torch.nn.functional.interpolate(missing[None, None].float(), (height, width), mode="nearest-exact")[0, 0] > 0.5
     )
 
 

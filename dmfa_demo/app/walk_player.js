@@ -1,8 +1,8 @@
 // The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
-// props.planes, as JSON: {name: {low, high, basins, points, arrows, attractors, classes}}, all that does not change with the hole.
-// props.value from Python: {id, plane, truth: {at, picture}, walks, more} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
+// props.value from Python: {id, plane, truth: {at, picture}, walks, more, maps} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
+// maps, as JSON, only where they are new: {name: {low, high, basins, points, arrows, attractors, classes, names}}, all that does not change with the hole;
 // to Python: {plane, at: [z1, z2]}, where a walk is to start.
-const planes = JSON.parse(props.planes);
+let planes = {};
 const root = element.querySelector(".walks");
 const plane = element.querySelector(".plane");
 const tiles = element.querySelector(".tiles");
@@ -39,6 +39,7 @@ function accept() {
         const end = dropped.path.length - 1, [z1, z2] = dropped.path[end].map((one) => one.toFixed(1));
         status.textContent = `Your start ${dropped.arrived ? "is fixed" : "still moves"} at step ${end}, at (${z1}, ${z2})`;
     } else {
+        if (value.maps) { planes = JSON.parse(value.maps); name = null; }
         const elsewhere = value.plane !== name, anew = elsewhere || value.id !== id, atEnd = step >= last();
         if (elsewhere) { dropped = cross = ground = null; }
         ({ id, truth, more, plane: name } = value);

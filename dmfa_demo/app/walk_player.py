@@ -26,6 +26,9 @@ ARROWS, LONGEST = 22, 0.9
 # How much finer than the basins the lines between them are.
 FINER = 4
 
+# No place that somebody chooses is further away; what it stands for is then clamped to the map.
+FAR = 1e6
+
 # How strongly basins and the lines between them are coloured, 0 to 255.
 BASIN, BORDER = 46, 150
 
@@ -51,6 +54,14 @@ class Walk:
 
 
 @dataclass(frozen=True)
+class Maps:
+    """The maps of a data set: by name, and the names of the kinds of their points."""
+
+    planes: dict[str, LatentMap]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Walks:
     """All walks of a hole: what they are of, so that the player knows when the same have come further.
 
@@ -60,6 +71,7 @@ class Walks:
         truth, image: `(2,)` and `(C, H, W)`, the complete image and where it lies.
         walks: one for each start.
         more: whether they go on.
+        maps: what to show from now on, where that changes.
     """
 
     plane: str
@@ -68,6 +80,7 @@ class Walks:
     image: Tensor
     walks: list[Walk]
     more: bool
+    maps: Maps | None = None
 
 
 @dataclass(frozen=True)
@@ -81,20 +94,15 @@ class Dropped:
 class WalkPlayer(gr.HTML):
     """Python gives it `Walks` or a `Dropped`, and gets back (map, place `(2,)`) where somebody wants a walk to start.
 
-    Args:
-        planes: the maps that it can show, by name.
-        names: of the classes of their points.
+    It shows nothing before the first walks bring their maps.
     """
 
-    def __init__(self, planes: dict[str, LatentMap], names: tuple[str, ...], **kwargs: Any):
-        self._planes = planes
+    def __init__(self, **kwargs: Any):
         super().__init__(
             html_template=(_FILES / "walk_player.html").read_text(),
             css_template=(_FILES / "walk_player.css").read_text(),
             js_on_load=(_FILES / "walk_player.js").read_text(),
             apply_default_css=False,
-            # As text: the page would watch every number of an object, at every stroke.
-            planes=json.dumps({name: {**encode_plane(plane), "names": names} for name, plane in planes.items()}),
             **kwargs,
         )
 
@@ -102,12 +110,11 @@ class WalkPlayer(gr.HTML):
         if not isinstance(payload, dict) or "at" not in payload:
             return None
         name, place = payload.get("plane"), payload["at"]
-        if name not in list(self._planes):
+        if not isinstance(name, str):
             raise gr.Error(f"there is no map {name!r:.40}", print_exception=False)
         if not (isinstance(place, list) and len(place) == 2 and all(map(_is_number, place))):
             raise gr.Error(f"a walk starts at two numbers, got {place!r:.40}", print_exception=False)
-        plane = self._planes[name]
-        return name, torch.tensor(place, dtype=torch.float32).clamp(plane.low, plane.high)
+        return name, torch.tensor(place, dtype=torch.float64).clamp(-FAR, FAR).float()
 
     def postprocess(self, value: Walks | Dropped | None) -> dict[str, Any] | None:
         if value is None:
@@ -116,17 +123,23 @@ class WalkPlayer(gr.HTML):
             return {"plane": value.plane, "dropped": _encode_walk(value.walk)}
         truth = {"at": _rounded(value.truth), "picture": png_address(grey_or_colour(value.image))}
         walks = [_encode_walk(walk) for walk in value.walks]
-        return {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks, "more": value.more}
+        encoded = {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks, "more": value.more}
+        return {**encoded, "maps": _encode_maps(value.maps)} if value.maps else encoded
 
     def api_info(self) -> dict[str, Any]:
         place = {"type": "array", "items": {"type": "number"}}
         return {"type": "object", "properties": {"plane": {"type": "string"}, "at": place}}
 
     def example_payload(self) -> dict[str, Any]:
-        return {"plane": next(iter(self._planes), ""), "at": [0.0, 0.0]}
+        return {"plane": "autoencoder-2d", "at": [0.0, 0.0]}
 
     def example_value(self) -> dict[str, Any]:
         return self.example_payload()
+
+
+def _encode_maps(maps: Maps) -> str:
+    """As text: the page would watch every number of an object, at every stroke."""
+    return json.dumps({name: {**encode_plane(plane), "names": maps.kinds} for name, plane in maps.planes.items()})
 
 
 def encode_plane(plane: LatentMap) -> dict[str, Any]:

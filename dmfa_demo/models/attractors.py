@@ -1,8 +1,8 @@
-"""The map of a two-dimensional latent space: where the dynamics of an auto-encoder lead from every point of it."""
+"""The map of a latent plane: where the dynamics of an auto-encoder lead from every point of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.dynamics import Map, flow, latent_field, spectral_radius
 
-# Beside the weights of an auto-encoder with two latents.
+# Beside the weights of an auto-encoder.
 MAP = "map.safetensors"
 
 # Points that go through the auto-encoder at once.
@@ -26,6 +27,49 @@ OUTSIDE, MARGIN = 0.005, 0.06
 
 
 @dataclass(frozen=True)
+class LatentPlane:
+    """An auto-encoder seen in a plane through its latent space: places `(B, 2)` instead of latents `(B, d)`.
+
+    With two latents the plane is all there is. With more, the dynamics on the map are those of an auto-encoder that forgets
+    what leads out of the plane; `reconstruct` forgets nothing.
+
+    Attributes:
+        model: the auto-encoder.
+        centre: `(d,)`, the latents at the origin of the plane.
+        axes: `(2, d)`, orthonormal.
+    """
+
+    model: Autoencoder
+    centre: Tensor
+    axes: Tensor
+
+    @classmethod
+    def principal(cls, model: Autoencoder, latents: Tensor) -> Self:
+        """The plane of the first two principal directions of latents `(N, d)`; of two latents the plane itself."""
+        if latents.shape[1] == 2:
+            return cls(model, torch.zeros(2), torch.eye(2))
+        centre = latents.mean(0)
+        _, _, directions = torch.linalg.svd(latents - centre, full_matrices=False)
+        return cls(model, centre, directions[:2])
+
+    def place(self, latents: Tensor) -> Tensor:
+        """Where latents `(B, d)` lie in the plane, `(B, 2)`."""
+        return (latents - self.centre) @ self.axes.mT
+
+    def encode(self, images: Tensor) -> Tensor:
+        """f, then the place in the plane: `(B, C, H, W)` -> `(B, 2)`."""
+        return self.place(self.model.encode(images))
+
+    def decode(self, places: Tensor) -> Tensor:
+        """g of a place in the plane: `(B, 2)` -> `(B, C, H, W)`."""
+        return self.model.decode(self.centre + places @ self.axes)
+
+    def reconstruct(self, images: Tensor) -> Tensor:
+        """r of the auto-encoder, through all its latents."""
+        return self.model.reconstruct(images)
+
+
+@dataclass(frozen=True)
 class LatentMap:
     """What a walk z <- f(g(z)) does on a grid over the plane, and where training images lie in it.
 
@@ -36,7 +80,8 @@ class LatentMap:
         attractors: `(A, 2)`, most visited first.
         radii: `(A,)`, spectral radius of the Jacobian of f(g(z)), below 1: an attractor draws in what is near.
         pictures: `(A, C, H, W)` in [0, 1], the decoded attractors.
-        points, labels: latents `(N, 2)` and classes `(N,)` of training images.
+        points, labels: places `(N, 2)` and kinds `(N,)` of training images.
+        centre, axes: of the `LatentPlane`, `(d,)` and `(2, d)`.
     """
 
     low: Tensor
@@ -48,6 +93,12 @@ class LatentMap:
     pictures: Tensor
     points: Tensor
     labels: Tensor
+    centre: Tensor = field(default_factory=lambda: torch.zeros(2))
+    axes: Tensor = field(default_factory=lambda: torch.eye(2))
+
+    def plane(self, model: Autoencoder) -> LatentPlane:
+        """The plane that this is a map of, through the latent space of the auto-encoder it was drawn for."""
+        return LatentPlane(model, self.centre, self.axes)
 
     def basin_of(self, z: Tensor) -> Tensor:
         """The basin that each of z `(B, 2)` lies in, by the nearest point of the grid, `(B,)`."""

@@ -35,6 +35,10 @@ class ClassifierConfig(ImageShape):
     """The shape of a classifier, and who tells it what may be behind a hole."""
 
     classes: int = 10
+    several: bool = False
+    """whether an image may be of several classes, or none, each with a probability of its own"""
+    halvings: int = 1
+    """how often the resolution is halved; the paper's network for MNIST does it once"""
     source: str = ""
     """the checkpoint beside it that imputes for it or knows the density; empty for treatments that need none"""
 
@@ -42,15 +46,18 @@ class ClassifierConfig(ImageShape):
 class ConvNet(nn.Module):
     """The paper's network for MNIST: [conv 32], down, [conv 64] x 2, linear 20, linear (appendix A.2).
 
-    [conv n] is a 3 x 3 convolution with n filters, ReLU and batch normalisation; down is a convolution with stride 2.
+    [conv n] is a 3 x 3 convolution with n filters, ReLU and batch normalisation; down is a convolution with stride 2. Larger
+    images are halved more often, with one more [conv 64] each time.
     """
 
     def __init__(self, config: ClassifierConfig, in_channels: int):
         super().__init__()
-        self.features = nn.Sequential(
-            *_block(in_channels, 32), nn.Conv2d(32, 32, 3, stride=2, padding=1), *_block(32, 64), *_block(64, 64)
-        )
-        positions = -(-config.height // 2) * -(-config.width // 2)
+        layers = [*_block(in_channels, 32)]
+        for width in (32, *[64] * (config.halvings - 1)):
+            layers += [nn.Conv2d(width, width, 3, stride=2, padding=1), *_block(width, 64)]
+        self.features = nn.Sequential(*layers, *_block(64, 64))
+        scale = 2**config.halvings
+        positions = -(-config.height // scale) * -(-config.width // scale)
         self.head = nn.Sequential(nn.Linear(64 * positions, 20), nn.ReLU(), nn.Linear(20, config.classes))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -129,7 +136,7 @@ class Classifier(ABC):
 
     @torch.inference_mode()
     def predict(self, images: Tensor, missing: Tensor, belief: Imputation | None = None) -> Tensor:
-        """The probability of each class, `(B, classes)`.
+        """The probability of each class, `(B, classes)`; they add up to one unless an image may be of several.
 
         Args:
             images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role (unless `takes_complete`).
@@ -145,7 +152,8 @@ class Classifier(ABC):
                 f"this classifier takes images of (C, H, W) = {self.config.shape}, got {tuple(images.shape[1:])}"
             )
         belief = belief or self.believe(images, missing)
-        return self.logits(self.network.eval(), *self.prepare(images, missing, belief)).softmax(1)
+        logits = self.logits(self.network.eval(), *self.prepare(images, missing, belief))
+        return logits.sigmoid() if self.config.several else logits.softmax(1)
 
 
 def predict_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tensor) -> list[Tensor]:

@@ -1,0 +1,230 @@
+// The aligner: a visitor's photo under two rings where the eyes belong. The photo never leaves the browser: props.value, to
+// Python, is {pixels}, the size x size face as base64 of its RGB bytes, row by row. props.guides: {size, eyes: [[x, y], [x, y]]} as
+// shares of the face's side.
+const { size, eyes } = JSON.parse(props.guides);
+const root = element.querySelector(".aligner");
+const stage = root.querySelector(".stage");
+const canvas = root.querySelector("canvas");
+const video = root.querySelector("video");
+const chooser = root.querySelector("input[type=file]");
+const zoom = root.querySelector("[data-control=zoom]");
+const turn = root.querySelector("[data-control=turn]");
+const problem = root.querySelector("[role=status]");
+const useButton = root.querySelector("[data-action=use]");
+const pen = canvas.getContext("2d");
+
+// Nothing larger is kept: a face that is cut out of it has a few dozen pixels a side.
+const LARGEST = 1600;
+const SIDE = 640; // of the canvas
+const START = 0.75; // the share of the photo's shorter side that the face is at first
+
+let photo = null; // a canvas
+let centre = [0, 0]; // of the cut, in pixels of the photo
+let stream = null;
+const fingers = new Map(); // pointer -> [x, y]
+
+const say = (text) => { problem.textContent = text; };
+
+// --- photos come from a file, the clipboard or the camera ---
+
+async function take(file) {
+    say("");
+    let bitmap;
+    try {
+        bitmap = await createImageBitmap(file); // upright, as its EXIF says
+    } catch {
+        return say("This is not a picture that your browser can read. Choose a PNG, JPEG, WebP or GIF.");
+    }
+    show(bitmap, bitmap.width, bitmap.height);
+    bitmap.close();
+}
+
+function show(source, width, height) {
+    if (!width || !height) return say("This picture is empty. Choose another.");
+    const scale = Math.min(1, LARGEST / Math.max(width, height));
+    photo = document.createElement("canvas");
+    photo.width = Math.max(1, Math.round(width * scale));
+    photo.height = Math.max(1, Math.round(height * scale));
+    const ink = photo.getContext("2d");
+    ink.imageSmoothingQuality = "high";
+    ink.fillStyle = "#fff"; // under what is transparent
+    ink.fillRect(0, 0, photo.width, photo.height);
+    ink.drawImage(source, 0, 0, photo.width, photo.height);
+    centre = [photo.width / 2, photo.height * 0.45];
+    zoom.value = turn.value = 0;
+    stage.hidden = false;
+    useButton.textContent = "Use this face";
+    draw();
+    canvas.focus({ preventScroll: true });
+}
+
+async function openCamera() {
+    say("");
+    try {
+        stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+    } catch {
+        return say("The camera cannot be used: there is none, or this page may not look through it. Upload a photo instead.");
+    }
+    photo = null;
+    stage.hidden = false;
+    useButton.textContent = "Take the photo";
+    video.srcObject = stream;
+    await video.play();
+    (function look() {
+        if (!stream) return;
+        draw();
+        requestAnimationFrame(look);
+    })();
+}
+
+function closeCamera() {
+    stream?.getTracks().forEach((track) => track.stop());
+    stream = video.srcObject = null;
+}
+
+function close() {
+    closeCamera();
+    photo = null;
+    stage.hidden = true;
+}
+
+// --- the cut: a square of the photo, turned ---
+
+const side = () => START * Math.min(photo.width, photo.height) * 2 ** -Number(zoom.value);
+
+// Draw the cut into a square context of `pixels` a side.
+function cut(into, pixels) {
+    into.imageSmoothingEnabled = true;
+    into.imageSmoothingQuality = "high";
+    into.fillStyle = "#000";
+    into.fillRect(0, 0, pixels, pixels);
+    into.save();
+    into.translate(pixels / 2, pixels / 2);
+    into.rotate((Number(turn.value) * Math.PI) / 180);
+    into.scale(pixels / side(), pixels / side());
+    into.drawImage(photo, -centre[0], -centre[1]);
+    into.restore();
+}
+
+function draw() {
+    canvas.width = canvas.height = SIDE;
+    if (photo) cut(pen, SIDE);
+    else if (stream && video.videoWidth) { // as in a mirror
+        const part = Math.min(video.videoWidth, video.videoHeight);
+        pen.setTransform(-1, 0, 0, 1, SIDE, 0);
+        pen.drawImage(video, (video.videoWidth - part) / 2, (video.videoHeight - part) / 2, part, part, 0, 0, SIDE, SIDE);
+        pen.setTransform(1, 0, 0, 1, 0, 0);
+    }
+    for (const [colour, width] of [["#000a", 7], ["#fff", 3]]) {
+        pen.strokeStyle = colour; pen.lineWidth = width;
+        for (const [x, y] of eyes) {
+            pen.beginPath();
+            pen.arc(x * SIDE, y * SIDE, 0.055 * SIDE, 0, 2 * Math.PI);
+            pen.stroke();
+        }
+    }
+}
+
+// By halves, so that every pixel of the photo counts.
+function face() {
+    let pixels = size;
+    while (pixels < side()) pixels *= 2;
+    let sheet = document.createElement("canvas");
+    sheet.width = sheet.height = pixels;
+    cut(sheet.getContext("2d"), pixels);
+    while (pixels > size) {
+        pixels /= 2;
+        const half = document.createElement("canvas");
+        half.width = half.height = pixels;
+        half.getContext("2d").drawImage(sheet, 0, 0, pixels, pixels);
+        sheet = half;
+    }
+    const { data } = sheet.getContext("2d", { colorSpace: "srgb" }).getImageData(0, 0, size, size);
+    let text = "";
+    for (let i = 0; i < data.length; i += 4) text += String.fromCharCode(data[i], data[i + 1], data[i + 2]);
+    return btoa(text);
+}
+
+function use() {
+    if (stream) {
+        const mirrored = document.createElement("canvas");
+        mirrored.width = video.videoWidth; mirrored.height = video.videoHeight;
+        const ink = mirrored.getContext("2d");
+        ink.setTransform(-1, 0, 0, 1, mirrored.width, 0);
+        ink.drawImage(video, 0, 0);
+        closeCamera();
+        return show(mirrored, mirrored.width, mirrored.height);
+    }
+    if (!photo) return;
+    props.value = { pixels: face() };
+    trigger("input");
+    close();
+}
+
+// --- moving ---
+
+function move(dx, dy) { // in canvas pixels on the screen
+    const scale = side() / canvas.getBoundingClientRect().width, angle = (-Number(turn.value) * Math.PI) / 180;
+    const [x, y] = [dx * Math.cos(angle) - dy * Math.sin(angle), dx * Math.sin(angle) + dy * Math.cos(angle)];
+    centre = [
+        Math.min(photo.width, Math.max(0, centre[0] - x * scale)),
+        Math.min(photo.height, Math.max(0, centre[1] - y * scale)),
+    ];
+    draw();
+}
+
+function set(control, value) { control.value = value; draw(); }
+
+canvas.addEventListener("pointerdown", (event) => {
+    if (!photo) return;
+    event.preventDefault();
+    canvas.focus({ preventScroll: true });
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
+    fingers.set(event.pointerId, [event.clientX, event.clientY]);
+});
+canvas.addEventListener("pointermove", (event) => {
+    const before = fingers.get(event.pointerId);
+    if (!before || !photo) return;
+    const now = [event.clientX, event.clientY];
+    const other = [...fingers].find(([pointer]) => pointer !== event.pointerId)?.[1];
+    if (other) {
+        const apart = (point) => Math.hypot(point[0] - other[0], point[1] - other[1]) || 1;
+        set(zoom, Number(zoom.value) + Math.log2(apart(now) / apart(before)));
+    } else move(now[0] - before[0], now[1] - before[1]);
+    fingers.set(event.pointerId, now);
+});
+for (const end of ["pointerup", "pointercancel"]) canvas.addEventListener(end, (event) => fingers.delete(event.pointerId));
+canvas.addEventListener("wheel", (event) => {
+    if (!photo) return;
+    event.preventDefault();
+    set(zoom, Number(zoom.value) - event.deltaY / 500);
+}, { passive: false });
+canvas.addEventListener("keydown", (event) => {
+    if (!photo || event.ctrlKey || event.metaKey || event.altKey) return;
+    const arrow = { ArrowLeft: [-4, 0], ArrowRight: [4, 0], ArrowUp: [0, -4], ArrowDown: [0, 4] }[event.key];
+    if (arrow) move(...arrow);
+    else if (event.key === "+" || event.key === "-") set(zoom, Number(zoom.value) + (event.key === "+" ? 0.05 : -0.05));
+    else if (event.key === "," || event.key === ".") set(turn, Number(turn.value) + (event.key === "." ? 1 : -1));
+    else if (event.key === "Enter") use();
+    else return;
+    event.preventDefault();
+});
+
+// --- controls ---
+
+const actions = { upload: () => chooser.click(), camera: openCamera, use, close: () => { say(""); close(); } };
+for (const button of root.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
+for (const control of [zoom, turn]) control.addEventListener("input", () => photo && draw());
+chooser.addEventListener("change", () => {
+    if (chooser.files[0]) { closeCamera(); take(chooser.files[0]); }
+    chooser.value = ""; // the same file may be chosen again
+});
+document.addEventListener("paste", (event) => {
+    if (!root.getClientRects().length) return; // another data set is shown
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (file) { event.preventDefault(); closeCamera(); take(file); }
+});
+for (const kind of ["dragover", "drop"]) root.addEventListener(kind, (event) => {
+    event.preventDefault();
+    if (kind === "drop" && event.dataTransfer.files[0]) { closeCamera(); take(event.dataTransfer.files[0]); }
+});
