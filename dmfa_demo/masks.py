@@ -42,6 +42,14 @@ class Rectangle:
 
 
 @dataclass(frozen=True)
+class Quarter:
+    """A rectangle of half the image's sides at a uniformly random place: 14 x 14 pixels of 28 x 28."""
+
+    def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+        return Rectangle(max(1, height // 2), max(1, width // 2))(count, height, width, generator)
+
+
+@dataclass(frozen=True)
 class RandomSquare:
     """A square at a random place whose side is uniform between `smallest` and `largest` pixels."""
 
@@ -260,6 +268,7 @@ _FIXED: dict[str, MaskFamily] = {
     "half": Half(),
     **{f"half-{side}": box for side, box in HALVES.items()},
     "centre": FixedBox(0.25, 0.75, 0.25, 0.75),
+    "quarter": Quarter(),
     "trapezoid": Trapezoid(),
     "rectangles": RandomRectangle(),
     "pattern": Pattern(),
@@ -285,7 +294,7 @@ _MIXTURES = {
     # What ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) hide of MNIST.
     "arbitrary": "noise50*2+half-left+half-right+half-top+half-bottom+square14*2+rectangles30-100*2",
     # The kinds of hole in the MisConv paper's table 9, and what people paint.
-    "mixed": "square14+trapezoid+noise75+strokes",
+    "mixed": "quarter+trapezoid+noise75+strokes",
 }
 
 
@@ -294,7 +303,7 @@ def mask_family(name: str) -> MaskFamily:
 
     Sizes are part of the name: `square14`, `rect10x15` (rows x columns), `squares8-20` (random side), `noise75` (percent),
     `noise30-90`, `rectangles30-100` (percent of the area), `line3` (observed rows). Without a size: `half`, `half-left`,
-    `half-right`, `half-top`, `half-bottom`, `centre`, `trapezoid`, `rectangles`, `pattern`, `strokes`, `gfc-o1` to `gfc-o6`,
+    `half-right`, `half-top`, `half-bottom`, `centre`, `quarter`, `trapezoid`, `rectangles`, `pattern`, `strokes`, `gfc-o1` to `gfc-o6`,
     `arbitrary` (ACFlow's mixture), `mixed` (squares, trapezoids, noise and strokes).
     Names joined by `+`, each with an optional weight, mix: `square14*2+strokes`.
 

@@ -70,6 +70,19 @@ def crps(samples: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
     return torch.where(missing, score, 0).sum(1) / missing.sum(1)
 
 
+def balanced_accuracy(said: Tensor, true: Tensor) -> Tensor:
+    """The mean of the shares of positives and of negatives that are recognised, for each class; whoever always says the same gets 1/2.
+
+    Args:
+        said, true: bool `(B, classes)`.
+
+    Returns:
+        float64 `(classes,)`, NaN for a class of which there are only positives or only negatives.
+    """
+    right = (said == true).double()
+    return sum(right.mul(part).sum(0) / part.sum(0) for part in (true, ~true)) / 2
+
+
 def calibration_error(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Expected calibration error: by how much confidence and accuracy differ, in 15 equal bins of confidence (torchmetrics).
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -56,6 +57,14 @@ def test_visitors_at_the_same_time_get_their_own_answers(served):
 
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(visit, range(0, 32, 8)))
+
+
+def test_a_face_is_given_and_answered_as_three_lists(client):
+    face = to_float(load_samples("celeba").images[0])
+    mask = {"height": 64, "width": 64, "runs": [1000, 300]}
+    answer = ask(client, image=face.tolist(), mask=mask, dataset="celeba", method="mean")
+    twin = load_imputer("mean", "celeba").impute(face[None], decode_mask(mask)[None, None]).mean[0]
+    torch.testing.assert_close(torch.tensor(answer["mean"]), twin, atol=1e-6, rtol=0)
 
 
 def test_nothing_hidden_gives_the_image_back(client):
@@ -160,6 +169,7 @@ PAINT = (
         0.3,
         None,
         None,
+        None,
         "blobs",
         None,
     ],
@@ -168,18 +178,21 @@ PAINT = (
 FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
 # Opening Samples: mask, scene, noise, seed, the seed again with two latent sliders, what is being filled.
 SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
-# Opening Attractors: mask, scene, map, step size, seed, the walks so far. A click on the map.
-ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None]
-DROP = "input", 0, [{"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
+# Opening Attractors: mask, scene, map, step size, seed, the walks so far, whose maps are shown. Scene, and a click on the map.
+ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None, None]
+DROP = "input", 0, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
 PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
 GROWTH = "input", 3, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
-# Choosing what the chart shows: protocol and measure; and a protocol, whatever the measure.
-CHART = "input", 0, ["square14", "sse"]
-CHOICE = "input", 1, ["line3-binarised", "sse"]
+# Choosing what the chart shows: scene, protocol and measure; and a protocol, whatever the measure.
+CHART = "input", 0, [None, "square14", "sse"]
+CHOICE = "input", 1, [None, "line3-binarised", "sse"]
+# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, protocol. A face.
+SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "square14"]
+FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}]
 
 HOSTILE = [
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
@@ -194,16 +207,31 @@ HOSTILE = [
     *((ATTRACTORS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((ATTRACTORS, 2, value) for value in (None, "../..", 5, "dmfa", [])),
     *((ATTRACTORS, 3, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
-    *((DROP, 0, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e308, 0], {})),
-    *((DROP, 0, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
+    *((DROP, 1, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e308, 0], {})),
+    *((DROP, 1, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
     *((PREDICTIONS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((PREDICTIONS, 2, value) for value in (None, "../..", 5, [])),
     *((GROWTH, 2, value) for value in (None, "down", {})),
     *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((MORE, 2, value) for value in (None, "loud")),
-    *((CHART, 0, value) for value in (None, "../..", 5, ["square14"])),
-    *((CHART, 1, value) for value in (None, "smell", 5, ["sse"])),
-    *((CHOICE, place, value) for place in (0, 1) for value in (None, "../..", 5, ["sse"], {})),
+    *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
+    *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
+    *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
+    *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
+    *((SWITCH, 1, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
+    *((SWITCH, 4, value) for value in (None, "dmfa", ["../.."], [None])),
+    *((SWITCH, place, value) for place in (5, 6) for value in (None, "../..", [])),
+    *(
+        (FACE, 0, value)
+        for value in (
+            None,
+            {},
+            {"pixels": 5},
+            {"pixels": "A" * 16384},
+            {"pixels": "!" * 16384},
+            {"pixels": "A" * 10**6},
+        )
+    ),
 ]
 
 
@@ -238,6 +266,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (MORE, "spread"),
         (CHART, "Squared error"),
         (CHOICE, "NLL"),
+        (SWITCH, "Eileen Collins"),
+        (FACE, "data:image/png"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

@@ -8,7 +8,7 @@ from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.imputation import Imputation, Latents
 from dmfa_demo.masks import mask_family
 
-WALK = LatentWalk("vaeac", None, None, (), ())
+WALK = LatentWalk(*[None] * 3, (), ())
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 

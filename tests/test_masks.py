@@ -194,3 +194,8 @@ def test_a_hole_larger_than_the_image_is_refused():
         draw("square30")
     with pytest.raises(ValueError, match="no rectangle"):
         masks.RandomRectangle(0.001, 0.002)(1, 8, 8, torch.Generator())
+
+
+def test_a_quarter_is_a_square_of_half_the_side():
+    assert torch.equal(draw("quarter", 20, 28, 28), draw("square14", 20, 28, 28))
+    assert (draw("quarter", 20, 64, 64).sum((1, 2, 3)) == 32 * 32).all()

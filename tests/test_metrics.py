@@ -109,3 +109,13 @@ def test_calibration_error_is_the_gap_between_confidence_and_accuracy_in_bins():
     assert metrics.calibration_error(probabilities, labels).item() == pytest.approx(twin.item(), abs=1e-5)
     sure = torch.nn.functional.one_hot(labels, 4).float()
     assert metrics.calibration_error(sure, labels).item() == 0
+
+
+def test_balanced_accuracy_is_scikit_learns_for_each_class():
+    from sklearn.metrics import balanced_accuracy_score
+
+    generator = torch.Generator().manual_seed(3)
+    true, said = (torch.rand(200, 4, generator=generator) < share for share in (0.2, 0.4))
+    twin = [balanced_accuracy_score(true[:, column], said[:, column]) for column in range(4)]
+    assert metrics.balanced_accuracy(said, true).tolist() == pytest.approx(twin)
+    assert metrics.balanced_accuracy(torch.zeros_like(true), true).tolist() == [0.5] * 4, "whoever always says no"

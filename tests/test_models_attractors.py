@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 import torch
 
-from dmfa_demo.models.attractors import LatentMap, cluster, grid, latent_map
+from dmfa_demo.models.attractors import LatentMap, LatentPlane, cluster, grid, latent_map
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 
 
 def identity(z: torch.Tensor) -> torch.Tensor:
@@ -100,3 +101,31 @@ def test_groups_are_ordered_by_their_size_and_every_point_finds_its_own():
     points = torch.tensor([[5.0], [0.0], [0.01], [5.02], [9.0], [0.02]])
     centres, group = cluster(points, apart=0.1)
     assert centres[:, 0].tolist() == pytest.approx([0.01, 5.01, 9.0]) and group.tolist() == [1, 0, 0, 1, 2, 0]
+
+
+def test_the_plane_of_principal_directions_is_scikit_learns():
+    from sklearn.decomposition import PCA
+
+    model = Autoencoder(AutoencoderConfig(latents=6, widths=(8, 16))).eval()
+    latents = (
+        torch.randn(200, 6, generator=torch.Generator().manual_seed(0))
+        @ torch.diag(torch.tensor([3.0, 0.1, 2.0, 0.5, 0.3, 0.2]))
+        + 1
+    )
+    plane, twin = LatentPlane.principal(model, latents), PCA(2).fit(latents.numpy())
+    sign = torch.sign((plane.axes * torch.from_numpy(twin.components_)).sum(1))
+    torch.testing.assert_close(
+        plane.place(latents), sign * torch.from_numpy(twin.transform(latents.numpy())), atol=1e-4, rtol=1e-4
+    )
+    places = torch.randn(5, 2, generator=torch.Generator().manual_seed(1))
+    torch.testing.assert_close(plane.place(plane.centre + places @ plane.axes), places)
+    torch.testing.assert_close(plane.decode(places), model.decode(plane.centre + places @ plane.axes))
+    images = torch.rand(3, 1, 28, 28)
+    torch.testing.assert_close(plane.encode(images), plane.place(model.encode(images)))
+
+
+def test_of_two_latents_the_plane_is_all_there_is():
+    model = Autoencoder(AutoencoderConfig(latents=2, widths=(8, 16))).eval()
+    latents = torch.randn(20, 2)
+    plane = LatentPlane.principal(model, latents)
+    assert torch.equal(plane.place(latents), latents) and torch.equal(plane.decode(latents), model.decode(latents))

@@ -11,7 +11,7 @@ from dmfa_demo.app.strips import SHOWN, psnr_in_hole
 from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.masks import mask_family
 
-PART = PixelByPixel("universal-marginalizer", None, None, None, None)
+PART = PixelByPixel(None, None, None, None, None)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 

@@ -7,11 +7,13 @@ from html import escape
 import pytest
 
 from dmfa_demo.app.results import MEASURES, PROTOCOLS, ResultsTab, _chart
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import method_class
 from train import classifier, evaluate
 
 TAB = ResultsTab(None, None, None, None)
+SCENE = Scene.sample("mnist", 42)
 ROWS = json.loads((ROOT / "mnist" / RESULTS).read_text())["rows"]
 
 
@@ -27,11 +29,13 @@ def names(html: str) -> list[str]:
 def test_it_knows_all_measures_and_protocols_of_the_evaluation():
     assert tuple(MEASURES) == (*evaluate.MEASURES, *classifier.MEASURES)
     assert set(PROTOCOLS) >= {row["protocol"] for row in ROWS} | set(evaluate.PROTOCOLS)
+    for recipe in evaluate.Evaluation.recipes.values():
+        assert set(PROTOCOLS) >= set(recipe["protocol"])
 
 
 @pytest.mark.parametrize("protocol", sorted({row["protocol"] for row in ROWS}))
 def test_every_figure_is_in_the_table(protocol):
-    html = TAB.render_table("mnist", protocol)
+    html = TAB.render_table(SCENE, protocol)
     for one in ROWS:
         if one["protocol"] == protocol:
             assert f'data-value="{one["value"]}"' in html
@@ -58,15 +62,22 @@ def test_dots_and_rings_lie_on_one_axis_in_order():
 
 
 def test_another_kind_of_hole_keeps_the_measure_if_it_was_measured_there():
-    kept, chart = TAB.render_choice("mnist", "square13", "ssim")
-    assert kept.value == "ssim" and chart == TAB.render_chart("mnist", "square13", "ssim")
-    other, chart = TAB.render_choice("mnist", "line3-binarised", "ssim")
+    kept, chart = TAB.render_choice(SCENE, "square13", "ssim")
+    assert kept.value == "ssim" and chart == TAB.render_chart(SCENE, "square13", "ssim")
+    other, chart = TAB.render_choice(SCENE, "line3-binarised", "ssim")
     assert other.value == "nll" and "not been measured" not in chart
     assert {name for _, name in other.choices} <= {"nll", "milliseconds_100"}
 
 
 def test_what_was_not_measured_and_what_there_is_not_is_said():
-    assert "not been measured" in TAB.render_chart("mnist", "line3-binarised", "sse")
-    assert "not been measured" in TAB.render_chart("mnist", "smell", "sse")
+    assert "not been measured" in TAB.render_chart(SCENE, "line3-binarised", "sse")
+    assert "not been measured" in TAB.render_chart(SCENE, "smell", "sse")
     with pytest.raises(ValueError, match="choose one of nll"):
-        TAB.render_chart("mnist", "square14", None)
+        TAB.render_chart(SCENE, "square14", None)
+
+
+def test_a_data_set_keeps_the_kind_of_hole_if_it_was_measured_there():
+    (kept,) = TAB.follow("mnist", "square13")
+    assert kept.value == "square13"
+    (other,) = TAB.follow("celeba", "square13")
+    assert other.value != "square13" and "square13" not in [name for _, name in other.choices]

@@ -2,6 +2,8 @@
 
 import base64
 import io
+import json
+from dataclasses import replace
 
 import gradio as gr
 import numpy as np
@@ -12,8 +14,10 @@ from PIL import Image
 from dmfa_demo.app.walk_player import (
     BASIN,
     BORDER,
+    FAR,
     FINER,
     Dropped,
+    Maps,
     Walk,
     WalkPlayer,
     Walks,
@@ -73,7 +77,7 @@ def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
 
 
 def test_walks_leave_with_one_frame_a_step():
-    player, image = WalkPlayer({"here": plane()}, NAMES, render=False), torch.rand(1, 6, 5)
+    player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
     value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)], True))
     assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11] and value["more"]
     for given, steps in zip(value["walks"], (4, 9)):
@@ -85,18 +89,26 @@ def test_walks_leave_with_one_frame_a_step():
     np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
 
 
-def test_a_place_comes_back_and_stays_on_the_map():
-    player = WalkPlayer({"here": plane()}, NAMES, render=False)
+def test_maps_leave_once_as_text_with_the_names_of_their_kinds():
+    player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
+    drawn = plane()
+    walks = Walks("here", 7, torch.zeros(2), image, [], False, Maps({"here": drawn}, NAMES))
+    sent = json.loads(player.postprocess(walks)["maps"])
+    assert list(sent) == ["here"] and sent["here"] == json.loads(json.dumps({**encode_plane(drawn), "names": NAMES}))
+    assert "maps" not in player.postprocess(replace(walks, maps=None))
+
+
+def test_a_place_comes_back_and_is_finite():
+    player = WalkPlayer(render=False)
     name, place = player.preprocess({"plane": "here", "at": [1, 11.5]})
     assert name == "here" and place.tolist() == [1, 11.5]
-    assert player.preprocess({"plane": "here", "at": [1e9, -1e9]})[1].tolist() == [2, 10]
+    assert player.preprocess({"plane": "here", "at": [1e300, -1e9]})[1].tolist() == [FAR, -FAR]
     assert player.preprocess(None) is None and player.preprocess({"plane": "here"}) is None
 
 
 @pytest.mark.parametrize(
     ("payload", "message"),
     [
-        ({"plane": "there", "at": [0, 0]}, "no map 'there'"),
         ({"plane": [], "at": [0, 0]}, "no map"),
         ({"plane": "here", "at": [0]}, "two numbers"),
         ({"plane": "here", "at": "01"}, "two numbers"),
@@ -106,4 +118,4 @@ def test_a_place_comes_back_and_stays_on_the_map():
 )
 def test_what_is_no_place_is_told(payload, message):
     with pytest.raises(gr.Error, match=message):
-        WalkPlayer({"here": plane()}, NAMES, render=False).preprocess(payload)
+        WalkPlayer(render=False).preprocess(payload)

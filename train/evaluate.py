@@ -44,7 +44,7 @@ GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
 
 # In the order of the tables.
-MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ class Row:
 
     Attributes:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
-            hole; `psnr` over the hole and `psnr_image` over the image, dB; `ssim` of the image; `coverage90`: share of hidden
+            hole; `psnr` over the hole and `psnr_image` over the image, dB, of the mean; the same of one sample and of the
+            best of ten, all without pixel noise: `psnr_sample`, `psnr_best10` and these with `_image`; `ssim` of the image; `coverage90`: share of hidden
             pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
             `milliseconds_100` for 100 samples of one image; of classifiers `accuracy`, `label_nll` in nats and `ece`.
         n: test images.
@@ -167,6 +168,8 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
             if imputation.filling is None:  # what fills step by step would take a day
                 samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
                 found["crps"] = metrics.crps(flatten(samples), truth, mask)
+                if imputation.sampler is not None:
+                    found |= _of_samples(imputation.sample(10, noise=False), batch, mask)
             if density is not None:
                 found["nll"] = metrics.nll(density, truth, mask)
                 found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
@@ -187,6 +190,17 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
             figures = (*summary[metric], len(images), seeds, *reported, weights)
             rows.append(Row(dataset, imputer.name, protocol, metric, *figures))
     return rows
+
+
+def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, `(B,)` each."""
+    truth = flatten(images)
+    over = {
+        "": torch.stack([metrics.psnr(flatten(sample), truth, mask) for sample in samples]),
+        "_image": torch.stack([metrics.psnr_image(sample, images) for sample in samples]),
+    }
+    kinds = {"psnr_sample": lambda values: values[0], f"psnr_best{len(samples)}": lambda values: values.amax(0)}
+    return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
 
 
 def gather(dataset: str) -> None:

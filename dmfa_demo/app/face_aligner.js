@@ -3,7 +3,7 @@
 // shares of the face's side.
 const { size, eyes } = JSON.parse(props.guides);
 const root = element.querySelector(".aligner");
-const stage = root.querySelector(".stage");
+const stage = root.querySelector(".cutter");
 const canvas = root.querySelector("canvas");
 const video = root.querySelector("video");
 const chooser = root.querySelector("input[type=file]");

@@ -91,6 +91,9 @@ class FactorsTab:
             ValueError: when a slider holds no number within its range.
         """
         check_steps(steps)
+        if not name:
+            text = note("No method for these pictures has a density with factors.")
+            return [gr.skip(), text, *[""] * FACTORS]
         density, method = cache.impute(name, scene, missing).density, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
@@ -112,7 +115,7 @@ class FactorsTab:
 
 def _methods(dataset: str) -> list[tuple[str, str]]:
     names = [name for name in available_methods(dataset) if method_class(name).has_factors]
-    return [(method_class(name).title, name) for name in names]
+    return [(method_class(name).title, name) for name in names] or [("No density", "")]
 
 
 def _place(number: int, step: float) -> str:

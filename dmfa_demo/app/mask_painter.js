@@ -293,7 +293,12 @@ sizeInput.addEventListener("input", draw);
 picture.addEventListener("load", draw);
 new ResizeObserver(draw).observe(painter);
 // Whatever Python puts on the canvas is answered as a stroke is: with the mask as it is now, and all results follow.
-watch("value", () => { accept(); send(); });
+// A moment later, since what else Python changed with it, such as the choice of methods, is only now on its way to the page.
+watch("value", () => {
+    accept();
+    clearTimeout(pendingSend);
+    pendingSend = setTimeout(send);
+});
 accept();
 past.length = 0;
 draw();

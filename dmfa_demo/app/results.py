@@ -14,6 +14,7 @@ import gradio as gr
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.checkpoints import RESULTS, ROOT
+from dmfa_demo.data import DATASETS
 from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 
@@ -44,6 +45,10 @@ MEASURES = {
     "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
     "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
     "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
+    "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
+    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
     "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
     "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
@@ -51,6 +56,11 @@ MEASURES = {
     "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
     "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen."),
     "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth."),
+    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    **{
+        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        for number, name in enumerate(DATASETS["celeba"].classes, 1)
+    },
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
 

@@ -1,0 +1,64 @@
+"""What a command's data set decides: the shape of images, classes, defaults."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from dmfa_demo.data import DATASETS, load_samples
+from dmfa_demo.imputation import ImageShape
+from dmfa_demo.masks import mask_family
+from tests.conftest import REPOSITORY
+from train import autoencoder, classifier, context_encoder, dmfa, mfa, run, vaeac
+from train.baselines import MeanTraining
+
+KINDS = (
+    autoencoder.AutoencoderTraining,
+    classifier.ClassifierTraining,
+    context_encoder.ContextEncoderTraining,
+    dmfa.DMFATraining,
+    mfa.MFATraining,
+    vaeac.VAEACTraining,
+    MeanTraining,
+)
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_networks_have_the_shape_of_the_images_and_masks_fit(kind, dataset):
+    config = kind.for_dataset(dataset)
+    assert config.dataset == dataset and config.network.shape == DATASETS[dataset].shape
+    if ((masks := getattr(config, "masks", None)) and dataset != "celeba32") or kind is dmfa.DMFATraining:
+        _, height, width = DATASETS[dataset].shape
+        assert mask_family(masks)(50, height, width, torch.Generator().manual_seed(0)).any()
+
+
+def test_settings_that_are_given_replace_those_of_the_data_set():
+    assert dmfa.DMFATraining.for_dataset("celeba", masks="half").masks == "half"
+    assert (
+        dmfa.DMFATraining.for_dataset("celeba").network.factors
+        != dmfa.DMFATraining.for_dataset("mnist").network.factors
+    )
+
+
+def test_a_shape_that_is_not_the_images_is_refused():
+    with pytest.raises(ValueError, match=r"images of mnist are \(1, 28, 28\)"):
+        MeanTraining(network=ImageShape(3, 64, 64))
+
+
+def test_the_command_line_takes_its_defaults_from_the_data_set():
+    for option in (["--dataset", "celeba"], ["--dataset=celeba"]):
+        words = [sys.executable, "-m", "train", "dmfa", *option, "--help"]
+        told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+        assert told.returncode == 0 and "squares16-40" in told.stdout.replace("\n", "")
+
+
+def test_faces_are_learnt_from_both_sides_unless_they_are_incomplete(monkeypatch):
+    faces = load_samples("celeba")
+    monkeypatch.setattr(run, "load_split", lambda *_: faces)
+    config = MeanTraining.for_dataset("celeba")
+    both = run.load_training(config)
+    assert len(both) == 2 * len(faces) and torch.equal(both.images[len(faces) :], faces.images.flip(-1))
+    assert len(run.load_training(config, incomplete=True)) == len(faces)
+    assert len(run.load_training(config, limit=2)) == 4
