@@ -1,16 +1,19 @@
 # Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-METHODS := zero mean knn gaussian mfa dmfa vaeac universal-marginalizer context-encoder
+# What there is for every data set, by the same command; only --dataset differs.
+METHODS := zero mean mfa dmfa vaeac context-encoder autoencoder
+SMALL := $(METHODS) knn gaussian
+LEARN = for method in $(2); do $(BIN)/python -m train $$method --dataset $(1) || exit; done
 # The networks of the VAEAC paper's tables 5 and 9.
 LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 128 --batch-size 64
-# Auto-encoders: one for the dynamics, two with a map of their latent plane.
-AE := autoencoder --dataset mnist --precision bf16 --batch-size 64
-PLANE := $(AE) --latents 2 --widths 16 32 64
+# Auto-encoders with a map of their two latents.
+PLANE := autoencoder --latents 2 --widths 16 32 64
+SPREAD := $(PLANE) --kind wae-mmd --match 30 --steps 8000
 # What tells a classifier of incomplete digits what may be behind a hole: trained on the same incomplete digits.
 SOURCES := --dataset mnist --incomplete
 DENSITY := --components 1 --widths 32 64 --batch-size 64
-.PHONY: run test train classifiers evaluate bench
+.PHONY: run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -19,16 +22,28 @@ test: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m pytest
 
-train: .venv/.test
-	for method in $(METHODS); do $(BIN)/python -m train $$method --dataset mnist || exit; done
+# Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see the README).
+train: train-mnist train-fashion-mnist
+
+train-mnist: .venv/.test
+	$(call LEARN,mnist,$(SMALL) universal-marginalizer)
 	$(BIN)/python -m train $(LINE) --steps 14000 --run-folder runs/mnist/vaeac-line3 --output checkpoints/mnist/vaeac-line3
 	$(BIN)/python -m train $(LINE) --steps 6000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
-	$(BIN)/python -m train $(AE) --kind dae --latents 64 --steps 15000 --run-folder runs/mnist/autoencoder --output checkpoints/mnist/autoencoder
-	$(BIN)/python -m train $(PLANE) --kind wae-mmd --match 30 --steps 8000 --run-folder runs/mnist/autoencoder-2d --output checkpoints/mnist/autoencoder-2d
-	$(BIN)/python -m train $(PLANE) --labels 0 1 2 --steps 6000 --run-folder runs/mnist/autoencoder-2d-012 --output checkpoints/mnist/autoencoder-2d-012
+	$(BIN)/python -m train $(SPREAD) --run-folder runs/mnist/autoencoder-2d --output checkpoints/mnist/autoencoder-2d
+	$(BIN)/python -m train $(PLANE) --kind ae --labels 0 1 2 --steps 6000 --run-folder runs/mnist/autoencoder-2d-012 --output checkpoints/mnist/autoencoder-2d-012
 	for folder in autoencoder-2d autoencoder-2d-012; do $(BIN)/python -m train attractors --folder $$folder || exit; done
 	$(BIN)/python -m train dynamics
 	$(MAKE) classifiers
+
+train-fashion-mnist: .venv/.test
+	$(call LEARN,fashion-mnist,$(SMALL))
+	$(BIN)/python -m train $(SPREAD) --dataset fashion-mnist --run-folder runs/fashion-mnist/autoencoder-2d --output checkpoints/fashion-mnist/autoencoder-2d
+	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset fashion-mnist || exit; done
+
+train-celeba: .venv/.test
+	$(call LEARN,celeba,$(METHODS))
+	$(call LEARN,celeba32,dmfa mfa)
+	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset celeba || exit; done
 
 classifiers: .venv/.test
 	$(BIN)/python -m train dmfa $(SOURCES) mixed $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-mixed --output checkpoints/mnist/dmfa-mixed
@@ -44,7 +59,7 @@ classifiers: .venv/.test
 	for treatment in complete misconv-dmfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --dataset fashion-mnist --treatment $$treatment --steps 1000 --seeds 1 || exit; done
 
 evaluate: .venv/.test
-	$(BIN)/python -m train evaluate --dataset mnist
+	for dataset in mnist fashion-mnist; do $(BIN)/python -m train evaluate --dataset $$dataset || exit; done
 	$(BIN)/python -m train line-masks
 
 bench: .venv/.test

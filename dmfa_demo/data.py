@@ -34,6 +34,7 @@ class Dataset:
         licence: under which its images stand, and whose they are.
         several: whether an image may be of several classes, or none; its label is then a row of 0 and 1.
         mirrored: whether an image's mirror image might as well be one of the set.
+        shareable: whether its images may be passed on, alone or inside of a checkpoint.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Dataset:
     licence: str
     several: bool = False
     mirrored: bool = False
+    shareable: bool = True
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -60,8 +62,8 @@ DATASETS: dict[str, Dataset] = {
         ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
         "Fashion-MNIST (MIT, Zalando)",
     ),
-    "celeba": Dataset("CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True),
-    "celeba32": Dataset("CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True),
+    "celeba": Dataset("CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True, shareable=False),
+    "celeba32": Dataset("CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True, shareable=False),
 }
 
 SAMPLES = Path(__file__).parent / "samples"

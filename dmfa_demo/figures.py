@@ -22,6 +22,13 @@ def grey_or_colour(image: Tensor) -> np.ndarray:
     return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
 
 
+def sheet(images: Tensor, columns: int) -> np.ndarray:
+    """`(N, C, H, W)` in [0, 1] side by side in rows of `columns`, black where the last row ends early, as uint8."""
+    pictures = [grey_or_colour(image) for image in images]
+    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
+    return np.concatenate([np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)])
+
+
 def with_holes(image: Tensor, missing: Tensor) -> np.ndarray:
     """`(C, H, W)` with its missing pixels `(H, W)` shown as a fine check, as uint8 `(H, W, 3)`."""
     pixels = grey_or_colour(image)

@@ -8,7 +8,16 @@ import torch
 from PIL import Image
 
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid
-from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colour_bar, coloured, grey_or_colour, png_address, with_holes
+from dmfa_demo.figures import (
+    DIVERGING,
+    SEQUENTIAL,
+    colour_bar,
+    coloured,
+    grey_or_colour,
+    png_address,
+    sheet,
+    with_holes,
+)
 
 
 def read(address: str) -> np.ndarray:
@@ -22,6 +31,16 @@ def test_a_picture_is_the_same_after_the_journey():
         np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8),
     ):
         assert (read(png_address(pixels)) == pixels).all()
+
+
+def test_a_sheet_has_every_image_in_its_place():
+    images = torch.rand(7, 3, 4, 5)
+    drawn = sheet(images, 3)
+    assert drawn.shape == (12, 15, 3) and not drawn[8:, 5:].any()
+    for number, image in enumerate(images):
+        row, column = divmod(number, 3)
+        assert (drawn[row * 4 : row * 4 + 4, column * 5 : column * 5 + 5] == grey_or_colour(image)).all()
+    assert sheet(torch.rand(4, 1, 2, 2), 2).shape == (4, 4)
 
 
 def test_values_outside_the_range_are_clipped_not_wrapped():

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dmfa_demo.app.scene import Scene, resized
+from dmfa_demo.app.scene import Scene, fitted
 from dmfa_demo.data import DATASETS
 
 
@@ -21,7 +21,7 @@ def test_a_sample_knows_its_classes():
 def test_a_mask_covers_the_same_part_of_another_image(size, other):
     mask = torch.zeros(size, dtype=torch.bool)
     mask[: size[0] // 2, size[1] // 2 :] = True
-    grown = resized(mask, *other)
+    grown = fitted(mask, Scene("mnist", torch.zeros(1, *other), ""))
     assert grown.shape == other and abs(grown.double().mean() - mask.double().mean()) < 0.05
     assert grown[0, -1] and not grown[-1, 0]
     if other[0] % size[0] == 0 and other[1] % size[1] == 0:
@@ -30,5 +30,6 @@ def test_a_mask_covers_the_same_part_of_another_image(size, other):
 
 
 def test_all_and_nothing_stay_so():
-    assert resized(torch.ones(28, 28, dtype=torch.bool), 64, 64).all()
-    assert not resized(torch.zeros(64, 64, dtype=torch.bool), 28, 28).any()
+    face = Scene.sample("celeba", 0)
+    assert fitted(torch.ones(28, 28, dtype=torch.bool), face).all()
+    assert not fitted(torch.zeros(28, 28, dtype=torch.bool), face).any()

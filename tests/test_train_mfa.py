@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from dmfa_demo.models.mfa import MFAImputer
@@ -48,6 +49,9 @@ def test_it_leaves_a_whole_checkpoint_and_the_path_of_the_likelihood(whole: Path
     assert {"square_nll", "square_nll_median", "square_sse"} <= set(rows[-1])
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     assert MFAImputer.load(whole / "out").impute(images, missing).mean.isfinite().all()
+    with Image.open(whole / "out" / "drawn.png") as drawn:
+        assert drawn.size == (280, 112) and len(drawn.getcolors(256)) > 20
+    assert "![Random images from the model](drawn.png)" in card
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_weights(whole: Path, small_mnist: Path, tmp_path: Path, monkeypatch):

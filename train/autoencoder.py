@@ -36,6 +36,16 @@ class AutoencoderTraining(RunConfig):
 
     method = "autoencoder"
     recipes: ClassVar = {
+        "mnist": {
+            "network": AutoencoderConfig(latents=64),
+            "loop": LoopConfig(steps=15_000, batch_size=64),
+            "kind": "dae",
+        },
+        "fashion-mnist": {
+            "network": AutoencoderConfig(latents=64),
+            "loop": LoopConfig(steps=12_000, batch_size=64),
+            "kind": "dae",
+        },
         "celeba": {
             "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
             "loop": LoopConfig(steps=8_000, batch_size=64),

@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dmfa_demo.data import LabelledImages, load_split, to_float
+from dmfa_demo.data import DATASETS, LabelledImages, load_split, to_float
 from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.masks import mask_family
-from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, MICEImputer, packed
+from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, KNNImputer, MICEImputer, packed
 from train.run import RunConfig, absent_pixels, finish
 
 
@@ -68,7 +68,15 @@ def mean(config: MeanTraining) -> None:
 
 
 def knn(config: KNNTraining) -> None:
-    """Choose the reference images, then write the checkpoint."""
+    """Choose the reference images, then write the checkpoint.
+
+    Raises:
+        ValueError: for images that may not be passed on, or fewer than it takes.
+    """
+    if not DATASETS[config.dataset].shareable:
+        raise ValueError(
+            f"k-NN holds training images, and those of {config.dataset} may not be passed on; evaluate looks among them"
+        )
     started, training = _begin(config)
     if config.network.references > len(training):
         raise ValueError(
@@ -95,6 +103,11 @@ def gaussian(config: GaussianTraining) -> None:
         covariance += residual.T @ residual / len(training)
     tensors = {"mean": average, "covariance": covariance}
     finish(config, tensors, time.monotonic() - started, training)
+
+
+def nearest(dataset: str, data_root: Path) -> KNNImputer:
+    """k-NN among all training images, without a checkpoint."""
+    return KNNImputer(load_split(dataset, "train", data_root).images, KNNConfig().neighbours)
 
 
 def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:

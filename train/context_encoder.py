@@ -29,6 +29,7 @@ class ContextEncoderTraining(RunConfig):
 
     method = "context-encoder"
     recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
         "celeba": {
             "network": AutoencoderConfig(latents=256, widths=(32, 64, 128, 256)),
             "loop": LoopConfig(steps=8_000, batch_size=64),

@@ -19,7 +19,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import method_class
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
-from dmfa_demo.models.walks import DynamicsImputer
+from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
 from train.model_card import METRICS, write_model_card
 from train.run import DatasetConfig, write_json
 
@@ -64,6 +64,9 @@ def choose(config: Dynamics) -> None:
         raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
     settings = json.loads((trained / CONFIG).read_text())
     for name, step_sizes in STEP_SIZES.items():
+        if issubclass(method_class(name), KNNDynamicsImputer) and not (trained.parent / "knn" / CONFIG).is_file():
+            print(f"{name} has no k-NN to start from, and is left out")
+            continue
         started, imputer = time.monotonic(), method_class(name).load(trained)
         found = {
             (step_size, steps): ssim

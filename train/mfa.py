@@ -6,19 +6,23 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar
 
 import torch
+from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
 from dmfa_demo.data import load_split, to_float
+from dmfa_demo.figures import sheet
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
-from dmfa_demo.models.mfa import MFAConfig, mixture_from, tensors_of
+from dmfa_demo.models.mfa import MFAConfig, MFAImputer, mixture_from, tensors_of
 from dmfa_demo.shared_mixture import SharedMixture
 from train.em import Rows, expectation, initialise, maximization, reseed
 from train.loop import METRICS, Interrupted, forget_after, read_state, write_state
+from train.model_card import DRAWN, write_model_card
 from train.run import RunConfig, absent_pixels, finish, load_training
 
 
@@ -58,6 +62,16 @@ def train(config: MFATraining) -> None:
     identity = json.dumps([config.settings, len(training)])
     mixture, seconds = fit(config, rows, lambda mixture: score(mixture, held_out, squares), identity)
     finish(config, tensors_of(mixture), seconds, training)
+    draw(config.checkpoint)
+    write_model_card(config.checkpoint)
+
+
+def draw(folder: Path, count: int = 40, columns: int = 10) -> None:
+    """Random images from the mixture in `folder`, without pixel noise, as a picture beside it: of everything hidden."""
+    imputer = MFAImputer.load(folder)
+    images = torch.zeros(1, *imputer.shape)
+    imputation = imputer.impute(images, torch.ones_like(images[:, :1], dtype=torch.bool), seed=0)
+    Image.fromarray(sheet(imputation.sample(count, noise=False)[:, 0], columns)).save(folder / DRAWN)
 
 
 def fit(

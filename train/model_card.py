@@ -15,6 +15,9 @@ from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
 
 METRICS = "metrics.json"
 
+# Random images drawn from a density of whole images.
+DRAWN = "drawn.png"
+
 _SPLITS = {
     "mnist": "The last 5,000 of the official training part are kept for choices; the test part served only for the figures below.",
     "celeba": "Nobody is in two of the parts for training, for choices and for the test, which served only for the figures below.",
@@ -93,6 +96,7 @@ def write_model_card(folder: Path) -> None:
             else []
         ),
         "",
+        *(_DRAWINGS if (folder / DRAWN).is_file() else []),
         *([] if is_part(training) else _figures(rows, network, method)),
         "## Limits",
         "",
@@ -101,6 +105,16 @@ def write_model_card(folder: Path) -> None:
         *(["", _ABOUT_FACES.rstrip()] if faces else []),
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+_DRAWINGS = [
+    "## What it draws",
+    "",
+    f"![Random images from the model]({DRAWN})",
+    "",
+    "Random images from the model, without pixel noise, of everything hidden. They show what it has learnt, and nobody.",
+    "",
+]
 
 
 def is_part(training: dict) -> bool:

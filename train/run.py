@@ -65,6 +65,11 @@ class RunConfig(DatasetConfig):
         return self.run_folder or Path("runs") / self.dataset / self.method
 
     @property
+    def checkpoint(self) -> Path:
+        """Where the finished checkpoint goes."""
+        return self.output or ROOT / self.dataset / self.method
+
+    @property
     def settings(self) -> dict[str, Any]:
         """All that shapes the result, as JSON has it: "network" and "training", without the folders of this machine."""
         training = {"dataset": self.dataset, "method": self.method, **asdict(self)}
@@ -107,7 +112,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return
-    folder = config.output or ROOT / config.dataset / config.method
+    folder = config.checkpoint
     about = {
         "command": _command(),
         "training_images": len(training.indices.unique()),

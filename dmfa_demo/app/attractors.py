@@ -106,7 +106,13 @@ class AttractorsTab:
         run: Run | None,
         shown: str | None,
     ) -> list[Any]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps."""
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
+
+        Raises:
+            ValueError: for a step size that there is not.
+        """
+        if step_size not in dict(STEP_SIZES).values():
+            raise ValueError(f"there is no step size {step_size!r:.40}; choose one of the two")
         planes = mapped(scene.dataset)
         if not planes:
             return [gr.skip(), note("There is no map for these pictures."), None, shown, gr.Timer(active=False)]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.scene import Figures, ImputationCache, Scene, measure
-from dmfa_demo.app.segments import segments
+from dmfa_demo.app.segments import SomeOf, segments
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputation, Imputer, method_class
@@ -62,7 +62,7 @@ class CompareTab:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
             view = segments(VIEWS, "What to show", "view")
-            methods = gr.CheckboxGroup(
+            methods = SomeOf(
                 _choices(dataset),
                 value=shown_first(dataset),
                 label="Methods to compare",

@@ -91,6 +91,9 @@ class FactorsTab:
             ValueError: when a slider holds no number within its range.
         """
         check_steps(steps)
+        names = [known for _, known in _methods(scene.dataset)]
+        # The choice is of another data set for as long as its own is on the way.
+        name = name if name in names else names[0]
         if not name:
             text = note("No method for these pictures has a density with factors.")
             return [gr.skip(), text, *[""] * FACTORS]

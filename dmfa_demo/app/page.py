@@ -29,7 +29,7 @@ from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
-from dmfa_demo.app.scene import ImputationCache, Scene, check_size, measure, resized
+from dmfa_demo.app.scene import ImputationCache, Scene, fitted, measure
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
@@ -109,8 +109,7 @@ def build_page() -> gr.Blocks:
         wanted = gr.State([name for name in METHODS if method_class(name).shown_first])
 
         def render(part: Part, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-            check_size(scene, missing)
-            return part.render(scene, missing, cache, *controls)
+            return part.render(scene, fitted(missing, scene), cache, *controls)
 
         def paint(missing: Tensor, scene: Scene, opened: str, *controls: Any) -> list[Any]:
             given, contents = iter(controls), []
@@ -137,8 +136,7 @@ def build_page() -> gr.Blocks:
             return [seed + 1, *render(mind, missing, scene, growth, seed + 1)]
 
         def begin(missing: Tensor, scene: Scene, seed: int) -> list[Any]:
-            check_size(scene, missing)
-            return filling.begin(scene, missing, cache, seed)
+            return filling.begin(scene, fitted(missing, scene), cache, seed)
 
         def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
             return filling.advance(scene, missing, run)
@@ -159,10 +157,12 @@ def build_page() -> gr.Blocks:
         def switch(
             name: str, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], of: str, protocol: str
         ) -> list[Any]:
+            if name not in OFFERS:
+                raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
             offer = OFFERS[name]
             elsewhere = [method for method in wanted if method not in available_methods(scene.dataset)]
             wanted, first = [*elsewhere, *methods], Scene.sample(name, offer.sample)
-            hole = Canvas(resized(missing, *first.image.shape[1:]), first.image)
+            hole = Canvas(fitted(missing, first), first.image)
             labels = [gr.Button(value=label) for label, _ in offer.presets]
             own = [gr.UploadButton(visible=name == "mnist"), gr.Column(visible=name == "celeba")]
             followed = (

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import numpy as np
 
 from dmfa_demo.data import load_samples, sample_caption, to_float
-from dmfa_demo.figures import grey_or_colour, png_address
+from dmfa_demo.figures import png_address, sheet
 
 _FILES = Path(__file__).parent
 _COLUMNS = 10
@@ -65,12 +65,10 @@ class SamplePicker(gr.HTML):
 @cache
 def _sheet(dataset: str) -> dict[str, Any]:
     """All samples of a data set as one picture, and their names."""
-    pictures = [grey_or_colour(image) for image in to_float(load_samples(dataset).images)]
-    pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % _COLUMNS)
-    rows = [np.concatenate(pictures[i : i + _COLUMNS], 1) for i in range(0, len(pictures), _COLUMNS)]
+    samples = load_samples(dataset)
     return {
-        "address": png_address(np.concatenate(rows)),
+        "address": png_address(sheet(to_float(samples.images), _COLUMNS)),
         "columns": _COLUMNS,
-        "rows": len(rows),
-        "names": [sample_caption(dataset, number) for number in range(len(load_samples(dataset)))],
+        "rows": math.ceil(len(samples) / _COLUMNS),
+        "names": [sample_caption(dataset, number) for number in range(len(samples))],
     }

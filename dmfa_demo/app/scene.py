@@ -8,6 +8,7 @@ from threading import Lock
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dmfa_demo import metrics
 from dmfa_demo.checkpoints import load_imputer
@@ -92,11 +93,13 @@ def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | 
     )
 
 
-def resized(missing: Tensor, height: int, width: int) -> Tensor:
-    """A mask `(H, W)` on an image of another size: each pixel is hidden where the nearest one was."""
-    return (
-        torch.nn.functional.interpolate(missing[None, None].float(), (height, width), mode="nearest-exact")[0, 0] > 0.5
-    )
+def fitted(missing: Tensor, scene: Scene) -> Tensor:
+    """A mask `(H, W)` on a scene of perhaps another size: each pixel is hidden where the nearest one was.
+
+    Between two data sets the page may send the mask of the one it still shows.
+    """
+    size = scene.image.shape[1:]
+    return F.interpolate(missing[None, None].float(), size, mode="nearest-exact")[0, 0] > 0.5
 
 
 def check_size(scene: Scene, missing: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""A choice among a few things, as a row of small buttons."""
+"""Choices among a few things, as a row of small buttons."""
 
 from __future__ import annotations
 
@@ -8,9 +8,28 @@ from typing import Any
 import gradio as gr
 
 
+class OneOf(gr.Radio):
+    """A choice that follows the data set: one that is not among the choices any more, for as long as the page has not heard, is None."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return next((value for _, value in self.choices if _same(value, payload)), None)
+
+
+class SomeOf(gr.CheckboxGroup):
+    """Choices that follow the data set: those that are not among the choices any more are left out."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> list[Any]:
+        chosen = payload if isinstance(payload, list) else []
+        return [value for _, value in self.choices if any(_same(value, one) for one in chosen)]
+
+
 def segments(choices: Sequence[tuple[str, Any]], label: str, elem_id: str) -> gr.Radio:
     """One of `choices`, (what people read, value), at first the first; the label is for those who do not see the row."""
-    return gr.Radio(
+    return OneOf(
         list(choices),
         value=choices[0][1],
         label=label,
@@ -18,3 +37,7 @@ def segments(choices: Sequence[tuple[str, Any]], label: str, elem_id: str) -> gr
         elem_classes="segments",
         elem_id=elem_id,
     )
+
+
+def _same(value: Any, given: Any) -> bool:
+    return value == given and isinstance(value, bool) == isinstance(given, bool)  # True is no 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import re
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from dmfa_demo.data import load_samples
+from dmfa_demo.figures import png_address
 from tests.browser import chromium
 
 pytestmark = pytest.mark.browser
@@ -763,3 +766,158 @@ def png(values: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(values).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def choose(page: Page, title: str) -> None:
+    """Another data set, by its title on the page."""
+    page.locator("#dataset").get_by_role("radio", name=title, exact=True).check()
+
+
+def test_another_data_set_keeps_tab_brush_mask_and_methods(page: Page):
+    press(page, "Clear")
+    stroke(page, (0.3, 0.3), (0.7, 0.7))
+    page.locator("#methods").get_by_role("checkbox", name="Zero").uncheck()
+    page.locator("#view").get_by_role("radio", name="Error").check()
+    expect(card(page, "Zero")).to_have_count(0)
+    press(page, "Eraser")
+    share = hidden(page) / 784
+    choose(page, "Faces")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+    found = re.match(r"(\d+) of 4096", page.locator("#painter [role=status]").inner_text())
+    assert abs(int(found[1]) / 4096 - share) < 0.03
+    expect(card(page, "Training mean").locator("img")).to_have_attribute("alt", re.compile("less the true image"))
+    expect(card(page, "Zero")).to_have_count(0)
+    expect(card(page, "Training mean")).to_be_visible()
+    expect(page.get_by_role("button", name="Eraser", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert int(page.locator("#painter input[type=range]").input_value()) == 9  # 4 of 28 pixels
+    expect(page.get_by_role("button", name="Both eyes", exact=True)).to_be_visible()
+    expect(page.locator("#digit-upload")).to_be_hidden()
+    choose(page, "MNIST")
+    expect(page.locator("#compare")).to_contain_text("4, test image 19")
+    expect(card(page, "Universal Marginalizer")).to_be_visible()  # which faces do not have
+    expect(card(page, "Zero")).to_have_count(0)
+    assert int(page.locator("#painter input[type=range]").input_value()) == 4
+
+
+@pytest.mark.parametrize("title", ["Fashion-MNIST", "Faces"])
+def test_every_tab_works_for_every_data_set(page: Page, title: str):
+    choose(page, title)
+    for tab, result in {
+        "Factors": "#gaussian img",
+        "Samples": "#strips img",
+        "Attractors": "#player .tiles img",
+        "Predictions": "#predictions .panel",
+        "Results": "#chart tr",
+        "Compare": "#compare img",
+    }.items():
+        page.get_by_role("tab", name=tab, exact=True).click()
+        expect(page.locator(result).first).to_be_visible()
+    expect(page.locator(".toast-body")).to_have_count(0)
+
+
+def test_the_colours_of_a_face_are_shown_as_they_are(page: Page):
+    choose(page, "Faces")
+    original = card(page, "Original").locator("img")
+    expect(original).to_have_attribute("alt", re.compile("Eileen Collins"))
+    seen = page.evaluate(
+        """async (image) => {
+            await image.decode();
+            const sheet = document.createElement("canvas");
+            sheet.width = image.naturalWidth; sheet.height = image.naturalHeight;
+            const pen = sheet.getContext("2d");
+            pen.drawImage(image, 0, 0);
+            return [...pen.getImageData(0, 0, sheet.width, sheet.height).data];
+        }""",
+        original.element_handle(),
+    )
+    truth = load_samples("celeba").images[0].permute(1, 2, 0).numpy()
+    np.testing.assert_array_equal(np.array(seen).reshape(64, 64, 4)[..., :3], truth)
+
+
+def photo(width: int = 400, height: int = 500, eyes: tuple = ((150, 200), (250, 200)), **options) -> dict:
+    """A grey photo with a red and a blue eye, as a file to upload."""
+    pixels = np.full((height, width, 3), 128, np.uint8)
+    for (x, y), colour in zip(eyes, ((255, 0, 0), (0, 0, 255))):
+        pixels[y - 15 : y + 15, x - 15 : x + 15] = colour
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", **options)
+    return {"name": "photo.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
+
+
+def own_photo(page: Page, file: dict) -> None:
+    with page.expect_file_chooser() as dialogue:
+        page.locator("#aligner").get_by_role("button", name="Your own photo…").click()
+    dialogue.value.set_files(file)
+
+
+def shown_face(page: Page) -> np.ndarray:
+    address = card(page, "Original").locator("img").get_attribute("src")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+
+
+def test_an_own_photo_is_moved_until_the_eyes_meet_the_rings(page: Page):
+    choose(page, "Faces")
+    own_photo(page, photo())
+    aligner = page.locator("#aligner")
+    expect(aligner.get_by_role("button", name="Use this face")).to_be_visible()
+    # The face is 300 pixels of the photo at first, around (200, 225); eyes belong 91.4 apart at (0.348, 0.480) and (0.652, 0.480).
+    zoom = aligner.locator("[data-control=zoom]")
+    zoom.fill("-0.13")  # 328 pixels, in which 100 are the rings' distance
+    box = aligner.locator("canvas").bounding_box()
+    scale = box["width"] / (300 * 2**0.13)
+    middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(*middle)
+    page.mouse.down()
+    page.mouse.move(middle[0], middle[1] + (25 - 0.0195 * 328) * scale, steps=4)
+    page.mouse.up()
+    aligner.get_by_role("button", name="Use this face").click()
+    expect(page.locator("#compare")).to_contain_text("your own face")
+    face = shown_face(page)
+    assert face.shape == (64, 64, 3)
+    assert (
+        tuple(face[31, 22]) == (255, 0, 0)
+        and tuple(face[31, 42]) == (0, 0, 255)
+        and tuple(face[60, 32]) == (128, 128, 128)
+    )
+    expect(aligner.locator("canvas")).to_be_hidden()
+
+
+def test_a_photo_is_aligned_by_keyboard_and_turned(page: Page):
+    choose(page, "Faces")
+    own_photo(page, photo())
+    drawing = page.locator("#aligner canvas")
+    before = drawing.screenshot()
+    for key in ("ArrowLeft", "ArrowUp", "+", "."):
+        page.keyboard.press(key)
+        after = drawing.screenshot()
+        assert after != before, key
+        before = after
+    page.keyboard.press("Enter")
+    expect(page.locator("#compare")).to_contain_text("your own face")
+
+
+def test_an_own_photo_is_upright_whatever_its_exif_says_and_flattened(page: Page):
+    choose(page, "Faces")
+    exif = Image.Exif()
+    exif[0x0112] = 3  # upside down
+    own_photo(page, photo(eyes=((250, 300), (150, 300)), exif=exif))
+    page.keyboard.press("Enter")
+    expect(page.locator("#compare")).to_contain_text("your own face")
+    face = shown_face(page)
+    assert tuple(face[26, 21]) == (255, 0, 0) and tuple(face[26, 43]) == (0, 0, 255)
+    buffer = io.BytesIO()
+    Image.new("RGBA", (90, 90), (0, 0, 0, 0)).save(buffer, "PNG")
+    own_photo(page, {"name": "clear.png", "mimeType": "image/png", "buffer": buffer.getvalue()})
+    page.keyboard.press("Enter")
+    white = png_address(np.full((64, 64, 3), 255, np.uint8))
+    expect(card(page, "Original").locator("img")).to_have_attribute("src", white)
+
+
+def test_a_file_that_is_no_photo_is_told_and_the_face_stays(page: Page):
+    choose(page, "Faces")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+    own_photo(page, {"name": "photo.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.locator("#aligner")).to_contain_text("not a picture that your browser can read")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+    page.locator("#aligner").get_by_role("button", name="Camera").click()
+    expect(page.locator("#aligner")).to_contain_text("camera cannot be used")
