@@ -20,8 +20,10 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import report
 from dmfa_demo.app.attractors import PERIOD, AttractorsTab
+from dmfa_demo.app.compare import of_wanted, wanted_first
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
-from dmfa_demo.app.page import DATASET, START_SAMPLE, build_page
+from dmfa_demo.app.page import build_page
+from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.masks import mask_family
 from tests.browser import chromium
@@ -32,7 +34,11 @@ TABS = ("compare", "factors", "samples", "attractors", "predictions")
 
 def main() -> None:
     """Print all figures."""
-    rows = [(f"stroke to answer in {tab}, server", *_quantiles(spent)) for tab, spent in _server_strokes().items()]
+    rows = [
+        (f"stroke to answer in {tab}, {dataset}, server", *_quantiles(spent))
+        for dataset in OFFERS
+        for tab, spent in _server_strokes(dataset).items()
+    ]
     rows.append(("stroke to the end of all walks, server", *_quantiles(_server_walks())))
     seconds, server, address = _start()
     try:
@@ -52,14 +58,16 @@ def main() -> None:
     )
 
 
-def _server_strokes() -> dict[str, list[float]]:
+def _server_strokes(dataset: str) -> dict[str, list[float]]:
     """Milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
     page = build_page()
     paint = next(function for function in page.fns.values() if function.name == "paint")
-    # Mask, scene and open tab come first, then the controls as the page sets them up.
-    controls = [component.value for component in paint.inputs[3:]]
-    scene = Scene.sample(DATASET, START_SAMPLE)
-    masks = mask_family("strokes")(len(TABS) * (STROKES + 5), 28, 28, torch.Generator().manual_seed(0))[:, 0]
+    # Mask, scene, open tab, view and methods come first, then the controls as the page sets them up.
+    view, _, *controls = (component.value for component in paint.inputs[3:])
+    controls = [view, of_wanted(dataset, wanted_first()), *controls]
+    scene = Scene.sample(dataset, OFFERS[dataset].sample)
+    size, generator = scene.image.shape[1:], torch.Generator().manual_seed(0)
+    masks = mask_family("strokes")(len(TABS) * (STROKES + 5), *size, generator)[:, 0]
     spent: dict[str, list[float]] = {tab: [] for tab in TABS}
     for number, mask in enumerate(masks):
         tab, payload = TABS[number % len(TABS)], encode_mask(mask)
@@ -72,15 +80,15 @@ def _server_strokes() -> dict[str, list[float]]:
 def _server_walks() -> list[float]:
     """Milliseconds from a hole to the last of at most 100 steps from every start, pauses between answers included."""
     with gr.Blocks():
-        tab = AttractorsTab.build(DATASET)
-    scene, cache, spent = Scene.sample(DATASET, START_SAMPLE), ImputationCache(), []
+        tab = AttractorsTab.build(START)
+    scene, cache, spent = Scene.sample(START, OFFERS[START].sample), ImputationCache(), []
     asked = tab.plane.value, tab.step_size.value, 0
     for mask in mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(1))[:, 0]:
         started = time.perf_counter()
-        walks, _, run, _ = tab.render(scene, mask, cache, *asked, None)
+        walks, _, run, *_ = tab.render(scene, mask, cache, *asked, None, START)
         while walks.more:
             time.sleep(PERIOD)
-            walks, _, run, _ = tab.advance(scene, mask, *asked, run)
+            walks, _, run, *_ = tab.advance(scene, mask, *asked, run, START)
         spent.append(1000 * (time.perf_counter() - started))
     return spent[5:]
 

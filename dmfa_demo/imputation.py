@@ -149,6 +149,7 @@ class Imputer(ABC):
         has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
         fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
         shown_first: whether it is compared before somebody asks for it; slow ones and variants of others are not.
+        stands_in_for: the method that it is compared in place of where that one has no checkpoint.
         shape: (C, H, W) of the images it was made for.
     """
 
@@ -163,6 +164,7 @@ class Imputer(ABC):
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     shown_first: ClassVar[bool] = True
+    stands_in_for: ClassVar[str | None] = None
     shape: tuple[int, int, int]
 
     @classmethod

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from dmfa_demo.app import compare
 from dmfa_demo.app.compare import CompareTab, _lines
 from dmfa_demo.app.scene import Figures, ImputationCache, Scene
 from dmfa_demo.masks import mask_family
@@ -46,3 +47,16 @@ def test_every_chosen_method_has_one_card_of_each_view(view):
 def test_a_view_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="choose one of mean, error, deviation"):
         TAB.render(SCENE, MISSING, ImputationCache(), None, ["dmfa"])
+
+
+def test_what_is_wanted_survives_a_data_set_that_lacks_it(monkeypatch):
+    there = {"digits": ["dmfa", "mfa", "dynamics", "dynamics-knn", "knn"], "faces": ["dmfa", "mfa", "dynamics"]}
+    monkeypatch.setattr(compare, "available_methods", there.__getitem__)
+    wanted = ["dmfa", "mfa", "dynamics-knn", "knn"]
+    assert compare.of_wanted("digits", wanted) == wanted
+    assert compare.of_wanted("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
+    wanted = compare.still_wanted("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
+    assert compare.of_wanted("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
+    wanted = compare.still_wanted("digits", wanted, ["dynamics"])
+    assert compare.of_wanted("faces", wanted) == ["dynamics"]
+    assert compare.of_wanted("digits", compare.still_wanted("faces", wanted, ["dynamics"])) == ["dynamics"]

@@ -14,7 +14,7 @@ from dmfa_demo.app.scene import Figures, ImputationCache, Scene, measure
 from dmfa_demo.app.segments import SomeOf, segments
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
-from dmfa_demo.imputation import Imputation, Imputer, method_class
+from dmfa_demo.imputation import METHODS, Imputation, Imputer, method_class
 
 # Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
 # more than 0.5; a Gaussian may say more, and is shown as the brightest.
@@ -44,9 +44,22 @@ _KEEP_IN_ADDRESS = """(methods, view) => {
 }"""
 
 
-def shown_first(dataset: str) -> list[str]:
-    """The methods to compare before somebody chooses others."""
-    return [name for name in available_methods(dataset) if method_class(name).shown_first]
+def wanted_first() -> list[str]:
+    """The methods to compare before somebody chooses others, whether a data set has them or not."""
+    return [name for name in METHODS if method_class(name).shown_first]
+
+
+def of_wanted(dataset: str, wanted: Sequence[str]) -> list[str]:
+    """Those of a data set's methods that are wanted, or stand in for one that is and that it does not have."""
+    names = available_methods(dataset)
+    missing = set(wanted) - set(names)
+    return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
+
+
+def still_wanted(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """What is wanted when of a data set's methods these are `chosen`: they, and those before that it does not have."""
+    missing = [name for name in wanted if name not in available_methods(dataset)]
+    return missing + [name for name in chosen if method_class(name).stands_in_for not in missing]
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ class CompareTab:
             view = segments(VIEWS, "What to show", "view")
             methods = SomeOf(
                 _choices(dataset),
-                value=shown_first(dataset),
+                value=of_wanted(dataset, wanted_first()),
                 label="Methods to compare",
                 show_label=False,
                 elem_classes="segments",
@@ -82,8 +95,7 @@ class CompareTab:
 
     def follow(self, dataset: str, wanted: Sequence[str]) -> list[Any]:
         """The contents of `followers` for a data set: of the methods that are wanted, those that it has."""
-        chosen = [name for name in available_methods(dataset) if name in wanted]
-        return [gr.CheckboxGroup(choices=_choices(dataset), value=chosen or shown_first(dataset))]
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=of_wanted(dataset, wanted))]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -100,7 +112,7 @@ class CompareTab:
         view = query.get("show")
         known = available_methods(dataset)
         chosen = [name for name in known if name in query.get("methods", "").split(",")]
-        return view if view in dict(VIEWS).values() else "mean", chosen or shown_first(dataset)
+        return view if view in dict(VIEWS).values() else "mean", chosen or of_wanted(dataset, wanted_first())
 
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]

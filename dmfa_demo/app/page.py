@@ -16,7 +16,7 @@ from torch import Tensor
 from dmfa_demo.app.api import impute
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
-from dmfa_demo.app.compare import CompareTab
+from dmfa_demo.app.compare import CompareTab, still_wanted, wanted_first
 from dmfa_demo.app.face_aligner import FaceAligner
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
@@ -34,7 +34,6 @@ from dmfa_demo.app.segments import segments
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
 from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.masks import mask_family
 
 START_MASK, START_SEED = "square14", 4
@@ -106,7 +105,7 @@ def build_page() -> gr.Blocks:
         }
         opened = gr.State("compare")
         # The methods that somebody wants to compare, those that the data set in sight does not have among them.
-        wanted = gr.State([name for name in METHODS if method_class(name).shown_first])
+        wanted = gr.State(wanted_first())
 
         def render(part: Part, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             return part.render(scene, fitted(missing, scene), cache, *controls)
@@ -160,8 +159,7 @@ def build_page() -> gr.Blocks:
             if name not in OFFERS:
                 raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
             offer = OFFERS[name]
-            elsewhere = [method for method in wanted if method not in available_methods(scene.dataset)]
-            wanted, first = [*elsewhere, *methods], Scene.sample(name, offer.sample)
+            wanted, first = still_wanted(scene.dataset, wanted, methods), Scene.sample(name, offer.sample)
             hole = Canvas(fitted(missing, first), first.image)
             labels = [gr.Button(value=label) for label, _ in offer.presets]
             own = [gr.UploadButton(visible=name == "mnist"), gr.Column(visible=name == "celeba")]

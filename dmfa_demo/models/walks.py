@@ -38,6 +38,7 @@ class DynamicsImputer(Imputer):
     paper = "AE dynamics, random start"
     colour = "#b0611e"
     shown_first = False
+    stands_in_for = "dynamics-knn"
 
     def __init__(self, model: Autoencoder):
         self.model, self.config, self.shape = model.eval(), model.config, model.config.shape
@@ -68,6 +69,7 @@ class KNNDynamicsImputer(DynamicsImputer):
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
     shown_first = True
+    stands_in_for = None
 
     def __init__(self, model: Autoencoder, neighbours: Imputer):
         super().__init__(model)
@@ -94,6 +96,7 @@ class PseudoGibbsImputer(DynamicsImputer):
     limits = "Each step replaces all hidden pixels at once, which may leave the images that the auto-encoder knows."
     paper = "pseudo-Gibbs, random start"
     colour = "#6b7fb3"
+    stands_in_for = None
 
 
 class KNNPseudoGibbsImputer(KNNDynamicsImputer):
