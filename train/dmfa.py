@@ -39,8 +39,8 @@ class DMFATraining(RunConfig):
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
         "celeba": {
-            "network": DMFAConfig(factors=8, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=7_000, batch_size=64),
+            "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
+            "loop": LoopConfig(steps=8_000, batch_size=32),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
         "celeba32": {
