@@ -10,9 +10,13 @@ LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 1
 # Auto-encoders with a map of their two latents.
 PLANE := autoencoder --latents 2 --widths 16 32 64
 SPREAD := $(PLANE) --kind wae-mmd --match 30 --steps 8000
-# What tells a classifier of incomplete digits what may be behind a hole: trained on the same incomplete digits.
+# What tells a classifier of incomplete images what may be behind a hole: trained on the same incomplete images.
 SOURCES := --dataset mnist --incomplete
 DENSITY := --components 1 --widths 32 64 --batch-size 64
+MIXED = $(BIN)/python -m train $(2) --dataset $(1) --incomplete mixed --run-folder runs/$(1)/$(firstword $(2))-mixed --output checkpoints/$(1)/$(firstword $(2))-mixed
+CLASSIFY = for treatment in $(2); do $(BIN)/python -m train classifier --dataset $(1) --treatment $$treatment --incomplete mixed --seeds 1 || exit; done
+ALONE := complete mask zero partial-conv
+ASKING := misconv-dmfa dmfa-mean
 .PHONY: run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
 
 run: .venv/.run
@@ -39,11 +43,17 @@ train-fashion-mnist: .venv/.test
 	$(call LEARN,fashion-mnist,$(SMALL))
 	$(BIN)/python -m train $(SPREAD) --dataset fashion-mnist --run-folder runs/fashion-mnist/autoencoder-2d --output checkpoints/fashion-mnist/autoencoder-2d
 	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset fashion-mnist || exit; done
+	$(call MIXED,fashion-mnist,dmfa $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000)
+	$(call MIXED,fashion-mnist,mfa --components 50 --factors 6 --iterations 12)
+	$(call MIXED,fashion-mnist,knn)
+	$(call CLASSIFY,fashion-mnist,$(ALONE) $(ASKING) knn misconv-mfa)
 
 train-celeba: .venv/.test
 	$(call LEARN,celeba,$(METHODS))
 	$(call LEARN,celeba32,dmfa mfa)
 	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset celeba || exit; done
+	$(call MIXED,celeba,dmfa --components 1 --factors 4 --widths 32 64 --masks 'squares16-40*3+half+strokes*3+noise30-90*2' --steps 4000 --validate-every 4000)
+	$(call CLASSIFY,celeba,$(ALONE) $(ASKING))
 
 classifiers: .venv/.test
 	$(BIN)/python -m train dmfa $(SOURCES) mixed $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-mixed --output checkpoints/mnist/dmfa-mixed

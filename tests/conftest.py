@@ -14,7 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+from dmfa_demo.celeba import ALL_ATTRIBUTES
 from dmfa_demo.data import VALIDATION_SIZE, load_samples
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -50,6 +52,25 @@ def small_mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
         images, labels = samples.images[rows, 0].numpy(), samples.labels[rows].numpy().astype(np.uint8)
         (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 0x803, count, 28, 28) + images.tobytes())
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, count) + labels.tobytes())
+    return root
+
+
+@pytest.fixture(scope="session")
+def small_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder whose CelebA is the bundled portraits with noise: 40 to train on, 20 to validate, 20 to test."""
+    root = tmp_path_factory.mktemp("faces")
+    folder, portraits, draw = root / "celeba", load_samples("celeba").images.numpy(), np.random.default_rng(0)
+    (folder / "img_align_celeba").mkdir(parents=True)
+    parts, attributes = [], ["80", "names of attributes"]
+    for number in range(80):
+        name = f"{number + 1:06d}.jpg"
+        face = Image.fromarray(portraits[number % len(portraits)].transpose(1, 2, 0)).resize((89, 109))
+        noisy = np.asarray(face) + draw.normal(0, 20, (109, 89, 3))
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / "img_align_celeba" / name)
+        parts.append(f"{name} {0 if number < 40 else 1 if number < 60 else 2}")
+        attributes.append(f"{name} {' '.join(map(str, draw.choice([-1, 1], ALL_ATTRIBUTES)))}")
+    (folder / "list_eval_partition.txt").write_text("\n".join(parts))
+    (folder / "list_attr_celeba.txt").write_text("\n".join(attributes))
     return root
 
 

@@ -81,11 +81,19 @@ def test_walks_leave_with_one_frame_a_step():
     value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)], True))
     assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11] and value["more"]
     for given, steps in zip(value["walks"], (4, 9)):
-        assert len(given["path"]) == len(given["residual"]) == steps
+        assert len(given["path"]) == len(given["residual"]) == steps and given["shown"] == list(range(steps))
         assert picture(given["frames"]).shape == (6 * steps, 5)
     dropped = walk(3)
     given = player.postprocess(Dropped("here", dropped))["dropped"]
     expected = (dropped.images * 255).round().view(18, 5)
+    np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
+
+
+def test_late_steps_share_frames_and_the_last_has_its_own():
+    long = walk(103)
+    given = WalkPlayer(render=False).postprocess(Dropped("here", long))["dropped"]
+    assert len(given["path"]) == 103 and given["shown"] == [*range(24), *range(24, 103, 4), 102]
+    expected = (long.images[given["shown"]] * 255).round().flatten(0, 2)
     np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
 
 

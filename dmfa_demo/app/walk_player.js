@@ -1,5 +1,6 @@
 // The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
-// props.value from Python: {id, plane, truth: {at, picture}, walks, more, maps} or {plane, dropped}, each walk {name, colour, path, residual, frames, arrived};
+// props.value from Python: {id, plane, truth: {at, picture}, walks, more, maps} or {plane, dropped}, each walk {name, colour, path, residual, frames, shown, arrived},
+// the frames one below the other, for the steps in shown;
 // maps, as JSON, only where they are new: {name: {low, high, basins, points, arrows, attractors, classes, names}}, all that does not change with the hole;
 // to Python: {plane, at: [z1, z2]}, where a walk is to start.
 let planes = {};
@@ -54,8 +55,8 @@ function accept() {
 
 // A walk with its frames; until they are there, those of the walk it follows are shown.
 function opened(walk, before) {
-    const result = { ...walk, sheet: before?.sheet }, sheet = new Image();
-    sheet.addEventListener("load", () => { result.sheet = sheet; draw(); });
+    const result = { ...walk, film: before?.film }, sheet = new Image();
+    sheet.addEventListener("load", () => { result.film = { sheet, shown: walk.shown }; draw(); });
     sheet.src = walk.frames;
     return result;
 }
@@ -267,9 +268,10 @@ function tileOf(picture, title) {
 
 function drawTiles() {
     shown().forEach((walk, index) => {
-        const tile = tiles.children[index], canvas = tile.querySelector("canvas"), { sheet } = walk;
-        if (sheet) {
-            const side = sheet.naturalWidth, row = Math.min(step, sheet.naturalHeight / side - 1);
+        const tile = tiles.children[index], canvas = tile.querySelector("canvas");
+        if (walk.film) {
+            const { sheet, shown } = walk.film, side = sheet.naturalWidth;
+            const row = Math.max(0, shown.findLastIndex((one) => one <= step));
             if (canvas.width !== side) canvas.width = canvas.height = side;
             canvas.getContext("2d").drawImage(sheet, 0, row * side, side, side, 0, 0, side, side);
         }

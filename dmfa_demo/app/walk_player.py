@@ -15,7 +15,7 @@ import torch
 from matplotlib.colors import to_hex
 from torch import Tensor
 
-from dmfa_demo.figures import grey_or_colour, png_address
+from dmfa_demo.figures import grey_or_colour, png_address, sheet
 from dmfa_demo.models.attractors import LatentMap
 
 _FILES = Path(__file__).parent
@@ -25,6 +25,9 @@ ARROWS, LONGEST = 22, 0.9
 
 # How much finer than the basins the lines between them are.
 FINER = 4
+
+# Of a walk's steps so many at first have a picture, and of the others every so many.
+FIRST, EVERY = 24, 4
 
 # No place that somebody chooses is further away; what it stands for is then clamped to the map.
 FAR = 1e6
@@ -188,13 +191,23 @@ def _arrows(plane: LatentMap) -> list[list[float]]:
     return [_rounded(arrow) for arrow in torch.cat([places, field], -1).flatten(0, 1)]
 
 
+def shown_steps(count: int) -> list[int]:
+    """The steps of a walk of `count` states that have a picture: all at first, then every few, and the last.
+
+    Late steps hardly change anything, and a face has twelve thousand bytes.
+    """
+    return sorted({*range(min(count, FIRST)), *range(FIRST, count, EVERY), count - 1})
+
+
 def _encode_walk(walk: Walk) -> dict[str, Any]:
+    shown = shown_steps(len(walk.images))
     return {
         "name": walk.name,
         "colour": walk.colour,
         "path": [_rounded(place) for place in walk.path],
         "residual": _rounded(walk.residual),
-        "frames": png_address(grey_or_colour(torch.cat(list(walk.images), 1))),
+        "frames": png_address(sheet(walk.images[shown], 1)),
+        "shown": shown,
         "arrived": walk.arrived,
     }
 
