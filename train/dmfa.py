@@ -30,7 +30,8 @@ class DMFATraining(RunConfig):
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
     mse_weight: float = 10.0
-    """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens"""
+    """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens; where no
+    pixel can be known well, as in faces, the likelihood alone neglects those that are least known"""
     mse_weight_end: float = 2.0
     warm_share: float = 0.5
     """the part of the steps that counts as warming up"""
@@ -42,11 +43,15 @@ class DMFATraining(RunConfig):
             "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
             "loop": LoopConfig(steps=8_000, batch_size=32),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
+            "mse_weight": 100.0,
+            "mse_weight_end": 100.0,
         },
         "celeba32": {
             "network": DMFAConfig(factors=8, widths=(64, 128, 192)),
             "loop": LoopConfig(steps=7_000, batch_size=64, validate_every=500),
             "masks": "square16*3+rect12x20*2+squares8-20",
+            "mse_weight": 100.0,
+            "mse_weight_end": 100.0,
         },
     }
 
