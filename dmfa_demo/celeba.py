@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,14 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-# What can be seen in a picture and judges nobody: CelebA's name of each attribute that is learnt, and its place among the 40.
+# What can be seen in a picture and judges nobody: the attributes that are learnt, by our name, CelebA's and their place among its 40.
 ATTRIBUTES = {
-    "Smiling": 31,
-    "Mouth_Slightly_Open": 21,
-    "Eyeglasses": 15,
-    "Wearing_Hat": 35,
-    "Bangs": 5,
-    "Blond_Hair": 9,
+    "smiling": ("Smiling", 31),
+    "mouth open": ("Mouth_Slightly_Open", 21),
+    "glasses": ("Eyeglasses", 15),
+    "hat": ("Wearing_Hat", 35),
+    "bangs": ("Bangs", 5),
+    "blond hair": ("Blond_Hair", 9),
 }
 ALL_ATTRIBUTES = 40
 
@@ -100,21 +101,26 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
     if missing := [name for name in names if name not in attributes]:
         raise ValueError(f"{folder / LABELS} has no line for {missing[0]}; take the file that belongs to the partition")
     labels = torch.tensor(
-        [[int(attributes[name][place]) > 0 for place in ATTRIBUTES.values()] for name in names]
+        [[int(attributes[name][place]) > 0 for _, place in ATTRIBUTES.values()] for name in names]
     ).long()
     images = _read_images(folder, names, view)
     return images, labels.view(-1, len(ATTRIBUTES)), torch.tensor([int(Path(name).stem) for name in names])
 
 
 def _read_images(folder: Path, names: list[str], view: View) -> Tensor:
-    archive = zipfile.ZipFile(folder / f"{IMAGES}.zip") if not (folder / IMAGES).is_dir() else None
+    archive = None
+    if not (folder / IMAGES).is_dir():
+        try:
+            archive = zipfile.ZipFile(folder / f"{IMAGES}.zip")
+        except zipfile.BadZipFile as error:
+            raise ValueError(f"{folder / IMAGES}.zip is no whole zip file ({error}); download it again") from error
 
     def read(name: str) -> np.ndarray:
         try:
             content = archive.read(f"{IMAGES}/{name}") if archive else (folder / IMAGES / name).read_bytes()
             with Image.open(io.BytesIO(content)) as image:
                 return view(image)
-        except (OSError, KeyError, zipfile.BadZipFile) as error:
+        except (OSError, KeyError, zlib.error, zipfile.BadZipFile) as error:
             raise ValueError(f"{name} in {folder} cannot be read ({error}); unpack or download it again") from error
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:

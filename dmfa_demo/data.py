@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmfa_demo.celeba import VIEWS, read_celeba
+from dmfa_demo.celeba import ATTRIBUTES, VIEWS, read_celeba
 
 Split = Literal["train", "validation", "test"]
 
@@ -51,7 +51,7 @@ class Dataset:
         return (f"not {self.classes[0]}", self.classes[0]) if self.several else self.classes
 
 
-_FACES = ("smiling", "mouth open", "glasses", "hat", "bangs", "blond hair")
+_FACES = tuple(ATTRIBUTES)
 _CELEBA = "CelebA (non-commercial research only, Liu, Luo, Wang, Tang)"
 
 DATASETS: dict[str, Dataset] = {

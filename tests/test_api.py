@@ -180,7 +180,7 @@ FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
 SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
 # Opening Attractors: mask, scene, map, step size, seed, the walks so far, whose maps are shown. Scene, and a click on the map.
 ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None, None]
-DROP = "input", 0, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
+DROP = "input", 1, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
 PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
 GROWTH = "input", 3, [MASK, None, "specks", None]
@@ -192,7 +192,9 @@ CHART = "input", 0, [None, "square14", "sse"]
 CHOICE = "input", 1, [None, "line3-binarised", "sse"]
 # Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, protocol. A face.
 SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "square14"]
-FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}]
+FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, None]
+# Choosing a sample: its data set and number, scene.
+PICK = "select", 1, [{"dataset": "mnist", "chosen": 3}, None]
 
 HOSTILE = [
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
@@ -267,7 +269,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (CHART, "Squared error"),
         (CHOICE, "NLL"),
         (SWITCH, "Eileen Collins"),
-        (FACE, "data:image/png"),
+        (PICK, "data:image/png"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

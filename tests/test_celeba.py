@@ -53,10 +53,19 @@ def test_a_zip_is_read_as_its_folder(stand_in):
     assert all(map(torch.equal, zipped, (images, labels, numbers)))
 
 
+# As CelebA's own list_attr_celeba.txt names them.
+OFFICIAL = """5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose Black_Hair Blond_Hair Blurry
+Brown_Hair Bushy_Eyebrows Chubby Double_Chin Eyeglasses Goatee Gray_Hair Heavy_Makeup High_Cheekbones Male Mouth_Slightly_Open
+Mustache Narrow_Eyes No_Beard Oval_Face Pale_Skin Pointy_Nose Receding_Hairline Rosy_Cheeks Sideburns Smiling Straight_Hair Wavy_Hair
+Wearing_Earrings Wearing_Hat Wearing_Lipstick Wearing_Necklace Wearing_Necktie Young""".split()
+
+
 def test_labels_are_the_attributes_by_their_official_places(stand_in):
+    assert len(OFFICIAL) == ALL_ATTRIBUTES
     _, labels, _ = read_celeba(stand_in, "train", VIEWS["celeba"])
     words = (stand_in / "list_attr_celeba.txt").read_text().splitlines()[3].split()[1:]  # of the second image
-    assert labels[1].tolist() == [int(words[place] == "1") for place in ATTRIBUTES.values()]
+    values = dict(zip(OFFICIAL, words))
+    assert labels[1].tolist() == [int(values[name] == "1") for name, _ in ATTRIBUTES.values()]
 
 
 def test_the_limit_keeps_the_first(stand_in):
@@ -112,3 +121,13 @@ def test_whoever_has_celeba_sees_its_test_images_after_the_portraits(stand_in, m
 def test_the_real_split_is_read_whole(real_celeba):
     sizes = {split: len(load_split("celeba32", split, real_celeba)) for split in ("train", "validation", "test")}
     assert sizes == {"train": 8_003, "validation": 499, "test": 988}
+
+
+def test_half_a_zip_is_told(stand_in):
+    whole = stand_in / "img_align_celeba.zip"
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("img_align_celeba/000001.jpg", bytes(2_000))
+    whole.write_bytes(whole.read_bytes()[:1_000])
+    shutil.rmtree(stand_in / "img_align_celeba")
+    with pytest.raises(ValueError, match="no whole zip file"):
+        read_celeba(stand_in, "train", VIEWS["celeba"])

@@ -27,9 +27,11 @@ def test_every_sample_is_in_the_sheet_under_its_name(dataset):
         assert sheet["names"][number] == sample_caption(dataset, number)
 
 
-def test_a_number_or_nothing_comes_back():
+def test_a_choice_or_nothing_comes_back():
     picker = SamplePicker(render=False)
-    assert picker.preprocess({"chosen": 7}) == 7 and picker.preprocess({"chosen": None}) is None
-    assert picker.preprocess(None) is None and picker.postprocess(None) == {"chosen": None}
-    with pytest.raises(gr.Error, match="by its number"):
-        picker.preprocess({"chosen": True})
+    assert picker.preprocess({"dataset": "mnist", "chosen": 7}) == Choice("mnist", 7)
+    assert picker.preprocess({"chosen": None}) is picker.preprocess(None) is None
+    assert picker.postprocess(None) == {"chosen": None}
+    for payload in ({"dataset": "mnist", "chosen": True}, {"chosen": 7}, {"dataset": [], "chosen": 1}):
+        with pytest.raises(gr.Error, match="by its data set and number"):
+            picker.preprocess(payload)

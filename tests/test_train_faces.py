@@ -42,6 +42,7 @@ def test_every_method_learns_faces_by_its_own_command(small_celeba: Path, tmp_pa
     assert config["about"]["training_images"] == 40, "mirror images are not counted"
     card = (tmp_path / "out" / "README.md").read_text()
     assert "non-commercial" in card and "must not be used" in card and "badly represented" in card
+    assert ("8,003 to learn from" in card) == (config["about"]["training_images"] == 8_003)
     assert "license: other" in card and "license: mit" not in card
 
 
@@ -57,7 +58,7 @@ def test_k_nn_of_faces_is_measured_without_a_checkpoint(small_celeba: Path):
     images = torch.rand(2, 3, 64, 64)
     missing = torch.zeros(2, 1, 64, 64, dtype=torch.bool)
     missing[..., :20, :] = True
-    ours = ways["knn"]("square25").impute(images, missing).mean
+    ours = ways["knn"][1]("square25").impute(images, missing).mean
     assert torch.equal(ours, nearest("celeba", small_celeba).impute(images, missing).mean)
 
 

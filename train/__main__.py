@@ -57,7 +57,7 @@ def main() -> None:
             config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
             args=words,
         )
-        COMMANDS[words[0]](config)
+        COMMANDS[words[0].replace("_", "-")](config)
     except Interrupted as stop:
         print(stop)
         sys.exit(130)

@@ -15,6 +15,9 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, KNNImputer, MICEImputer, packed
 from train.run import RunConfig, absent_pixels, finish
 
+# More would not fit into the memory of most machines.
+MOST_NEIGHBOURS = 20_000
+
 
 @dataclass(frozen=True)
 class ZeroTraining(RunConfig):
@@ -106,8 +109,8 @@ def gaussian(config: GaussianTraining) -> None:
 
 
 def nearest(dataset: str, data_root: Path) -> KNNImputer:
-    """k-NN among all training images, without a checkpoint."""
-    return KNNImputer(load_split(dataset, "train", data_root).images, KNNConfig().neighbours)
+    """k-NN among the first `MOST_NEIGHBOURS` training images, without a checkpoint."""
+    return KNNImputer(load_split(dataset, "train", data_root).first(MOST_NEIGHBOURS).images, KNNConfig().neighbours)
 
 
 def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo import metrics
+from dmfa_demo.celeba import ATTRIBUTES
 from dmfa_demo.checkpoints import ROOT
 from dmfa_demo.data import DATASETS, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
@@ -35,7 +36,7 @@ MEASURES = (
     "accuracy",
     "label_nll",
     "balanced_accuracy",
-    *(f"balanced_accuracy_{number}" for number in range(1, 7)),
+    *(f"balanced_accuracy_{number}" for number in range(1, 1 + len(ATTRIBUTES))),
     "ece",
 )
 

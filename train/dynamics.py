@@ -21,7 +21,7 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
 from train.model_card import METRICS, write_model_card
-from train.run import DatasetConfig, write_json
+from train.run import DatasetConfig, command_line, write_json
 
 AUTOENCODER = "autoencoder"
 
@@ -90,7 +90,7 @@ def choose(config: Dynamics) -> None:
                     "images": config.images,
                 },
                 "weights": AUTOENCODER,
-                "about": {**settings["about"], "command": "python -m train dynamics", "minutes": minutes},
+                "about": {**settings["about"], "command": command_line(), "minutes": minutes},
             },
         )
         write_model_card(folder)

@@ -15,6 +15,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -109,12 +110,12 @@ def evaluate(config: Evaluation) -> None:
     """
     if config.seeds < 1 or (config.limit is not None and config.limit < 1):
         raise ValueError(f"--seeds and --limit are at least 1, got {config.seeds} and {config.limit}")
-    offline = _offline(config)
-    methods = config.method or (*available_methods(config.dataset), *offline)
     if not available_methods(config.dataset) and not config.method:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
         )
+    offline = _offline(config)
+    methods = config.method or (*available_methods(config.dataset), *offline)
     for method in methods:
         method_class(method)
     families = [mask_family(protocol) for protocol in config.protocol]
@@ -126,13 +127,14 @@ def evaluate(config: Evaluation) -> None:
             folder = ROOT / config.dataset / method
             images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
             seeds = 1 if method == "mice" else config.seeds
-            asked = (protocol, len(images), seeds, digest(folder))
+            weights, make = offline.get(method, (digest(folder), None))
+            asked = (protocol, len(images), seeds, weights)
             if not (config.again or config.limit) and asked in {
                 (row.protocol, row.n, row.seeds, row.weights) for row in read_rows(folder)
             }:
                 print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
                 continue
-            imputer = offline[method](protocol) if method in offline else load_imputer(method, config.dataset)
+            imputer = make(protocol) if make else load_imputer(method, config.dataset)
             rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
             print(table(rows), flush=True)
             if config.limit is None:
@@ -140,18 +142,20 @@ def evaluate(config: Evaluation) -> None:
                 gather(config.dataset)
 
 
-def _offline(config: Evaluation) -> dict[str, Callable[[str], Imputer]]:
-    """How to make the methods that have no checkpoint, for a protocol."""
+def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
+    """The methods that have no checkpoint: the digest of the weights they are made of, if any, and how to make one for a protocol."""
     if DATASETS[config.dataset].shareable:
-        return {"mice": lambda protocol: mice(config.dataset, protocol, config.data_root)}
-    ways: dict[str, Callable[[str], Imputer]] = {KNNImputer.name: lambda _: nearest(config.dataset, config.data_root)}
+        return {"mice": ("", lambda protocol: mice(config.dataset, protocol, config.data_root))}
+    neighbours = cache(lambda: nearest(config.dataset, config.data_root))
+    ways: dict[str, tuple[str, Callable[[str], Imputer]]] = {KNNImputer.name: ("", lambda _: neighbours())}
     # They follow the field as those from noise do, for which step size and number of steps were chosen.
     for random, start in ((DynamicsImputer, KNNDynamicsImputer), (PseudoGibbsImputer, KNNPseudoGibbsImputer)):
         if random.name in available_methods(config.dataset):
-            model = load_imputer(random.name, config.dataset).model
-            ways[start.name] = lambda _, start=start, model=model: start(
-                model, nearest(config.dataset, config.data_root)
+            weights, model = (
+                digest(ROOT / config.dataset / random.name),
+                load_imputer(random.name, config.dataset).model,
             )
+            ways[start.name] = weights, lambda _, start=start, model=model: start(model, neighbours())
     return ways
 
 

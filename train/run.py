@@ -19,6 +19,7 @@ from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.data import DATASETS, DatasetName, LabelledImages, load_split
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
+from dmfa_demo.models.attractors import MAP
 from train.model_card import METRICS, write_model_card
 
 
@@ -105,7 +106,7 @@ def absent_pixels(incomplete: str | None, count: int, size: tuple[int, int], see
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
-    """Write checkpoint and model card, once, from the main process; figures of older weights go.
+    """Write checkpoint and model card, once, from the main process; figures and map of older weights go.
 
     Args:
         training: the images that were learnt from; a mirror image counts with its image as one.
@@ -114,14 +115,15 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
         return
     folder = config.checkpoint
     about = {
-        "command": _command(),
+        "command": command_line(),
         "training_images": len(training.indices.unique()),
         "minutes": round(seconds / 60, 1),
         "hardware": hardware(),
         "torch": torch.__version__,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
-    (folder / METRICS).unlink(missing_ok=True)
+    for older in (METRICS, MAP):
+        (folder / older).unlink(missing_ok=True)
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
@@ -134,7 +136,7 @@ def write_json(path: Path, content: object) -> None:
     os.replace(partial, path)
 
 
-def _command() -> str:
+def command_line() -> str:
     """The command line as typed, without the folders, which differ from machine to machine."""
     words, kept = iter(sys.argv[1:]), []
     for word in words:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from html import escape
 from typing import Self
 
@@ -87,23 +86,17 @@ class ChangingMind:
             raise ValueError(f"holes do not grow as {growth!r:.40}; choose one of {', '.join(GROWTHS)}")
         if not available_classifiers(scene.dataset):
             return [""]
-        image = scene.image
-        key = (scene.dataset, scene.labels, tuple(image.shape), image.numpy().tobytes(), growth, seed)
-        return [_chart(_course(*key), missing.float().mean().item())]
+        course = cache.recall(scene, ("course", growth, seed), lambda: _course(scene, growth, seed))
+        return [_chart(course, missing.float().mean().item())]
 
 
-@lru_cache(maxsize=64)
-def _course(
-    dataset: str, labels: tuple[int, ...] | None, shape: tuple[int, ...], pixels: bytes, growth: str, seed: int
-) -> Course:
+def _course(scene: Scene, growth: str, seed: int) -> Course:
     """All holes of one growth go through each classifier as one batch."""
-    image = torch.frombuffer(bytearray(pixels), dtype=torch.float32).view(shape)
-    names = available_classifiers(dataset)
-    classifiers = [load_classifier(name, dataset) for name in names]
-    missing = grown(growth, seed, *shape[1:])
-    answers = predict_all(classifiers, image.expand(len(SHARES), *shape), missing)
-    about = DATASETS[dataset]
-    truth = seen_in(answers[0][0], about) if labels is None else labels
+    names, about = available_classifiers(scene.dataset), DATASETS[scene.dataset]
+    classifiers = [load_classifier(name, scene.dataset) for name in names]
+    missing = grown(growth, seed, *scene.image.shape[1:])
+    answers = predict_all(classifiers, scene.image.expand(len(SHARES), *scene.image.shape), missing)
+    truth = seen_in(answers[0][0], about) if scene.labels is None else scene.labels
     tried = [(name, answer) for name, answer in zip(names, answers) if not CLASSIFIERS[name].takes_complete]
     return Course(
         truth,

@@ -35,14 +35,6 @@ _SCALES = {
     "deviation": Bar(SEQUENTIAL, "0, certain", f"≥ {MAX_DEVIATION}, open"),
 }
 
-# Runs in the browser: the choice goes into the address, so that the page can be sent as it is.
-_KEEP_IN_ADDRESS = """(methods, view) => {
-    const address = new URL(location);
-    address.searchParams.set('methods', methods.join(','));
-    address.searchParams.set('show', view);
-    history.replaceState(null, '', address.href.replaceAll('%2C', ','));
-}"""
-
 
 def wanted_first() -> list[str]:
     """The methods to compare before somebody chooses others, whether a data set has them or not."""
@@ -84,8 +76,6 @@ class CompareTab:
                 elem_id="methods",
             )
         cards = gr.HTML(note("Loading the models…"), elem_id="compare", apply_default_css=False)
-        for choice in (view, methods):
-            choice.input(None, [methods, view], None, js=_KEEP_IN_ADDRESS, api_visibility="private")
         return cls(view, methods, cards)
 
     @property

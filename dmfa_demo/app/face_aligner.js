@@ -20,9 +20,10 @@ const START = 0.75; // the share of the photo's shorter side that the face is at
 
 let photo = null; // a canvas
 let centre = [0, 0]; // of the cut, in pixels of the photo
-let stream = null;
+let stream = null, asking = false;
 const fingers = new Map(); // pointer -> [x, y]
 
+const TOLD = canvas.getAttribute("aria-label");
 const say = (text) => { problem.textContent = text; };
 
 // --- photos come from a file, the clipboard or the camera ---
@@ -59,33 +60,46 @@ function show(source, width, height) {
 }
 
 async function openCamera() {
+    if (asking || stream) return;
     say("");
+    asking = true;
+    let found;
     try {
-        stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
+        found = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
     } catch {
-        return say("The camera cannot be used: there is none, or this page may not look through it. Upload a photo instead.");
+        say("The camera cannot be used: there is none, or this page may not look through it. Upload a photo instead.");
     }
+    const wanted = asking && root.isConnected; // nothing else was chosen while the browser asked
+    asking = false;
+    if (found && !wanted) found.getTracks().forEach((track) => track.stop());
+    if (!found || !wanted) return;
+    stream = found;
     photo = null;
+    canvas.setAttribute("aria-label", "What the camera sees, with two rings where the eyes belong.");
     stage.hidden = false;
     useButton.textContent = "Take the photo";
     video.srcObject = stream;
-    await video.play();
+    video.play().catch(() => { /* closed before it began */ });
     (function look() {
-        if (!stream) return;
+        if (stream && !root.isConnected) closeCamera(); // another data set was chosen
+        if (stream !== found) return;
         draw();
         requestAnimationFrame(look);
     })();
 }
 
 function closeCamera() {
+    asking = false;
     stream?.getTracks().forEach((track) => track.stop());
     stream = video.srcObject = null;
+    canvas.setAttribute("aria-label", TOLD);
 }
 
 function close() {
     closeCamera();
     photo = null;
     stage.hidden = true;
+    root.querySelector("[data-action=upload]").focus({ preventScroll: true });
 }
 
 // --- the cut: a square of the photo, turned ---
@@ -147,6 +161,7 @@ function face() {
 
 function use() {
     if (stream) {
+        if (!video.videoWidth) return; // it has not seen anything yet
         const mirrored = document.createElement("canvas");
         mirrored.width = video.videoWidth; mirrored.height = video.videoHeight;
         const ink = mirrored.getContext("2d");
@@ -159,6 +174,7 @@ function use() {
     props.value = { pixels: face() };
     trigger("input");
     close();
+    say("The face is on the canvas.");
 }
 
 // --- moving ---
@@ -219,7 +235,8 @@ chooser.addEventListener("change", () => {
     if (chooser.files[0]) { closeCamera(); take(chooser.files[0]); }
     chooser.value = ""; // the same file may be chosen again
 });
-document.addEventListener("paste", (event) => {
+document.addEventListener("paste", function paste(event) {
+    if (!root.isConnected) return document.removeEventListener("paste", paste);
     if (!root.getClientRects().length) return; // another data set is shown
     const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
     if (file) { event.preventDefault(); closeCamera(); take(file); }

@@ -67,7 +67,7 @@ class FactorsTab:
         """What `follow` fills when the data set changes."""
         return [self.method]
 
-    def follow(self, dataset: str, name: str) -> list[Any]:
+    def follow(self, dataset: str, name: str | None) -> list[Any]:
         """The contents of `followers` for a data set: the same method if it has it."""
         choices = _methods(dataset)
         return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Self
 
 import gradio as gr
@@ -91,7 +90,10 @@ class LatentWalk:
             along = here.repeat(STOPS, 1)
             along[:, index] = stops
             places.append(along)
-        images = imputation.latents.decode(torch.cat(places) @ directions(imputation))[:, 0]
+        axes = cache.recall(
+            scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: directions(imputation)
+        )
+        images = imputation.latents.decode(torch.cat(places) @ axes)[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
         place = ", ".join(map(_signed, steps))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
@@ -113,7 +115,6 @@ def _method(dataset: str) -> str | None:
     return next((name for name in available_methods(dataset) if method_class(name).has_latents), None)
 
 
-@lru_cache(maxsize=8)
 def directions(imputation: Imputation, count: int = DIRECTIONS) -> Tensor:
     """The orthonormal directions in latent space in which the first image changes most around the prior's mean, `(count, d)`.
 

@@ -20,6 +20,7 @@ let tool = "brush";
 const past = [], future = [];
 let stroke = null; // {pointer, erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
+let place = null; // where the keyboard was last, [x, y]
 let lastSent = 0, pendingSend = null;
 
 // --- value in and out: {height, width, runs: [start, length, start, length, ...]}; from Python also `image`, a data
@@ -38,21 +39,22 @@ function encode() {
 function accept() {
     const value = props.value;
     if (!value) return;
-    if (value.width !== width || value.height !== height) {
-        const was = width;
+    const resized = value.width !== width || value.height !== height;
+    if (resized) {
+        const brush = Number(sizeInput.value) * (width ? value.width / width : 1); // keeps its share of the picture
         ({ width, height } = value);
+        sizeInput.max = Math.ceil(Math.max(width, height) / 2);
+        sizeInput.value = Math.round(brush);
         mask = new Uint8Array(width * height);
         past.length = future.length = 0;
-        const larger = was ? value.width / was : 1; // the brush keeps its share of the picture
-        sizeInput.max = Math.ceil(Math.max(width, height) / 2);
-        sizeInput.value = Math.round(Number(sizeInput.value) * larger);
+        stroke = cursor = place = null;
     }
     if (value.image) picture.src = value.image;
     if (value.runs) {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
-        if (differs(next)) remember(mask);
+        if (!resized && differs(next)) remember(mask);
         mask = next;
     }
     draw();
@@ -277,7 +279,6 @@ document.addEventListener("keydown", (event) => {
 });
 
 // Whoever comes by keyboard sees the brush where they left it, at first in the middle.
-let place = null;
 function aim() {
     cursor ??= place ?? [Math.floor(width / 2), Math.floor(height / 2)];
     draw();
@@ -300,5 +301,3 @@ watch("value", () => {
     pendingSend = setTimeout(send);
 });
 accept();
-past.length = 0;
-draw();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import partial, wraps
 from itertools import islice
@@ -29,11 +30,13 @@ from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
-from dmfa_demo.app.scene import ImputationCache, Scene, fitted, measure
+from dmfa_demo.app.scene import ImputationCache, Memory, Scene, fitted, measure
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
+from dmfa_demo.app.visits import forget_after_leaving
 from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.data import load_samples
 from dmfa_demo.masks import mask_family
 
 START_MASK, START_SEED = "square14", 4
@@ -47,6 +50,16 @@ MASTHEAD = f"""
   <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
 </header>
 """
+
+# Runs in the browser: what is shown goes into the address, so that the page can be sent as it is.
+_KEEP_IN_ADDRESS = """(dataset, sample, methods, view) => {
+    const address = new URL(location), asked = address.searchParams;
+    asked.set('dataset', dataset);
+    sample?.chosen == null ? asked.delete('sample') : asked.set('sample', sample.chosen);
+    asked.set('methods', methods.join(','));
+    asked.set('show', view);
+    history.replaceState(null, '', address.href.replaceAll('%2C', ','));
+}"""
 
 
 def build_page() -> gr.Blocks:
@@ -120,10 +133,6 @@ def build_page() -> gr.Blocks:
         def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             return [name, *render(tabs[name], missing, scene, *controls)]
 
-        def arrive(request: gr.Request, missing: Tensor, scene: Scene) -> list[Any]:
-            choice = compare.from_address(request.query_params, scene.dataset)
-            return [*choice, *render(compare, missing, scene, *choice)]
-
         def draw_more(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
             return [seed + 1, *render(samples, missing, scene, noise, seed + 1)]
 
@@ -146,43 +155,64 @@ def build_page() -> gr.Blocks:
         def walk_on(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
             return attractors.advance(scene, missing, *controls)
 
-        def pick(number: int | None, scene: Scene) -> list[Any]:
-            picked = Scene.sample(scene.dataset, number)
+        def pick(choice: Choice | None, scene: Scene) -> list[Any]:
+            if (
+                choice is None or choice.dataset != scene.dataset
+            ):  # of the data set that was in sight when it was clicked
+                return [gr.skip(), gr.skip()]
+            picked = Scene.sample(choice.dataset, choice.number)
             return [picked, Canvas(image=picked.image)]
 
         def preset(position: int, scene: Scene) -> Canvas:
             return Canvas(_draw(OFFERS[scene.dataset].presets[position][1], scene))
 
-        def switch(
-            name: str, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], of: str, protocol: str
+        def arrange(
+            name: str, number: int, missing: Tensor, wanted: list[str], of: str | None, protocol: str | None
         ) -> list[Any]:
-            if name not in OFFERS:
-                raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
-            offer = OFFERS[name]
-            wanted, first = still_wanted(scene.dataset, wanted, methods), Scene.sample(name, offer.sample)
+            """The contents of `arranged` for another data set and one of its samples."""
+            offer, first = OFFERS[name], Scene.sample(name, number)
             hole = Canvas(fitted(missing, first), first.image)
             labels = [gr.Button(value=label) for label, _ in offer.presets]
             own = [gr.UploadButton(visible=name == "mnist"), gr.Column(visible=name == "celeba")]
-            followed = (
-                compare.follow(name, wanted) + factors.follow(name, of) + walk.follow(name) + filling.follow(name)
-            )
-            followed += attractors.follow(name) + measured.follow(name, protocol)
-            return [first, hole, Choice(name, offer.sample), wanted, *labels, *own, *followed]
+            followed = compare.follow(name, wanted) + factors.follow(name, of) + walk.follow(name)
+            followed += filling.follow(name) + attractors.follow(name) + measured.follow(name, protocol)
+            return [first, hole, Choice(name, number), wanted, *labels, *own, *followed]
+
+        def switch(
+            name: str | None, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], *choices: str | None
+        ) -> list[Any]:
+            if name not in OFFERS:
+                raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
+            return arrange(name, OFFERS[name].sample, missing, still_wanted(scene.dataset, wanted, methods), *choices)
+
+        def arrive(request: gr.Request, missing: Tensor, scene: Scene) -> list[Any]:
+            asked = request.query_params
+            name = asked.get("dataset") if asked.get("dataset") in OFFERS else START
+            number = asked.get("sample", "")
+            known = number.isdecimal() and len(number) < 5 and int(number) < len(load_samples(name))
+            number = int(number) if known else OFFERS[name].sample
+            view, methods = compare.from_address(asked, name)
+            contents = arrange(name, number, missing, methods, None, None)
+            if (name, number) == (START, OFFERS[START].sample):
+                contents[1] = gr.skip()  # it is there, and somebody may have painted already
+            return [name, view, *contents, *render(compare, missing, contents[0], view, methods)]
 
         def take_mask(data: bytes, scene: Scene) -> Canvas:
             return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
 
-        def take_digit(data: bytes) -> list[Any]:
-            own = Scene("mnist", digit_from_picture(read_picture(data)), "your own digit")
-            return [own, Canvas(image=own.image), None]
+        def take_digit(data: bytes, scene: Scene) -> list[Any]:
+            return take_own("mnist", digit_from_picture(read_picture(data)), "your own digit", scene)
 
-        def take_face(face: Tensor) -> list[Any]:
-            own = Scene("celeba", face, "your own face")
-            return [own, Canvas(image=own.image), None]
+        def take_face(face: Tensor, scene: Scene) -> list[Any]:
+            return take_own("celeba", face, "your own face", scene)
+
+        def take_own(dataset: str, image: Tensor, caption: str, scene: Scene) -> list[Any]:
+            if scene.dataset != dataset:  # somebody went on while it was on its way
+                return [gr.skip(), gr.skip(), gr.skip()]
+            return [Scene(dataset, image, caption, own=Memory()), Canvas(image=image), None]
 
         once = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
         latest = dict(once, trigger_mode="always_last")  # strokes made while one is answered collapse into the last
-        page.load(_told(arrive), [painter, scene], [*compare.inputs, *compare.outputs], **once)
         everything = Together(tuple(tabs.values()))
         painter.input(_told(paint), [painter, scene, opened, *everything.inputs], everything.outputs, **latest)
         labels = compare_tab, factors_tab, samples_tab, attractors_tab, predictions_tab, results_tab
@@ -193,11 +223,15 @@ def build_page() -> gr.Blocks:
             button.click(_told(partial(preset, position)), [scene], [painter], **latest)
         asked = [dataset, painter, scene, wanted, compare.methods, factors.method, measured.protocol]
         followers = [part for tab in (compare, factors, walk, filling, attractors, measured) for part in tab.followers]
-        switched = [scene, painter, picker, wanted, *presets, digit_upload, own_face, *followers]
-        changed = dataset.input(_told(switch), asked, switched, **latest)
+        arranged = [scene, painter, picker, wanted, *presets, digit_upload, own_face, *followers]
+        changed = dataset.input(_told(switch), asked, arranged, **latest)
+        page.load(_told(arrive), [painter, scene], [dataset, compare.view, *arranged, *compare.outputs], **once)
+        shown = [dataset, picker, compare.methods, compare.view]
+        for event in (changed.then, picker.select, compare.methods.input, compare.view.input):
+            event(None, shown, None, js=_KEEP_IN_ADDRESS, api_visibility="private")
         mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
-        digit_upload.upload(_told(take_digit), [digit_upload], [scene, painter, picker], **once)
-        aligner.input(_told(take_face), [aligner], [scene, painter, picker], **once)
+        digit_upload.upload(_told(take_digit), [digit_upload, scene], [scene, painter, picker], **once)
+        aligner.input(_told(take_face), [aligner, scene], [scene, painter, picker], **once)
         for part in parts:
             for control in part.inputs:
                 if not isinstance(control, gr.State):
@@ -221,13 +255,21 @@ def build_page() -> gr.Blocks:
             # The measure that was shown may be none that was measured with this hole, which Gradio would refuse.
             event(_told(measured.render_choice), asked, [measured.measure, measured.chart], preprocess=False, **once)
             event(_told(measured.render_table), [scene, measured.protocol], [measured.table], **once)
+        forget_after_leaving(page)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)
 
 
 def launch() -> None:
-    """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...)."""
+    """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...).
+
+    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
+    """
+    try:
+        load_samples("celeba")
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(f"error: {error}")
     Thread(target=_warm_up, daemon=True).start()
     build_page().launch(
         theme=theme(),

@@ -13,8 +13,8 @@ import gradio as gr
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import Scene
+from dmfa_demo.celeba import ATTRIBUTES
 from dmfa_demo.checkpoints import RESULTS, ROOT
-from dmfa_demo.data import DATASETS
 from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 
@@ -54,12 +54,12 @@ MEASURES = {
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
-    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen."),
-    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth."),
+    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
+    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
     "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
     **{
         f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
-        for number, name in enumerate(DATASETS["celeba"].classes, 1)
+        for number, name in enumerate(ATTRIBUTES, 1)
     },
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
@@ -142,7 +142,7 @@ class ResultsTab:
         """What `follow` fills when the data set changes; the rest has to be rendered after it."""
         return [self.protocol]
 
-    def follow(self, dataset: str, protocol: str) -> list[Any]:
+    def follow(self, dataset: str, protocol: str | None) -> list[Any]:
         """The contents of `followers` for a data set: the same kind of hole if it was measured there."""
         choices = _protocols(dataset)
         names = [name for _, name in choices]

@@ -1,9 +1,9 @@
-// A strip of samples cut from one picture. props.value: {chosen: number or null}, from Python also {sheet: {address, columns,
-// rows, names}} where the samples are others than before.
+// A strip of samples cut from one picture. props.value: {dataset, chosen: number or null}; from Python also {sheet: {address,
+// columns, rows, names}} where the samples are others than before, or {chosen: null} alone where none is chosen any more.
 const strip = element.querySelector(".picker");
 const SIDE = 44;
 
-let buttons = [];
+let buttons = [], dataset = null;
 
 function lay({ address, columns, rows, names }) {
     buttons = names.map((name, number) => makeButton(name, number, address, columns, rows));
@@ -25,7 +25,7 @@ function makeButton(name, number, address, columns, rows) {
 
 function show() {
     const chosen = props.value?.chosen ?? null, sheet = props.value?.sheet;
-    if (sheet) lay(sheet);
+    if (sheet) { lay(sheet); dataset = props.value.dataset; }
     buttons.forEach((button, number) => {
         button.setAttribute("aria-checked", number === chosen);
         button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // one stop for Tab, arrows move inside
@@ -35,7 +35,7 @@ function show() {
 }
 
 function choose(number) {
-    props.value = { chosen: number };
+    props.value = { dataset, chosen: number };
     show();
     trigger("select");
 }

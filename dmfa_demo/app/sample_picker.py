@@ -22,13 +22,13 @@ class Choice:
     """The samples of a data set, of which one is chosen."""
 
     dataset: str
-    number: int | None
+    number: int
 
 
 class SamplePicker(gr.HTML):
     """Choose one of a data set's bundled samples.
 
-    Python gives it a `Choice`, or None when none of its samples is chosen any more, and gets the number or None.
+    Python gives it a `Choice`, or None when none of its samples is chosen any more, and gets the like.
     """
 
     def __init__(self, value: Choice | None = None, **kwargs: Any):
@@ -41,24 +41,28 @@ class SamplePicker(gr.HTML):
             **kwargs,
         )
 
-    def preprocess(self, payload: Any) -> int | None:
-        chosen = payload.get("chosen") if isinstance(payload, dict) else None
-        if chosen is not None and (not isinstance(chosen, int) or isinstance(chosen, bool)):
-            raise gr.Error(f"a sample is chosen by its number, got {chosen!r:.40}", print_exception=False)
-        return chosen
+    def preprocess(self, payload: Any) -> Choice | None:
+        given = payload if isinstance(payload, dict) else {}
+        dataset, chosen = given.get("dataset"), given.get("chosen")
+        if chosen is None:
+            return None
+        if not isinstance(chosen, int) or isinstance(chosen, bool) or not isinstance(dataset, str):
+            raise gr.Error(f"a sample is chosen by its data set and number, got {payload!r:.60}", print_exception=False)
+        return Choice(dataset, chosen)
 
     def postprocess(self, value: Choice | None) -> dict[str, Any]:
         if value is None:
             return {"chosen": None}
-        return {"chosen": value.number, "sheet": _sheet(value.dataset)}
+        return {"dataset": value.dataset, "chosen": value.number, "sheet": _sheet(value.dataset)}
 
     def api_info(self) -> dict[str, Any]:
-        return {"type": "object", "properties": {"chosen": {"type": ["integer", "null"]}}}
+        properties = {"dataset": {"type": "string"}, "chosen": {"type": ["integer", "null"]}}
+        return {"type": "object", "properties": properties}
 
-    def example_payload(self) -> dict[str, int]:
-        return {"chosen": 0}
+    def example_payload(self) -> dict[str, Any]:
+        return {"dataset": "mnist", "chosen": 0}
 
-    def example_value(self) -> dict[str, int]:
+    def example_value(self) -> dict[str, Any]:
         return self.example_payload()
 
 

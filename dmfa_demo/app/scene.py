@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -14,6 +16,8 @@ from dmfa_demo import metrics
 from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +29,14 @@ class Scene:
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
         labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where nobody has said.
+        own: of a picture that a visitor brought, what was computed of it; None of samples.
     """
 
     dataset: str
     image: Tensor
     caption: str
     labels: tuple[int, ...] | None = None
+    own: Memory | None = field(default=None, repr=False)
 
     @classmethod
     def sample(cls, dataset: str, number: int | None) -> Scene:
@@ -56,26 +62,49 @@ class Figures:
     ssim: float
 
 
-class ImputationCache:
-    """The latest imputations, so that tabs that look at the same scene share one pass through the network."""
+class Memory:
+    """The results that were asked for last, by key."""
 
     def __init__(self, size: int = 64):
-        self._kept: OrderedDict[tuple[object, ...], Imputation] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
         self._size, self._lock = size, Lock()
 
-    def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
-        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
-        key = (method, seed, scene.dataset, scene.image.numpy().tobytes(), missing.numpy().tobytes())
+    def recall(self, key: Hashable, make: Callable[[], Result]) -> Result:
+        """What `make` returned for this key, now or before."""
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        imputation = load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
+        made = make()
         with self._lock:
-            self._kept[key] = imputation
+            self._kept[key] = made
             while len(self._kept) > self._size:
                 self._kept.popitem(last=False)
-        return imputation
+        return made
+
+
+class ImputationCache:
+    """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
+
+    What is computed of a picture that somebody brought lies with the picture alone, and goes with it.
+    """
+
+    def __init__(self):
+        self._shared = Memory()
+
+    def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
+        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
+
+        def make() -> Imputation:
+            return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
+
+        return self.recall(scene, (method, seed, missing.numpy().tobytes()), make)
+
+    def recall(self, scene: Scene, key: Hashable, make: Callable[[], Result]) -> Result:
+        """What `make` returned for this scene and key, now or before."""
+        if scene.own is not None:
+            return scene.own.recall(key, make)
+        return self._shared.recall((scene.dataset, scene.image.numpy().tobytes(), key), make)
 
 
 @torch.inference_mode()

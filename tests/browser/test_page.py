@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,14 +21,19 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def launch() -> Iterator[Callable[..., Browser]]:
+    """Starts a browser with more arguments; all are closed in the end."""
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium or Chrome: python -m tests.browser.chromium installs one")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        yield lambda *more: playwright.chromium.launch(executable_path=path, args=[*chromium.ARGUMENTS, *more])
+
+
+@pytest.fixture(scope="module")
+def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    with launch() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -631,11 +636,13 @@ def test_predictions_follow_the_brush_with_the_truth_marked(page: Page):
     assert page.locator("#predictions .true span").all_inner_texts() == ["4"] * 8
     layer = page.locator("#first-layer img").first
     before, seen = panels(page), layer.get_attribute("src")
+    text = page.locator("#predictions").inner_text()
     box = page.locator("#predictions").bounding_box()
     assert box["y"] + 370 <= 720  # both rows without scrolling
     stroke(page, (0.05, 0.3), (0.95, 0.3))
     stroke(page, (0.1, 0.2), (0.9, 0.8))
     expect(layer).not_to_have_attribute("src", seen)
+    page.wait_for_function("(text) => document.querySelector('#predictions').innerText !== text", arg=text)
     after = panels(page)
     assert after[0] == before[0] and after[1:] != before[1:]  # who sees the complete image does not care
     press(page, "Invert")
@@ -921,3 +928,86 @@ def test_a_file_that_is_no_photo_is_told_and_the_face_stays(page: Page):
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
     page.locator("#aligner").get_by_role("button", name="Camera").click()
     expect(page.locator("#aligner")).to_contain_text("camera cannot be used")
+
+
+def test_undo_never_brings_back_the_mask_of_another_data_set(page: Page):
+    press(page, "Clear")
+    stroke(page, (0.2, 0.2), (0.5, 0.5))
+    page.locator("#painter input[type=range]").fill("14")
+    choose(page, "Faces")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
+    assert page.locator("#painter input[type=range]").input_value() == "32"  # half of the picture, as before
+    stroke(page, (0.7, 0.7), (0.8, 0.8))
+    press(page, "Undo")
+    expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
+    expect(page.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
+
+
+def test_a_data_set_and_a_sample_are_kept_in_the_address(page: Page, browser: Browser):
+    choose(page, "Faces")
+    page.locator("#samples").get_by_role("radio", name="Joe Biden").click()
+    expect(page.locator("#compare")).to_contain_text("Joe Biden")
+    page.wait_for_url(re.compile("dataset=celeba.*sample=3"))
+    other = browser.new_page()
+    other.goto(page.url)
+    expect(other.locator("#compare")).to_contain_text("Joe Biden", timeout=60_000)
+    expect(other.locator("#dataset").get_by_role("radio", name="Faces")).to_be_checked()
+    expect(other.locator("#samples").get_by_role("radio", name="Joe Biden")).to_be_checked()
+    expect(other.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "query", ["dataset=cifar&sample=3", "dataset=celeba&sample=99", "dataset=celeba&sample=-1", "sample=x"]
+)
+def test_a_data_set_or_sample_that_there_is_not_shows_the_first(browser: Browser, served: str, query: str):
+    page = browser.new_page()
+    page.goto(f"{served}?{query}")
+    name = "Eileen Collins" if "celeba" in query else "4, test image 19"
+    expect(page.locator("#compare")).to_contain_text(name if "sample=3" not in query else "test image", timeout=60_000)
+    page.close()
+
+
+@pytest.fixture(scope="module")
+def camera(launch: Callable[..., Browser]) -> Iterator[Browser]:
+    """A browser whose camera shows a test picture."""
+    with launch("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream") as browser:
+        yield browser
+
+
+WATCHED = """() => {
+    const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    window.tracks = [];
+    navigator.mediaDevices.getUserMedia = async (what) => {
+        const stream = await ask(what);
+        tracks.push(...stream.getTracks());
+        return stream;
+    };
+}"""
+
+
+def test_the_camera_takes_a_photo_and_is_off_whenever_it_is_not_seen(camera: Browser, served: str):
+    page = camera.new_page()
+    page.goto(f"{served}?dataset=celeba")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins", timeout=60_000)
+    page.evaluate(WATCHED)
+    aligner = page.locator("#aligner")
+    live = "() => tracks.length > 0 && tracks.every((track) => track.readyState === 'ended')"
+    aligner.get_by_role("button", name="Camera").dblclick()
+    aligner.get_by_role("button", name="Take the photo").click()
+    aligner.get_by_role("button", name="Use this face").click()
+    expect(page.locator("#compare")).to_contain_text("your own face")
+    page.wait_for_function(live)
+    assert (
+        len(shown_face(page).reshape(-1, 3)) == 64 * 64 and len(np.unique(shown_face(page).reshape(-1, 3), axis=0)) > 3
+    )
+    aligner.get_by_role("button", name="Camera").click()
+    aligner.get_by_role("button", name="Cancel").click()
+    page.wait_for_function(live)
+    aligner.get_by_role("button", name="Camera").click()
+    expect(aligner.get_by_role("button", name="Take the photo")).to_be_visible()
+    choose(page, "MNIST")
+    page.wait_for_function(live)
+    assert page.evaluate("tracks.length") == 3, "a double click asks once"
+    page.close()
