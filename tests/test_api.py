@@ -268,8 +268,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (MORE, "spread"),
         (CHART, "Squared error"),
         (CHOICE, "NLL"),
-        (SWITCH, "Eileen Collins"),
         (PICK, "data:image/png"),
+        (SWITCH, "Eileen Collins"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):
