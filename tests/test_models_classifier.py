@@ -81,7 +81,7 @@ def test_misconv_of_a_sure_source_is_the_network_on_its_mean():
 def test_the_first_layer_differs_in_the_hole_only_and_never_falls_below_the_mean():
     classifier = load_classifier("misconv-dmfa", "mnist")
     images, missing = IMAGES[:8], mask_family("square14")(8, 28, 28, torch.Generator().manual_seed(0))
-    imputed, expected = classifier.first_layer(images, missing)
+    imputed, expected = classifier.first_layer(images, missing, classifier.believe(images, missing))
     assert imputed.shape == expected.shape == (8, 32, 28, 28)
     near = torch.nn.functional.max_pool2d(missing.float(), 3, 1, 1).bool()
     assert torch.equal(*(torch.where(near, 0, values) for values in (imputed, expected)))

@@ -11,7 +11,7 @@ from dmfa_demo.app.first_layer import SHOWN, FirstLayer
 from dmfa_demo.app.predictions import Predictions, predict
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.masks import mask_family
-from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.models.classifier import CLASSIFIERS, load_classifier
 
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
@@ -26,7 +26,7 @@ def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_ma
     html = render(Predictions(None))
     panels = html.split('<section class="panel')[1:]
     assert len(panels) == len(CLASSIFIERS)
-    for panel, (kind, answer) in zip(panels, predict(SCENE, MISSING)):
+    for panel, (kind, answer) in zip(panels, predict(SCENE, MISSING, ImputationCache())):
         assert escape(kind.title) in panel
         widths = [float(width) for width in re.findall(r"width:([\d.]+)%", panel)]
         assert widths == pytest.approx([100 * share for share in answer.tolist()], abs=0.06)
@@ -86,3 +86,11 @@ def test_the_first_layer_is_shown_for_the_mean_for_misconv_and_their_difference(
     html = render(FirstLayer(None))
     assert html.count('class="strip"') == 3 and html.count("<img") == 3 * SHOWN
     assert "Nothing is hidden" in render(FirstLayer(None), SCENE, NOTHING)
+
+
+def test_bars_and_first_layer_ask_a_source_once(monkeypatch):
+    source, asked, cache = load_classifier("misconv-dmfa", "mnist").source, [], ImputationCache()
+    monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: asked.append(1) or _own(*a, **k))
+    for part in (Predictions(None), FirstLayer(None)):
+        part.render(SCENE, MISSING, cache)
+    assert len(asked) == 1

@@ -9,6 +9,7 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cards import note
+from dmfa_demo.app.predictions import believed
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.figures import SEQUENTIAL, coloured
@@ -54,8 +55,10 @@ class FirstLayer:
             return [""]
         if not missing.any():
             return [note("Nothing is hidden, so both are the ordinary layer. Paint over the picture.")]
-        layer = load_classifier(kind.name, scene.dataset).first_layer
-        imputed, expected = (values[0] for values in layer(scene.image[None], missing[None, None]))  # (32, H, W)
+        classifier = load_classifier(kind.name, scene.dataset)
+        belief = believed(classifier, scene, missing, cache)
+        layers = classifier.first_layer(scene.image[None], missing[None, None], belief)
+        imputed, expected = (values[0] for values in layers)  # (32, H, W)
         difference = expected - imputed
         filters = difference.abs().sum((1, 2)).topk(SHOWN).indices.sort().values.tolist()
         brightest = max(imputed[filters].max().item(), expected[filters].max().item())

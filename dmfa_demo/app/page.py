@@ -288,7 +288,7 @@ def _warm_up() -> None:
         missing = _draw("half", scene, START_SEED)
         for name in available_methods(dataset):
             measure(cache.impute(name, scene, missing), scene, missing)
-        predict(scene, missing)
+        predict(scene, missing, cache)
 
 
 def _told(handler: Callable[..., Any]) -> Callable[..., Any]:

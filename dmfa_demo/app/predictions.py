@@ -12,7 +12,8 @@ from torch import Tensor
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import ImputationCache, Scene
 from dmfa_demo.data import DATASETS, Dataset
-from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier, predict_all
+from dmfa_demo.imputation import Imputation
+from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Predictions:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
-        answers, about = predict(scene, missing), DATASETS[scene.dataset]
+        answers, about = predict(scene, missing, cache), DATASETS[scene.dataset]
         if not answers:
             return [note("There is no classifier for these pictures.")]
         truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
@@ -51,11 +52,18 @@ class Predictions:
         return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
 
 
-def predict(scene: Scene, missing: Tensor) -> list[tuple[Classifier, Tensor]]:
+def predict(scene: Scene, missing: Tensor, cache: ImputationCache) -> list[tuple[Classifier, Tensor]]:
     """Every classifier of the scene's data set with its probability of each class `(classes,)`; the first sees all."""
     classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
-    answers = predict_all(classifiers, scene.image[None], missing[None, None])
-    return [(classifier, answer[0]) for classifier, answer in zip(classifiers, answers)]
+    images, hidden = scene.image[None], missing[None, None]
+    beliefs = [believed(classifier, scene, missing, cache) for classifier in classifiers]
+    return [(one, one.predict(images, hidden, belief)[0]) for one, belief in zip(classifiers, beliefs)]
+
+
+def believed(classifier: Classifier, scene: Scene, missing: Tensor, cache: ImputationCache) -> Imputation | None:
+    """What a classifier's source makes of the hole, one answer for all who ask the same source."""
+    key = "belief", classifier.config.source, missing.numpy().tobytes()
+    return cache.recall(scene, key, lambda: classifier.believe(scene.image[None], missing[None, None]))
 
 
 def seen_in(answer: Tensor, about: Dataset) -> tuple[int, ...]:

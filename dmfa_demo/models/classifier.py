@@ -283,9 +283,9 @@ class MisConvClassifier(Classifier):
         return network(images, missing, MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(*parts)))
 
     @torch.inference_mode()
-    def first_layer(self, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+    def first_layer(self, images: Tensor, missing: Tensor, belief: Imputation) -> tuple[Tensor, Tensor]:
         """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
-        layer, belief = self.network.network.misconv, self.believe(images, missing)
+        layer = self.network.network.misconv
         return activation(layer.conv(belief.mean), layer.slope), layer(images, missing, _leading(belief))
 
 
