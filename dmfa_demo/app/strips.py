@@ -16,6 +16,9 @@ from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 # Pictures of samples in a row.
 SHOWN = 8
 
+# Pictures of more rows of pixels are shown larger, fewer in a row.
+LARGE = 32
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -36,9 +39,10 @@ class Picture:
 
 def strip(method: type[Imputer], pictures: list[Picture], remark: str = "", title: str = "") -> str:
     """A method's pictures in a row, as HTML, under its own title or another."""
+    large = " large" if len(pictures[0].pixels) > LARGE else ""
     remark = f"<small>{escape(remark)}</small>" if remark else ""
     return (
-        f'<section class="strip"><h3><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h3>'
+        f'<section class="strip{large}"><h3><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h3>'
         f"<div>{''.join(map(_figure, pictures))}</div></section>"
     )
 
