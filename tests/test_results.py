@@ -76,6 +76,13 @@ def test_what_was_not_measured_and_what_there_is_not_is_said():
         TAB.render_chart(SCENE, "square14", None)
 
 
+def test_the_small_faces_are_shown_with_the_large_ones():
+    (choice,) = TAB.follow("celeba", "square16")
+    assert choice.value == "square16" and {"square25", "rect12x20"} <= {name for _, name in choice.choices}
+    html = TAB.render_table(Scene.sample("celeba", 0), "square16")
+    assert "162,770 faces" in html and "−1,325.1" in html
+
+
 def test_a_data_set_keeps_the_kind_of_hole_if_it_was_measured_there():
     (kept,) = TAB.follow("mnist", "square13")
     assert kept.value == "square13"

@@ -2,14 +2,15 @@
 
 import pytest
 
-from dmfa_demo.app.segments import OneOf, SomeOf
+from dmfa_demo.app.segments import OneOf, OneOfMany, SomeOf
 
 CHOICES = [("One", "one"), ("Two", "two")]
 
 
 @pytest.mark.parametrize("given", [None, "three", 5, ["one"], {}, [], True])
 def test_what_is_no_choice_is_none(given):
-    assert OneOf(CHOICES, render=False).preprocess(given) is None
+    for kind in (OneOf, OneOfMany):
+        assert kind(CHOICES, render=False).preprocess(given) is None
     assert SomeOf(CHOICES, render=False).preprocess(given) == (["one"] if given == ["one"] else [])
 
 
@@ -22,4 +23,5 @@ def test_choices_come_back_as_python_has_them():
 
 def test_the_page_draws_them_as_gradios_own():
     assert OneOf(CHOICES, render=False).get_block_name() == "radio"
+    assert OneOfMany(CHOICES, render=False).get_block_name() == "dropdown"
     assert SomeOf(CHOICES, render=False).get_block_name() == "checkboxgroup"

@@ -156,9 +156,7 @@ def build_page() -> gr.Blocks:
             return attractors.advance(scene, missing, *controls)
 
         def pick(choice: Choice | None, scene: Scene) -> list[Any]:
-            if (
-                choice is None or choice.dataset != scene.dataset
-            ):  # of the data set that was in sight when it was clicked
+            if choice is None or choice.dataset != scene.dataset:  # it was clicked before another data set came
                 return [gr.skip(), gr.skip()]
             picked = Scene.sample(choice.dataset, choice.number)
             return [picked, Canvas(image=picked.image)]
@@ -225,13 +223,22 @@ def build_page() -> gr.Blocks:
         followers = [part for tab in (compare, factors, walk, filling, attractors, measured) for part in tab.followers]
         arranged = [scene, painter, picker, wanted, *presets, digit_upload, own_face, *followers]
         changed = dataset.input(_told(switch), asked, arranged, **latest)
-        page.load(_told(arrive), [painter, scene], [dataset, compare.view, *arranged, *compare.outputs], **once)
-        shown = [dataset, picker, compare.methods, compare.view]
-        for event in (changed.then, picker.select, compare.methods.input, compare.view.input):
-            event(None, shown, None, js=_KEEP_IN_ADDRESS, api_visibility="private")
+        arrived = page.load(
+            _told(arrive), [painter, scene], [dataset, compare.view, *arranged, *compare.outputs], **once
+        )
         mask_upload.upload(_told(take_mask), [mask_upload, scene], [painter], **once)
-        digit_upload.upload(_told(take_digit), [digit_upload, scene], [scene, painter, picker], **once)
-        aligner.input(_told(take_face), [aligner, scene], [scene, painter, picker], **once)
+        own_digit = digit_upload.upload(_told(take_digit), [digit_upload, scene], [scene, painter, picker], **once)
+        own_photo = aligner.input(_told(take_face), [aligner, scene], [scene, painter, picker], **once)
+        shown = [dataset, picker, compare.methods, compare.view]
+        for event in (
+            changed.then,
+            own_digit.then,
+            own_photo.then,
+            picker.select,
+            compare.methods.input,
+            compare.view.input,
+        ):
+            event(None, shown, None, js=_KEEP_IN_ADDRESS, api_visibility="private")
         for part in parts:
             for control in part.inputs:
                 if not isinstance(control, gr.State):
@@ -251,9 +258,8 @@ def build_page() -> gr.Blocks:
         attractors.player.input(_told(attractors.drop), [scene, attractors.player], [attractors.player], **clicked)
         asked = [scene, measured.protocol, measured.measure]
         measured.measure.input(_told(measured.render_chart), asked, [measured.chart], **once)
-        for event in (page.load, changed.then, measured.protocol.input):
-            # The measure that was shown may be none that was measured with this hole, which Gradio would refuse.
-            event(_told(measured.render_choice), asked, [measured.measure, measured.chart], preprocess=False, **once)
+        for event in (arrived.then, changed.then, measured.protocol.input):
+            event(_told(measured.render_choice), asked, [measured.measure, measured.chart], **once)
             event(_told(measured.render_table), [scene, measured.protocol], [measured.table], **once)
         forget_after_leaving(page)
         gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)

@@ -13,6 +13,7 @@ import gradio as gr
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import Scene
+from dmfa_demo.app.segments import OneOfMany
 from dmfa_demo.celeba import ATTRIBUTES
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import METHODS, method_class
@@ -64,6 +65,9 @@ MEASURES = {
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
 
+# Data sets whose figures are shown with another's.
+ALSO = {"celeba": ("celeba32",)}
+
 PROTOCOLS = {
     "square14": "Square 14×14",
     "rect10x15": "Rectangle 10×15",
@@ -111,14 +115,14 @@ class ResultsTab:
         """Lay out the tab inside the current Blocks."""
         protocols = _protocols(dataset)
         with gr.Row(elem_classes="choices"):
-            protocol = gr.Dropdown(
+            protocol = OneOfMany(
                 protocols,
                 value=protocols[0][1] if protocols else None,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
             )
-            measure = gr.Dropdown(
+            measure = OneOfMany(
                 [(known.title, name) for name, known in MEASURES.items()],
                 value="sse",
                 label="What is measured",
@@ -148,7 +152,7 @@ class ResultsTab:
         names = [name for _, name in choices]
         return [gr.Dropdown(choices=choices, value=protocol if protocol in names else next(iter(names), None))]
 
-    def render_choice(self, scene: Scene, protocol: str | None, measure: str) -> tuple[gr.Dropdown, str]:
+    def render_choice(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
         """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
         measured = {row["metric"] for row in _rows(scene.dataset, protocol)}
         known = [name for name in MEASURES if name in measured] or list(MEASURES)
@@ -156,8 +160,8 @@ class ResultsTab:
         choices = [(MEASURES[name].title, name) for name in known]
         return gr.Dropdown(choices=choices, value=chosen), self.render_chart(scene, protocol, chosen)
 
-    def render_chart(self, scene: Scene, protocol: str | None, measure: str) -> str:
-        """The content of `chart`.
+    def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> str:
+        """The content of `chart`; None is a choice of another data set, in whose place the first is shown.
 
         Raises:
             ValueError: for a measure that there is not.
@@ -181,13 +185,17 @@ def _protocols(dataset: str) -> list[tuple[str, str]]:
 
 @cache
 def _load(dataset: str) -> dict[str, Any]:
-    path = ROOT / dataset / RESULTS
-    return json.loads(path.read_text()) if path.is_file() else {"hardware": "", "rows": [], "published": []}
+    """The figures of a data set, and of the protocols that belong to it under another name."""
+    paths = [ROOT / name / RESULTS for name in (dataset, *ALSO.get(dataset, ()))]
+    found = [json.loads(path.read_text()) for path in paths if path.is_file()]
+    results = {key: [row for part in found for row in part[key]] for key in ("rows", "published")}
+    return {**results, "hardware": found[0]["hardware"] if found else ""}
 
 
 def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
-    """What was measured with a kind of hole (None: with nothing), and the papers' rows for which we have no method."""
+    """What was measured with a kind of hole (None: the first), and the papers' rows for which we have no method."""
     results = _load(dataset)
+    protocol = protocol or next((name for _, name in _protocols(dataset)), None)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
     measured = {(_row_of_paper(row), row["metric"]) for row in rows}
     return rows + [

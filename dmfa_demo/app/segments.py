@@ -1,4 +1,4 @@
-"""Choices among a few things, as a row of small buttons."""
+"""Choices that follow the data set, most of them as a row of small buttons."""
 
 from __future__ import annotations
 
@@ -14,7 +14,16 @@ class OneOf(gr.Radio):
     is_template = True
 
     def preprocess(self, payload: Any) -> Any:
-        return next((value for _, value in self.choices if _same(value, payload)), None)
+        return _among(self.choices, payload)
+
+
+class OneOfMany(gr.Dropdown):
+    """The same as a list that opens."""
+
+    is_template = True
+
+    def preprocess(self, payload: Any) -> Any:
+        return _among(self.choices, payload)
 
 
 class SomeOf(gr.CheckboxGroup):
@@ -37,6 +46,10 @@ def segments(choices: Sequence[tuple[str, Any]], label: str, elem_id: str) -> gr
         elem_classes="segments",
         elem_id=elem_id,
     )
+
+
+def _among(choices: Sequence[tuple[str, Any]], given: Any) -> Any:
+    return next((value for _, value in choices if _same(value, given)), None)
 
 
 def _same(value: Any, given: Any) -> bool:

@@ -857,10 +857,13 @@ def photo(width: int = 400, height: int = 500, eyes: tuple = ((150, 200), (250, 
     return {"name": "photo.png", "mimeType": "image/png", "buffer": buffer.getvalue()}
 
 
-def own_photo(page: Page, file: dict) -> None:
+def own_photo(page: Page, file: dict, good: bool = True) -> None:
+    """Choose a photo, and wait until it is there to be aligned."""
     with page.expect_file_chooser() as dialogue:
         page.locator("#aligner").get_by_role("button", name="Your own photo…").click()
     dialogue.value.set_files(file)
+    if good:
+        expect(page.locator("#aligner canvas")).to_be_focused()
 
 
 def shown_face(page: Page) -> np.ndarray:
@@ -885,6 +888,7 @@ def test_an_own_photo_is_moved_until_the_eyes_meet_the_rings(page: Page):
     page.mouse.up()
     aligner.get_by_role("button", name="Use this face").click()
     expect(page.locator("#compare")).to_contain_text("your own face")
+    page.wait_for_url(re.compile("dataset=celeba&methods"))  # no sample any more
     face = shown_face(page)
     assert face.shape == (64, 64, 3)
     assert (
@@ -929,7 +933,7 @@ def test_an_own_photo_is_upright_whatever_its_exif_says_and_flattened(page: Page
 def test_a_file_that_is_no_photo_is_told_and_the_face_stays(page: Page):
     choose(page, "Faces")
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
-    own_photo(page, {"name": "photo.png", "mimeType": "image/png", "buffer": b"no picture"})
+    own_photo(page, {"name": "photo.png", "mimeType": "image/png", "buffer": b"no picture"}, good=False)
     expect(page.locator("#aligner")).to_contain_text("not a picture that your browser can read")
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
     page.locator("#aligner").get_by_role("button", name="Camera").click()
@@ -961,6 +965,8 @@ def test_a_data_set_and_a_sample_are_kept_in_the_address(page: Page, browser: Br
     expect(other.locator("#dataset").get_by_role("radio", name="Faces")).to_be_checked()
     expect(other.locator("#samples").get_by_role("radio", name="Joe Biden")).to_be_checked()
     expect(other.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
+    other.get_by_role("tab", name="Results", exact=True).click()
+    expect(other.locator("#results-protocol input")).to_have_value("Square 25×25")
     other.close()
 
 
