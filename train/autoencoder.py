@@ -49,8 +49,6 @@ class AutoencoderTraining(RunConfig):
         "celeba": {
             "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
             "loop": LoopConfig(steps=8_000, batch_size=32),
-            "kind": "dae",
-            "noise": 0.2,
         },
     }
 
