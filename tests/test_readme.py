@@ -134,3 +134,15 @@ def test_the_figures_are_the_measured_ones():
 def test_every_linked_file_is_there():
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (REPOSITORY / target).exists(), target
+
+
+def test_the_figures_of_clothes_are_the_measured_ones():
+    rows = json.loads((REPOSITORY / "checkpoints" / "fashion-mnist" / "results.json").read_text())["rows"]
+    for row in rows:
+        if (row["method"], row["protocol"]) in {(name, "square14") for name in ("dmfa", "gaussian")} and row[
+            "metric"
+        ] in ("nll", "sse"):
+            digits = 1 if row["metric"] == "nll" else 2
+            ours = f"{row['value']:.{digits}f} ± {row['stderr']:.{digits}f}".replace("-", "−")
+            assert ours in README and (row["n"], row["seeds"]) == (10_000, 3)
+            assert row["paper"] is None or f"{row['paper']:.2f}".replace("-", "−") in README
