@@ -48,7 +48,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "fashion-mnist": {"dmfa", "dynamics-knn", "gaussian", "knn", "mean", "zero"},
+    "fashion-mnist": {"dmfa", "gaussian", "knn", "mean", "zero"},
     "celeba": {"mean", "zero"},
 }
 

@@ -44,8 +44,14 @@ def test_a_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch)
     assert not (tmp_path / "mnist" / "autoencoder-2d" / "map.safetensors").exists()
 
 
-def test_more_latents_than_two_have_no_map(small_mnist, tmp_path, monkeypatch):
+def test_more_latents_than_two_are_mapped_in_the_plane_of_their_principal_directions(
+    small_mnist, tmp_path, monkeypatch
+):
     monkeypatch.setattr(attractors, "ROOT", tmp_path)
-    save(tmp_path, 3)
-    with pytest.raises(ValueError, match="--latents 2"):
-        draw(Attractors(data_root=small_mnist))
+    model = save(tmp_path, 3)
+    draw(Attractors(resolution=8, images=20, steps=1_000, data_root=small_mnist))
+    found = LatentMap.load(tmp_path / "mnist" / "autoencoder-2d")
+    assert found.axes.shape == (2, 3) and found.points.shape == (20, 2)
+    torch.testing.assert_close(found.axes @ found.axes.T, torch.eye(2))
+    torch.testing.assert_close(found.points.mean(0), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(found.plane(model).decode(found.attractors).detach(), found.pictures)
