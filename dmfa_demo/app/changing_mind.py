@@ -97,13 +97,13 @@ def _course(scene: Scene, growth: str, seed: int) -> Course:
     missing = grown(growth, seed, *scene.image.shape[1:])
     answers = predict_all(classifiers, scene.image.expand(len(SHARES), *scene.image.shape), missing)
     truth = seen_in(answers[0][0], about) if scene.labels is None else scene.labels
-    tried = [(name, answer) for name, answer in zip(names, answers) if not CLASSIFIERS[name].takes_complete]
-    return Course(
-        truth,
-        tuple(name for name, _ in tried),
-        torch.stack([of_truth(answer, truth, about)[0] for _, answer in tried]),
-        tuple(first_wrong(of_truth(answer, truth, about)[1]) for _, answer in tried),
-    )
+    tried = {
+        name: of_truth(answer, truth, about)
+        for name, answer in zip(names, answers)
+        if not CLASSIFIERS[name].takes_complete
+    }
+    probability, right = zip(*tried.values())
+    return Course(truth, tuple(tried), torch.stack(probability), tuple(map(first_wrong, right)))
 
 
 def of_truth(answer: Tensor, truth: tuple[int, ...], about: Dataset) -> tuple[Tensor, Tensor]:
