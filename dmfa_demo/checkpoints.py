@@ -65,9 +65,14 @@ def load_network(folder: Path, build: Callable[[Config], Network], config_class:
     return network.eval()
 
 
-def available_methods(dataset: str) -> list[str]:
-    """The registered methods that have a checkpoint for `dataset`, in the registry's order."""
-    return [name for name in METHODS if (ROOT / dataset / name / CONFIG).is_file()]
+def available_methods(dataset: str, trait: str | None = None) -> list[str]:
+    """The registered methods that have a checkpoint for `dataset`, in the registry's order.
+
+    Args:
+        trait: only those of which this is true, an attribute of `Imputer` such as `has_factors`.
+    """
+    names = [name for name in METHODS if (ROOT / dataset / name / CONFIG).is_file()]
+    return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
 
 
 @cache

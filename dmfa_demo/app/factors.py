@@ -117,7 +117,7 @@ class FactorsTab:
 
 
 def _methods(dataset: str) -> list[tuple[str, str]]:
-    names = [name for name in available_methods(dataset) if method_class(name).has_factors]
+    names = available_methods(dataset, "has_factors")
     return [(method_class(name).title, name) for name in names] or [("No density", "")]
 
 

@@ -17,6 +17,8 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import grey_or_colour, png_address
 from dmfa_demo.imputation import Imputation, method_class
 
+# Of a method that has a place here.
+TRAIT = "has_latents"
 # Pictures along a direction, and directions.
 STOPS, DIRECTIONS = 7, 2
 
@@ -39,7 +41,7 @@ class LatentWalk:
             seed: of the samples beside it, so that both look at the same imputation.
         """
         paths, sliders = [], []
-        with gr.Column(visible=_method(dataset) is not None) as box:
+        with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
             gr.HTML('<h2 class="section">Walk through the latent space</h2>', apply_default_css=False)
             with gr.Row(elem_classes="latents"):
                 with gr.Column(min_width=0):
@@ -58,7 +60,7 @@ class LatentWalk:
 
     def follow(self, dataset: str) -> list[Any]:
         """The contents of `followers` for a data set."""
-        return [gr.Column(visible=_method(dataset) is not None)]
+        return [gr.Column(visible=bool(available_methods(dataset, TRAIT)))]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -77,11 +79,12 @@ class LatentWalk:
             ValueError: when a slider holds no number within its range.
         """
         check_steps(steps)
-        name = _method(scene.dataset)
-        if name is None:
+        names = available_methods(scene.dataset, TRAIT)
+        if not names:
             return [""] * len(self.outputs)
         if not missing.any():
             return [note("Nothing is hidden, so there is nothing to walk through."), *[""] * DIRECTIONS]
+        name = names[0]
         imputation, method = cache.impute(name, scene, missing, seed), method_class(name)
         here = torch.tensor(steps, dtype=torch.float32)
         stops = torch.linspace(-MAX_STEPS, MAX_STEPS, STOPS)
@@ -108,11 +111,6 @@ _EXPLANATION = (
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
     "deviations: most samples lie between −2 and 2. To the right the picture grows lighter (a digit has more ink)."
 )
-
-
-def _method(dataset: str) -> str | None:
-    """The method of a data set that has a latent space, if one does."""
-    return next((name for name in available_methods(dataset) if method_class(name).has_latents), None)
 
 
 def directions(imputation: Imputation, count: int = DIRECTIONS) -> Tensor:

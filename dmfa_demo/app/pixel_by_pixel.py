@@ -18,6 +18,8 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import with_holes
 from dmfa_demo.imputation import method_class
 
+# Of a method that has a place here.
+TRAIT = "fills_in_steps"
 # Between two pictures of what is filled so far, and how long of that the filling itself may take.
 PERIOD, BUDGET = 0.1, 0.06
 
@@ -61,7 +63,7 @@ class PixelByPixel:
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the part inside the current Blocks, in sight where a method of the data set fills step by step."""
-        with gr.Column(visible=_method(dataset) is not None) as box:
+        with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
             gr.HTML(
                 f'<h2 class="section">Pixel by pixel</h2><p class="note">{_EXPLANATION}</p>',
                 apply_default_css=False,
@@ -78,7 +80,7 @@ class PixelByPixel:
 
     def follow(self, dataset: str) -> list[Any]:
         """The contents of `followers` for a data set."""
-        return [gr.Column(visible=_method(dataset) is not None)]
+        return [gr.Column(visible=bool(available_methods(dataset, TRAIT)))]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
@@ -92,32 +94,32 @@ class PixelByPixel:
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, run: Run | None) -> list[Any]:
         """The contents of `outputs` as the tab is opened: the run of this hole, or the hole."""
-        name = _method(scene.dataset)
-        if name is None:
+        names = available_methods(scene.dataset, TRAIT)
+        if not names:
             return ["", None, gr.Timer(active=False)]
         if run is not None and run.is_of(scene, missing):
             return [run.content, run, gr.Timer(active=not run.done)]
         if not missing.any():
             content = note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")
         else:
-            method, picture = method_class(name), with_holes(scene.image, missing)
+            method, picture = method_class(names[0]), with_holes(scene.image, missing)
             waiting = Picture(picture, "", f"The hole that {method.title} will fill")
             content = strip(method, [waiting] * SHOWN, _left(int(missing.sum())))
         return [content, None, gr.Timer(active=False)]
 
     def begin(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> list[Any]:
         """The contents of `outputs` with the first pixels filled; the same seed fills the same pixels in the same order."""
-        name = _method(scene.dataset)
-        if name is None or not missing.any():
+        names = available_methods(scene.dataset, TRAIT)
+        if not names or not missing.any():
             return self.render(scene, missing, cache, None)
-        steps = cache.impute(name, scene, missing, seed).filling(SHOWN)
+        steps = cache.impute(names[0], scene, missing, seed).filling(SHOWN)
         return self.advance(scene, missing, Run(scene, missing, steps))
 
     def advance(self, scene: Scene, missing: Tensor, run: Run | None) -> list[Any]:
         """The contents of `outputs` after a few more pixels; with PSNR and the nearest framed after the last ones."""
         if run is None or run.done or not run.is_of(scene, missing):
             return [gr.skip(), gr.skip(), gr.Timer(active=False)]
-        method, end = method_class(_method(scene.dataset)), time.monotonic() + BUDGET
+        method, end = method_class(available_methods(scene.dataset, TRAIT)[0]), time.monotonic() + BUDGET
         for filled, left in run.steps:
             filled, left = filled[:, 0], left[:, 0]
             if not left.any():
@@ -132,11 +134,6 @@ class PixelByPixel:
                 run = replace(run, content=strip(method, pictures, _left(int(left[0].sum()))))
                 break
         return [run.content, run, gr.Timer(active=not run.done)]
-
-
-def _method(dataset: str) -> str | None:
-    """The method of a data set that fills step by step, if one does."""
-    return next((name for name in available_methods(dataset) if method_class(name).fills_in_steps), None)
 
 
 def _left(count: int) -> str:

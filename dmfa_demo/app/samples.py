@@ -61,9 +61,9 @@ class SamplesTab:
         if not missing.any():
             return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
         strips, curves = [], []
-        for name in available_methods(scene.dataset):
+        for name in available_methods(scene.dataset, "has_samples"):
             method = method_class(name)
-            if not method.has_samples or method.fills_in_steps:  # those that fill are too slow to draw unasked
+            if method.fills_in_steps:  # those that fill are too slow to draw unasked
                 continue
             imputation = cache.impute(name, scene, missing, seed)
             samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
