@@ -146,6 +146,7 @@ class Imputer(ABC):
         colour: its colour in every card, curve and table, `#rrggbb`.
         has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
         has_samples: whether it has a distribution to draw answers from, `Imputation.sampler`.
+        has_trajectory: whether it walks to its answer, `Imputation.trajectory`.
         has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
         fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
         shown_first: whether it is compared before somebody asks for it; slow ones and variants of others are not.
@@ -161,6 +162,7 @@ class Imputer(ABC):
     colour: ClassVar[str]
     has_factors: ClassVar[bool] = False
     has_samples: ClassVar[bool] = False
+    has_trajectory: ClassVar[bool] = False
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     shown_first: ClassVar[bool] = True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -10,10 +11,14 @@ import pytest
 import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
+from PIL import Image
 
 from dmfa_demo import load_imputer
+from dmfa_demo.app.api import ENDPOINTS
 from dmfa_demo.app.mask_painter import decode_mask
+from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples, to_float
+from dmfa_demo.models.classifier import available_classifiers
 from tests.conftest import REPOSITORY
 
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
@@ -84,7 +89,18 @@ BLACK = [[0.0] * 28] * 28
 BAD = [
     (dict(image=100), "samples are numbered 0 to 99"),
     (dict(image=-1), "samples are numbered 0 to 99"),
-    (dict(image="zero"), "image is a list of rows"),
+    (dict(image="zero"), "is not a picture that can be read"),
+    (dict(image="!!"), "no picture in base64"),
+    (dict(image="file:///etc/passwd"), "no picture in base64"),
+    (dict(image="http://127.0.0.1/secret.png"), "no picture in base64"),
+    (dict(image=""), "0 bytes"),
+    (dict(mask="PHN2Zy8+"), "is not a picture that can be read"),
+    (dict(mask=[[0] * 28] * 27), "the mask is 27x28, the image 28x28"),
+    (dict(mask=[[2] * 28] * 28), "true and false"),
+    (dict(mask=[[0] * 28, [0]]), "true and false"),
+    (dict(seed=-1), "seed is a whole number"),
+    (dict(seed=1.5), "seed is a whole number"),
+    (dict(seed=True), "seed is a whole number"),
     (dict(image=[[0.0] * 28] * 27), "the mask is 28x28, the image 27x28"),
     (
         dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}),
@@ -102,13 +118,13 @@ BAD = [
     (dict(mask={"height": 28, "width": 28, "runs": [0, -3]}), "leaves the 28x28 image"),
     (dict(mask={"height": 28, "width": 28, "runs": [0, 10**12]}), "leaves the 28x28 image"),
     (dict(mask={"height": "28", "width": 28, "runs": []}), "height and width"),
-    (dict(mask=[1, 2]), "a mask is"),
+    (dict(mask=[1, 2]), "a mask as rows"),
     (dict(mask=None), "a mask is"),
-    (dict(dataset="cifar"), "no bundled samples of 'cifar'"),
-    (dict(image=BLACK, dataset="../.."), "no dmfa checkpoint"),
+    (dict(dataset="cifar"), "dataset is one of mnist, fashion-mnist, celeba"),
+    (dict(image=BLACK, dataset="../.."), "dataset is one of"),
     (dict(method="gan"), "known methods"),
     (dict(method=[]), "method is a name"),
-    (dict(dataset=["mnist"]), "dataset is a name"),
+    (dict(dataset=["mnist"]), "dataset is one of"),
 ]
 
 
@@ -117,6 +133,34 @@ def test_bad_input_is_named_and_the_next_request_is_fine(client, arguments, mess
     with pytest.raises(AppError, match=message):
         ask(client, **arguments)
     assert ask(client)["psnr"] > 5
+
+
+OTHERS = [
+    ("/sample", dict(count=0), "count is a whole number from 1 to 64"),
+    ("/sample", dict(count=65), "count is a whole number from 1 to 64"),
+    ("/sample", dict(method="knn"), "single imputation and cannot sample"),
+    ("/factors", dict(method="knn"), "knn has no factors; ask one of dmfa, mfa"),
+    ("/factors", dict(component=99), "component is a whole number"),
+    ("/factors", dict(mask={"height": 28, "width": 28, "runs": []}), "nothing is hidden"),
+    ("/trajectory", dict(method="dmfa"), "dmfa does not walk; ask one of dynamics"),
+    ("/trajectory", dict(frames=1), "frames is a whole number from 2"),
+    (
+        "/predict",
+        dict(image=[[None] * 28] * 28, mask={"height": 28, "width": 28, "runs": [0, 784]}),
+        "sees the whole image",
+    ),
+]
+
+
+@pytest.mark.parametrize(("endpoint", "arguments", "message"), OTHERS, ids=[str(i) for i in range(len(OTHERS))])
+def test_what_an_endpoint_cannot_do_is_named(client, endpoint, arguments, message):
+    with pytest.raises(AppError, match=message):
+        client.predict(**{"image": 42, "mask": MASK, **arguments}, api_name=endpoint)
+
+
+def test_a_method_or_data_set_that_there_is_not_is_named_where_methods_are_listed(client):
+    with pytest.raises(AppError, match="dataset is one of"):
+        client.predict(dataset="cifar", api_name="/methods")
 
 
 def raw(served: str, body: str) -> str:
@@ -291,5 +335,77 @@ def test_no_file_is_served(served, path):
     assert httpx.get(f"{served}/gradio_api/file={path}").status_code in (403, 404)
 
 
-def test_nothing_but_impute_is_offered(client):
-    assert list(client.view_api(return_format="dict")["named_endpoints"]) == ["/impute"]
+def test_nothing_else_is_offered(client):
+    offered = list(client.view_api(return_format="dict")["named_endpoints"])
+    assert offered == [f"/{one.__name__}" for one in ENDPOINTS]
+
+
+def test_data_sets_and_their_methods_are_listed(client):
+    known = {one["name"]: one for one in client.predict(api_name="/datasets")}
+    assert known["mnist"]["shape"] == [1, 28, 28] and known["celeba"]["shape"] == [3, 64, 64]
+    for dataset in known:
+        offered = client.predict(dataset=dataset, api_name="/methods")
+        assert [one["name"] for one in offered] == available_methods(dataset)
+    assert {one["name"] for one in client.predict(api_name="/methods") if one["has_factors"]} == {"dmfa", "mfa"}
+
+
+def test_samples_are_the_librarys_own(client):
+    answer = client.predict(image=42, mask=MASK, count=3, noise=True, seed=5, api_name="/sample")["samples"]
+    image, missing = to_float(load_samples("mnist").images[42:43]), decode_mask(MASK)[None, None]
+    twin = load_imputer("dmfa", "mnist").impute(image, missing, seed=5).sample(3, noise=True)[:, 0, 0]
+    torch.testing.assert_close(torch.tensor(answer), twin, atol=1e-3, rtol=1e-2)
+
+
+def test_the_factors_and_noise_are_the_spread_of_their_gaussian(client):
+    answer = client.predict(image=42, mask=MASK, method="mfa", component=1, api_name="/factors")
+    hidden = decode_mask(MASK).flatten()
+    image = to_float(load_samples("mnist").images[42:43])
+    density = load_imputer("mfa", "mnist").impute(image, hidden.view(1, 1, 28, 28), seed=0).density
+    weights = density.weights[0].sort(descending=True).values
+    assert answer["weights"] == pytest.approx(weights[:5].tolist(), rel=1e-2, abs=1e-4)
+    one = density.leading(2).component(1)
+    torch.testing.assert_close(
+        torch.tensor(answer["mean"]).flatten()[hidden], one.mean[0][hidden], atol=1e-3, rtol=1e-2
+    )
+    factors, noise = torch.tensor(answer["factors"]).flatten(1), torch.tensor(answer["noise"]).flatten()
+    spread = factors.square().sum(0) + noise.square()
+    torch.testing.assert_close(spread[hidden], one.variance[0][hidden], atol=1e-4, rtol=1e-2)
+
+
+def test_a_trajectory_ends_in_the_answer(client):
+    answer = client.predict(image=42, mask=MASK, frames=5, api_name="/trajectory")
+    assert len(answer["frames"]) == len(answer["steps"]) == 5 and answer["steps"][0] == 0
+    assert answer["frames"][-1] == ask(client, method="dynamics-knn")["mean"]
+
+
+def test_every_classifier_gives_a_share_to_every_class(client):
+    answer = client.predict(image=42, mask=MASK, api_name="/predict")
+    assert list(answer) == available_classifiers("mnist")
+    assert all(len(shares) == 10 and sum(shares.values()) == pytest.approx(1, abs=1e-4) for shares in answer.values())
+    assert max(answer["complete"], key=answer["complete"].get) == "4"
+
+
+def test_one_image_is_evaluated_with_every_method(client):
+    answer = client.predict(image=42, mask=MASK, api_name="/evaluate")
+    assert list(answer) == available_methods("mnist")
+    assert answer["dmfa"] == {name: ask(client)[name] for name in ("nll", "psnr", "ssim")}
+
+
+def in_base64(values: torch.Tensor) -> str:
+    file = io.BytesIO()
+    Image.fromarray((values * 255).round().to(torch.uint8).numpy()).save(file, "PNG")
+    return base64.b64encode(file.getvalue()).decode()
+
+
+@pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
+def test_image_and_mask_may_be_pictures_in_base64_or_rows(client, head):
+    image, hidden = to_float(load_samples("mnist").images[42, 0]), decode_mask(MASK)
+    as_pictures = ask(client, image=head + in_base64(image), mask=head + in_base64(hidden.float()))
+    assert as_pictures == ask(client) == ask(client, mask=hidden.tolist())
+
+
+def test_a_colour_picture_in_base64_is_read_as_it_is(client):
+    face = to_float(load_samples("celeba").images[0])
+    mask = {"height": 64, "width": 64, "runs": [1000, 300]}
+    asked = dict(mask=mask, dataset="celeba", method="mean")
+    assert ask(client, image=in_base64(face.permute(1, 2, 0)), **asked) == ask(client, image=0, **asked)

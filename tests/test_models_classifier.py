@@ -1,5 +1,8 @@
 """The classifiers: what each is given, and the contract that hidden pixels play no role."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 import torch
 
@@ -13,6 +16,7 @@ from dmfa_demo.models.classifier import (
     load_classifier,
     predict_all,
 )
+from dmfa_demo.models.misconv import replace_first_conv
 
 SAMPLES = load_samples("mnist")
 IMAGES = to_float(SAMPLES.images)
@@ -60,6 +64,34 @@ def test_together_they_answer_as_alone_and_ask_a_source_once(monkeypatch):
     assert len(asked) == 3  # DMFA, MFA and k-NN
     for classifier, answer in zip(classifiers, together):
         torch.testing.assert_close(classifier.predict(IMAGES[:4], MISSING[:4]), answer)
+
+
+def test_misconvs_network_is_what_the_conversion_of_the_plain_one_makes():
+    classifier = load_classifier("misconv-dmfa", "mnist")
+    twin = replace_first_conv(ConvNet(classifier.config, 1).eval(), classifier.density)
+    twin.load_state_dict(classifier.network.state_dict())
+    prepared = classifier.prepare(IMAGES[:8], MISSING[:8], classifier.believe(IMAGES[:8], MISSING[:8]))
+    with torch.inference_mode():
+        own, converted = (classifier.logits(network, *prepared) for network in (classifier.network, twin))
+    assert torch.equal(own, converted)
+
+
+def test_one_may_be_loaded_while_another_works():
+    working, loaded = load_classifier("complete", "mnist"), Event()
+
+    def work() -> int:
+        rounds = 0
+        while not loaded.is_set():
+            working.predict(IMAGES[:1], MISSING[:1])
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(1) as pool:
+        rounds = pool.submit(work)
+        for _ in range(20):
+            load_classifier.__wrapped__("misconv-dmfa", "mnist")
+        loaded.set()
+        assert rounds.result() > 0
 
 
 def test_misconv_of_a_sure_source_is_the_network_on_its_mean():

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import textwrap
 
 from dmfa_demo.imputation import METHODS
@@ -24,6 +25,18 @@ def test_the_example_of_misconv_runs():
     (block,) = (block for block in BLOCKS if "replace_first_conv" in block)
     exec(block, names)
     assert names["logits"].shape == (2, 10)
+
+
+def test_the_examples_of_the_api_run(served):
+    (block,) = (block for block in BLOCKS if "gradio_client" in block)
+    names: dict[str, object] = {}
+    exec(block.replace("http://127.0.0.1:7860", served), names)
+    assert names["answer"]["psnr"] > 5
+    (script,) = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    answer = subprocess.run(
+        ["sh", "-c", script.replace("http://127.0.0.1:7860", served)], capture_output=True, text=True, timeout=120
+    )
+    assert "event: complete" in answer.stdout and '"psnr"' in answer.stdout, answer.stdout[:300] + answer.stderr
 
 
 def test_the_example_of_a_method_is_the_one_in_the_code():

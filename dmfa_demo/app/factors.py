@@ -106,7 +106,7 @@ class FactorsTab:
         radio = gr.Radio(choices=choices, value=rank, interactive=hidden)
         if not hidden:
             return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
-        gaussian = _principal(density.leading(COMPONENTS), rank)
+        gaussian = principal(density.leading(COMPONENTS), rank)
         overview = card_grid(_overview(gaussian, scene, steps, method))
         largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
         cards = [
@@ -134,7 +134,7 @@ def _percent(weight: float) -> str:
     return f"{100 * weight:.0f} %" if weight >= 0.005 else "< 1 %"
 
 
-def _principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
+def principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
     """One component of a batch of one, with its principal factors: mean `(n,)`, factors `(l, n)`."""
     gaussian = density.component(index).principal()
     return FactorAnalyzer(gaussian.mean[0], gaussian.factors[0], gaussian.noise[0])

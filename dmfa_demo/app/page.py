@@ -14,7 +14,7 @@ import gradio as gr
 import torch
 from torch import Tensor
 
-from dmfa_demo.app.api import impute
+from dmfa_demo.app.api import offer_endpoints
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab, still_wanted, wanted_first
@@ -262,7 +262,7 @@ def build_page() -> gr.Blocks:
             event(_told(measured.render_choice), asked, [measured.measure, measured.chart], **once)
             event(_told(measured.render_table), [scene, measured.protocol], [measured.table], **once)
         forget_after_leaving(page)
-        gr.api(impute, api_name="impute", concurrency_id="cpu", concurrency_limit=1)
+        offer_endpoints(concurrency_id="cpu", concurrency_limit=1)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)
 

@@ -94,6 +94,27 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
     return torch.from_numpy(canvas)[None]
 
 
+def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:
+    """A picture as an image of exactly this shape (C, H, W), grey where C is 1; float32 in [0, 1].
+
+    Args:
+        picture: of any mode; what is transparent is black.
+
+    Raises:
+        ValueError: when its size is another.
+    """
+    channels, height, width = shape
+    if picture.size != (width, height):
+        raise ValueError(
+            f"The picture is {picture.width} x {picture.height} pixels; the models of this data set take exactly "
+            f"{width} x {height}. Scale it."
+        )
+    if channels == 1:
+        return torch.from_numpy(_grey(picture, ground=0.0))[None]
+    flat = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA")).convert("RGB")
+    return torch.from_numpy(np.asarray(flat, dtype=np.float32) / 255).permute(2, 0, 1)
+
+
 def mask_from_picture(picture: Image.Image, height: int, width: int) -> Tensor:
     """A black and white picture as a mask: white is hidden, black and transparent are not.
 

@@ -9,6 +9,7 @@ computes it once for each image. Networks differ in their first layer only; that
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +23,7 @@ from dmfa_demo.checkpoints import CONFIG, ROOT, load_checkpoint, load_once
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide, method_class
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
-from dmfa_demo.models.misconv import FactorDensity, activation, replace_first_conv
+from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, activation
 from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks import observe
 
@@ -82,6 +83,24 @@ class PartialConvNet(ConvNet):
             else:
                 images = layer(images)
         return self.head(images.flatten(1))
+
+
+class MisConvNet(ConvNet):
+    """The same network whose first layer returns its expected activation over a density.
+
+    What `replace_first_conv` makes of it, written out: tracing would disturb networks that run in other threads.
+    """
+
+    def __init__(self, config: ClassifierConfig):
+        super().__init__(config, config.channels)
+        (_, conv), (_, relu), *rest = self.features.named_children()
+        assert isinstance(relu, nn.ReLU)
+        self.misconv = MisConv2d(conv)
+        self.features = nn.Sequential(OrderedDict(rest))
+
+    def forward(self, images: Tensor, missing: Tensor, density: FactorDensity) -> Tensor:
+        """images `(B, C, H, W)`, missing bool `(B, 1, H, W)` and a density over all their values to logits `(B, classes)`."""
+        return self.head(self.features(self.misconv(images, missing, density)).flatten(1))
 
 
 class Classifier(ABC):
@@ -266,7 +285,7 @@ class MisConvClassifier(Classifier):
     """The expected first activation over the source's density."""
 
     def build(self) -> nn.Module:
-        return replace_first_conv(ConvNet(self.config, self.config.channels), self.density)
+        return MisConvNetwork(MisConvNet(self.config), self.density)
 
     def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
         """What the source believes, of a mixture with many components the heaviest."""

@@ -179,7 +179,7 @@ def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
 
 
 class MisConvNetwork(nn.Module):
-    """A network whose first layer is a `MisConv2d`, and where its density comes from. Made by `replace_first_conv`."""
+    """A network whose first layer is a `MisConv2d`, and where its density comes from; `replace_first_conv` makes one."""
 
     def __init__(self, network: nn.Module, density_network: Callable[[Tensor, Tensor], FactorDensity]):
         super().__init__()
@@ -203,6 +203,8 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
         model: traceable by torch.fx. Its input goes to one Conv2d, then perhaps BatchNorm2d (in evaluation mode), then ReLU
             or leaky ReLU.
         density_network: (images, missing) -> a factor analyser or a mixture of them over all values of each image.
+
+    While torch.fx traces, no network may run in another thread: it changes how every module is called.
 
     Raises:
         ValueError: for a network of another form; the message names where it differs.

@@ -39,6 +39,7 @@ class DynamicsImputer(Imputer):
     colour = "#b0611e"
     shown_first = False
     stands_in_for = "dynamics-knn"
+    has_trajectory = True
 
     def __init__(self, model: Autoencoder):
         self.model, self.config, self.shape = model.eval(), model.config, model.config.shape
