@@ -48,7 +48,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "fashion-mnist": {"dmfa", "gaussian", "knn", "mean", "zero"},
+    "fashion-mnist": {"dmfa", "mfa", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero"},
     "celeba": {"mean", "zero"},
 }
 
