@@ -47,8 +47,8 @@ class DMFATraining(RunConfig):
             "mse_weight_end": 100.0,
         },
         "celeba32": {
-            "network": DMFAConfig(factors=8, widths=(64, 128, 192)),
-            "loop": LoopConfig(steps=7_000, batch_size=64, validate_every=500),
+            "network": DMFAConfig(components=1, factors=10, widths=(32, 96, 192)),
+            "loop": LoopConfig(steps=22_000, batch_size=32, validate_every=2_000),
             "masks": "square16*3+rect12x20*2+squares8-20",
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,
