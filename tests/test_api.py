@@ -234,13 +234,45 @@ MORE = "click", 1, [MASK, None, False, None]
 # Choosing what the chart shows: scene, protocol and measure; and a protocol, whatever the measure.
 CHART = "input", 0, [None, "square14", "sse"]
 CHOICE = "input", 1, [None, "line3-binarised", "sse"]
-# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, protocol. A face.
-SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "square14"]
+# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol. A face.
+SWITCH = "input", 6, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14"]
 FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, None]
 # Choosing a sample: its data set and number, scene.
 PICK = "select", 1, [{"dataset": "mnist", "chosen": 3}, None]
+# What the address is made of: mask, scene, sample, tab, and all that a link keeps.
+DESCRIBE = (
+    "release",
+    0,
+    [
+        MASK,
+        None,
+        {"dataset": "mnist", "chosen": 3},
+        None,
+        "mean",
+        ["dmfa"],
+        "dmfa",
+        *[0] * 5,
+        False,
+        None,
+        0,
+        0,
+        "autoencoder-2d",
+        0.3,
+        None,
+        "blobs",
+        None,
+        "square14",
+        "sse",
+    ],
+)
 
 HOSTILE = [
+    *((DESCRIBE, 0, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
+    *(
+        (DESCRIBE, place, value)
+        for place in (2, *range(4, 13), *range(14, 18))
+        for value in (None, "../..", [], {}, 1e308)
+    ),
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
     *((PAINT, 3, value) for value in (None, "smell", 5, ["mean"])),
     *((PAINT, 4, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
@@ -266,7 +298,7 @@ HOSTILE = [
     *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
     *((SWITCH, 1, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
     *((SWITCH, 4, value) for value in (None, "dmfa", ["../.."], [None])),
-    *((SWITCH, place, value) for place in (5, 6) for value in (None, "../..", [])),
+    *((SWITCH, place, value) for place in (5, 6, 7) for value in (None, "../..", [])),
     *(
         (FACE, 0, value)
         for value in (
@@ -314,6 +346,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (CHOICE, "NLL"),
         (PICK, "data:image/png"),
         (SWITCH, "Eileen Collins"),
+        (DESCRIBE, "methods"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

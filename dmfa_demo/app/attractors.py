@@ -80,10 +80,11 @@ class AttractorsTab:
         """What `follow` fills when the data set changes."""
         return [self.plane, self.explanation]
 
-    def follow(self, dataset: str) -> list[Any]:
-        """The contents of `followers` for a data set."""
+    def follow(self, dataset: str, name: str | None) -> list[Any]:
+        """The contents of `followers` for a data set: the map of this name if it has it."""
         choices = _choices(dataset)
-        return [gr.Radio(choices=choices, value=choices[0][1]), _explain(dataset)]
+        value = name if name in dict(choices).values() else choices[0][1]
+        return [gr.Radio(choices=choices, value=value), _explain(dataset)]
 
     @property
     def inputs(self) -> list[gr.components.Component]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -96,13 +96,6 @@ class CompareTab:
     def outputs(self) -> list[gr.components.Component]:
         """What `render` fills."""
         return [self.cards]
-
-    def from_address(self, query: Mapping[str, str], dataset: str) -> tuple[str, list[str]]:
-        """The values of `inputs` that an address asks for; what it does not know is as if it were not there."""
-        view = query.get("show")
-        known = available_methods(dataset)
-        chosen = [name for name in known if name in query.get("methods", "").split(",")]
-        return view if view in dict(VIEWS).values() else "mean", chosen or of_wanted(dataset, wanted_first())
 
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]

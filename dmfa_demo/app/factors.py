@@ -72,6 +72,10 @@ class FactorsTab:
         choices = _methods(dataset)
         return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]
 
+    def choose(self, component: int) -> gr.Radio:
+        """The content of `component` with this Gaussian chosen, before it is known how many there are."""
+        return gr.Radio(choices=[(_choice(number, None), number) for number in range(COMPONENTS)], value=component)
+
     @property
     def inputs(self) -> list[gr.components.Component]:
         """What `render` takes after scene and mask: the method, the chosen Gaussian and the sliders."""

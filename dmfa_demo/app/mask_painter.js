@@ -67,6 +67,7 @@ function send() {
     lastSent = performance.now();
     props.value = encode();
     trigger("input");
+    if (!stroke) trigger("release");
 }
 
 function sendSoon() {

@@ -113,11 +113,11 @@ class ResultsTab:
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
-        protocols = _protocols(dataset)
+        choices = protocols(dataset)
         with gr.Row(elem_classes="choices"):
             protocol = OneOfMany(
-                protocols,
-                value=protocols[0][1] if protocols else None,
+                choices,
+                value=choices[0][1] if choices else None,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
@@ -148,7 +148,7 @@ class ResultsTab:
 
     def follow(self, dataset: str, protocol: str | None) -> list[Any]:
         """The contents of `followers` for a data set: the same kind of hole if it was measured there."""
-        choices = _protocols(dataset)
+        choices = protocols(dataset)
         names = [name for _, name in choices]
         return [gr.Dropdown(choices=choices, value=protocol if protocol in names else next(iter(names), None))]
 
@@ -176,7 +176,7 @@ class ResultsTab:
         return _table(_rows(scene.dataset, protocol), _load(scene.dataset)["hardware"])
 
 
-def _protocols(dataset: str) -> list[tuple[str, str]]:
+def protocols(dataset: str) -> list[tuple[str, str]]:
     """The kinds of hole for which there are figures, as people read them and by name."""
     results = _load(dataset)
     names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
@@ -195,7 +195,7 @@ def _load(dataset: str) -> dict[str, Any]:
 def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
     """What was measured with a kind of hole (None: the first), and the papers' rows for which we have no method."""
     results = _load(dataset)
-    protocol = protocol or next((name for _, name in _protocols(dataset)), None)
+    protocol = protocol or next((name for _, name in protocols(dataset)), None)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
     measured = {(_row_of_paper(row), row["metric"]) for row in rows}
     return rows + [

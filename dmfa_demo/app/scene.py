@@ -16,6 +16,7 @@ from dmfa_demo import metrics
 from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+from dmfa_demo.masks import mask_family
 
 Result = TypeVar("Result")
 
@@ -129,6 +130,13 @@ def fitted(missing: Tensor, scene: Scene) -> Tensor:
     """
     size = scene.image.shape[1:]
     return F.interpolate(missing[None, None].float(), size, mode="nearest-exact")[0, 0] > 0.5
+
+
+def draw_mask(name: str, scene: Scene, seed: int | None = None) -> Tensor:
+    """A mask `(H, W)` of the family called `name` for the scene's image; another each time without a seed."""
+    generator = torch.Generator()
+    generator.seed() if seed is None else generator.manual_seed(seed)
+    return mask_family(name)(1, *scene.image.shape[1:], generator)[0, 0]
 
 
 def check_size(scene: Scene, missing: Tensor) -> None:

@@ -371,10 +371,8 @@ def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, brows
     expect(page.locator("#compare figure")).to_have_count(10)
     page.locator("#view").get_by_role("radio", name="Error").check()
     expect(card(page, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
-    assert (
-        "methods=dmfa,vaeac,universal-marginalizer,dynamics-knn,context-encoder,gaussian,knn,mean" in page.url
-        and "show=error" in page.url
-    )
+    chosen = "dmfa,vaeac,universal-marginalizer,dynamics-knn,context-encoder,gaussian,knn,mean"
+    page.wait_for_url(re.compile(f"methods={chosen}&show=error|show=error&methods={chosen}"))
     other = browser.new_page()
     other.goto(page.url)
     expect(card(other, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"), timeout=60_000)  # fmt: skip
@@ -391,6 +389,52 @@ def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, brows
         "Training mean",
     ]
     expect(other.locator("#methods").get_by_role("checkbox", name="Zero")).not_to_be_checked()
+    other.close()
+
+
+def pictures(page: Page, place: str) -> list[str]:
+    return [image.get_attribute("src") for image in page.locator(f"{place} img").all()]
+
+
+def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
+    """Of each tab something is changed; whoever opens the link finds all of it, and the tab that was open."""
+    stroke(page, (0.1, 0.1), (0.9, 0.2))
+    page.get_by_role("tab", name="Factors", exact=True).click()
+    page.locator("#factors-of").get_by_role("radio", name="MFA", exact=True).check()
+    page.locator("#component label").nth(1).click()
+    page.locator("#factor-2 input[type=range]").fill("1.2")
+    page.get_by_role("tab", name="Attractors", exact=True).click()
+    page.locator("#step-size").get_by_role("radio", name="Whole steps").check()
+    page.get_by_role("tab", name="Predictions", exact=True).click()
+    page.locator("#growth").get_by_role("radio", name="Growing specks").check()
+    page.get_by_role("tab", name="Samples", exact=True).click()
+    expect(page.locator("#strips img").first).to_be_visible()
+    page.locator("#noise").get_by_role("radio", name="With pixel noise", exact=True).check()
+    page.locator("#more").click()
+    words = "mask of gaussian z step growth noise seed tab"
+    page.wait_for_function(
+        "words => words.split(' ').every(word => new URL(location).searchParams.has(word))", arg=words
+    )
+    expect(page.locator("#strips")).to_contain_text("with pixel noise")
+    page.wait_for_timeout(500)
+    other = browser.new_page(viewport={"width": 1280, "height": 720})
+    other.goto(page.url)
+    expect(other.get_by_role("tab", name="Samples", exact=True)).to_have_attribute(
+        "aria-selected", "true", timeout=60_000
+    )
+    expect(other.locator("#strips")).to_contain_text("with pixel noise")
+    assert hidden(other) == hidden(page)
+    assert pictures(other, "#strips") == pictures(page, "#strips")
+    for one in (page, other):
+        one.get_by_role("tab", name="Factors", exact=True).click()
+        expect(one.locator("#gaussian")).to_contain_text("z2 = +1.2")
+    expect(other.locator("#component label").nth(1).locator("input")).to_be_checked()
+    expect(other.locator("#factors-of").get_by_role("radio", name="MFA", exact=True)).to_be_checked()
+    assert pictures(other, "#gaussian") == pictures(page, "#gaussian")
+    other.get_by_role("tab", name="Predictions", exact=True).click()
+    expect(other.locator("#growth").get_by_role("radio", name="Growing specks")).to_be_checked()
+    other.get_by_role("tab", name="Attractors", exact=True).click()
+    expect(other.locator("#step-size").get_by_role("radio", name="Whole steps")).to_be_checked()
     other.close()
 
 

@@ -1,0 +1,167 @@
+"""What happens when somebody arrives by a link or chooses another data set, and how the address follows the page."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+from torch import Tensor
+
+from dmfa_demo.app.address import Address
+from dmfa_demo.app.compare import still_wanted, wanted_first
+from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told
+from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.mask_painter import Canvas
+from dmfa_demo.app.presets import OFFERS, START
+from dmfa_demo.app.sample_picker import Choice
+from dmfa_demo.app.scene import ImputationCache, Scene, fitted
+
+# Words of an address that several controls say together.
+SEVERAL = ("z", "latent")
+
+Contents = dict[gr.blocks.Block, Any]
+
+
+def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, changed: list[Dependency]) -> None:
+    """Listen to whoever arrives, to the choice of data set, and to everything that an address holds.
+
+    Args:
+        changed: what changes, once it is answered, something that no control shows.
+    """
+    compare, factors, attractors, results = layout.compare, layout.factors, layout.attractors, layout.results
+    kept = _kept(layout)
+    seen = [layout.painter, layout.scene]
+
+    def arrange(
+        scene: Scene,
+        missing: Tensor,
+        sample: int,
+        wanted: list[str],
+        of: str | None,
+        plane: str | None,
+        protocol: str | None,
+    ) -> Contents:
+        """What a data set and a picture of it change on the page."""
+        offer = OFFERS[scene.dataset]
+        followed = [
+            (compare, compare.follow(scene.dataset, wanted)),
+            (factors, factors.follow(scene.dataset, of)),
+            (layout.walk, layout.walk.follow(scene.dataset)),
+            (layout.filling, layout.filling.follow(scene.dataset)),
+            (attractors, attractors.follow(scene.dataset, plane)),
+            (results, results.follow(scene.dataset, protocol)),
+        ]
+        return {
+            layout.scene: scene,
+            layout.painter: Canvas(missing, scene.image),
+            layout.picker: Choice(scene.dataset, sample),
+            layout.wanted: wanted,
+            **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
+            layout.digit_upload: gr.UploadButton(visible=scene.dataset == "mnist"),
+            layout.own_face: gr.Column(visible=scene.dataset == "celeba"),
+            **{box: content for part, contents in followed for box, content in zip(part.followers, contents)},
+        }
+
+    def show(address: Address) -> Contents:
+        """What an address changes on the page: everything, with the open tab rendered."""
+        sample = OFFERS[address.dataset].sample if address.sample is None else address.sample
+        scene = Scene.sample(address.dataset, sample)
+        wanted = still_wanted(address.dataset, wanted_first(), address.methods)
+        values = {}
+        for name, some in kept.items():
+            said = getattr(address, name)
+            values |= zip(some, said if name in SEVERAL else [said])
+        tab = layout.tabs[address.tab]
+        rendered = tab.render(scene, address.mask, cache, *(values.get(control) for control in tab.inputs))
+        return {
+            layout.dataset: address.dataset,
+            layout.opened: address.tab,
+            layout.tabs_box: gr.Tabs(selected=address.tab),
+            **values,
+            factors.component: factors.choose(address.gaussian),
+            **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol),
+            **dict(zip(tab.outputs, rendered)),
+        }
+
+    def arrive(request: gr.Request, missing: Tensor, scene: Scene) -> Contents:
+        address, first = Address.from_query(request.query_params), Address.first(START)
+        # What is there already stays as it is, since somebody may have begun to paint, or to look around.
+        there = set()
+        if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
+            address = replace(address, mask=missing)
+            there.add(layout.painter)
+        if address.tab == first.tab:
+            there |= {layout.tabs_box, layout.opened}
+        return {box: content for box, content in show(address).items() if box not in there}
+
+    def switch(
+        name: str | None, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], *choices: str | None
+    ) -> Contents:
+        if name not in OFFERS:
+            raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
+        chosen = Scene.sample(name, OFFERS[name].sample)
+        wanted = still_wanted(scene.dataset, wanted, methods)
+        return arrange(chosen, fitted(missing, chosen), OFFERS[name].sample, wanted, *choices)
+
+    def describe(missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any) -> Address:
+        given, said = iter(values), {}
+        for name, controls in kept.items():
+            own = tuple(islice(given, len(controls)))
+            said[name] = own if name in SEVERAL else own[0]
+        said["methods"] = tuple(said["methods"])
+        sampled = scene.own is None and choice is not None and choice.dataset == scene.dataset
+        return replace(
+            Address.first(scene.dataset),
+            sample=choice.number if sampled else None,
+            mask=fitted(missing, scene),
+            tab=opened,
+            # What is of another data set for as long as its own is on the way is not in sight.
+            **{name: value for name, value in said.items() if value not in (None, "")},
+        )
+
+    controls = [control for some in kept.values() for control in some]
+    arranged = [layout.scene, layout.painter, layout.picker, layout.wanted, *layout.presets]
+    arranged += [layout.digit_upload, layout.own_face]
+    arranged += [
+        box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
+    ]
+    rendered = [output for tab in layout.tabs.values() for output in tab.outputs]
+    everything = [layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls, *rendered]
+    arrived = page.load(told(arrive), seen, list(dict.fromkeys(everything)), **ONCE)
+    choices = [compare.methods, factors.method, attractors.plane, results.protocol]
+    switched = layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)
+    measured = [layout.scene, results.protocol, results.measure]
+    for event in (arrived.then, switched.then):
+        event(told(results.render_choice), measured, [results.measure, results.chart], **ONCE)
+        event(told(results.render_table), measured[:2], [results.table], **ONCE)
+
+    shown = [*seen, layout.picker, layout.opened, *controls]
+    # Whatever changes the picture changes the canvas, which then says so.
+    telling = [layout.painter.release, *(control.input for control in controls if not isinstance(control, gr.State))]
+    gr.on(telling, told(describe), shown, [layout.address], **AT_ONCE)
+    for dependency in changed:
+        dependency.then(told(describe), shown, [layout.address], **AT_ONCE)
+
+
+def _kept(layout: Layout) -> dict[str, list[gr.components.Component]]:
+    """The controls behind each word of an address."""
+    return {
+        "show": [layout.compare.view],
+        "methods": [layout.compare.methods],
+        "of": [layout.factors.method],
+        "gaussian": [layout.factors.component],
+        "z": [*layout.factors.sliders],
+        "noise": [layout.samples.noise],
+        "seed": [layout.samples.seed],
+        "latent": [*layout.walk.sliders],
+        "map": [layout.attractors.plane],
+        "step": [layout.attractors.step_size],
+        "walk": [layout.attractors.seed],
+        "growth": [layout.mind.growth],
+        "hole": [layout.mind.seed],
+        "protocol": [layout.results.protocol],
+        "measure": [layout.results.measure],
+    }

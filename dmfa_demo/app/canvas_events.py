@@ -1,0 +1,88 @@
+"""What happens when something is put on the canvas, and how the open tab follows it.
+
+Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab that is open;
+the others are rendered when they are opened. The cache lets all share one pass through each model.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from itertools import islice
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+from torch import Tensor
+
+from dmfa_demo.app.events import LATEST, ONCE, told
+from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.mask_painter import Canvas
+from dmfa_demo.app.part import Together
+from dmfa_demo.app.presets import OFFERS
+from dmfa_demo.app.sample_picker import Choice
+from dmfa_demo.app.scene import ImputationCache, Memory, Scene, draw_mask, fitted
+from dmfa_demo.app.uploads import digit_from_picture, mask_from_picture, read_picture
+
+
+def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
+    """Listen to the painter, to the tabs' labels, and to all that puts something on the canvas.
+
+    Returns:
+        What opens another tab.
+    """
+    tabs, painter, scene = layout.tabs, layout.painter, layout.scene
+    everything = Together(tuple(tabs.values()))
+
+    def paint(missing: Tensor, scene: Scene, opened: str, *controls: Any) -> list[Any]:
+        given, contents, missing = iter(controls), [], fitted(missing, scene)
+        for name, tab in tabs.items():
+            own = list(islice(given, len(tab.inputs)))
+            contents += tab.render(scene, missing, cache, *own) if name == opened else [gr.skip()] * len(tab.outputs)
+        return contents
+
+    def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+        return [name, *tabs[name].render(scene, fitted(missing, scene), cache, *controls)]
+
+    painter.input(told(paint), [painter, scene, layout.opened, *everything.inputs], everything.outputs, **LATEST)
+    looked = []
+    for name, label in layout.labels.items():
+        tab = tabs[name]
+        asked, shown = [painter, scene, *tab.inputs], [layout.opened, *tab.outputs]
+        looked.append(label.select(told(partial(look, name)), asked, shown, **LATEST))
+    layout.picker.select(told(_pick), [layout.picker, scene], [scene, painter], **LATEST)
+    for position, button in enumerate(layout.presets):
+        button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)
+    layout.mask_upload.upload(told(_take_mask), [layout.mask_upload, scene], [painter], **ONCE)
+    taken = [scene, painter, layout.picker]
+    layout.digit_upload.upload(told(_take_digit), [layout.digit_upload, scene], taken, **ONCE)
+    layout.aligner.input(told(_take_face), [layout.aligner, scene], taken, **ONCE)
+    return looked
+
+
+def _pick(choice: Choice | None, scene: Scene) -> list[Any]:
+    if choice is None or choice.dataset != scene.dataset:  # it was clicked before another data set came
+        return [gr.skip(), gr.skip()]
+    picked = Scene.sample(choice.dataset, choice.number)
+    return [picked, Canvas(image=picked.image)]
+
+
+def _preset(position: int, scene: Scene) -> Canvas:
+    return Canvas(draw_mask(OFFERS[scene.dataset].presets[position][1], scene))
+
+
+def _take_mask(data: bytes, scene: Scene) -> Canvas:
+    return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
+
+
+def _take_digit(data: bytes, scene: Scene) -> list[Any]:
+    return _take_own("mnist", digit_from_picture(read_picture(data)), "your own digit", scene)
+
+
+def _take_face(face: Tensor, scene: Scene) -> list[Any]:
+    return _take_own("celeba", face, "your own face", scene)
+
+
+def _take_own(dataset: str, image: Tensor, caption: str, scene: Scene) -> list[Any]:
+    if scene.dataset != dataset:  # somebody went on while it was on its way
+        return [gr.skip(), gr.skip(), gr.skip()]
+    return [Scene(dataset, image, caption, own=Memory()), Canvas(image=image), None]

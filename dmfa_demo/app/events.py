@@ -1,0 +1,34 @@
+"""How the page's events are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+# One at a time, for two cores; what is asked meanwhile waits, or is dropped where it does not matter any more.
+ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
+# Strokes made while one is answered collapse into the last.
+LATEST = dict(ONCE, trigger_mode="always_last")
+# Every click is answered: one that waited would find the answer to the one before it in the place of its value.
+EVERY = dict(ONCE, trigger_mode="multiple")
+# What needs no model waits for nobody.
+AT_ONCE: dict[str, Any] = dict(
+    show_progress="hidden", concurrency_limit=None, trigger_mode="always_last", api_visibility="private"
+)
+
+
+def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, with bad input answered by a message that leaves the page as it is."""
+
+    @wraps(handler)
+    def telling(*arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except ValueError as error:
+            gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
+            return gr.skip()
+
+    return telling

@@ -1,0 +1,169 @@
+"""What is on the page, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import gradio as gr
+
+from dmfa_demo.app.address import Address
+from dmfa_demo.app.address_bar import AddressBar
+from dmfa_demo.app.attractors import AttractorsTab
+from dmfa_demo.app.changing_mind import ChangingMind
+from dmfa_demo.app.compare import CompareTab, wanted_first
+from dmfa_demo.app.face_aligner import FaceAligner
+from dmfa_demo.app.factors import FactorsTab
+from dmfa_demo.app.first_layer import FirstLayer
+from dmfa_demo.app.latent_walk import LatentWalk
+from dmfa_demo.app.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.part import Part, Together
+from dmfa_demo.app.pixel_by_pixel import PixelByPixel
+from dmfa_demo.app.predictions import Predictions
+from dmfa_demo.app.presets import OFFERS, START
+from dmfa_demo.app.results import ResultsTab
+from dmfa_demo.app.sample_picker import Choice, SamplePicker
+from dmfa_demo.app.samples import SamplesTab
+from dmfa_demo.app.scene import Scene
+from dmfa_demo.app.segments import segments
+
+TITLE = "What is behind the paint?"
+MASTHEAD = f"""
+<header class="masthead">
+  <h1>{TITLE}</h1>
+  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
+</header>
+"""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The parts of the page and what they share.
+
+    Attributes:
+        scene: what lies on the canvas.
+        opened: the name of the open tab, one of `address.TABS`.
+        wanted: the methods that somebody wants to compare, those that the data set in sight does not have among them.
+        labels: the tabs' labels, by name.
+    """
+
+    scene: gr.State
+    opened: gr.State
+    wanted: gr.State
+    address: AddressBar
+    painter: MaskPainter
+    labels: dict[str, gr.Tab]
+    tabs_box: gr.Tabs
+    compare: CompareTab
+    factors: FactorsTab
+    samples: SamplesTab
+    walk: LatentWalk
+    filling: PixelByPixel
+    attractors: AttractorsTab
+    bars: Predictions
+    mind: ChangingMind
+    layer: FirstLayer
+    results: ResultsTab
+    dataset: gr.Radio
+    picker: SamplePicker
+    presets: tuple[gr.Button, ...]
+    digit_upload: gr.UploadButton
+    mask_upload: gr.UploadButton
+    own_face: gr.Column
+    aligner: FaceAligner
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the page inside the current Blocks, as a first visit finds it."""
+        first = Address.first(START)
+        start = Scene.sample(START, first.sample)
+        states = gr.State(start), gr.State(first.tab), gr.State(wanted_first())
+        address = AddressBar()
+        gr.HTML(MASTHEAD, apply_default_css=False)
+        with gr.Row(equal_height=False, elem_classes="stage"):
+            with gr.Column(elem_classes="canvas"):
+                painter = MaskPainter(Canvas(first.mask, start.image), elem_id="painter")
+            with gr.Column(elem_classes="results"), gr.Tabs(selected=first.tab) as tabs_box:
+                labels: dict[str, gr.Tab] = {}
+
+                def tab(name: str) -> gr.Tab:
+                    labels[name] = gr.Tab(name.capitalize(), id=name)
+                    return labels[name]
+
+                with tab("compare"):
+                    compare = CompareTab.build(START)
+                with tab("factors"):
+                    factors = FactorsTab.build(START)
+                with tab("samples"):
+                    samples = SamplesTab.build()
+                    walk, filling = LatentWalk.build(START, samples.seed), PixelByPixel.build(START)
+                with tab("attractors"):
+                    attractors = AttractorsTab.build(START)
+                with tab("predictions"):
+                    bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
+                with tab("results"):
+                    results = ResultsTab.build(START)
+            with gr.Column(elem_classes="choose"):
+                _heading("Choose a picture")
+                dataset = segments([(offer.title, name) for name, offer in OFFERS.items()], "Data set", "dataset")
+                picker = SamplePicker(Choice(START, first.sample), elem_id="samples")
+                _heading("Hide pixels as the papers do")
+                with gr.Row(elem_classes="chips"):
+                    presets = tuple(
+                        gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in OFFERS[START].presets
+                    )
+                _heading("Bring your own")
+                with gr.Row(elem_classes="chips"):
+                    uploads = (
+                        _upload_button("Upload a digit…", "digit-upload"),
+                        _upload_button("Upload a mask…", "mask-upload"),
+                    )
+                with gr.Column(visible=False) as own_face:
+                    aligner = FaceAligner(elem_id="aligner")
+        drawn = samples, walk, filling
+        seen = bars, mind, layer
+        return cls(
+            *states,
+            address,
+            painter,
+            labels,
+            tabs_box,
+            compare,
+            factors,
+            *drawn,
+            attractors,
+            *seen,
+            results,
+            dataset,
+            picker,
+            presets,
+            *uploads,
+            own_face,
+            aligner,
+        )
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Everything that follows the canvas."""
+        drawn, seen = (self.samples, self.walk, self.filling), (self.bars, self.mind, self.layer)
+        return self.compare, self.factors, *drawn, self.attractors, *seen
+
+    @property
+    def tabs(self) -> dict[str, Part]:
+        """What follows the canvas in each tab, by name."""
+        return {
+            "compare": self.compare,
+            "factors": self.factors,
+            "samples": Together((self.samples, self.walk, self.filling)),
+            "attractors": self.attractors,
+            "predictions": Together((self.bars, self.mind, self.layer)),
+            "results": Together(()),
+        }
+
+
+def _heading(text: str) -> None:
+    gr.HTML(f'<h2 class="section">{text}</h2>', apply_default_css=False)
+
+
+def _upload_button(label: str, elem_id: str) -> gr.UploadButton:
+    return gr.UploadButton(label, file_types=["image"], type="binary", size="sm", elem_id=elem_id)
