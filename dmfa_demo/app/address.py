@@ -5,15 +5,11 @@ A picture that somebody brought is in no link; whoever opens one sees the first 
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from dmfa_demo.app.attractors import STEP_SIZES, mapped
@@ -27,6 +23,7 @@ from dmfa_demo.app.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.sliders import MAX_STEPS
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
+from dmfa_demo.mask_text import mask_from_text, mask_text
 
 TABS = ("compare", "factors", "samples", "attractors", "predictions", "results")
 
@@ -106,7 +103,7 @@ class Address:
         usual = cls.first(dataset if dataset in OFFERS else START)
         readers: dict[str, Callable[[str], Any]] = {
             "sample": _number_below(len(load_samples(usual.dataset))),
-            "mask": lambda text: decode(text, *usual.mask.shape),
+            "mask": lambda text: mask_from_text(text, *usual.mask.shape),
             "tab": _one_of(TABS),
             "show": _one_of([name for _, name in VIEWS]),
             "methods": _some_of(available_methods(usual.dataset)),
@@ -137,58 +134,14 @@ class Address:
             value = getattr(self, name)
             if value is None:
                 continue
-            text = encode(value) if isinstance(value, Tensor) else _text(value)
+            text = mask_text(value) if isinstance(value, Tensor) else _text(value)
             default = getattr(usual, name)
-            if text != (encode(default) if isinstance(default, Tensor) else _text(default)):
+            if text != (mask_text(default) if isinstance(default, Tensor) else _text(default)):
                 texts[name] = text
         return texts
 
 
 NAMES = tuple(field.name for field in fields(Address))
-
-
-def encode(missing: Tensor) -> str:
-    """bool `(H, W)` as text for an address: lengths of alternating runs, the first visible, row by row, deflated, in base64.
-
-    Each length is 7 bits a byte, the lowest first; all bytes of a length but its last have the highest bit set.
-    """
-    bits = torch.cat([torch.zeros(1, dtype=torch.int8), missing.flatten().to(torch.int8)])
-    edges = bits.diff().nonzero()[:, 0].tolist()
-    packed = bytearray()
-    for start, end in zip([0, *edges], [*edges, missing.numel()]):
-        length = end - start
-        while length > 0x7F:
-            packed.append(length & 0x7F | 0x80)
-            length >>= 7
-        packed.append(length)
-    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
-    return base64.urlsafe_b64encode(deflate.compress(bytes(packed)) + deflate.flush()).decode().rstrip("=")
-
-
-def decode(text: str, height: int, width: int) -> Tensor:
-    """The inverse of `encode` for masks of a known size.
-
-    Raises:
-        ValueError: for anything else.
-    """
-    size = height * width
-    try:
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        # A run has a pixel, and no length needs more than three bytes: there is nothing to gain by sending more.
-        runs = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, 3 * size + 1)
-    except (binascii.Error, zlib.error):
-        raise ValueError(f"the mask is not what encode wrote: {text!r:.40}") from None
-    lengths, length, shift = [], 0, 0
-    for byte in runs:
-        length |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            lengths.append(length)
-            length = shift = 0
-    if shift or sum(lengths) != size:
-        raise ValueError(f"the mask is of another size than {height}x{width}")
-    hidden = torch.arange(len(lengths)) % 2 == 1
-    return hidden.repeat_interleave(torch.tensor(lengths, dtype=torch.long)).view(height, width)
 
 
 def _text(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""What happens when somebody arrives by a link or chooses another data set, and how the address follows the page."""
+"""What happens when somebody arrives by a link, chooses another data set or takes something away; the address follows the page."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.sample_picker import Choice
 from dmfa_demo.app.scene import ImputationCache, Scene, fitted
+from dmfa_demo.app.take_away import Code, File, take_away
 
 # Words of an address that several controls say together.
 SEVERAL = ("z", "latent")
@@ -106,22 +107,6 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         wanted = still_wanted(scene.dataset, wanted, methods)
         return arrange(chosen, fitted(missing, chosen), OFFERS[name].sample, wanted, *choices)
 
-    def describe(missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any) -> Address:
-        given, said = iter(values), {}
-        for name, controls in kept.items():
-            own = tuple(islice(given, len(controls)))
-            said[name] = own if name in SEVERAL else own[0]
-        said["methods"] = tuple(said["methods"])
-        sampled = scene.own is None and choice is not None and choice.dataset == scene.dataset
-        return replace(
-            Address.first(scene.dataset),
-            sample=choice.number if sampled else None,
-            mask=fitted(missing, scene),
-            tab=opened,
-            # What is of another data set for as long as its own is on the way is not in sight.
-            **{name: value for name, value in said.items() if value not in (None, "")},
-        )
-
     controls = [control for some in kept.values() for control in some]
     arranged = [layout.scene, layout.painter, layout.picker, layout.wanted, *layout.presets]
     arranged += [layout.digit_upload, layout.own_face]
@@ -138,7 +123,14 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         event(told(results.render_choice), measured, [results.measure, results.chart], **ONCE)
         event(told(results.render_table), measured[:2], [results.table], **ONCE)
 
-    shown = [*seen, layout.picker, layout.opened, *controls]
+    def describe(*shown: Any) -> Address:
+        return _described(layout, *shown)
+
+    def give(wanted: str, missing: Tensor, scene: Scene, *shown: Any) -> File | Code:
+        return take_away(wanted, scene, describe(missing, scene, *shown), cache)
+
+    shown = _describing(layout)
+    layout.take.input(told(give), [layout.take, *shown], [layout.take], **ONCE)
     # Whatever changes the picture changes the canvas, which then says so.
     telling = [layout.painter.release, *(control.input for control in controls if not isinstance(control, gr.State))]
     gr.on(telling, told(describe), shown, [layout.address], **AT_ONCE)
@@ -165,3 +157,28 @@ def _kept(layout: Layout) -> dict[str, list[gr.components.Component]]:
         "protocol": [layout.results.protocol],
         "measure": [layout.results.measure],
     }
+
+
+def _described(
+    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any
+) -> Address:
+    """The address of what is on the page, from the values of `_describing`."""
+    given, said = iter(values), {}
+    for name, controls in _kept(layout).items():
+        own = tuple(islice(given, len(controls)))
+        said[name] = own if name in SEVERAL else own[0]
+    said["methods"] = tuple(said["methods"])
+    sampled = scene.own is None and choice is not None and choice.dataset == scene.dataset
+    return replace(
+        Address.first(scene.dataset),
+        sample=choice.number if sampled else None,
+        mask=fitted(missing, scene),
+        tab=opened,
+        # What is of another data set for as long as its own is on the way is not in sight.
+        **{name: value for name, value in said.items() if value not in (None, "")},
+    )
+
+
+def _describing(layout: Layout) -> list[gr.components.Component]:
+    controls = [control for some in _kept(layout).values() for control in some]
+    return [layout.painter, layout.scene, layout.picker, layout.opened, *controls]

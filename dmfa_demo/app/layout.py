@@ -26,6 +26,7 @@ from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
+from dmfa_demo.app.take_away import TakeAway
 
 TITLE = "What is behind the paint?"
 MASTHEAD = f"""
@@ -71,6 +72,7 @@ class Layout:
     mask_upload: gr.UploadButton
     own_face: gr.Column
     aligner: FaceAligner
+    take: TakeAway
 
     @classmethod
     def build(cls) -> Self:
@@ -120,6 +122,8 @@ class Layout:
                     )
                 with gr.Column(visible=False) as own_face:
                     aligner = FaceAligner(elem_id="aligner")
+                _heading("Take it away")
+                take = TakeAway(elem_id="take")
         drawn = samples, walk, filling
         seen = bars, mind, layer
         return cls(
@@ -140,6 +144,7 @@ class Layout:
             *uploads,
             own_face,
             aligner,
+            take,
         )
 
     @property

@@ -1,0 +1,134 @@
+"""The Python that makes again, with the library alone, what is on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from dmfa_demo.app.address import Address
+from dmfa_demo.app.factors import COMPONENTS
+from dmfa_demo.app.hole_walks import STEPS, TOLERANCE
+from dmfa_demo.app.samples import DRAWN
+from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.imputation import method_class
+from dmfa_demo.mask_text import mask_text
+
+
+@dataclass(frozen=True)
+class Script:
+    """Lines of imports, and what follows them."""
+
+    imports: tuple[str, ...]
+    body: str
+
+
+def code_for(address: Address) -> str:
+    """A script for the open tab of an address; of a picture that somebody brought it reads `image.png`."""
+    parts = [_TABS[address.tab](address)]
+    if address.tab != "results":  # which has to do with no picture
+        parts = [_picture(address), _hole(address), *parts]
+    lines = sorted({line for part in parts for line in part.imports}, key=lambda line: ("dmfa_demo" in line, line))
+    return "\n".join(lines) + "\n\n" + "".join(part.body for part in parts)
+
+
+def _picture(address: Address) -> Script:
+    if address.sample is None:
+        line = 'images = pil_to_tensor(Image.open("image.png"))[None] / 255  # (1, C, H, W) in [0, 1]; it lies in the zip file\n'
+        return Script(("from PIL import Image", "from torchvision.transforms.functional import pil_to_tensor"), line)
+    at = address.sample
+    line = f'images = to_float(load_samples("{address.dataset}").images[{at}:{at + 1}])  # (1, C, H, W) in [0, 1]\n'
+    return Script(("from dmfa_demo.data import load_samples, to_float",), line)
+
+
+def _hole(address: Address) -> Script:
+    height, width = address.mask.shape
+    read = f'mask_from_text("{mask_text(address.mask)}", {height}, {width})'
+    line = f"missing = {read}[None, None]  # (1, 1, {height}, {width}), True where a pixel is hidden\n"
+    return Script(("from dmfa_demo.mask_text import mask_from_text",), line)
+
+
+_LOAD = ("from dmfa_demo import load_imputer",)
+
+
+def _compare(address: Address) -> Script:
+    body = f"""
+imputations = {{}}
+for method in {list(address.methods)!r}:
+    imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed=0)
+    error = (imputation.mean - images)[missing.expand_as(images)]
+    print(f"{{method}}: PSNR {{-10 * error.square().mean().log10():.1f}} dB in the hole")
+    imputations[method] = imputation  # .mean and .variance are (1, C, H, W); the latter is None for a single answer
+"""
+    return Script(_LOAD, body)
+
+
+def _factors(address: Address) -> Script:
+    body = f"""
+density = load_imputer("{address.of}", "{address.dataset}").impute(images, missing, seed=0).density
+gaussian = density.leading({COMPONENTS}).component({address.gaussian}).principal()  # mean (1, n), factors (1, l, n), noise (1, n)
+walk = torch.tensor({list(address.z)})[: gaussian.factors.shape[1]]
+walked = gaussian.mean[0] + walk @ gaussian.factors[0, : len(walk)]
+walked = walked.view_as(images)  # (1, C, H, W)
+"""
+    return Script(("import torch", *_LOAD), body)
+
+
+def _samples(address: Address) -> Script:
+    drawing = available_methods(address.dataset, "has_samples")
+    body = f"""
+samples = {{}}
+for method in {[name for name in drawing if not method_class(name).fills_in_steps]!r}:
+    imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed={address.seed})
+    samples[method] = imputation.sample({DRAWN}, noise={address.noise})[:, 0]  # ({DRAWN}, C, H, W)
+"""
+    return Script(_LOAD, body)
+
+
+def _attractors(address: Address) -> Script:
+    imports = (
+        "import torch",
+        "from dmfa_demo.checkpoints import ROOT, load_network",
+        "from dmfa_demo.models.attractors import LatentMap",
+        "from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig",
+        "from dmfa_demo.models.dynamics import impute_along",
+    )
+    body = f"""
+folder = ROOT / "{address.dataset}" / "{address.map}"
+plane = LatentMap.load(folder).plane(load_network(folder, Autoencoder, AutoencoderConfig))
+noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed({address.walk}))
+start = torch.where(missing, noise, images)
+with torch.inference_mode():
+    states = list(impute_along(plane.reconstruct, start, missing, {address.step:g}, {STEPS}, {TOLERANCE:g}))
+    walk = torch.cat([state.points for state in states])  # (T + 1, C, H, W), from noise to where it arrived
+    places = plane.encode(walk)  # (T + 1, 2), on the map
+"""
+    return Script(imports, body)
+
+
+def _predictions(address: Address) -> Script:
+    body = f"""
+answers = {{}}
+for name in available_classifiers("{address.dataset}"):
+    answers[name] = load_classifier(name, "{address.dataset}").predict(images, missing)[0]  # probability of each class
+    print(name, [round(share, 2) for share in answers[name].tolist()])
+"""
+    return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
+
+
+def _results(address: Address) -> Script:
+    body = f"""rows = json.loads((ROOT / "{address.dataset}" / RESULTS).read_text())["rows"]
+rows = [row for row in rows if (row["protocol"], row["metric"]) == ("{address.protocol}", "{address.measure}")]
+for row in rows:
+    print(row["method"], row["value"], "±", row["stderr"], "paper:", row["paper"])
+"""
+    return Script(("import json", "from dmfa_demo.checkpoints import RESULTS, ROOT"), body)
+
+
+_TABS: dict[str, Callable[[Address], Script]] = {
+    "compare": _compare,
+    "factors": _factors,
+    "samples": _samples,
+    "attractors": _attractors,
+    "predictions": _predictions,
+    "results": _results,
+}

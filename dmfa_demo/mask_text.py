@@ -1,0 +1,54 @@
+"""Masks as short text, for addresses and for code."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+
+import torch
+from torch import Tensor
+
+
+def mask_text(missing: Tensor) -> str:
+    """bool `(H, W)` as text that may stand in an address: lengths of alternating runs, the first visible, row by row, deflated, in base64.
+
+    Each length is 7 bits a byte, the lowest first; all bytes of a length but its last have the highest bit set.
+    """
+    bits = torch.cat([torch.zeros(1, dtype=torch.int8), missing.flatten().to(torch.int8)])
+    edges = bits.diff().nonzero()[:, 0].tolist()
+    packed = bytearray()
+    for start, end in zip([0, *edges], [*edges, missing.numel()]):
+        length = end - start
+        while length > 0x7F:
+            packed.append(length & 0x7F | 0x80)
+            length >>= 7
+        packed.append(length)
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    return base64.urlsafe_b64encode(deflate.compress(bytes(packed)) + deflate.flush()).decode().rstrip("=")
+
+
+def mask_from_text(text: str, height: int, width: int) -> Tensor:
+    """The inverse of `mask_text` for masks of a known size.
+
+    Raises:
+        ValueError: for anything else.
+    """
+    size = height * width
+    try:
+        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        # A run has a pixel, and no length needs more than three bytes: there is nothing to gain by sending more.
+        runs = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, 3 * size + 1)
+    except (binascii.Error, zlib.error):
+        raise ValueError(f"the mask is not what mask_text wrote: {text!r:.40}") from None
+    lengths, length, shift = [], 0, 0
+    for byte in runs:
+        length |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80:
+            lengths.append(length)
+            length = shift = 0
+    if shift or sum(lengths) != size:
+        raise ValueError(f"the mask is of another size than {height}x{width}")
+    hidden = torch.arange(len(lengths)) % 2 == 1
+    return hidden.repeat_interleave(torch.tensor(lengths, dtype=torch.long)).view(height, width)

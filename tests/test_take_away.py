@@ -1,0 +1,154 @@
+"""What is taken away is what is on the screen, and the code shown makes it again."""
+
+import dataclasses
+import io
+import json
+import os
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dmfa_demo.app.address import TABS, Address
+from dmfa_demo.app.hole_walks import Run
+from dmfa_demo.app.presets import OFFERS
+from dmfa_demo.app.reproduction import code_for
+from dmfa_demo.app.scene import ImputationCache, Memory, Scene, measure
+from dmfa_demo.app.take_away import COLUMNS, GAP, SIDE, Code, File, TakeAway, take_away
+from dmfa_demo.checkpoints import available_methods
+
+CACHE = ImputationCache()
+
+
+def visit(dataset: str = "mnist", **changed) -> tuple[Scene, Address]:
+    address = dataclasses.replace(Address.first(dataset), **changed)
+    return Scene.sample(dataset, address.sample), address
+
+
+def run(address: Address) -> dict:
+    names: dict = {}
+    exec(code_for(address), names)
+    return names
+
+
+@pytest.mark.parametrize("dataset", OFFERS)
+def test_the_code_makes_the_means_again(dataset):
+    scene, address = visit(dataset)
+    made = run(address)["imputations"]
+    assert list(made) == list(address.methods)
+    for name, imputation in made.items():
+        assert torch.equal(imputation.mean, CACHE.impute(name, scene, address.mask).mean)
+
+
+def test_the_code_makes_the_factors_walk_again():
+    scene, address = visit(tab="factors", of="mfa", gaussian=1, z=(0.5, -1.0, 0.0, 2.0))
+    density = CACHE.impute("mfa", scene, address.mask).density
+    gaussian = density.leading(5).component(1).principal()
+    walked = gaussian.mean[0] + torch.tensor(address.z) @ gaussian.factors[0, :4]
+    torch.testing.assert_close(run(address)["walked"].flatten(), walked, atol=1e-4, rtol=1e-3)
+
+
+def test_the_code_draws_the_same_samples():
+    scene, address = visit(tab="samples", noise=True, seed=4)
+    made = run(address)["samples"]
+    assert set(made) >= {"dmfa", "mfa", "vaeac"} and "universal-marginalizer" not in made
+    for name, drawn in made.items():
+        assert torch.equal(drawn, CACHE.impute(name, scene, address.mask, 4).sample(32, noise=True)[:, 0])
+
+
+def test_the_code_walks_the_same_way():
+    scene, address = visit(tab="attractors", step=1.0, walk=3)
+    drawn = Run(scene, address.mask, address.map, 1.0, 3, CACHE)
+    drawn.advance(60)
+    walk = drawn.walks().walks[0]
+    made = run(address)
+    assert walk.name == "Noise" and len(made["walk"]) >= len(walk.images)
+    torch.testing.assert_close(made["walk"][: len(walk.images)], walk.images, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(made["places"][: len(walk.images)], walk.path, atol=1e-3, rtol=1e-3)
+
+
+def test_the_code_asks_the_same_classifiers():
+    _, address = visit(tab="predictions")
+    made = run(address)["answers"]
+    assert made["complete"].argmax() == 4 and all(
+        shares.sum() == pytest.approx(1, abs=1e-4) for shares in made.values()
+    )
+
+
+def test_the_code_reads_the_same_figures():
+    made = run(visit(tab="results")[1])["rows"]
+    assert {row["method"] for row in made} >= {"dmfa", "knn"} and {row["metric"] for row in made} == {"sse"}
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_the_code_of_every_tab_is_what_is_given(tab):
+    scene, address = visit(tab=tab)
+    assert take_away("code", scene, address, CACHE) == Code(code_for(address))
+
+
+def opened(file: File) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(file.content))
+
+
+@pytest.mark.parametrize("dataset", OFFERS)
+def test_the_zip_holds_every_number(dataset):
+    scene, address = visit(dataset)
+    archive = opened(take_away("zip", scene, address, CACHE))
+    assert archive.testzip() is None
+    mask = np.asarray(Image.open(archive.open("mask.png"))) > 127
+    assert (mask == address.mask.numpy()).all()
+    figures = json.loads(archive.read("figures.json"))["figures"]
+    for name in address.methods:
+        imputation = CACHE.impute(name, scene, address.mask)
+        with np.load(archive.open(f"{name}/numbers.npz"), allow_pickle=False) as numbers:
+            assert (numbers["mean"] == imputation.mean[0].numpy()).all()
+            assert ("variance" in numbers) == (imputation.variance is not None)
+            if name in available_methods(dataset, "has_factors"):
+                means, factors, noises = (torch.from_numpy(numbers[key]) for key in ("means", "factors", "noises"))
+                weights = torch.from_numpy(numbers["weights"])[:, None, None, None]
+                within = (weights * (factors.square().sum(1) + noises)).sum(0)
+                between = (weights * means.square()).sum(0) - (weights * means).sum(0).square()
+                hidden = address.mask.expand(scene.image.shape)
+                share = numbers["weights"].sum()
+                if share > 0.999:  # all of the mixture is there
+                    twin = torch.from_numpy(numbers["variance"])
+                    torch.testing.assert_close((within + between)[hidden], twin[hidden], atol=1e-3, rtol=2e-2)
+        assert figures[name] == dataclasses.asdict(measure(imputation, scene, address.mask))
+
+
+def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatch):
+    _, address = visit()
+    image = Scene.sample("mnist", 7).image
+    scene = Scene("mnist", image, "your own digit", own=Memory())
+    address = dataclasses.replace(address, sample=None, methods=("mean",))
+    opened(take_away("zip", scene, address, CACHE)).extractall(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    exec((tmp_path / "code.py").read_text(), names)
+    assert torch.equal(names["images"][0], image)
+    assert not (set(os.listdir(tmp_path)) & {"config.json"})
+
+
+def test_the_picture_shows_every_method():
+    scene, address = visit()
+    page = Image.open(io.BytesIO(take_away("sheet", scene, address, CACHE).content))
+    rows = -(-(len(address.methods) + 2) // COLUMNS)
+    assert page.width == COLUMNS * (SIDE + GAP) + GAP and page.height > rows * (SIDE + GAP)
+    original = page.crop((GAP, GAP, GAP + SIDE, GAP + SIDE)).resize((28, 28), Image.Resampling.NEAREST)
+    assert (np.asarray(original)[..., 0] == (scene.image[0] * 255).round().numpy()).all()
+
+
+def test_nothing_hidden_and_no_method_are_taken_away_too():
+    scene, address = visit(methods=())
+    nothing = dataclasses.replace(address, mask=address.mask & False, methods=("dmfa", "mean"))
+    for one in (address, nothing):
+        for wanted in ("sheet", "zip"):
+            assert take_away(wanted, scene, one, CACHE).content
+
+
+@pytest.mark.parametrize("payload", [None, {}, {"wanted": "../.."}, {"wanted": 5}, "zip"])
+def test_what_cannot_be_taken_away_is_named(payload):
+    with pytest.raises(Exception, match="to take away there is sheet, zip, code"):
+        TakeAway().preprocess(payload)
