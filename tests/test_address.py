@@ -27,6 +27,7 @@ USED = Address(
     walk=3,
     growth="specks",
     hole=2,
+    lesson=1,
     protocol="half",
     measure="ssim",
 )
@@ -39,7 +40,13 @@ def same(one: Address, other: Address) -> bool:
 
 def test_everything_comes_back():
     assert same(Address.from_query(USED.query()), USED)
-    assert set(USED.query()) == {field.name for field in fields(Address)}
+    assert set(USED.query()) == {field.name for field in fields(Address)} - {"lesson"}
+
+
+def test_a_chapter_is_the_tab_it_is_on():
+    reading = replace(USED, tab="learn", lesson=4)
+    assert same(Address.from_query(reading.query()), reading) and "tab" not in reading.query()
+    assert Address.from_query({"lesson": "3"}).tab == "learn"
 
 
 def test_a_first_visit_needs_no_words():

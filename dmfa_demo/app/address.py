@@ -17,6 +17,7 @@ from dmfa_demo.app.changing_mind import GROWTHS
 from dmfa_demo.app.compare import VIEWS, of_wanted, wanted_first
 from dmfa_demo.app.factors import COMPONENTS, FACTORS
 from dmfa_demo.app.latent_walk import DIRECTIONS
+from dmfa_demo.app.lessons import LESSONS
 from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.results import MEASURES, protocols
 from dmfa_demo.app.scene import Scene, draw_mask, fitted
@@ -25,7 +26,7 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
 from dmfa_demo.mask_text import mask_from_text, mask_text
 
-TABS = ("compare", "factors", "samples", "attractors", "predictions", "results")
+TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn", "results")
 
 # On the first visit: of every picture the same share, wherever the seed puts it.
 START_MASK, START_SEED = "square14", 4
@@ -47,6 +48,7 @@ class Address:
         noise, seed, latent: of the Samples tab: with pixel noise, number of the draw, sliders of the latent walk.
         map, step, walk: of the Attractors tab: map, step size, number of the noise.
         growth, hole: of the Predictions tab: how the hole grows, and its number.
+        lesson: the chapter of the Learn tab, from 1; an address that names one opens it.
         protocol, measure: of the Results tab.
     """
 
@@ -67,6 +69,7 @@ class Address:
     walk: int
     growth: str
     hole: int
+    lesson: int
     protocol: str | None
     measure: str
 
@@ -92,6 +95,7 @@ class Address:
             walk=0,
             growth=next(iter(GROWTHS)),
             hole=0,
+            lesson=1,
             protocol=next((name for _, name in protocols(dataset)), None),
             measure="sse",
         )
@@ -118,6 +122,7 @@ class Address:
             "walk": _number_below(MAX_SEED),
             "growth": _one_of(GROWTHS),
             "hole": _number_below(MAX_SEED),
+            "lesson": _one_of(range(1, len(LESSONS) + 1)),
             "protocol": _one_of([name for _, name in protocols(usual.dataset)]),
             "measure": _one_of(MEASURES),
         }
@@ -125,6 +130,8 @@ class Address:
         for name, read in readers.items():
             with suppress(KeyError, ValueError):
                 known[name] = read(query[name])
+        if "lesson" in known:
+            known["tab"] = "learn"
         return replace(usual, **known)
 
     def query(self) -> dict[str, str]:
@@ -136,7 +143,10 @@ class Address:
                 continue
             text = mask_text(value) if isinstance(value, Tensor) else _text(value)
             default = getattr(usual, name)
-            if text != (mask_text(default) if isinstance(default, Tensor) else _text(default)):
+            if name == "lesson" and self.tab == "learn":
+                del texts["tab"]
+                texts[name] = text
+            elif name != "lesson" and text != (mask_text(default) if isinstance(default, Tensor) else _text(default)):
                 texts[name] = text
         return texts
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told
+from dmfa_demo.app.examples import Example
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.presets import OFFERS, START
@@ -98,6 +99,9 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
             there |= {layout.tabs_box, layout.opened}
         return {box: content for box, content in show(address).items() if box not in there}
 
+    def begin(example: Example) -> Contents:
+        return show(example.address)
+
     def switch(
         name: str | None, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], *choices: str | None
     ) -> Contents:
@@ -115,11 +119,13 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
     ]
     rendered = [output for tab in layout.tabs.values() for output in tab.outputs]
     everything = [layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls, *rendered]
-    arrived = page.load(told(arrive), seen, list(dict.fromkeys(everything)), **ONCE)
+    everything = list(dict.fromkeys(everything))
+    arrived = page.load(told(arrive), seen, everything, **ONCE)
+    begun = layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
     choices = [compare.methods, factors.method, attractors.plane, results.protocol]
     switched = layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)
     measured = [layout.scene, results.protocol, results.measure]
-    for event in (arrived.then, switched.then):
+    for event in (arrived.then, begun.then, switched.then):
         event(told(results.render_choice), measured, [results.measure, results.chart], **ONCE)
         event(told(results.render_table), measured[:2], [results.table], **ONCE)
 
@@ -154,6 +160,7 @@ def _kept(layout: Layout) -> dict[str, list[gr.components.Component]]:
         "walk": [layout.attractors.seed],
         "growth": [layout.mind.growth],
         "hole": [layout.mind.seed],
+        "lesson": [layout.learn.chapter],
         "protocol": [layout.results.protocol],
         "measure": [layout.results.measure],
     }

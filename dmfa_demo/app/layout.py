@@ -12,10 +12,12 @@ from dmfa_demo.app.address_bar import AddressBar
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab, wanted_first
+from dmfa_demo.app.example_list import ExampleList
 from dmfa_demo.app.face_aligner import FaceAligner
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
 from dmfa_demo.app.latent_walk import LatentWalk
+from dmfa_demo.app.learn import LearnTab
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel
@@ -64,6 +66,7 @@ class Layout:
     bars: Predictions
     mind: ChangingMind
     layer: FirstLayer
+    learn: LearnTab
     results: ResultsTab
     dataset: gr.Radio
     picker: SamplePicker
@@ -73,6 +76,7 @@ class Layout:
     own_face: gr.Column
     aligner: FaceAligner
     take: TakeAway
+    examples: ExampleList
 
     @classmethod
     def build(cls) -> Self:
@@ -103,6 +107,8 @@ class Layout:
                     attractors = AttractorsTab.build(START)
                 with tab("predictions"):
                     bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
+                with tab("learn"):
+                    learn = LearnTab.build()
                 with tab("results"):
                     results = ResultsTab.build(START)
             with gr.Column(elem_classes="choose"):
@@ -124,6 +130,8 @@ class Layout:
                     aligner = FaceAligner(elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
+                _heading("Begin with a prepared scene")
+                examples = ExampleList(elem_id="examples")
         drawn = samples, walk, filling
         seen = bars, mind, layer
         return cls(
@@ -137,6 +145,7 @@ class Layout:
             *drawn,
             attractors,
             *seen,
+            learn,
             results,
             dataset,
             picker,
@@ -145,13 +154,14 @@ class Layout:
             own_face,
             aligner,
             take,
+            examples,
         )
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Everything that follows the canvas."""
         drawn, seen = (self.samples, self.walk, self.filling), (self.bars, self.mind, self.layer)
-        return self.compare, self.factors, *drawn, self.attractors, *seen
+        return self.compare, self.factors, *drawn, self.attractors, *seen, self.learn
 
     @property
     def tabs(self) -> dict[str, Part]:
@@ -162,6 +172,7 @@ class Layout:
             "samples": Together((self.samples, self.walk, self.filling)),
             "attractors": self.attractors,
             "predictions": Together((self.bars, self.mind, self.layer)),
+            "learn": self.learn,
             "results": Together(()),
         }
 

@@ -126,6 +126,7 @@ for row in rows:
 
 _TABS: dict[str, Callable[[Address], Script]] = {
     "compare": _compare,
+    "learn": _compare,
     "factors": _factors,
     "samples": _samples,
     "attractors": _attractors,

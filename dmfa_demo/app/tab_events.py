@@ -23,7 +23,7 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     """
     seen = [layout.painter, layout.scene]
     factors, samples, filling, mind = layout.factors, layout.samples, layout.filling, layout.mind
-    attractors, results = layout.attractors, layout.results
+    attractors, learn, results = layout.attractors, layout.learn, layout.results
 
     def rendering(part: Part) -> Any:
         return lambda missing, scene, *controls: part.render(scene, fitted(missing, scene), cache, *controls)
@@ -51,6 +51,9 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
         return filling.advance(scene, missing, run)
 
+    def read_on(missing: Tensor, scene: Scene, chapter: Any) -> list[Any]:
+        return learn.next(scene, fitted(missing, scene), cache, chapter)
+
     for part in layout.parts:
         for control in part.inputs:
             if not isinstance(control, gr.State):
@@ -62,6 +65,7 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         factors.reset.click(told(stand_still), asked, still, **LATEST),
         samples.more.click(told(draw_more), [*seen, *samples.inputs], [samples.seed, *samples.outputs], **LATEST),
         mind.again.click(told(grow_anew), [*seen, *mind.inputs], [mind.seed, *mind.outputs], **LATEST),
+        learn.following.click(told(read_on), [*seen, learn.chapter], [learn.chapter, *learn.outputs], **LATEST),
         attractors.again.click(told(walk_again), walking, [attractors.seed, *attractors.outputs], **LATEST),
     ]
     filling.start.click(told(begin), [*seen, samples.seed], filling.outputs, **LATEST)
