@@ -54,7 +54,10 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
 
 def weights_of(folder: Path) -> Path:
     """The file with a checkpoint's tensors: its own, or that of the checkpoint beside it which its config names as "weights"."""
-    return folder.parent / json.loads((folder / CONFIG).read_text()).get("weights", folder.name) / WEIGHTS
+    name = json.loads((folder / CONFIG).read_text()).get("weights", folder.name)
+    if Path(name).name != name:
+        raise ValueError(f"{folder / CONFIG} names weights {name!r:.40}; they lie in the folder or in one beside it")
+    return folder.parent / name / WEIGHTS
 
 
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
@@ -82,13 +85,21 @@ def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
 
 
 @cache
-def load_imputer(method: str, dataset: str) -> Imputer:
+def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
     """The trained imputer `method` for `dataset` from the repository's checkpoints, loaded once a process.
+
+    Args:
+        dataset: a data set, or USER/NAME of a repository on the Hugging Face Hub that holds a checkpoint of `method`.
+        revision: of that repository; the hash of a commit makes sure that it is always the same.
 
     Raises:
         ValueError: for an unknown method or data set; the message lists what there is.
     """
     imputer_class = method_class(method)
+    if "/" in dataset:
+        from dmfa_demo.hub import pull  # only who asks for it pays for loading the Hub's client
+
+        return load_once(imputer_class, pull(dataset, revision))
     known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
     if dataset not in known:
         raise ValueError(

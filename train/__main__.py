@@ -20,6 +20,7 @@ from train import (
     evaluate,
     line_masks,
     mfa,
+    publish,
     universal_marginalizer,
     vaeac,
     vaeac_synthetic,
@@ -44,6 +45,7 @@ COMMANDS = {
     "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
     "line-masks": line_masks.measure,
+    "publish": publish.publish,
 }
 
 

@@ -27,14 +27,19 @@ def code_for(address: Address) -> str:
     parts = [_TABS[address.tab](address)]
     if address.tab != "results":  # which has to do with no picture
         parts = [_picture(address), _hole(address), *parts]
-    lines = sorted({line for part in parts for line in part.imports}, key=lambda line: ("dmfa_demo" in line, line))
+    lines = sorted(
+        {line for part in parts for line in part.imports},
+        key=lambda line: ("dmfa_demo" in line, line.startswith("from"), line),
+    )
     return "\n".join(lines) + "\n\n" + "".join(part.body for part in parts)
 
 
 def _picture(address: Address) -> Script:
     if address.sample is None:
-        line = 'images = pil_to_tensor(Image.open("image.png"))[None] / 255  # (1, C, H, W) in [0, 1]; it lies in the zip file\n'
-        return Script(("from PIL import Image", "from torchvision.transforms.functional import pil_to_tensor"), line)
+        height, width = address.mask.shape
+        read = 'torch.from_numpy(np.asarray(Image.open("image.png")) / np.float32(255))'
+        line = f"images = {read}.view(1, {height}, {width}, -1).movedim(-1, 1)  # (1, C, H, W) in [0, 1]; it lies in the zip\n"
+        return Script(("import numpy as np", "import torch", "from PIL import Image"), line)
     at = address.sample
     line = f'images = to_float(load_samples("{address.dataset}").images[{at}:{at + 1}])  # (1, C, H, W) in [0, 1]\n'
     return Script(("from dmfa_demo.data import load_samples, to_float",), line)
