@@ -20,11 +20,12 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import report
 from dmfa_demo.app.attractors import PERIOD, AttractorsTab
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import of_wanted, wanted_first
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import build_page
 from dmfa_demo.app.presets import OFFERS, START
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 

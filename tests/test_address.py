@@ -60,6 +60,24 @@ def test_what_a_data_set_does_not_have_is_not_asked_of_it():
     assert read.methods == ("mean",) and read.map != "autoencoder-2d-012" and read.sample == OFFERS["celeba"].sample
 
 
+# Neither the slow methods nor the variants of others.
+FIRST = ("dmfa", "mfa", "vaeac", "universal-marginalizer", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero")  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("query", "show", "methods"),
+    [
+        ({}, "mean", FIRST),
+        ({"show": "error", "methods": "knn,dmfa"}, "error", ("dmfa", "knn")),
+        ({"show": "smell", "methods": "gan"}, "mean", FIRST),
+        ({"methods": "mice,zero"}, "mean", ("zero",)),
+    ],
+)
+def test_it_says_what_to_show_and_of_which_methods(query, show, methods):
+    read = Address.from_query(query)
+    assert (read.show, read.methods) == (show, methods)
+
+
 def test_no_method_may_be_what_is_compared():
     none = replace(Address.first("mnist"), methods=())
     assert same(Address.from_query(none.query()), none)

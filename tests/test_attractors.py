@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from dmfa_demo.app.attractors import AttractorsTab, mapped
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.walk_player import Walks
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along

@@ -4,28 +4,14 @@ import pytest
 import torch
 
 from dmfa_demo.app import compare
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import CompareTab, _lines
-from dmfa_demo.app.scene import Figures, ImputationCache, Scene
+from dmfa_demo.app.scene import Figures, Scene
 from dmfa_demo.masks import mask_family
 
-# Neither the slow methods nor the variants of others.
-FIRST = ["dmfa", "mfa", "vaeac", "universal-marginalizer", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero"]  # fmt: skip
 TAB = CompareTab(None, None, None)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
-
-
-@pytest.mark.parametrize(
-    ("query", "view", "methods"),
-    [
-        ({}, "mean", None),
-        ({"show": "error", "methods": "knn,dmfa"}, "error", ["dmfa", "knn"]),
-        ({"show": "smell", "methods": "gan"}, "mean", None),
-        ({"methods": "mice,zero"}, "mean", ["zero"]),
-    ],
-)
-def test_an_address_says_what_to_show_and_of_which_methods(query, view, methods):
-    assert TAB.from_address(query, "mnist") == (view, methods or FIRST)
 
 
 def test_the_best_of_each_kind_is_marked_and_a_single_one_is_not():

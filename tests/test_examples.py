@@ -3,9 +3,10 @@
 import pytest
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.example_list import ExampleList
 from dmfa_demo.app.examples import EXAMPLES
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.models.classifier import load_classifier
 
 

@@ -3,8 +3,9 @@
 import pytest
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.latent_walk import DIRECTIONS, STOPS, LatentWalk, directions
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.imputation import Imputation, Latents
 from dmfa_demo.masks import mask_family
 

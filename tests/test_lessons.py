@@ -8,11 +8,12 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.learn import LearnTab
 from dmfa_demo.app.lesson_player import LessonPlayer
 from dmfa_demo.app.lessons import DRAWN, LESSONS
 from dmfa_demo.app.presets import OFFERS
-from dmfa_demo.app.scene import ImputationCache, Scene, draw_mask
+from dmfa_demo.app.scene import Scene, draw_mask
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.models.classifier import available_classifiers
 

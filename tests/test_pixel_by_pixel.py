@@ -5,8 +5,9 @@ import re
 import pytest
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel, Run
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import SHOWN, psnr_in_hole
 from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.masks import mask_family

@@ -6,10 +6,11 @@ from html import escape
 import pytest
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.changing_mind import SHARES, ChangingMind, Course, _chart, first_wrong, grown
 from dmfa_demo.app.first_layer import SHOWN, FirstLayer
 from dmfa_demo.app.predictions import Predictions, predict
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.classifier import CLASSIFIERS, load_classifier
 

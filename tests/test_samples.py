@@ -5,8 +5,9 @@ from itertools import combinations
 import pytest
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.samples import DRAWN, SamplesTab, best_of
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import SHOWN
 from dmfa_demo.masks import mask_family
 

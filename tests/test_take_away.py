@@ -12,10 +12,12 @@ import torch
 from PIL import Image
 
 from dmfa_demo.app.address import TABS, Address
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.hole_walks import Run
+from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.reproduction import code_for
-from dmfa_demo.app.scene import ImputationCache, Memory, Scene, measure
+from dmfa_demo.app.scene import Scene, measure
 from dmfa_demo.app.take_away import COLUMNS, GAP, SIDE, Code, File, TakeAway, take_away
 from dmfa_demo.checkpoints import available_methods
 

@@ -5,8 +5,10 @@ from types import SimpleNamespace
 
 import torch
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.changing_mind import ChangingMind
-from dmfa_demo.app.scene import ImputationCache, Memory, Scene
+from dmfa_demo.app.memory import Memory
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.visits import forget
 
 MISSING = torch.zeros(28, 28, dtype=torch.bool)
@@ -28,7 +30,8 @@ def test_what_is_computed_of_an_own_picture_lies_with_it_alone():
     first = cache.impute("mean", own, MISSING)
     assert cache.impute("mean", own, MISSING) is first, "asked twice, computed once"
     ChangingMind(None, None, None, None).render(own, MISSING, cache, "blobs", 0)
-    assert not cache._shared._kept and len(own.own._kept) == 2
+    cache.glance(own, MISSING, ["mean"])
+    assert not cache._imputations._kept and not cache._glances._kept and len(own.own._kept) == 3
     shared = cache.impute("mean", sample, MISSING)
     assert shared is not first and cache.impute("mean", Scene.sample("mnist", 42), MISSING) is shared
 

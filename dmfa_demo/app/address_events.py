@@ -11,6 +11,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told
 from dmfa_demo.app.examples import Example
@@ -18,7 +19,7 @@ from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.sample_picker import Choice
-from dmfa_demo.app.scene import ImputationCache, Scene, fitted
+from dmfa_demo.app.scene import Scene, fitted
 from dmfa_demo.app.take_away import Code, File, take_away
 
 # Words of an address that several controls say together.

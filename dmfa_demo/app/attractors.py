@@ -10,9 +10,10 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.hole_walks import Run, load_map, load_plane, truth_at
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import CONFIG, ROOT

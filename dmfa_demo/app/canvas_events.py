@@ -14,13 +14,15 @@ import gradio as gr
 from gradio.events import Dependency
 from torch import Tensor
 
-from dmfa_demo.app.events import LATEST, ONCE, told
+from dmfa_demo.app.cache import ImputationCache
+from dmfa_demo.app.events import LATEST, ONCE, STROKES, told
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
+from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.part import Together
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.sample_picker import Choice
-from dmfa_demo.app.scene import ImputationCache, Memory, Scene, draw_mask, fitted
+from dmfa_demo.app.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.uploads import digit_from_picture, mask_from_picture, read_picture
 
 
@@ -37,13 +39,19 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         given, contents, missing = iter(controls), [], fitted(missing, scene)
         for name, tab in tabs.items():
             own = list(islice(given, len(tab.inputs)))
-            contents += tab.render(scene, missing, cache, *own) if name == opened else [gr.skip()] * len(tab.outputs)
+            if name != opened:
+                contents += [gr.skip()] * len(tab.outputs)
+            elif name == "compare":
+                contents += tab.render(scene, missing, cache, *own)
+            else:
+                with cache.turn:
+                    contents += tab.render(scene, missing, cache, *own)
         return contents
 
     def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
         return [name, *tabs[name].render(scene, fitted(missing, scene), cache, *controls)]
 
-    painter.input(told(paint), [painter, scene, layout.opened, *everything.inputs], everything.outputs, **LATEST)
+    painter.input(told(paint), [painter, scene, layout.opened, *everything.inputs], everything.outputs, **STROKES)
     looked = []
     for name, label in layout.labels.items():
         tab = tabs[name]

@@ -11,8 +11,9 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.predictions import seen_in
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.masks import MaskFamily, Noise, Pattern

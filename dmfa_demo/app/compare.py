@@ -9,12 +9,13 @@ from typing import Any, Self
 import gradio as gr
 from torch import Tensor
 
+from dmfa_demo.app.cache import Glance, ImputationCache
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note, scale
-from dmfa_demo.app.scene import Figures, ImputationCache, Scene, measure
+from dmfa_demo.app.scene import Figures, Scene
 from dmfa_demo.app.segments import SomeOf, segments
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
-from dmfa_demo.imputation import METHODS, Imputation, Imputer, method_class
+from dmfa_demo.imputation import METHODS, Imputer, method_class
 
 # Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
 # more than 0.5; a Gaussian may say more, and is shown as the brightest.
@@ -120,11 +121,10 @@ class CompareTab:
             ),
         ]
         names = [name for name in available_methods(scene.dataset) if name in methods]
-        imputations = [cache.impute(name, scene, missing) for name in names]
-        figures = [measure(imputation, scene, missing) for imputation in imputations]
-        lines = _lines(figures)
-        for name, imputation, of_method in zip(names, imputations, lines):
-            cards.append(_PICTURES[view](method_class(name), imputation, scene, of_method))
+        glances = cache.glance(scene, missing, names)
+        lines = _lines([glance.figures for glance in glances])
+        for name, glance, of_method in zip(names, glances, lines):
+            cards.append(_PICTURES[view](method_class(name), glance, scene, of_method))
         hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
@@ -136,29 +136,28 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
     return [(method_class(name).title, name) for name in available_methods(dataset)]
 
 
-def _mean(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
+def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
-    return Card(grey_or_colour(imputation.mean[0]), method.title, alt, lines, method.colour)
+    return Card(grey_or_colour(glance.mean), method.title, alt, lines, method.colour)
 
 
-def _error(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
-    error = (imputation.mean[0] - scene.image).mean(0)
+def _error(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    error = (glance.mean - scene.image).mean(0)
     alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
     return Card(coloured(error, -1, 1, DIVERGING), method.title, alt, lines, method.colour)
 
 
-def _deviation(method: type[Imputer], imputation: Imputation, scene: Scene, lines: tuple[Line, ...]) -> Card:
-    variance = imputation.variance
-    if variance is None:
+def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    if glance.variance is None:
         alt = f"{method.title} gives one answer and no standard deviation"
         return Card(None, method.title, alt, (Line("one answer, no deviation"),), method.colour)
-    deviation = variance[0].sqrt().mean(0)
+    deviation = glance.variance.sqrt().mean(0)
     alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
     lines = (Line(f"largest {deviation.max():.2f}"), *lines)
     return Card(coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL), method.title, alt, lines, method.colour)
 
 
-_PICTURES: dict[str, Callable[[type[Imputer], Imputation, Scene, tuple[Line, ...]], Card]] = {
+_PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], Card]] = {
     "mean": _mean,
     "error": _error,
     "deviation": _deviation,

@@ -8,10 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from dmfa_demo.app.cache import MOST
+
 # One at a time, for two cores; what is asked meanwhile waits, or is dropped where it does not matter any more.
 ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
 # Strokes made while one is answered collapse into the last.
 LATEST = dict(ONCE, trigger_mode="always_last")
+# Of several visitors at once, for they are answered together.
+STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=MOST)
 # Every click is answered: one that waited would find the answer to the one before it in the place of its value.
 EVERY = dict(ONCE, trigger_mode="multiple")
 # What needs no model waits for nobody.

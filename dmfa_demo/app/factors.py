@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.sliders import check_steps, walk_slider
 from dmfa_demo.checkpoints import available_methods

@@ -8,9 +8,10 @@ from typing import Self
 import gradio as gr
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.predictions import believed
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.figures import SEQUENTIAL, coloured
 from dmfa_demo.models.classifier import (

@@ -10,7 +10,8 @@ from itertools import count
 import torch
 from torch import Tensor
 
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.cache import ImputationCache
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.app.walk_player import Walk, Walks
 from dmfa_demo.checkpoints import ROOT, available_methods, load_network

@@ -9,8 +9,9 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import Card, Line, card_grid, note
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.app.strips import psnr_in_hole
 from dmfa_demo.checkpoints import available_methods

@@ -8,9 +8,10 @@ from typing import Any, Self
 import gradio as gr
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.lesson_player import Chapter, LessonPlayer
 from dmfa_demo.app.lessons import LESSONS, Shown
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 
 

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.changing_mind import SHARES, grown
 from dmfa_demo.app.factors import principal
 from dmfa_demo.app.mathml import formula, frac, root, row, sub, subsup, sup
 from dmfa_demo.app.predictions import named, predict, seen_in
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import Picture, psnr_in_hole
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import DATASETS

@@ -10,11 +10,12 @@ import gradio as gr
 
 from dmfa_demo.app.address_events import follow_address
 from dmfa_demo.app.api import offer_endpoints
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.canvas_events import follow_canvas
 from dmfa_demo.app.layout import TITLE, Layout
 from dmfa_demo.app.predictions import predict
 from dmfa_demo.app.presets import OFFERS
-from dmfa_demo.app.scene import ImputationCache, Scene, draw_mask, measure
+from dmfa_demo.app.scene import Scene, draw_mask, measure
 from dmfa_demo.app.tab_events import follow_controls
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import gradio as gr
 from torch import Tensor
 
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.cache import ImputationCache
+from dmfa_demo.app.scene import Scene
 
 
 class Part(Protocol):

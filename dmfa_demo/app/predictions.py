@@ -9,8 +9,9 @@ from typing import Self
 import gradio as gr
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import note
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier

@@ -12,8 +12,9 @@ import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import note
-from dmfa_demo.app.scene import ImputationCache, Scene
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.strips import psnr_in_hole, sample_pictures, strip
 from dmfa_demo.checkpoints import available_methods

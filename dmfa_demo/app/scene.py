@@ -1,24 +1,20 @@
-"""What lies on the canvas, and what a method believes about it."""
+"""What lies on the canvas, and how good an imputation of it is."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from threading import Lock
-from typing import Any, TypeVar
+from functools import cached_property
+from hashlib import blake2b
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dmfa_demo import metrics
-from dmfa_demo.checkpoints import load_imputer
+from dmfa_demo.app.memory import Memory
 from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
 from dmfa_demo.masks import mask_family
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +34,11 @@ class Scene:
     caption: str
     labels: tuple[int, ...] | None = None
     own: Memory | None = field(default=None, repr=False)
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The same for the same image of the same data set."""
+        return blake2b(self.dataset.encode() + self.image.numpy().tobytes(), digest_size=16).digest()
 
     @classmethod
     def sample(cls, dataset: str, number: int | None) -> Scene:
@@ -63,64 +64,21 @@ class Figures:
     ssim: float
 
 
-class Memory:
-    """The results that were asked for last, by key."""
-
-    def __init__(self, size: int = 64):
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._size, self._lock = size, Lock()
-
-    def recall(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """What `make` returned for this key, now or before."""
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        made = make()
-        with self._lock:
-            self._kept[key] = made
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
-        return made
-
-
-class ImputationCache:
-    """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
-
-    What is computed of a picture that somebody brought lies with the picture alone, and goes with it.
-    """
-
-    def __init__(self):
-        self._shared = Memory()
-
-    def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
-        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
-
-        def make() -> Imputation:
-            return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
-
-        return self.recall(scene, (method, seed, missing.numpy().tobytes()), make)
-
-    def recall(self, scene: Scene, key: Hashable, make: Callable[[], Result]) -> Result:
-        """What `make` returned for this scene and key, now or before."""
-        if scene.own is not None:
-            return scene.own.recall(key, make)
-        return self._shared.recall((scene.dataset, scene.image.numpy().tobytes(), key), make)
+def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | None:
+    """The figures of an imputation of one scene against its own image; None when nothing is missing."""
+    return measure_all(imputation, scene.image[None], missing[None, None])[0]
 
 
 @torch.inference_mode()
-def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | None:
-    """The figures of an imputation against the scene's own image; None when nothing is missing."""
-    if not missing.any():
-        return None
-    truth = scene.image[None]
-    mask = flatten_missing(missing[None, None], truth.shape[1])
-    density = imputation.density
-    return Figures(
-        nll=None if density is None else metrics.nll(density, flatten(truth), mask).item(),
-        psnr=metrics.psnr(flatten(imputation.mean), flatten(truth), mask).item(),
-        ssim=metrics.ssim(imputation.mean, truth).item(),
-    )
+def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[Figures | None]:
+    """The figures of an imputation of each of some images `(B, C, H, W)` with `missing` `(B, 1, H, W)` hidden."""
+    mask, density = flatten_missing(missing, truth.shape[1]), imputation.density
+    nothing = [None] * len(truth)
+    nll = nothing if density is None else metrics.nll(density, flatten(truth), mask).tolist()
+    psnr = metrics.psnr(flatten(imputation.mean), flatten(truth), mask).tolist()
+    ssim = metrics.ssim(imputation.mean, truth).tolist()
+    hidden = mask.any(1).tolist()
+    return [Figures(*row) if some else None for some, *row in zip(hidden, nll, psnr, ssim)]
 
 
 def fitted(missing: Tensor, scene: Scene) -> Tensor:

@@ -8,11 +8,12 @@ import gradio as gr
 from gradio.events import Dependency
 from torch import Tensor
 
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import EVERY, LATEST, ONCE, told
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.part import Part
 from dmfa_demo.app.pixel_by_pixel import Run
-from dmfa_demo.app.scene import ImputationCache, Scene, fitted
+from dmfa_demo.app.scene import Scene, fitted
 
 
 def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:

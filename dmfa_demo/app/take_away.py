@@ -16,9 +16,10 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.reproduction import code_for
-from dmfa_demo.app.scene import ImputationCache, Scene, measure
+from dmfa_demo.app.scene import Scene, measure
 from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputation, method_class
 

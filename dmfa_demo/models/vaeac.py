@@ -237,20 +237,28 @@ class VAEACImputer(Imputer):
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         conditional, seed = self.model(as_seen(images, self.model.likelihood), missing), generator.initial_seed()
-        pixels = conditional.decode(conditional.prior.sample(self.SAMPLES, generator))
+        prior = conditional.prior
+
+        def draw(count: int, generator: torch.Generator) -> Pixels:
+            # The same latents' noise for all rows, so that a row's answer does not depend on the others.
+            white = torch.randn(count, 1, prior.mean.shape[1], generator=generator)
+            return conditional.decode(prior.at(white.expand(-1, len(images), -1)))
+
+        pixels = draw(self.SAMPLES, generator)
 
         def sampler(count: int, noise: bool) -> Tensor:
-            return conditional.sample(count, torch.Generator().manual_seed(seed), noise)
+            again = torch.Generator().manual_seed(seed)
+            drawn = draw(count, again)
+            return drawn.sample(again) if noise else drawn.mean
 
         @torch.inference_mode()
         def decode(z: Tensor) -> Tensor:
-            latents = conditional.prior.at(z[:, None].expand(-1, len(images), -1))
-            return conditional.decode(latents).mean
+            return conditional.decode(prior.at(z[:, None].expand(-1, len(images), -1))).mean
 
         return Imputation(
             mean=pixels.mean.mean(0),
             # Within samples and between them.
             marginal_variance=pixels.variance.mean(0) + pixels.mean.var(0),
             sampler=sampler,
-            latents=Latents(conditional.prior.mean.shape[1], decode),
+            latents=Latents(prior.mean.shape[1], decode),
         )

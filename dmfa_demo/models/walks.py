@@ -49,8 +49,8 @@ class DynamicsImputer(Imputer):
         return cls(load_network(folder, Autoencoder, WalkConfig))
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
-        """The first filling: independent uniform pixels."""
-        noise = torch.rand(images.shape, generator=generator, dtype=images.dtype)
+        """The first filling: independent uniform pixels, the same for all rows, so that none depends on the others."""
+        noise = torch.rand(images.shape[1:], generator=generator, dtype=images.dtype)
         return torch.where(missing, noise, images)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
