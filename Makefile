@@ -17,7 +17,7 @@ MIXED = $(BIN)/python -m train $(2) --dataset $(1) --incomplete mixed --run-fold
 CLASSIFY = for treatment in $(2); do $(BIN)/python -m train classifier --dataset $(1) --treatment $$treatment --incomplete mixed --seeds 1 || exit; done
 ALONE := complete mask zero partial-conv
 ASKING := misconv-dmfa dmfa-mean
-.PHONY: run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
+.PHONY: audit docs fuzz load run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -77,6 +77,20 @@ bench: .venv/.test
 	$(BIN)/python -m benchmarks.mfa
 	$(BIN)/python -m benchmarks.misconv
 	$(BIN)/python -m benchmarks.page
+
+fuzz: .venv/.test
+	FUZZ_REQUESTS=10000 $(BIN)/python -m pytest tests/test_fuzz.py
+
+audit: .venv/.test
+	$(BIN)/python -m pip install -q pip-audit
+	$(BIN)/pip-audit -r requirements.txt
+
+docs: .venv/.test
+	$(BIN)/python -m pip install -q pdoc
+	$(BIN)/pdoc -o site dmfa_demo
+
+load: .venv/.test
+	$(BIN)/python -m benchmarks.load
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: PYTHON=python3.12 make run")'

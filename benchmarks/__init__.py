@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import torch
+
 
 def report(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
     """Print rows as an aligned table, then as JSON."""
@@ -17,3 +19,9 @@ def report(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]])
             )
         )
     print(json.dumps({"title": title, "rows": [dict(zip(columns, row)) for row in rows]}))
+
+
+def quantiles(values: list[float]) -> tuple[float, float, float]:
+    """p50, p95 and the largest."""
+    known = torch.tensor(values)
+    return known.median().item(), known.quantile(0.95).item(), known.max().item()

@@ -5,20 +5,15 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.request
-from pathlib import Path
 
 import gradio as gr
 import psutil
 import torch
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks import report
+from benchmarks import quantiles, report
+from benchmarks.server import start_server
 from dmfa_demo.app.attractors import PERIOD, AttractorsTab
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import of_wanted, wanted_first
@@ -30,21 +25,21 @@ from dmfa_demo.masks import mask_family
 from tests.browser import chromium
 
 STROKES = 200
-TABS = ("compare", "factors", "samples", "attractors", "predictions")
+TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn")
 
 
 def main() -> None:
     """Print all figures."""
     rows = [
-        (f"stroke to answer in {tab}, {dataset}, server", *_quantiles(spent))
+        (f"stroke to answer in {tab}, {dataset}, server", *quantiles(spent))
         for dataset in OFFERS
         for tab, spent in _server_strokes(dataset).items()
     ]
-    rows.append(("stroke to the end of all walks, server", *_quantiles(_server_walks())))
-    seconds, server, address = _start()
+    rows.append(("stroke to the end of all walks, server", *quantiles(_server_walks())))
+    seconds, server, address = start_server()
     try:
         if chromium.find():
-            rows.append(("pen's release to picture, browser", *_quantiles(_browser_strokes(address))))
+            rows.append(("pen's release to picture, browser", *quantiles(_browser_strokes(address))))
         megabytes = psutil.Process(server.pid).memory_info().rss / 2**20
     finally:
         server.terminate()
@@ -94,26 +89,6 @@ def _server_walks() -> list[float]:
     return spent[5:]
 
 
-def _start() -> tuple[float, subprocess.Popen[bytes], str]:
-    """Seconds from the start of `python app.py` to the first page served."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}/"
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port)}
-    started = time.perf_counter()
-    server = subprocess.Popen(
-        [sys.executable, "app.py"], cwd=Path(__file__).parent.parent, env=environment, stdout=subprocess.DEVNULL
-    )
-    while server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return time.perf_counter() - started, server, address
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit("python app.py ended before it served a page")
-
-
 def _browser_strokes(address: str) -> list[float]:
     """Milliseconds from the release of the pen to the new picture, paused between strokes."""
     with sync_playwright() as playwright:
@@ -150,12 +125,6 @@ def _one_stroke(page: Page, number: int) -> float:
         }""",
         number,
     )
-
-
-def _quantiles(values: list[float]) -> tuple[float, float, float]:
-    """p50, p95 and the largest."""
-    known = torch.tensor(values)
-    return known.median().item(), known.quantile(0.95).item(), known.max().item()
 
 
 if __name__ == "__main__":

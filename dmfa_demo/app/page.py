@@ -7,11 +7,13 @@ from pathlib import Path
 from threading import Thread
 
 import gradio as gr
+from starlette.middleware import Middleware
 
 from dmfa_demo.app.address_events import follow_address
 from dmfa_demo.app.api import offer_endpoints
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.canvas_events import follow_canvas
+from dmfa_demo.app.guard import Guard
 from dmfa_demo.app.layout import TITLE, Layout
 from dmfa_demo.app.predictions import predict
 from dmfa_demo.app.presets import OFFERS
@@ -24,12 +26,14 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
 
 MAX_WAITING = 64
+# Seconds for which an uploaded file is kept; it is read at once.
+KEEP_UPLOADS = 600
 
 
 def build_page() -> gr.Blocks:
     """The whole page; loads no model until someone looks at it."""
     cache = ImputationCache()
-    with gr.Blocks(title=TITLE, analytics_enabled=False) as page:
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS)) as page:
         # First, since Gradio's client takes whatever handler is the first for the endpoint "predict", should there be one.
         offer_endpoints(concurrency_id="cpu", concurrency_limit=1)
         layout = Layout.build()
@@ -57,6 +61,7 @@ def launch() -> None:
         enable_monitoring=False,
         ssr_mode=False,
         footer_links=["api"],
+        app_kwargs={"middleware": [Middleware(Guard)]},
     )
 
 

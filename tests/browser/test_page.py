@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -436,6 +437,94 @@ def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
     other.get_by_role("tab", name="Attractors", exact=True).click()
     expect(other.locator("#step-size").get_by_role("radio", name="Whole steps")).to_be_checked()
     other.close()
+
+
+def test_a_prepared_scene_is_one_click(page: Page):
+    page.locator("#examples button", has_text="Nothing but a line").click()
+    expect(page.get_by_role("tab", name="Samples", exact=True)).to_have_attribute("aria-selected", "true")
+    expect(page.locator("#painter [role=status]")).to_contain_text("700 of 784")
+    expect(page.locator("#strips figure").first).to_be_visible()
+    page.wait_for_url(re.compile("sample=20.*mask=.*tab=samples|sample=20.*tab=samples.*mask="))
+    page.locator("#examples button", has_text="Half a face").click()
+    expect(page.locator("#compare")).to_contain_text("Barack Obama")
+    expect(page.locator("#dataset").get_by_role("radio", name="Faces")).to_be_checked()
+
+
+def test_the_comparison_is_taken_away_as_picture_numbers_and_code(page: Page, tmp_path: Path):
+    for name, kind in (("Picture", "comparison.png"), ("All numbers", "comparison.zip")):
+        with page.expect_download() as download:
+            page.locator("#take").get_by_role("button", name=name, exact=True).click()
+        assert download.value.suggested_filename == kind
+        download.value.save_as(tmp_path / kind)
+    assert Image.open(tmp_path / "comparison.png").width > 900
+    with zipfile.ZipFile(tmp_path / "comparison.zip") as archive:
+        assert {"image.png", "mask.png", "figures.json", "code.py", "dmfa/numbers.npz"} <= set(archive.namelist())
+    page.locator("#take").get_by_role("button", name="Code for this", exact=True).click()
+    dialog = page.locator("#take dialog")
+    expect(dialog).to_contain_text('load_imputer(method, "mnist")')
+    page.keyboard.press("Escape")
+    expect(dialog).not_to_be_visible()
+
+
+def test_a_lesson_plays_asks_and_tells(page: Page):
+    page.get_by_role("tab", name="Learn", exact=True).click()
+    lesson = page.locator("#lesson")
+    expect(lesson.locator("h2")).to_have_text("Why a single imputation lies")
+    moving = lesson.locator(".films img").nth(2)
+    first = moving.get_attribute("src")
+    expect(moving).not_to_have_attribute("src", first)
+    lesson.get_by_role("button", name="Pause").click()
+    lesson.get_by_label("Frame").fill("3")
+    expect(lesson).to_contain_text("sample 4")
+    expect(lesson.locator(".reveal")).not_to_be_visible()
+    lesson.locator(".options button").first.click()
+    expect(lesson.locator(".reveal")).to_contain_text("Not quite.")
+    expect(lesson.locator(".reveal")).to_contain_text(re.compile(r"the mean reaches -?\d+\.\d dB"))
+    expect(lesson.locator(".options .right")).to_have_text("The mean, blurred as it is")
+    stroke(page, (0.1, 0.1), (0.9, 0.2))  # the chapter follows the canvas and keeps the answer
+    expect(lesson.locator(".reveal")).to_be_visible()
+    page.locator("#next-chapter").click()
+    expect(lesson.locator("h2")).to_have_text("A Gaussian that can be conditioned")
+    expect(lesson.locator(".reveal")).not_to_be_visible()
+    page.wait_for_url(re.compile("lesson=2"))
+
+
+def test_the_slice_through_a_gaussian_moves_and_keeps_its_width(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(served + "?lesson=2")
+    told = page.locator("#lesson [data-part=slice]")
+    expect(told).to_contain_text("mean 1.20, standard deviation 0.60", timeout=60_000)
+    page.get_by_label("Observed first pixel").fill("-1")
+    expect(told).to_contain_text("mean −0.80, standard deviation 0.60")
+    page.get_by_label("Correlation").fill("0")
+    expect(told).to_contain_text("mean 0.00, standard deviation 1.00")
+    box = page.locator("#lesson svg").bounding_box()
+    page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
+    expect(page.get_by_label("Observed first pixel")).to_have_value("1.7")
+    page.close()
+
+
+@pytest.mark.parametrize("number", range(1, 7))
+def test_every_lesson_has_a_link_and_shows_something_that_moves(browser: Browser, served: str, number: int):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(f"{served}?lesson={number}")
+    expect(page.locator("#lesson h2")).not_to_be_empty(timeout=60_000)
+    expect(page.locator("#chapter label").nth(number - 1).locator("input")).to_be_checked()
+    if number != 2:
+        expect(page.locator("#lesson .films img").first).to_be_visible()
+    assert page.locator("#lesson math").count() >= 3
+    page.close()
+
+
+def test_embedded_there_is_nothing_around_it(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.goto(served + "?embed=1")
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    expect(page.locator(".masthead")).not_to_be_visible()
+    expect(page.locator("footer")).not_to_be_visible()
+    page.locator("#preset-half").click()
+    page.wait_for_url(re.compile("embed=1.*mask="))
+    page.close()
 
 
 def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Browser, served: str):

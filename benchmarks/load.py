@@ -1,0 +1,131 @@
+"""Many visitors at once: how long a stroke waits for its answer, and whether the last one is always answered.
+
+python -m benchmarks.load [--seconds 60] [--visitors 1 8 32]
+
+Each visitor paints 2 strokes a second with Compare open and behaves as the page does: while an answer is on its way, of the strokes
+made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import time
+from dataclasses import dataclass, field
+
+import httpx
+import psutil
+import torch
+from torch import Tensor
+
+from benchmarks import quantiles, report
+from benchmarks.server import start_server
+from dmfa_demo.app.mask_painter import encode_mask
+from dmfa_demo.masks import mask_family
+
+STROKES_A_SECOND = 2
+# After the last stroke its answer may take so long.
+PATIENCE = 60
+
+
+@dataclass
+class Visit:
+    """What one visitor saw: milliseconds of each answer, errors, and whether the last stroke was answered."""
+
+    spent: list[float] = field(default_factory=list)
+    errors: int = 0
+    lost: bool = False
+
+
+def main() -> None:
+    """Print a row for each number of visitors, and what memory 10,000 strokes leave behind."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--visitors", type=int, nargs="+", default=(1, 8, 32))
+    parser.add_argument("--strokes", type=int, default=10_000, help="for the growth of memory; 0 leaves it out")
+    asked = parser.parse_args()
+    seconds, server, address = start_server()
+    process = psutil.Process(server.pid)
+    try:
+        asyncio.run(_many(address, 1, 5))  # the models are loaded
+        rows = []
+        for count in asked.visitors:
+            visits = asyncio.run(_many(address, count, asked.seconds))
+            spent = [value for visit in visits for value in visit.spent]
+            errors, lost = sum(visit.errors for visit in visits), sum(visit.lost for visit in visits)
+            rows.append((count, len(spent), *quantiles(spent), errors, lost))
+        title = f"Compare, MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {torch.get_num_threads()} threads"
+        report(title, ("visitors", "answers", "p50 ms", "p95 ms", "slowest ms", "errors", "last strokes lost"), rows)
+        before = process.memory_info().rss / 2**20
+        if asked.strokes:
+            asyncio.run(_many(address, 8, None, asked.strokes // 8))
+        after = process.memory_info().rss / 2**20
+        report(
+            "Server",
+            ("what", "value"),
+            [
+                ("start to first page, s", seconds),
+                ("resident memory, MB", before),
+                (f"after {asked.strokes} strokes more, MB", after),
+            ],
+        )
+    finally:
+        server.terminate()
+        server.wait()
+
+
+async def _many(address: str, count: int, seconds: float | None, strokes: int = 10**9) -> list[Visit]:
+    """Several visitors at once, for so long or so many strokes each."""
+    async with httpx.AsyncClient(
+        base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
+    ) as client:
+        config = (await client.get("config")).json()
+        paint = next(one for one in config["dependencies"] if one["api_name"] == "paint")
+        values = {one["id"]: one["props"].get("value") for one in config["components"]}
+        usual = [values[number] for number in paint["inputs"]]
+        visits = (_visit(client, paint["id"], usual, number, seconds, strokes) for number in range(count))
+        return await asyncio.gather(*visits)
+
+
+async def _visit(
+    client: httpx.AsyncClient, function: int, usual: list[object], number: int, seconds: float | None, strokes: int
+) -> Visit:
+    """One visitor, who paints at a steady pace, or without one as soon as there is an answer."""
+    visit, generator = Visit(), torch.Generator().manual_seed(number)
+    started, done, last, shown = time.perf_counter(), 0, None, None
+    await asyncio.sleep(0 if seconds is None else number / 32 / STROKES_A_SECOND)
+    while done < strokes and (seconds is None or time.perf_counter() - started < seconds):
+        painted, last = time.perf_counter(), mask_family("strokes")(1, 28, 28, generator)[0, 0]
+        if seconds is not None:  # of the strokes that were made meanwhile the last, which was made on the beat
+            painted = max(started, painted - (painted - started) % (1 / STROKES_A_SECOND))
+        shown = await _stroke(client, function, usual, f"load{number}", last)
+        done += 1
+        visit.spent.append(1000 * (time.perf_counter() - painted))
+        visit.errors += shown is None
+        if seconds is not None:
+            spent = time.perf_counter() - started
+            if visit.spent[-1] < 1000 / STROKES_A_SECOND:
+                await asyncio.sleep(1 / STROKES_A_SECOND - spent % (1 / STROKES_A_SECOND))
+    visit.lost = last is None or shown is None or f"{int(last.sum())} of 784" not in shown
+    return visit
+
+
+async def _stroke(
+    client: httpx.AsyncClient, function: int, usual: list[object], session: str, missing: Tensor
+) -> str | None:
+    """The answer to a stroke as it comes, or None."""
+    asked = {"data": [encode_mask(missing), *usual[1:]], "fn_index": function, "session_hash": session}
+    try:
+        joined = await client.post("gradio_api/queue/join", json=asked)
+        joined.raise_for_status()
+        async with client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as stream:
+            async for line in stream.aiter_lines():
+                if "process_completed" in line:
+                    return line if '"success": true' in line or '"success":true' in line else None
+    except httpx.HTTPError:
+        return None
+    return None
+
+
+if __name__ == "__main__":
+    main()
