@@ -1,0 +1,77 @@
+"""The page for those who do not see it, or not its colours, or use no mouse: axe-core, names, contrast, 360 pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from dmfa_demo.app.address import TABS
+from tests.browser.test_page import browser, launch  # noqa: F401
+
+pytestmark = pytest.mark.browser
+
+READY = {
+    "compare": "#compare figure img",
+    "factors": "#gaussian img",
+    "samples": "#strips img",
+    "attractors": "#player canvas",
+    "predictions": "#predictions section",
+    "learn": "#lesson .films img",
+    "results": "#results-table table",
+}
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:  # noqa: F811
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_axe_finds_nothing_serious(page: Page, served: str, tab: str):
+    page.goto(f"{served}?tab={tab}")
+    expect(page.locator(READY[tab]).first).to_be_visible(timeout=60_000)
+    found = Axe().run(page).response["violations"]
+    serious = [
+        f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+        for one in found
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not serious, "\n".join(serious)
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_at_360_pixels_nothing_is_cut_off(browser: Browser, served: str, tab: str):  # noqa: F811
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{served}?tab={tab}")
+    expect(page.locator(READY[tab]).first).to_be_visible(timeout=60_000)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+    page.close()
+
+
+def test_every_control_is_reached_and_named_by_keyboard(browser: Browser, served: str):  # noqa: F811
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(served)
+    expect(page.locator(READY["compare"]).first).to_be_visible(timeout=60_000)
+    names = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        name = page.evaluate(
+            """() => {
+                const at = document.activeElement;
+                const label = at.getAttribute('aria-label') ?? at.labels?.[0]?.innerText ?? at.innerText ?? at.title;
+                return at === document.body ? null : `${at.tagName} ${(label ?? '').trim()}`;
+            }"""
+        )
+        if name is None:
+            break
+        names.append(name)
+    assert all(name.split(" ", 1)[1] for name in names), names
+    said = " | ".join(names)
+    for control in ("Painter", "Brush", "Invert", "Compare", "Mean", "MNIST", "Half", "Copy link", "A 4, or a 9?"):
+        assert control in said, (control, said)
+    page.close()
