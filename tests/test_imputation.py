@@ -47,7 +47,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "fashion-mnist": {"dmfa", "mfa", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero"},
+    "fashion-mnist": {"dmfa", "mfa", "vaeac", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero"},
     "celeba": {"mean", "zero"},
 }
 
