@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import torch
 
 
-def report(title: str, columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> None:
+def report(title: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ...]]) -> None:
     """Print rows as an aligned table, then as JSON."""
     cells = [columns, *([f"{cell:.2f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]

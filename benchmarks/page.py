@@ -59,11 +59,12 @@ def _server_strokes(dataset: str) -> dict[str, list[float]]:
     page = build_page()
     paint = next(function for function in page.fns.values() if function.name == "paint")
     # Mask, scene, open tab, view and methods come first, then the controls as the page sets them up.
-    view, _, *controls = (component.value for component in paint.inputs[3:])
+    view, _, *controls = (getattr(component, "value", None) for component in paint.inputs[3:])
     controls = [view, of_wanted(dataset, wanted_first()), *controls]
     scene = Scene.sample(dataset, OFFERS[dataset].sample)
     size, generator = scene.image.shape[1:], torch.Generator().manual_seed(0)
-    masks = mask_family("strokes")(len(TABS) * (STROKES + 5), *size, generator)[:, 0]
+    masks = mask_family("strokes")(len(TABS) * (STROKES + 5), size[0], size[1], generator)[:, 0]
+    assert paint.fn is not None
     spent: dict[str, list[float]] = {tab: [] for tab in TABS}
     for number, mask in enumerate(masks):
         tab, payload = TABS[number % len(TABS)], encode_mask(mask)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
             f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
         )
     settings = json.loads((folder / CONFIG).read_text())["network"]
-    unknown = set(settings) - {field.name for field in fields(config_class)}
+    unknown = set(settings) - {field.name for field in fields(cast(Any, config_class))}
     if unknown:
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.

@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -112,10 +113,10 @@ class FactorAnalyzer:
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e, the last only with `noise`."""
-        like = dict(generator=generator, dtype=self.mean.dtype, device=self.mean.device)
-        latent = torch.randn(count, *self.factors.shape[:-1], **like)
+        like: dict[str, Any] = dict(generator=generator, dtype=self.mean.dtype, device=self.mean.device)
+        latent = torch.randn((count, *self.factors.shape[:-1]), **like)
         smooth = self.mean + (latent.unsqueeze(-2) @ self.factors).squeeze(-2)
-        return smooth + torch.randn(count, *self.mean.shape, **like) * self.noise.sqrt() if noise else smooth
+        return smooth + torch.randn((count, *self.mean.shape), **like) * self.noise.sqrt() if noise else smooth
 
     def principal(self) -> FactorAnalyzer:
         """The same Gaussian with orthogonal factors, the strongest first, each with a sum that is not negative.

@@ -14,10 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar, runtime_checkable
 
 import torch
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from dmfa_demo.densities import MixtureOfFactorAnalyzers
 
 
 class Density(Protocol):
@@ -26,22 +29,42 @@ class Density(Protocol):
     @property
     def mean(self) -> Tensor:
         """`(B, n)`, observed values the row's own."""
+        ...
 
     @property
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`, zero where it is observed."""
+        ...
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`, for x and bool missing `(B, n)`."""
+        ...
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X_i <= x_i) for each missing value on its own, `(B, n)`; anything elsewhere."""
+        ...
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, B, n)`; without `noise`, what is independent in every value is left out."""
+        ...
 
     def with_noise_floor(self, floor: float) -> Self:
         """The same density with no noise variance below `floor`."""
+        ...
+
+
+@runtime_checkable
+class MixtureDensity(Density, Protocol):
+    """A density that is a mixture of factor analysers, conditioned or not."""
+
+    @property
+    def weights(self) -> Tensor:
+        """`(B, K)`, one in sum over a row."""
+        ...
+
+    def leading(self, count: int) -> MixtureOfFactorAnalyzers:
+        """The components of most weight in each row, heaviest first, at most `count`."""
+        ...
 
 
 # The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
@@ -98,6 +121,17 @@ class Imputation:
     sampler: Callable[[int, bool], Tensor] | None = None
     filling: Callable[[int], Iterator[tuple[Tensor, Tensor]]] | None = None
     latents: Latents | None = None
+
+    @property
+    def mixture(self) -> MixtureDensity:
+        """The density as a mixture of factor analysers.
+
+        Raises:
+            ValueError: when it is none.
+        """
+        if not isinstance(self.density, MixtureDensity):
+            raise ValueError("this method's density is no mixture of factor analysers")
+        return self.density
 
     @property
     def variance(self) -> Tensor | None:
@@ -167,7 +201,7 @@ class Imputer(ABC):
     fills_in_steps: ClassVar[bool] = False
     shown_first: ClassVar[bool] = True
     stands_in_for: ClassVar[str | None] = None
-    shape: tuple[int, int, int]
+    shape: tuple[int, ...]
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -219,7 +253,8 @@ class Imputer(ABC):
         )
 
 
-Value, Other = TypeVar("Value"), TypeVar("Other")
+Value = TypeVar("Value")
+Other = TypeVar("Other")
 
 
 def _on(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
@@ -238,6 +273,7 @@ def _sampler(
             return paste(own(count, noise))
         if fill is not None:
             return paste(deque(fill(count), maxlen=1)[0][0])
+        assert density is not None, "otherwise there is no sampler"
         generator = torch.Generator().manual_seed(seed)
         return paste(density.sample(count, generator, noise).view(count, *images.shape))
 

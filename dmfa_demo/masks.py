@@ -121,7 +121,8 @@ class FixedBox:
             round(self.left * width),
             round(self.right * width),
         )
-        return _boxes(*(torch.full((count,), edge) for edge in edges), height, width)
+        top, bottom, left, right = (torch.full((count,), edge) for edge in edges)
+        return _boxes(top, bottom, left, right, height, width)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,9 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
     """Structural similarity of whole images `(B, C, H, W)`, 11 x 11 Gaussian window of sigma 1.5 (torchmetrics)."""
     from torchmetrics.functional.image import structural_similarity_index_measure  # slow to import
 
-    return structural_similarity_index_measure(images, truth, data_range=1.0, reduction="none").reshape(len(images))
+    found = structural_similarity_index_measure(images, truth, data_range=1.0, reduction="none")
+    assert isinstance(found, Tensor), "it is a pair only when more is asked for"
+    return found.reshape(len(images))
 
 
 def coverage(density: Density, truth: Tensor, missing: Tensor, level: float = 0.9) -> Tensor:
@@ -80,7 +82,8 @@ def balanced_accuracy(said: Tensor, true: Tensor) -> Tensor:
         float64 `(classes,)`, NaN for a class of which there are only positives or only negatives.
     """
     right = (said == true).double()
-    return sum(right.mul(part).sum(0) / part.sum(0) for part in (true, ~true)) / 2
+    positives, negatives = (right.mul(part).sum(0) / part.sum(0) for part in (true, ~true))
+    return (positives + negatives) / 2
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class Pixels:
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """One draw of every pixel, shaped like `mean`."""
-        like = dict(generator=generator, dtype=self.mean.dtype)
+        like: dict[str, Any] = dict(generator=generator, dtype=self.mean.dtype)
         if self.deviation is None:
             return (torch.rand(self.mean.shape, **like).to(self.mean.device) < self.mean).to(self.mean)
         return self.mean + self.deviation * torch.randn(self.mean.shape, **like).to(self.mean.device)

@@ -26,6 +26,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -243,7 +244,7 @@ class ConditionalMixture:
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, and with `noise` that of each value."""
         parts, latents, rows = self.posterior.components, self.posterior.latents, len(self.observed)
-        like = dict(generator=generator, dtype=parts.mean.dtype, device=parts.mean.device)
+        like: dict[str, Any] = dict(generator=generator, dtype=parts.mean.dtype, device=parts.mean.device)
         chosen = torch.multinomial(self.posterior.weights, count, replacement=True, generator=generator).T  # (count, B)
         row = torch.arange(rows)
         white = torch.randn(count, rows, parts.factors.shape[1], 1, **like)
@@ -251,7 +252,7 @@ class ConditionalMixture:
         z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
         draws = parts.mean[chosen] + (z.unsqueeze(-2) @ parts.factors[chosen]).squeeze(-2)
         if noise:
-            draws = draws + parts.noise[chosen].sqrt() * torch.randn(count, *self.observed.shape, **like)
+            draws = draws + parts.noise[chosen].sqrt() * torch.randn((count, *self.observed.shape), **like)
         return torch.where(self.missing, draws.to(self.observed), self.observed)
 
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:

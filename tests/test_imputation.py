@@ -47,7 +47,19 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "fashion-mnist": {"dmfa", "mfa", "vaeac", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero"},
+    "fashion-mnist": {
+        "dmfa",
+        "mfa",
+        "vaeac",
+        "dynamics",
+        "dynamics-knn",
+        "pseudo-gibbs",
+        "context-encoder",
+        "gaussian",
+        "knn",
+        "mean",
+        "zero",
+    },
     "celeba": {"mean", "zero"},
 }
 

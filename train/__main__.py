@@ -1,7 +1,6 @@
 """The command line: one subcommand for every method that learns, and `evaluate`."""
 
 import sys
-from dataclasses import is_dataclass
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, get_args, get_type_hints
@@ -71,9 +70,8 @@ def _subcommands(dataset: str) -> Any:
     """The configs of all commands as one type, with the defaults of a data set."""
     kinds = []
     for name, run in COMMANDS.items():
-        kind = get_type_hints(run)["config"]
-        assert is_dataclass(kind)
-        default = kind.for_dataset(dataset) if issubclass(kind, DatasetConfig) else kind()
+        kind: Any = get_type_hints(run)["config"]
+        default = kind.for_dataset(dataset) if isinstance(kind, type) and issubclass(kind, DatasetConfig) else kind()
         kinds.append(Annotated[kind, tyro.conf.subcommand(name, default=default)])
     return reduce(or_, kinds)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -151,7 +151,7 @@ def train(config: AutoencoderTraining) -> None:
     def validate(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         images = held_out.to(device)
-        error = (network.model.reconstruct(images) - images).square().sum((1, 2, 3)).mean().item()
+        error = (cast(Objective, network).model.reconstruct(images) - images).square().sum((1, 2, 3)).mean().item()
         # The critic's part of a WAE-GAN's loss rises and falls; what shall be low is the error.
         chosen = error if config.kind == "wae-gan" else network(images, *(one.to(device) for one in noise)).item()
         return {"validation": chosen, "sse": error}

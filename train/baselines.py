@@ -116,7 +116,8 @@ def nearest(dataset: str, data_root: Path) -> KNNImputer:
 def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:
     """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
     images = to_float(load_split(dataset, "train", data_root).images[:rows])
-    missing = mask_family(protocol)(len(images), *images.shape[-2:], torch.Generator().manual_seed(0))
+    height, width = images.shape[-2:]
+    missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(0))
     return MICEImputer.fit(images, missing, seed=0)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -58,7 +58,8 @@ def choose(config: Dynamics) -> None:
         FileNotFoundError: when there is no auto-encoder yet.
     """
     images = to_float(load_split(config.dataset, "validation", config.data_root).images[: config.images])
-    missing = mask_family(config.masks)(len(images), *images.shape[-2:], torch.Generator().manual_seed(3))
+    height, width = images.shape[-2:]
+    missing = mask_family(config.masks)(len(images), height, width, torch.Generator().manual_seed(3))
     trained = ROOT / config.dataset / AUTOENCODER
     if not (trained / CONFIG).is_file():
         raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
@@ -67,7 +68,7 @@ def choose(config: Dynamics) -> None:
         if issubclass(method_class(name), KNNDynamicsImputer) and not (trained.parent / "knn" / CONFIG).is_file():
             print(f"{name} has no k-NN to start from, and is left out")
             continue
-        started, imputer = time.monotonic(), method_class(name).load(trained)
+        started, imputer = time.monotonic(), cast(DynamicsImputer, method_class(name).load(trained))
         found = {
             (step_size, steps): ssim
             for step_size in step_sizes

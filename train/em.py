@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -191,7 +191,7 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
     x, observed = rows.take(torch.randperm(len(rows), generator=generator)[:KMEANS_ROWS])
     average = torch.where(observed, x, 0).sum(0) / observed.expand_as(x).sum(0).clamp(min=1)
     x = torch.where(observed, x, average)
-    labels = KMeans(components, n_init=1, max_iter=30, random_state=seed).fit_predict(x.float().numpy())
+    labels = KMeans(components, n_init=cast(Any, 1), max_iter=30, random_state=seed).fit_predict(x.float().numpy())
     labels = torch.from_numpy(labels).long()
     parts = []
     for cluster in range(components):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -121,7 +121,7 @@ def evaluate(config: Evaluation) -> None:
     families = [mask_family(protocol) for protocol in config.protocol]
     test = to_float(load_split(config.dataset, "test", config.data_root).images)
     for family in families:  # a hole that does not fit is told before anything is computed
-        family(1, *test.shape[-2:], torch.Generator())
+        family(1, test.shape[-2], test.shape[-1], torch.Generator())
     for protocol in config.protocol:
         for method in methods:
             folder = ROOT / config.dataset / method
@@ -153,7 +153,7 @@ def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer
         if random.name in available_methods(config.dataset):
             weights, model = (
                 digest(ROOT / config.dataset / random.name),
-                load_imputer(random.name, config.dataset).model,
+                cast(DynamicsImputer, load_imputer(random.name, config.dataset)).model,
             )
             ways[start.name] = weights, lambda _, start=start, model=model: start(model, neighbours())
     return ways
@@ -206,9 +206,12 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
     rows = []
     for metric in MEASURES:
         if metric in summary:
-            reported = REPORTED.get((imputer.paper, dataset, protocol, metric), (None, None))
-            figures = (*summary[metric], len(images), seeds, *reported, weights)
-            rows.append(Row(dataset, imputer.name, protocol, metric, *figures))
+            paper, source = REPORTED.get((imputer.paper or "", dataset, protocol, metric), (None, None))
+            value, stderr = summary[metric]
+            row = Row(
+                dataset, imputer.name, protocol, metric, value, stderr, len(images), seeds, paper, source, weights
+            )
+            rows.append(row)
     return rows
 
 
@@ -249,7 +252,8 @@ def table(rows: list[Row]) -> str:
 
 def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     for seed in range(seeds):
-        missing = mask_family(protocol)(len(images), *images.shape[-2:], torch.Generator().manual_seed(seed))
+        height, width = images.shape[-2:]
+        missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(seed))
         for batch, holes in zip(images.split(BATCH), missing.split(BATCH)):
             yield seed, batch, holes
 

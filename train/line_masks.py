@@ -19,7 +19,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dmfa_demo.checkpoints import ROOT
-from dmfa_demo.data import load_split, to_float
+from dmfa_demo.data import Split, load_split, to_float
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.universal_marginalizer import (
     UniversalMarginalizer,
@@ -56,7 +56,8 @@ class LineMasks:
 def measure(config: LineMasks) -> None:
     """Print each figure beside the paper's as soon as it is known, and write it; what was measured before is left as it is."""
     images = _binarised("test", config)[: config.rows]
-    missing = mask_family(MASKS)(len(images), *images.shape[-2:], torch.Generator().manual_seed(0))
+    height, width = images.shape[-2:]
+    missing = mask_family(MASKS)(len(images), height, width, torch.Generator().manual_seed(0))
     for folder, title, metric, n, figure in _figures(config, images, missing):
         path, weights = ROOT / DATASET / folder, digest(ROOT / DATASET / folder)
         known = [row for row in read_rows(path) if row.protocol == PROTOCOL and row.weights == weights]
@@ -152,5 +153,5 @@ def naive_bayes(images: Tensor) -> Pixels:
     return Pixels((images.sum(0) + 1) / (len(images) + 2), None)
 
 
-def _binarised(part: str, config: LineMasks) -> Tensor:
+def _binarised(part: Split, config: LineMasks) -> Tensor:
     return as_seen(to_float(load_split(DATASET, part, config.data_root).images), "bernoulli")

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from accelerate import Accelerator
@@ -118,7 +118,7 @@ def fit(
             accelerator.backward(value)
             norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
             # A step on a broken gradient would spoil the weights, their average and the saved state for good.
-            if norm.isfinite():
+            if norm is not None and norm.isfinite():
                 broken = 0
                 optimizer.step()
                 _update_average(average, network, config.ema_decay)
@@ -232,7 +232,8 @@ class _StopRequest:
         """True in every process as soon as one was asked to stop."""
         if accelerator.num_processes == 1:
             return self.flag
-        return bool(accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum").item())
+        asked = accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum")
+        return bool(cast(Tensor, asked).item())
 
 
 def _save(

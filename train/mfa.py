@@ -56,7 +56,7 @@ def train(config: MFATraining) -> None:
         observed = ~flatten_missing(absent, training.images.shape[1])
     rows = Rows(flatten(training.images), observed)
     held_out = flatten(to_float(validation.images[:2_000]))
-    squares = mask_family(f"square{size[0] // 2}")(len(held_out), *size, torch.Generator().manual_seed(2))
+    squares = mask_family(f"square{size[0] // 2}")(len(held_out), size[0], size[1], torch.Generator().manual_seed(2))
     squares = flatten_missing(squares, training.images.shape[1])
 
     identity = json.dumps([config.settings, len(training)])

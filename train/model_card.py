@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 from dmfa_demo.celeba import VIEWS
 from dmfa_demo.checkpoints import CONFIG
@@ -148,7 +149,7 @@ def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNames
     return _PARTS.get(training["method"]) or method_class(training["method"])
 
 
-def _figures(rows: list[dict], network: dict, method: type[Imputer] | type[Classifier], dataset: str) -> list[str]:
+def _figures(rows: list[dict], network: dict, method: Any, dataset: str) -> list[str]:
     if method in CLASSIFIERS.values():
         about = (
             "Test images; mean over networks trained with different seeds, with the standard error over them; a network for each "

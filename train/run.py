@@ -8,9 +8,10 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import torch
 from torch import Tensor
@@ -37,7 +38,7 @@ class DatasetConfig:
     @classmethod
     def for_dataset(cls, dataset: str, **settings: Any) -> Self:
         """The defaults for a data set, and other settings instead of them."""
-        return cls(dataset=dataset, **{**cls.recipes.get(dataset, {}), **settings})
+        return cls(dataset=cast(DatasetName, dataset), **{**cls.recipes.get(dataset, {}), **settings})
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,12 @@ def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | N
     return training.with_mirrored() if DATASETS[config.dataset].mirrored and not incomplete else training
 
 
-def absent_pixels(incomplete: str | None, count: int, size: tuple[int, int], seed: int) -> Tensor:
+def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed: int) -> Tensor:
     """What is never known of `count` training images `(count, 1, *size)`, by the mask family `incomplete`; None is nothing."""
     if incomplete is None:
         return torch.zeros(count, 1, *size, dtype=torch.bool)
-    return mask_family(incomplete)(count, *size, torch.Generator().manual_seed(seed))
+    height, width = size
+    return mask_family(incomplete)(count, height, width, torch.Generator().manual_seed(seed))
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -73,7 +74,9 @@ def train(config: UniversalMarginalizerTraining) -> None:
         values = [
             loss(network, 0, a.to(device), b.to(device)).item() for a, b in zip(held_out.split(500), parts.split(500))
         ]
-        chains = log_prob(network.cpu(), held_out[: config.chains], holes[: config.chains], order)
+        chains = log_prob(
+            cast(UniversalMarginalizer, network.cpu()), held_out[: config.chains], holes[: config.chains], order
+        )
         network.to(device)
         return {"validation": sum(values) / len(values), "nll": -chains.mean().item()}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -121,7 +121,7 @@ def train(config: VAEACTraining) -> None:
     masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
 
     def validate(network: nn.Module) -> dict[str, float]:
-        return score(network.model, held_out, masks, config.importance_samples, config.alpha)
+        return score(cast(VAEAC, network.model), held_out, masks, config.importance_samples, config.alpha)
 
     torch.manual_seed(config.loop.seed)
     objective = Objective(

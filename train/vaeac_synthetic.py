@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -187,7 +188,7 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
     masks = draw_masks(len(held_out), torch.Generator().manual_seed(config.seed + 5))
 
     def validate(network: nn.Module) -> dict[str, float]:
-        found = score(network.model, held_out, masks)
+        found = score(cast(VAEAC, network.model), held_out, masks)
         return {"validation": found["is10"], **found}
 
     torch.manual_seed(config.seed)

@@ -7,13 +7,14 @@ from itertools import islice
 from typing import Any
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import still_wanted, wanted_first
-from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told
+from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told, worked
 from dmfa_demo.app.examples import Example
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
@@ -25,7 +26,7 @@ from dmfa_demo.app.take_away import Code, File, take_away
 # Words of an address that several controls say together.
 SEVERAL = ("z", "latent")
 
-Contents = dict[gr.blocks.Block, Any]
+Contents = dict[Block, Any]
 
 
 def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, changed: list[Dependency]) -> None:
@@ -139,7 +140,7 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
     shown = _describing(layout)
     layout.take.input(told(give), [layout.take, *shown], [layout.take], **ONCE)
     # Whatever changes the picture changes the canvas, which then says so.
-    telling = [layout.painter.release, *(control.input for control in controls if not isinstance(control, gr.State))]
+    telling = [layout.painter.release, *(worked(control) for control in controls if not isinstance(control, gr.State))]
     gr.on(telling, told(describe), shown, [layout.address], **AT_ONCE)
     for dependency in changed:
         dependency.then(told(describe), shown, [layout.address], **AT_ONCE)
@@ -176,10 +177,9 @@ def _described(
         own = tuple(islice(given, len(controls)))
         said[name] = own if name in SEVERAL else own[0]
     said["methods"] = tuple(said["methods"])
-    sampled = scene.own is None and choice is not None and choice.dataset == scene.dataset
     return replace(
         Address.first(scene.dataset),
-        sample=choice.number if sampled else None,
+        sample=choice.number if choice is not None and choice.dataset == scene.dataset and scene.own is None else None,
         mask=fitted(missing, scene),
         tab=opened,
         # What is of another data set for as long as its own is on the way is not in sight.

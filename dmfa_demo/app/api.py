@@ -115,7 +115,7 @@ def factors(image: Any, mask: Any, dataset: str = "mnist", method: str = "dmfa",
         raise ValueError(f"{method} has no factors; ask one of {', '.join(available_methods(dataset, 'has_factors'))}")
     if not missing.any():
         raise ValueError("nothing is hidden, so there is no density; hide at least one pixel")
-    density = _ask(method, scene, missing, 0).density
+    density = _ask(method, scene, missing, 0).mixture
     weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
     gaussian = principal(density.leading(COMPONENTS), _within("component", component, 0, len(weights) - 1))
     shape = scene.image.shape

@@ -129,7 +129,7 @@ class AttractorsTab:
             return [walks, text, None, scene.dataset, gr.Timer(active=False)]
         if run is None or not run.is_of(scene, missing, plane, step_size, seed):
             run = Run(scene, missing, plane, step_size, seed, cache)
-        walks, strip, run, clock = self._further(run)
+        walks, strip, _, clock = self._further(run)
         if maps is not None:
             walks = replace(run.walks(), maps=maps)
         return [walks, strip, run, scene.dataset, clock]

@@ -113,8 +113,8 @@ class ImputationCache:
             imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
             variance = [None] * len(asked) if imputation.variance is None else imputation.variance.unbind()
             figures = measure_all(imputation, images, missing)
-            for place, *parts in zip(places, imputation.mean.unbind(), variance, figures):
-                question, glance = questions[place], Glance(*parts)
+            for place, mean, spread, reached in zip(places, imputation.mean.unbind(), variance, figures):
+                question, glance = questions[place], Glance(mean, spread, reached)
                 self._memory(question.scene).keep(_key(question, name), glance)
                 found[place][name] = glance
         return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]

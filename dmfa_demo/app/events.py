@@ -24,6 +24,11 @@ AT_ONCE: dict[str, Any] = dict(
 )
 
 
+def worked(control: gr.components.Component) -> Any:
+    """When somebody works a control; every one of the page can be worked, which the class of all components does not know."""
+    return control.input  # pyright: ignore[reportAttributeAccessIssue]
+
+
 def told(handler: Callable[..., Any]) -> Callable[..., Any]:
     """The handler, with bad input answered by a message that leaves the page as it is."""
 

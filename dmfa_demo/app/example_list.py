@@ -27,7 +27,7 @@ class ExampleList(gr.HTML):
 
     def preprocess(self, payload: Any) -> Example:
         number = payload.get("number") if isinstance(payload, dict) else None
-        if isinstance(number, bool) or number not in range(len(EXAMPLES)):
+        if not isinstance(number, int) or isinstance(number, bool) or number not in range(len(EXAMPLES)):
             raise gr.Error(
                 f"prepared scenes are numbered 0 to {len(EXAMPLES) - 1}; got {payload!r:.40}", print_exception=False
             )

@@ -102,7 +102,7 @@ class FactorsTab:
         if not name:
             text = note("No method for these pictures has a density with factors.")
             return [gr.skip(), text, *[""] * FACTORS]
-        density, method = cache.impute(name, scene, missing).density, method_class(name)
+        density, method = cache.impute(name, scene, missing).mixture, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
         rank = int(component) if component in range(len(weights)) else 0

@@ -58,6 +58,7 @@ class FirstLayer:
             return [note("Nothing is hidden, so both are the ordinary layer. Paint over the picture.")]
         classifier = load_classifier(kind.name, scene.dataset)
         belief = believed(classifier, scene, missing, cache)
+        assert isinstance(classifier, kind) and belief is not None
         layers = classifier.first_layer(scene.image[None], missing[None, None], belief)
         imputed, expected = (values[0] for values in layers)  # (32, H, W)
         difference = expected - imputed

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.blocks import Block
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
@@ -16,7 +17,7 @@ from dmfa_demo.app.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.app.strips import psnr_in_hole
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import grey_or_colour, png_address
-from dmfa_demo.imputation import Imputation, method_class
+from dmfa_demo.imputation import Latents, method_class
 
 # Of a method that has a place here.
 TRAIT = "has_latents"
@@ -55,7 +56,7 @@ class LatentWalk:
         return cls(box, seed, here, tuple(paths), tuple(sliders))
 
     @property
-    def followers(self) -> list[gr.components.Component]:
+    def followers(self) -> list[Block]:
         """What `follow` fills when the data set changes."""
         return [self.box]
 
@@ -94,10 +95,10 @@ class LatentWalk:
             along = here.repeat(STOPS, 1)
             along[:, index] = stops
             places.append(along)
-        axes = cache.recall(
-            scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: directions(imputation)
-        )
-        images = imputation.latents.decode(torch.cat(places) @ axes)[:, 0]
+        space = imputation.latents
+        assert space is not None, "by the method's own word"
+        axes = cache.recall(scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: directions(space))
+        images = space.decode(torch.cat(places) @ axes)[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
         place = ", ".join(map(_signed, steps))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
@@ -114,13 +115,13 @@ _EXPLANATION = (
 )
 
 
-def directions(imputation: Imputation, count: int = DIRECTIONS) -> Tensor:
+def directions(space: Latents, count: int = DIRECTIONS) -> Tensor:
     """The orthonormal directions in latent space in which the first image changes most around the prior's mean, `(count, d)`.
 
     Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to lighter pixels.
     """
-    middle_and_ahead = torch.cat([torch.zeros(1, imputation.latents.count), torch.eye(imputation.latents.count)])
-    middle, ahead = imputation.latents.decode(middle_and_ahead)[:, 0].flatten(1).split([1, imputation.latents.count])
+    middle_and_ahead = torch.cat([torch.zeros(1, space.count), torch.eye(space.count)])
+    middle, ahead = space.decode(middle_and_ahead)[:, 0].flatten(1).split([1, space.count])
     jacobian = ahead - middle  # (d, n)
     left, _, _ = torch.linalg.svd(jacobian, full_matrices=False)
     chosen = left[:, :count].mT

@@ -114,7 +114,7 @@ class Layout:
             with gr.Column(elem_classes="choose"):
                 _heading("Choose a picture")
                 dataset = segments([(offer.title, name) for name, offer in OFFERS.items()], "Data set", "dataset")
-                picker = SamplePicker(Choice(START, first.sample), elem_id="samples")
+                picker = SamplePicker(Choice(START, OFFERS[START].sample), elem_id="samples")
                 _heading("Hide pixels as the papers do")
                 with gr.Row(elem_classes="chips"):
                     presets = tuple(

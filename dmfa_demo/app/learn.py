@@ -51,13 +51,13 @@ class LearnTab:
         if isinstance(chapter, bool) or chapter not in range(1, len(LESSONS) + 1):
             raise ValueError(f"there is no chapter {chapter!r:.40}; chapters are 1 to {len(LESSONS)}")
         lesson = LESSONS[chapter - 1]
-        shown, remark = Shown([]), ""
-        if lesson.show is not None and not missing.any():
+        shown, remark, show = Shown([]), "", lesson.show
+        if show is not None and not missing.any():
             remark = "Nothing is hidden. Paint over the picture to see this chapter at work."
-        elif lesson.show is not None:
+        elif show is not None:
             try:
                 key = "lesson", chapter, missing.numpy().tobytes()
-                shown = cache.recall(scene, key, lambda: lesson.show(scene, missing, cache))
+                shown = cache.recall(scene, key, lambda: show(scene, missing, cache))
             except ValueError as error:
                 remark = str(error)[:1].upper() + str(error)[1:] + "."
         last = chapter == len(LESSONS)

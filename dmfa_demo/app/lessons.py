@@ -115,7 +115,7 @@ def _samples(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
 
 def _factors(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     name = _first(scene, "has_factors", "dmfa")
-    gaussian, title = principal(cache.impute(name, scene, missing).density.leading(1), 0), method_class(name).title
+    gaussian, title = principal(cache.impute(name, scene, missing).mixture.leading(1), 0), method_class(name).title
     films = []
     for number, factor in enumerate(gaussian.factors[:3], 1):
         pictures = []
@@ -137,6 +137,7 @@ def _latents(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     name = _first(scene, "has_latents", "vaeac")
     imputation, title = cache.impute(name, scene, missing), method_class(name).title
     space, generator = imputation.latents, torch.Generator().manual_seed(0)
+    assert space is not None, "by the method's own word"
     ends = torch.randn(3, space.count, generator=generator)
     path = []
     for frame in range(FRAMES):  # from one draw to the next, and back to the first
@@ -170,7 +171,9 @@ def _walks(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
         raise ValueError("no auto-encoder for these pictures walks yet; choose another data set")
     films, ends = [], []
     for name in names[:2]:
-        trajectory, title = cache.impute(name, scene, missing).trajectory[:, 0], method_class(name).title
+        walked, title = cache.impute(name, scene, missing).trajectory, method_class(name).title
+        assert walked is not None, "by the method's own word"
+        trajectory = walked[:, 0]
         places = torch.linspace(0, len(trajectory) - 1, FRAMES).round().long().tolist()
         pictures = [
             Picture(grey_or_colour(trajectory[place]), f"step {place}", f"{title} after {place} steps")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import gradio as gr
 import torch
@@ -97,7 +97,7 @@ def decode_mask(payload: Any) -> Tensor:
     if not isinstance(payload, dict):
         raise ValueError(f"{form}; got {type(payload).__name__}")
     height, width, runs = payload.get("height"), payload.get("width"), payload.get("runs")
-    if not all(_is_whole(side) and 1 <= side <= MAX_SIDE for side in (height, width)):
+    if not (_is_whole(height) and _is_whole(width) and 1 <= min(height, width) <= max(height, width) <= MAX_SIDE):
         raise ValueError(
             f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}"
         )
@@ -120,5 +120,5 @@ def _short(number: int) -> str:
     return str(number) if abs(number) < 10**9 else "over a billion"
 
 
-def _is_whole(value: Any) -> bool:
+def _is_whole(value: Any) -> TypeGuard[int]:
     return isinstance(value, int) and not isinstance(value, bool)

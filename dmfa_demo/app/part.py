@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol
@@ -19,13 +20,17 @@ class Part(Protocol):
     @property
     def inputs(self) -> list[gr.components.Component]:
         """The controls whose values `render` takes after scene, hole and cache."""
+        ...
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render` fills."""
+        ...
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, *controls: Any) -> list[Any]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
+    @property
+    def render(self) -> Callable[..., list[Any]]:
+        """(scene, missing `(H, W)`, cache, *controls) -> the contents of `outputs` for a scene with `missing` hidden."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.blocks import Block
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
@@ -75,7 +76,7 @@ class PixelByPixel:
         return cls(box, start, strip, gr.State(None), gr.Timer(PERIOD, active=False))
 
     @property
-    def followers(self) -> list[gr.components.Component]:
+    def followers(self) -> list[Block]:
         """What `follow` fills when the data set changes."""
         return [self.box]
 
@@ -113,8 +114,9 @@ class PixelByPixel:
         names = available_methods(scene.dataset, TRAIT)
         if not names or not missing.any():
             return self.render(scene, missing, cache, None)
-        steps = cache.impute(names[0], scene, missing, seed).filling(SHOWN)
-        return self.advance(scene, missing, Run(scene, missing, steps))
+        filling = cache.impute(names[0], scene, missing, seed).filling
+        assert filling is not None, "by the method's own word"
+        return self.advance(scene, missing, Run(scene, missing, filling(SHOWN)))
 
     def advance(self, scene: Scene, missing: Tensor, run: Run | None) -> list[Any]:
         """The contents of `outputs` after a few more pixels; with PSNR and the nearest framed after the last ones."""

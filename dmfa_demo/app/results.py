@@ -180,7 +180,7 @@ def protocols(dataset: str) -> list[tuple[str, str]]:
     """The kinds of hole for which there are figures, as people read them and by name."""
     results = _load(dataset)
     names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
-    return [(PROTOCOLS.get(name, name), name) for name in names]
+    return [(PROTOCOLS.get(name, str(name)), name) for name in names]
 
 
 @cache
@@ -214,7 +214,7 @@ def _row_of_paper(row: dict[str, Any]) -> str | None:
 
 def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
     """The classifier that a row is of."""
-    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method"))
+    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row["method"])
 
 
 def _title(row: dict[str, Any]) -> str:

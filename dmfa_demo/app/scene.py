@@ -48,7 +48,7 @@ class Scene:
             ValueError: for a data set or number that there is not.
         """
         samples = load_samples(dataset)
-        if number not in range(len(samples)):
+        if number is None or number not in range(len(samples)):
             raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
         label = samples.labels[number]
         labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
@@ -77,8 +77,8 @@ def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[
     nll = nothing if density is None else metrics.nll(density, flatten(truth), mask).tolist()
     psnr = metrics.psnr(flatten(imputation.mean), flatten(truth), mask).tolist()
     ssim = metrics.ssim(imputation.mean, truth).tolist()
-    hidden = mask.any(1).tolist()
-    return [Figures(*row) if some else None for some, *row in zip(hidden, nll, psnr, ssim)]
+    rows = zip(mask.any(1).tolist(), nll, psnr, ssim)
+    return [Figures(a, b, c) if hidden else None for hidden, a, b, c in rows]
 
 
 def fitted(missing: Tensor, scene: Scene) -> Tensor:
@@ -94,7 +94,8 @@ def draw_mask(name: str, scene: Scene, seed: int | None = None) -> Tensor:
     """A mask `(H, W)` of the family called `name` for the scene's image; another each time without a seed."""
     generator = torch.Generator()
     generator.seed() if seed is None else generator.manual_seed(seed)
-    return mask_family(name)(1, *scene.image.shape[1:], generator)[0, 0]
+    _, height, width = scene.image.shape
+    return mask_family(name)(1, height, width, generator)[0, 0]
 
 
 def check_size(scene: Scene, missing: Tensor) -> None:

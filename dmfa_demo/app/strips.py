@@ -12,6 +12,7 @@ from dmfa_demo import metrics
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
 from dmfa_demo.imputation import Imputer, flatten, flatten_missing
+from dmfa_demo.models.classifier import Classifier
 
 # Pictures of samples in a row.
 SHOWN = 8
@@ -37,7 +38,7 @@ class Picture:
     framed: bool = False
 
 
-def strip(method: type[Imputer], pictures: list[Picture], remark: str = "", title: str = "") -> str:
+def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], remark: str = "", title: str = "") -> str:
     """A method's pictures in a row, as HTML, under its own title or another."""
     large = " large" if len(pictures[0].pixels) > LARGE else ""
     remark = f"<small>{escape(remark)}</small>" if remark else ""

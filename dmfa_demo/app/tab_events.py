@@ -9,7 +9,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.events import EVERY, LATEST, ONCE, told
+from dmfa_demo.app.events import EVERY, LATEST, ONCE, told, worked
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.part import Part
 from dmfa_demo.app.pixel_by_pixel import Run
@@ -58,7 +58,7 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     for part in layout.parts:
         for control in part.inputs:
             if not isinstance(control, gr.State):
-                control.input(told(rendering(part)), [*seen, *part.inputs], part.outputs, **LATEST)
+                worked(control)(told(rendering(part)), [*seen, *part.inputs], part.outputs, **LATEST)
     walking = [*seen, *attractors.inputs]
     still = [*factors.sliders, *factors.outputs]
     asked = [*seen, factors.method, factors.component]

@@ -21,7 +21,7 @@ from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.app.scene import Scene, measure
 from dmfa_demo.figures import grey_or_colour, with_holes
-from dmfa_demo.imputation import Imputation, method_class
+from dmfa_demo.imputation import Imputation, MixtureDensity, method_class
 
 _FILES = Path(__file__).parent
 
@@ -145,7 +145,7 @@ def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
     shape, known = tuple(scene.image.shape), {"mean": imputation.mean[0]}
     if imputation.variance is not None:
         known["variance"] = imputation.variance[0]
-    if hasattr(imputation.density, "leading"):
+    if isinstance(imputation.density, MixtureDensity):
         mixture = imputation.density.leading(COMPONENTS)
         parts = mixture.components
         known["weights"] = mixture.weights[0]
@@ -162,5 +162,5 @@ def _png(picture: Image.Image) -> bytes:
 
 def _npz(arrays: dict[str, np.ndarray]) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
     return file.getvalue()

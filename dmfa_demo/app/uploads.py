@@ -84,8 +84,8 @@ def digit_from_picture(picture: Image.Image) -> Tensor:
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = BOX / max(ink.shape)
-    size = tuple(max(1, round(length * scale)) for length in ink.shape[::-1])
-    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize(size, Image.Resampling.BOX))
+    height, width = (max(1, round(length * scale)) for length in ink.shape)
+    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
     corner = [
         min(max(math.ceil(SIDE / 2 - _centre_of_mass(small, axis)), 0), SIDE - small.shape[axis]) for axis in (0, 1)
@@ -163,7 +163,8 @@ def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
 
 def _paper(values: np.ndarray) -> np.ndarray:
     """The brightness of the empty paper, `(H, W)`: a plane through the border, since light falls from one side."""
-    rows, columns = np.indices(values.shape)
+    grid = np.indices(values.shape)
+    rows, columns = grid[0], grid[1]
     border = np.ones(values.shape, dtype=bool)
     border[1:-1, 1:-1] = False
     points = np.stack([np.ones(border.sum()), rows[border], columns[border]], 1)

@@ -12,7 +12,7 @@ import gradio as gr
 import matplotlib
 import numpy as np
 import torch
-from matplotlib.colors import to_hex
+from matplotlib.colors import to_hex, to_rgb
 from torch import Tensor
 
 from dmfa_demo.figures import grey_or_colour, png_address, sheet
@@ -165,12 +165,12 @@ def encode_plane(plane: LatentMap) -> dict[str, Any]:
 
 def class_colours() -> list[str]:
     """Ten colours that tell ten classes apart."""
-    return [to_hex(colour) for colour in matplotlib.colormaps["tab10"].colors]
+    return [to_hex(colour) for colour in matplotlib.colormaps["tab10"](range(10))]
 
 
 def _basins(plane: LatentMap, colours: list[str]) -> np.ndarray:
     """uint8 `(H, W, 4)`, top row first: each basin in its attractor's colour, stronger along its border."""
-    table = np.array([matplotlib.colors.to_rgb(colour) for colour in colours] + [(0.5, 0.5, 0.5)])
+    table = np.array([to_rgb(colour) for colour in colours] + [(0.5, 0.5, 0.5)])
     basins = plane.basins.flip(0).numpy().repeat(FINER, 0).repeat(FINER, 1)
     padded = np.pad(basins, 1, mode="edge")
     border = (basins != padded[1:-1, 2:]) | (basins != padded[2:, 1:-1])

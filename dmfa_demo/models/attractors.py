@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+import dataclasses
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
@@ -93,8 +94,8 @@ class LatentMap:
     pictures: Tensor
     points: Tensor
     labels: Tensor
-    centre: Tensor = field(default_factory=lambda: torch.zeros(2))
-    axes: Tensor = field(default_factory=lambda: torch.eye(2))
+    centre: Tensor = dataclasses.field(default_factory=lambda: torch.zeros(2))
+    axes: Tensor = dataclasses.field(default_factory=lambda: torch.eye(2))
 
     def plane(self, model: Autoencoder) -> LatentPlane:
         """The plane that this is a map of, through the latent space of the auto-encoder it was drawn for."""

@@ -7,7 +7,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, cast
 
 import numpy as np
 import torch
@@ -16,7 +16,7 @@ from torch import Tensor
 from dmfa_demo.checkpoints import load_checkpoint
 from dmfa_demo.data import to_float
 from dmfa_demo.dense_gaussian import ConditionalGaussian
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
+from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
 
 if TYPE_CHECKING:
     from sklearn.impute import IterativeImputer
@@ -146,7 +146,7 @@ class GaussianImputer(Imputer):
         hidden = flatten_missing(missing, images.shape[1])
         observed = flatten(hide(images, missing))
         density = ConditionalGaussian(self.center, self.precision, observed, hidden, self.noise)
-        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=density)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
 
 
 class MICEImputer(Imputer):
@@ -179,7 +179,8 @@ class MICEImputer(Imputer):
         with warnings.catch_warnings(), threadpool_limits(1):  # thousands of small problems: threads would only wait
             warnings.simplefilter("ignore")  # of a number of rounds that is fixed on purpose
             chain.fit(_with_nan(images, missing))
-        return cls(tuple(images.shape[1:]), chain)
+        channels, height, width = images.shape[1:]
+        return cls((channels, height, width), chain)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         from threadpoolctl import threadpool_limits

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -94,7 +94,7 @@ class MisConvNet(ConvNet):
     def __init__(self, config: ClassifierConfig):
         super().__init__(config, config.channels)
         (_, conv), (_, relu), *rest = self.features.named_children()
-        assert isinstance(relu, nn.ReLU)
+        assert isinstance(conv, nn.Conv2d) and isinstance(relu, nn.ReLU)
         self.misconv = MisConv2d(conv)
         self.features = nn.Sequential(OrderedDict(rest))
 
@@ -237,7 +237,7 @@ class ImputingClassifier(Classifier):
     """The source's mean in every missing pixel."""
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
-        return (belief.mean,)
+        return (_told(belief).mean,)
 
 
 class KNNClassifier(ImputingClassifier):
@@ -289,10 +289,10 @@ class MisConvClassifier(Classifier):
 
     def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
         """What the source believes, of a mixture with many components the heaviest."""
-        return _leading(self.believe(images, missing))
+        return _leading(_told(self.believe(images, missing)))
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
-        density = _leading(belief)
+        density = _leading(_told(belief))
         parts = density.components
         tensors = (density.log_weights, parts.mean, parts.factors, parts.noise)
         return hide(images, missing), missing, *(tensor.float() for tensor in tensors)
@@ -304,7 +304,7 @@ class MisConvClassifier(Classifier):
     @torch.inference_mode()
     def first_layer(self, images: Tensor, missing: Tensor, belief: Imputation) -> tuple[Tensor, Tensor]:
         """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
-        layer = self.network.network.misconv
+        layer = cast(MisConvNet, cast(MisConvNetwork, self.network).network).misconv
         return activation(layer.conv(belief.mean), layer.slope), layer(images, missing, _leading(belief))
 
 
@@ -380,8 +380,14 @@ def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
     return load_once(IncompleteKNNImputer if kind.asks == "knn" else method_class(kind.asks), folder)
 
 
+def _told(belief: Imputation | None) -> Imputation:
+    """What the source believes, of a classifier that has one."""
+    assert belief is not None, "a classifier that asks is told"
+    return belief
+
+
 def _leading(belief: Imputation) -> MixtureOfFactorAnalyzers:
-    return belief.density.leading(LEADING)
+    return belief.mixture.leading(LEADING)
 
 
 def _block(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:

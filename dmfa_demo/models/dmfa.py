@@ -72,7 +72,9 @@ class DMFA(nn.Module):
         # Small outputs at the start, and noise biases spread from tight to broad, so that the components take up
         # different roles: the tight one earns density on blank paper, the broad one pays for surprises.
         nn.init.normal_(self.head.weight, std=0.01)
+        assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
+        self.noise_bias: Tensor
         self.register_buffer("noise_bias", torch.linspace(-9.0, -3.0, config.components + 1)[1:], persistent=False)
 
     def forward(self, images: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 
 
@@ -61,7 +61,7 @@ class MFAImputer(Imputer):
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         density = self.mixture.condition(flatten(images), flatten_missing(missing, images.shape[1]))
-        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=density)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
 
 
 def mixture_from(tensors: dict[str, Tensor]) -> SharedMixture:

@@ -18,10 +18,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
+from torch.fx.proxy import TraceError
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -170,7 +172,8 @@ def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
         spare = [d * (k - 1) for d, k in zip(conv.dilation, conv.kernel_size)]
         sides = (spare[1] // 2, spare[1] - spare[1] // 2, spare[0] // 2, spare[0] - spare[0] // 2)
     else:
-        sides = (conv.padding[1], conv.padding[1], conv.padding[0], conv.padding[0])
+        down, right = (int(side) for side in conv.padding)
+        sides = (right, right, down, down)
     if conv.padding_mode == "zeros":
         padded = F.pad(pixels, sides, value=height * width)
     else:
@@ -211,17 +214,17 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
     """
     try:
         traced = fx.symbolic_trace(model)
-    except fx.proxy.TraceError as error:
+    except TraceError as error:
         raise ValueError(f"torch.fx cannot trace the network ({error}); put MisConv2d into it by hand") from error
     graph, modules = traced.graph, dict(traced.named_modules())
     images = next(node for node in graph.nodes if node.op == "placeholder")
 
-    def follows(node: fx.Node) -> tuple[fx.Node | None, nn.Module | None]:
+    def follows(node: fx.Node | None) -> tuple[fx.Node | None, nn.Module | None]:
         """What alone reads `node`, and its module."""
-        if len(node.users) != 1:
+        if node is None or len(node.users) != 1:
             return None, None
         user = next(iter(node.users))
-        return user, modules.get(user.target) if user.op == "call_module" else None
+        return user, modules.get(str(user.target)) if user.op == "call_module" else None
 
     node, conv = follows(images)
     if not isinstance(conv, nn.Conv2d):
@@ -236,7 +239,7 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
         conv = fuse_conv_bn_eval(copy.copy(conv).eval(), module)
         node, module = follows(node)
     slope = _slope(node, module)
-    if slope is None:
+    if node is None or slope is None:
         raise ValueError(
             f"behind the first convolution must come ReLU or leaky ReLU, there is {module or node}; "
             "put MisConv2d into the network by hand, with the slope of its activation"
@@ -267,5 +270,5 @@ def _slope(node: fx.Node | None, module: nn.Module | None) -> float | None:
     if node.target in (F.relu, F.relu_, torch.relu, torch.relu_, "relu", "relu_"):
         return 0.0
     if node.target in (F.leaky_relu, F.leaky_relu_):
-        return node.kwargs.get("negative_slope", (*node.args, 0.01)[1])
+        return float(cast(float, node.kwargs.get("negative_slope", (*node.args, 0.01)[1])))
     return None

@@ -15,7 +15,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -67,7 +67,8 @@ class VAEAC(nn.Module):
     ):
         super().__init__()
         self.prior, self.proposal, self.generator = prior, proposal, generator
-        self.likelihood, self.deviation_floor = likelihood, deviation_floor
+        self.likelihood: Likelihood = likelihood
+        self.deviation_floor = deviation_floor
 
     def forward(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
         """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` reaches no network."""
@@ -229,7 +230,7 @@ class VAEACImputer(Imputer):
     SAMPLES = 10
 
     def __init__(self, model: VAEAC):
-        self.model, self.shape = model.eval(), model.generator.config.shape
+        self.model, self.shape = model.eval(), cast(ImageGenerator, model.generator).config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor
@@ -42,7 +42,8 @@ class DynamicsImputer(Imputer):
     has_trajectory = True
 
     def __init__(self, model: Autoencoder):
-        self.model, self.config, self.shape = model.eval(), model.config, model.config.shape
+        self.model, self.shape = model.eval(), model.config.shape
+        self.config = cast(WalkConfig, model.config)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
