@@ -1,5 +1,8 @@
 """The DMFA network: what it returns, its variants, and the shipped weights against dense covariances."""
 
+import math
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.distributions import MultivariateNormal
@@ -7,7 +10,7 @@ from torch.distributions import MultivariateNormal
 from dmfa_demo import load_imputer
 from dmfa_demo.data import load_samples, to_float
 from dmfa_demo.masks import mask_family
-from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
 
 
 @pytest.mark.parametrize("head", ["convolutional", "dense"])
@@ -26,6 +29,31 @@ def test_colour_images_of_another_size():
     network = DMFA(DMFAConfig(channels=3, height=32, width=32, widths=(8, 16, 16), blocks=1))
     density = network(torch.rand(2, 3, 32, 32), torch.rand(2, 1, 32, 32) < 0.5)
     assert density.mean.shape == (2, 3 * 32 * 32)
+
+
+@pytest.mark.parametrize("components", [1, 2])
+def test_asked_about_both_it_answers_a_mirror_image_by_the_mirror_image(components):
+    shape = dict(channels=3, height=8, width=12)
+    config = DMFAConfig(components=components, factors=3, widths=(8, 16), blocks=1, **shape)
+    network = DMFA(config)
+    torch.nn.init.normal_(network.head.weight, std=0.3)
+    images, missing = torch.rand(4, 3, 8, 12), torch.rand(4, 1, 8, 12) < 0.5
+    network.config = replace(config, mirrored=True)
+    imputer = DMFAImputer(network)
+    found, mirrored = imputer.impute(images, missing), imputer.impute(images.flip(-1), missing.flip(-1))
+    torch.testing.assert_close(found.mean.flip(-1), mirrored.mean)
+    torch.testing.assert_close(found.variance.flip(-1), mirrored.variance)
+    asked = missing.expand_as(images)
+    ours = found.density.log_prob(images.flatten(1), asked.flatten(1))
+    theirs = mirrored.density.log_prob(images.flip(-1).flatten(1), asked.flip(-1).flatten(1))
+    torch.testing.assert_close(ours, theirs, atol=1e-2, rtol=1e-4)
+    # Half of the weight for each answer: the mean of both likelihoods.
+    with torch.inference_mode():
+        once = network(images, missing).log_prob(images.flatten(1), asked.flatten(1))
+        other = network(images.flip(-1), missing.flip(-1)).log_prob(
+            images.flip(-1).flatten(1), asked.flip(-1).flatten(1)
+        )
+    torch.testing.assert_close(ours, torch.logaddexp(once, other) - math.log(2), atol=1e-2, rtol=1e-4)
 
 
 def test_the_density_is_float32_under_bfloat16():

@@ -45,6 +45,9 @@ class DMFAConfig(ImageShape):
     """dense: one linear layer sees all features at once, as in the paper's grey-scale network"""
     noise_floor: float = NOISE_FLOOR
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
+    mirrored: bool = False
+    """whether a trained network is asked about the mirror image too and both answers are mixed, where pictures might as well be
+    mirrored: twice the time, and a mixture of twice as many Gaussians"""
 
 
 class DMFA(nn.Module):
@@ -124,8 +127,30 @@ class DMFAImputer(Imputer):
         return cls(load_network(folder, DMFA, DMFAConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        density = self.network(images, missing).restrict(flatten(images), flatten_missing(missing, images.shape[1]))
+        density = self.network(images, missing)
+        if self.network.config.mirrored:
+            density = _mixed(density, _mirrored(self.network(images.flip(-1), missing.flip(-1)), images.shape[1:]))
+        density = density.restrict(flatten(images), flatten_missing(missing, images.shape[1]))
         return Imputation(mean=density.mean.view_as(images), density=density)
+
+
+def _mirrored(density: MixtureOfFactorAnalyzers, shape: tuple[int, ...]) -> MixtureOfFactorAnalyzers:
+    """The density of mirror images of (C, H, W)."""
+
+    def mirror(values: Tensor) -> Tensor:
+        return values.unflatten(-1, shape).flip(-1).flatten(-3)
+
+    parts = density.components
+    components = FactorAnalyzer(mirror(parts.mean), mirror(parts.factors), mirror(parts.noise))
+    return MixtureOfFactorAnalyzers(density.log_weights, components)
+
+
+def _mixed(one: MixtureOfFactorAnalyzers, other: MixtureOfFactorAnalyzers) -> MixtureOfFactorAnalyzers:
+    """Both densities, each with half of the weight."""
+    pairs = ((getattr(density.components, name) for density in (one, other)) for name in ("mean", "factors", "noise"))
+    mean, factors, noise = (torch.cat([*pair], 1) for pair in pairs)
+    log_weights = torch.cat([one.log_weights, other.log_weights], 1)
+    return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(mean, factors, noise))
 
 
 def _pool(features: Tensor, missing: Tensor) -> Tensor:
