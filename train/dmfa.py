@@ -13,6 +13,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from train.augmentation import lit, moved
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, absent_pixels, finish, load_training
 
@@ -25,6 +26,10 @@ class DMFATraining(RunConfig):
     loop: LoopConfig = field(default_factory=LoopConfig)
     images: int | None = None
     """learn from the first so many training images only"""
+    shift: int = 0
+    """up to so many pixels each training image is moved, at random"""
+    gain: float = 0.0
+    """up to such a share each channel of a training image is made lighter or darker, at random"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
@@ -47,8 +52,10 @@ class DMFATraining(RunConfig):
             "mse_weight_end": 100.0,
         },
         "celeba32": {
-            "network": DMFAConfig(components=1, factors=10, widths=(32, 96, 192)),
-            "loop": LoopConfig(steps=22_000, batch_size=32, validate_every=2_000),
+            "network": DMFAConfig(components=1, factors=10, widths=(32, 96, 192), mirrored=True),
+            "loop": LoopConfig(steps=26_000, batch_size=32, validate_every=2_000),
+            "shift": 1,
+            "gain": 0.1,
             "masks": "square16*3+rect12x20*2+squares8-20",
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,
@@ -67,7 +74,12 @@ def train(config: DMFATraining) -> None:
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)
-        return to_float(training.images[rows]), hidden | absent[rows], hidden & ~absent[rows]
+        images = to_float(training.images[rows])
+        if config.shift:
+            images = moved(images, config.shift, generator)
+        if config.gain:
+            images = lit(images, config.gain, generator)
+        return images, hidden | absent[rows], hidden & ~absent[rows]
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, scored: Tensor) -> Tensor:
         warm = step < config.warm_share * config.loop.steps
