@@ -24,7 +24,7 @@ run: .venv/.run
 
 test: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 # Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see the README).
 train: train-mnist train-fashion-mnist

@@ -66,6 +66,10 @@ class DMFATraining(RunConfig):
 def train(config: DMFATraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
+    if config.incomplete is not None and config.shift:
+        raise ValueError(
+            "--shift moves images away from the pixels that --incomplete takes from them; use one of the two"
+        )
     training = load_training(config, incomplete=config.incomplete is not None, limit=config.images)
     validation = load_split(config.dataset, "validation", config.data_root)
     family = mask_family(config.masks)
