@@ -216,6 +216,7 @@ PAINT = (
         None,
         "blobs",
         None,
+        1,
     ],
 )
 # Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
@@ -229,11 +230,11 @@ DROP = "input", 1, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
 GROWTH = "input", 3, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
-FILL = "click", 0, [MASK, None, None]
+FILL = "click", 1, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
 # Choosing what the chart shows: scene, protocol and measure; and a protocol, whatever the measure.
-CHART = "input", 0, [None, "square14", "sse"]
-CHOICE = "input", 1, [None, "line3-binarised", "sse"]
+CHART = "input", 1, [None, "square14", "sse"]
+CHOICE = "input", 2, [None, "line3-binarised", "sse"]
 # Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol. A face.
 SWITCH = "input", 6, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14"]
 FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, None]
@@ -261,12 +262,21 @@ DESCRIBE = (
         None,
         "blobs",
         None,
+        1,
         "square14",
         "sse",
     ],
 )
+# A chapter: mask, scene, number; and the one after it. Something to take away: what, and all that a link keeps. A prepared scene.
+LEARN = "input", 0, [MASK, None, 3]
+NEXT = "click", 0, [MASK, None, 3]
+TAKE = "input", 1, [{"wanted": "zip"}, *DESCRIBE[2]]
+EXAMPLE = "select", 0, [{"number": 3}]
 
 HOSTILE = [
+    *((usual, 2, value) for usual in (LEARN, NEXT) for value in (None, 0, 7, True, "1", [], 1e308)),
+    *((TAKE, 0, value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
+    *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
     *((DESCRIBE, 0, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
     *(
         (DESCRIBE, place, value)
@@ -347,6 +357,10 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (PICK, "data:image/png"),
         (SWITCH, "Eileen Collins"),
         (DESCRIBE, "methods"),
+        (LEARN, "Factors: why"),
+        (NEXT, "Many answers"),
+        (TAKE, "data:application/zip"),
+        (EXAMPLE, "spread"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

@@ -83,8 +83,9 @@ class RunConfig(DatasetConfig):
         """Refuse to overwrite a shipped checkpoint with one of other settings, before hours are spent on it."""
         config = ROOT / self.dataset / self.method / CONFIG
         if self.output is None and config.is_file():
-            there = json.loads(config.read_text())
-            if {key: there[key] for key in self.settings} != self.settings:
+            there, usual = json.loads(config.read_text()), type(self)().settings
+            # A setting that there was not yet when it was made was what it is by default.
+            if {key: {**usual[key], **there[key]} for key in self.settings} != self.settings:
                 raise ValueError(
                     f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
                 )

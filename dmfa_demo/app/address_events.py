@@ -86,6 +86,7 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
             layout.tabs_box: gr.Tabs(selected=address.tab),
             **values,
             factors.component: factors.choose(address.gaussian),
+            results.measure: results.choose(address.measure),
             **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol),
             **dict(zip(tab.outputs, rendered)),
         }

@@ -65,6 +65,8 @@ MEASURES = {
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
 
+_TITLES = [(known.title, name) for name, known in MEASURES.items()]
+
 # Data sets whose figures are shown with another's.
 ALSO = {"celeba": ("celeba32",)}
 
@@ -123,7 +125,7 @@ class ResultsTab:
                 elem_id="results-protocol",
             )
             measure = OneOfMany(
-                [(known.title, name) for name, known in MEASURES.items()],
+                _TITLES,
                 value="sse",
                 label="What is measured",
                 filterable=False,
@@ -151,6 +153,10 @@ class ResultsTab:
         choices = protocols(dataset)
         names = [name for _, name in choices]
         return [gr.Dropdown(choices=choices, value=protocol if protocol in names else next(iter(names), None))]
+
+    def choose(self, measure: str) -> gr.Dropdown:
+        """The content of `measure` with this one chosen, before it is known which there are."""
+        return gr.Dropdown(choices=_TITLES, value=measure)
 
     def render_choice(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
         """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
@@ -214,7 +220,7 @@ def _row_of_paper(row: dict[str, Any]) -> str | None:
 
 def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
     """The classifier that a row is of."""
-    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row["method"])
+    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
 
 
 def _title(row: dict[str, Any]) -> str:
