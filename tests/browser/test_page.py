@@ -773,13 +773,13 @@ def test_predictions_follow_the_brush_with_the_truth_marked(page: Page):
     assert page.locator("#predictions .true span").all_inner_texts() == ["4"] * 8
     layer = page.locator("#first-layer img").first
     before, seen = panels(page), layer.get_attribute("src")
-    text = page.locator("#predictions").inner_text()
+    text = page.locator("#predictions .panels").inner_text()
     box = page.locator("#predictions").bounding_box()
     assert box["y"] + 370 <= 720  # both rows without scrolling
     stroke(page, (0.05, 0.3), (0.95, 0.3))
     stroke(page, (0.1, 0.2), (0.9, 0.8))
     expect(layer).not_to_have_attribute("src", seen)
-    page.wait_for_function("(text) => document.querySelector('#predictions').innerText !== text", arg=text)
+    page.wait_for_function("(text) => document.querySelector('#predictions .panels').innerText !== text", arg=text)
     after = panels(page)
     assert after[0] == before[0] and after[1:] != before[1:]  # who sees the complete image does not care
     press(page, "Invert")
