@@ -1,9 +1,8 @@
-"""What happens when somebody arrives by a link, chooses another data set or takes something away; the address follows the page."""
+"""What happens when somebody arrives by a link or chooses another data set, and how the address follows the page."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import islice
 from typing import Any
 
 import gradio as gr
@@ -12,6 +11,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, describing
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told, worked
@@ -21,10 +21,6 @@ from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.sample_picker import Choice
 from dmfa_demo.app.scene import Scene, fitted
-from dmfa_demo.app.take_away import Code, File, take_away
-
-# Words of an address that several controls say together.
-SEVERAL = ("z", "latent")
 
 Contents = dict[Block, Any]
 
@@ -36,7 +32,7 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         changed: what changes, once it is answered, something that no control shows.
     """
     compare, factors, attractors, results = layout.compare, layout.factors, layout.attractors, layout.results
-    kept = _kept(layout)
+    kept = controls_of(layout)
     seen = [layout.painter, layout.scene]
 
     def arrange(
@@ -133,61 +129,11 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         event(told(results.render_table), measured[:2], [results.table], **ONCE)
 
     def describe(*shown: Any) -> Address:
-        return _described(layout, *shown)
+        return described(layout, *shown)
 
-    def give(wanted: str, missing: Tensor, scene: Scene, *shown: Any) -> File | Code:
-        return take_away(wanted, scene, describe(missing, scene, *shown), cache)
-
-    shown = _describing(layout)
-    layout.take.input(told(give), [layout.take, *shown], [layout.take], **ONCE)
+    shown = describing(layout)
     # Whatever changes the picture changes the canvas, which then says so.
     telling = [layout.painter.release, *(worked(control) for control in controls if not isinstance(control, gr.State))]
     gr.on(telling, told(describe), shown, [layout.address], **AT_ONCE)
     for dependency in changed:
         dependency.then(told(describe), shown, [layout.address], **AT_ONCE)
-
-
-def _kept(layout: Layout) -> dict[str, list[gr.components.Component]]:
-    """The controls behind each word of an address."""
-    return {
-        "show": [layout.compare.view],
-        "methods": [layout.compare.methods],
-        "of": [layout.factors.method],
-        "gaussian": [layout.factors.component],
-        "z": [*layout.factors.sliders],
-        "noise": [layout.samples.noise],
-        "seed": [layout.samples.seed],
-        "latent": [*layout.walk.sliders],
-        "map": [layout.attractors.plane],
-        "step": [layout.attractors.step_size],
-        "walk": [layout.attractors.seed],
-        "growth": [layout.mind.growth],
-        "hole": [layout.mind.seed],
-        "lesson": [layout.learn.chapter],
-        "protocol": [layout.results.protocol],
-        "measure": [layout.results.measure],
-    }
-
-
-def _described(
-    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any
-) -> Address:
-    """The address of what is on the page, from the values of `_describing`."""
-    given, said = iter(values), {}
-    for name, controls in _kept(layout).items():
-        own = tuple(islice(given, len(controls)))
-        said[name] = own if name in SEVERAL else own[0]
-    said["methods"] = tuple(said["methods"])
-    return replace(
-        Address.first(scene.dataset),
-        sample=choice.number if choice is not None and choice.dataset == scene.dataset and scene.own is None else None,
-        mask=fitted(missing, scene),
-        tab=opened,
-        # What is of another data set for as long as its own is on the way is not in sight.
-        **{name: value for name, value in said.items() if value not in (None, "")},
-    )
-
-
-def _describing(layout: Layout) -> list[gr.components.Component]:
-    controls = [control for some in _kept(layout).values() for control in some]
-    return [layout.painter, layout.scene, layout.picker, layout.opened, *controls]

@@ -19,6 +19,7 @@ from dmfa_demo.app.predictions import predict
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.scene import Scene, draw_mask, measure
 from dmfa_demo.app.tab_events import follow_controls
+from dmfa_demo.app.take_events import offer_take_away
 from dmfa_demo.app.theme import theme
 from dmfa_demo.app.uploads import MAX_BYTES
 from dmfa_demo.app.visits import forget_after_leaving
@@ -39,6 +40,7 @@ def build_page() -> gr.Blocks:
         layout = Layout.build()
         changed = follow_canvas(layout, cache) + follow_controls(layout, cache)
         follow_address(layout, cache, page, changed)
+        offer_take_away(layout, cache)
         forget_after_leaving(page)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)

@@ -1,0 +1,65 @@
+"""The controls behind each word of an address, and the address of what they show."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import islice
+from typing import Any
+
+import gradio as gr
+from torch import Tensor
+
+from dmfa_demo.app.address import Address
+from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.sample_picker import Choice
+from dmfa_demo.app.scene import Scene, fitted
+
+# Words of an address that several controls say together.
+SEVERAL = ("z", "latent")
+
+
+def controls_of(layout: Layout) -> dict[str, list[gr.components.Component]]:
+    """The controls behind each word of an address."""
+    return {
+        "show": [layout.compare.view],
+        "methods": [layout.compare.methods],
+        "of": [layout.factors.method],
+        "gaussian": [layout.factors.component],
+        "z": [*layout.factors.sliders],
+        "noise": [layout.samples.noise],
+        "seed": [layout.samples.seed],
+        "latent": [*layout.walk.sliders],
+        "map": [layout.attractors.plane],
+        "step": [layout.attractors.step_size],
+        "walk": [layout.attractors.seed],
+        "growth": [layout.mind.growth],
+        "hole": [layout.mind.seed],
+        "lesson": [layout.learn.chapter],
+        "protocol": [layout.results.protocol],
+        "measure": [layout.results.measure],
+    }
+
+
+def described(
+    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any
+) -> Address:
+    """The address of what is on the page, from the values of `describing`."""
+    given, said = iter(values), {}
+    for name, controls in controls_of(layout).items():
+        own = tuple(islice(given, len(controls)))
+        said[name] = own if name in SEVERAL else own[0]
+    said["methods"] = tuple(said["methods"])
+    return replace(
+        Address.first(scene.dataset),
+        sample=choice.number if choice is not None and choice.dataset == scene.dataset and scene.own is None else None,
+        mask=fitted(missing, scene),
+        tab=opened,
+        # What is of another data set for as long as its own is on the way is not in sight.
+        **{name: value for name, value in said.items() if value not in (None, "")},
+    )
+
+
+def describing(layout: Layout) -> list[gr.components.Component]:
+    """What `described` takes after the layout."""
+    controls = [control for some in controls_of(layout).values() for control in some]
+    return [layout.painter, layout.scene, layout.picker, layout.opened, *controls]
