@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import gradio as gr
@@ -96,6 +97,9 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
             there.add(layout.painter)
         if address.tab == first.tab:
             there |= {layout.tabs_box, layout.opened}
+        if address.dataset == START:
+            usual = [some for name, some in kept.items() if getattr(address, name) == getattr(first, name)]
+            there |= {layout.dataset, *chain.from_iterable(usual)} - set(layout.tabs[address.tab].outputs)
         return {box: content for box, content in show(address).items() if box not in there}
 
     def begin(example: Example) -> Contents:
