@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.celeba import EYES, VIEWS
-
-_FILES = Path(__file__).parent
 
 _VIEW = VIEWS["celeba"]
 _SHAPE = 3, _VIEW.size, _VIEW.size
@@ -27,10 +25,7 @@ class FaceAligner(gr.HTML):
         left, top, right, bottom = _VIEW.box
         eyes = [((x - left) / (right - left), (y - top) / (bottom - top)) for x, y in EYES]
         super().__init__(
-            html_template=(_FILES / "face_aligner.html").read_text(),
-            css_template=(_FILES / "face_aligner.css").read_text(),
-            js_on_load=(_FILES / "face_aligner.js").read_text(),
-            apply_default_css=False,
+            **files_of("face_aligner"),
             guides=json.dumps({"size": _VIEW.size, "eyes": eyes}),
             **kwargs,
         )

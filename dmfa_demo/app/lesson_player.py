@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from dmfa_demo.app.lessons import Lesson, Shown
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.figures import png_address
-
-_FILES = Path(__file__).parent
 
 
 @dataclass(frozen=True)
@@ -29,10 +27,7 @@ class LessonPlayer(gr.HTML):
 
     def __init__(self, **kwargs: Any):
         super().__init__(
-            html_template=(_FILES / "lesson_player.html").read_text(),
-            css_template=(_FILES / "lesson_player.css").read_text(),
-            js_on_load=(_FILES / "lesson_player.js").read_text(),
-            apply_default_css=False,
+            **files_of("lesson_player"),
             **kwargs,
         )
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeGuard
 
 import gradio as gr
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.figures import grey_or_colour, png_address
-
-_FILES = Path(__file__).parent
 
 # Larger than any image a model here works on; keeps a forged request from asking for the memory of one.
 MAX_SIDE = 512
@@ -37,10 +35,7 @@ class MaskPainter(gr.HTML):
     def __init__(self, value: Canvas | None = None, **kwargs: Any):
         super().__init__(
             value=value,
-            html_template=(_FILES / "mask_painter.html").read_text(),
-            css_template=(_FILES / "mask_painter.css").read_text(),
-            js_on_load=(_FILES / "mask_painter.js").read_text(),
-            apply_default_css=False,
+            **files_of("mask_painter"),
             **kwargs,
         )
 

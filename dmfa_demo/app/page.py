@@ -27,7 +27,7 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
 
 MAX_WAITING = 64
-# Seconds for which an uploaded file is kept; it is read at once.
+# Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
 KEEP_UPLOADS = 600
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.figures import png_address, sheet
 
-_FILES = Path(__file__).parent
 _COLUMNS = 10
 
 
@@ -34,10 +33,7 @@ class SamplePicker(gr.HTML):
     def __init__(self, value: Choice | None = None, **kwargs: Any):
         super().__init__(
             value=value,
-            html_template=(_FILES / "sample_picker.html").read_text(),
-            css_template=(_FILES / "sample_picker.css").read_text(),
-            js_on_load=(_FILES / "sample_picker.js").read_text(),
-            apply_default_css=False,
+            **files_of("sample_picker"),
             **kwargs,
         )
 

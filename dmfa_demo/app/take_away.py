@@ -7,7 +7,6 @@ import io
 import json
 import zipfile
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -18,12 +17,11 @@ from torch import Tensor
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.factors import COMPONENTS
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.app.scene import Scene, measure
 from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputation, MixtureDensity, method_class
-
-_FILES = Path(__file__).parent
 
 KINDS = ("sheet", "zip", "code")
 
@@ -52,10 +50,7 @@ class TakeAway(gr.HTML):
 
     def __init__(self, **kwargs: Any):
         super().__init__(
-            html_template=(_FILES / "take_away.html").read_text(),
-            css_template=(_FILES / "take_away.css").read_text(),
-            js_on_load=(_FILES / "take_away.js").read_text(),
-            apply_default_css=False,
+            **files_of("take_away"),
             **kwargs,
         )
 

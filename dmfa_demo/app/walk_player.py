@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -15,10 +14,9 @@ import torch
 from matplotlib.colors import to_hex, to_rgb
 from torch import Tensor
 
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.figures import grey_or_colour, png_address, sheet
 from dmfa_demo.models.attractors import LatentMap
-
-_FILES = Path(__file__).parent
 
 # Arrows a side of the map, and how long one may be, in steps from arrow to arrow.
 ARROWS, LONGEST = 22, 0.9
@@ -102,10 +100,7 @@ class WalkPlayer(gr.HTML):
 
     def __init__(self, **kwargs: Any):
         super().__init__(
-            html_template=(_FILES / "walk_player.html").read_text(),
-            css_template=(_FILES / "walk_player.css").read_text(),
-            js_on_load=(_FILES / "walk_player.js").read_text(),
-            apply_default_css=False,
+            **files_of("walk_player"),
             **kwargs,
         )
 
