@@ -32,7 +32,7 @@ class ContextEncoderTraining(RunConfig):
         "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
         "celeba": {
             "network": AutoencoderConfig(latents=256, widths=(32, 64, 128, 256)),
-            "loop": LoopConfig(steps=8_000, batch_size=32),
+            "loop": LoopConfig(steps=6_000, batch_size=32),
             "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
     }

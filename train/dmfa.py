@@ -46,7 +46,7 @@ class DMFATraining(RunConfig):
         "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
         "celeba": {
             "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=8_000, batch_size=32),
+            "loop": LoopConfig(steps=5_000, batch_size=32),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,

@@ -45,7 +45,7 @@ class VAEACTraining(RunConfig):
         "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
         "celeba": {
             "network": VAEACConfig(latents=64, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=8_000, batch_size=32),
+            "loop": LoopConfig(steps=6_000, batch_size=32),
             "masks": "centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
         },
     }
