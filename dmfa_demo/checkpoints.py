@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from dmfa_demo.files import read_tensors, write_tensors, write_text
 from dmfa_demo.imputation import METHODS, Imputer, method_class
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 # Beside the methods' folders: what all of them reach.
 RESULTS = "results.json"
+_DAMAGED: set[Path] = set()
 
 Network = TypeVar("Network", bound=nn.Module)
 Config = TypeVar("Config")
@@ -26,10 +28,9 @@ Config = TypeVar("Config")
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
     """Write the tensors, floating ones as float32, and `config` (which holds the model's own under "network")."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    kept = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in kept.items()}
-    save_file(kept, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n")
+    kept = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    write_tensors(folder / WEIGHTS, kept)
+    write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
@@ -37,34 +38,58 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
 
     Raises:
         FileNotFoundError: when the folder holds no checkpoint; says how to make one.
-        ValueError: when its config is not one of `config_class`.
+        ValueError: when its config is not one of `config_class`, or one of its files is damaged.
     """
     if not (folder / CONFIG).is_file() or not weights_of(folder).is_file():
         raise FileNotFoundError(
             f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
         )
-    settings = json.loads((folder / CONFIG).read_text())["network"]
+    settings = _settings(folder)["network"]
     unknown = set(settings) - {field.name for field in fields(cast(Any, config_class))}
     if unknown:
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    return config_class(**settings), load_file(weights_of(folder))
+    return config_class(**settings), read_tensors(weights_of(folder))
 
 
 def weights_of(folder: Path) -> Path:
     """The file with a checkpoint's tensors: its own, or that of the checkpoint beside it which its config names as "weights"."""
-    name = json.loads((folder / CONFIG).read_text()).get("weights", folder.name)
+    name = _settings(folder).get("weights", folder.name)
     if Path(name).name != name:
         raise ValueError(f"{folder / CONFIG} names weights {name!r:.40}; they lie in the folder or in one beside it")
     return folder.parent / name / WEIGHTS
 
 
+def _settings(folder: Path) -> dict[str, Any]:
+    try:
+        settings = json.loads((folder / CONFIG).read_text())
+    except ValueError as error:
+        raise ValueError(f"{folder / CONFIG} is damaged ({error}); fetch or make it again") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("network"), dict):
+        raise ValueError(
+            f"{folder / CONFIG} is no checkpoint's config: it needs an object with the model's own under \"network\""
+        )
+    return settings
+
+
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
-    """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` does."""
+    """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` and `fill` do."""
     config, tensors = load_checkpoint(folder, config_class)
-    network = build(config)
-    network.load_state_dict(tensors)
+    return fill(build(config), tensors, folder)
+
+
+def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
+    """The network with the weights that were read from a folder, in evaluation mode.
+
+    Raises:
+        ValueError: when the weights are not those of such a network.
+    """
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ValueError(f"the weights in {folder} do not fit its {CONFIG}: {reason:.200}") from None
     return network.eval()
 
 
@@ -74,8 +99,25 @@ def available_methods(dataset: str, trait: str | None = None) -> list[str]:
     Args:
         trait: only those of which this is true, an attribute of `Imputer` such as `has_factors`.
     """
-    names = [name for name in METHODS if (ROOT / dataset / name / CONFIG).is_file()]
+    names = [name for name in METHODS if is_usable(ROOT / dataset / name)]
     return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
+
+
+def is_usable(folder: Path) -> bool:
+    """Whether a folder holds a checkpoint, and nobody has failed to load it."""
+    return (folder / CONFIG).is_file() and folder not in _DAMAGED
+
+
+@contextmanager
+def set_aside(folder: Path) -> Iterator[None]:
+    """While a checkpoint is loaded: one that cannot be is not usable from then on, so that it spoils no more than one answer."""
+    try:
+        yield
+    except Exception as error:
+        _DAMAGED.add(folder)
+        if isinstance(error, ValueError | FileNotFoundError):
+            raise
+        raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
 
 
 @cache
@@ -105,4 +147,5 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         raise ValueError(
             f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
         )
-    return load_once(imputer_class, ROOT / dataset / method)
+    with set_aside(ROOT / dataset / method):
+        return load_once(imputer_class, ROOT / dataset / method)

@@ -6,7 +6,19 @@ import json
 import pytest
 import torch
 
-from dmfa_demo.checkpoints import CONFIG, RESULTS, ROOT, WEIGHTS, load_network, save_checkpoint, weights_of
+from dmfa_demo import checkpoints
+from dmfa_demo.checkpoints import (
+    CONFIG,
+    RESULTS,
+    ROOT,
+    WEIGHTS,
+    available_methods,
+    load_imputer,
+    load_network,
+    save_checkpoint,
+    weights_of,
+)
+from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.classifier import SHIPPED
@@ -47,8 +59,60 @@ def test_a_config_of_another_version_is_named(tmp_path):
 def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
     saved(tmp_path)
     torch.save({"weights": torch.zeros(1)}, tmp_path / WEIGHTS)
-    with pytest.raises(Exception, match="(?i)header|safetensor"):
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
         load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def cut(folder):
+    whole = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(whole[: len(whole) // 2])
+
+
+def broken_config(folder):
+    (folder / CONFIG).write_text('{"network": {')
+
+
+def config_of_nothing(folder):
+    (folder / CONFIG).write_text("[]")
+
+
+def of_another_shape(folder):
+    save_checkpoint(folder, DMFA(SMALL).state_dict(), {"network": dataclasses.asdict(DMFAConfig(widths=(16, 32)))})
+
+
+def of_another_kind(folder):
+    (folder / CONFIG).write_text(json.dumps({"network": {"widths": 3}}))
+
+
+def without_weights(folder):
+    (folder / WEIGHTS).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (cut, "model.safetensors is damaged"),
+        (broken_config, "config.json is damaged"),
+        (config_of_nothing, "is no checkpoint's config"),
+        (of_another_shape, "do not fit its config.json"),
+        (of_another_kind, "is not one of its method"),
+        (without_weights, "no checkpoint in"),
+    ],
+)
+def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypatch, spoil, said):
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(checkpoints, "_DAMAGED", set())
+    saved(tmp_path / "mnist" / "dmfa")
+    save_checkpoint(
+        tmp_path / "mnist" / "zero", {"nothing": torch.zeros(1)}, {"network": dataclasses.asdict(ImageShape(1, 28, 28))}
+    )
+    spoil(tmp_path / "mnist" / "dmfa")
+    assert available_methods("mnist") == ["dmfa", "zero"]
+    load_imputer.cache_clear()
+    with pytest.raises((ValueError, FileNotFoundError), match=said):
+        load_imputer("dmfa", "mnist")
+    assert available_methods("mnist") == ["zero"]
+    load_imputer.cache_clear()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +26,7 @@ CONFIG = LoopConfig(
     validate_every=3,
     save_every=2,
 )
+ROOT = Path(__file__).resolve().parent.parent
 DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 
 
@@ -151,18 +154,71 @@ def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
     assert [row["step"] for row in read_metrics(tmp_path)] == [3, 6, 9]
 
 
-def test_a_kill_while_the_state_is_written_leaves_the_old_one(tmp_path, monkeypatch):
+# Runs in a process of its own, which kills itself at the n-th time that a file is about to be put into place, or has been.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from tests.test_train_loop import run
+
+replace, left = os.replace, int(sys.argv[2])
+
+def dying(*paths):
+    global left
+    left -= 1
+    if left == 0 and sys.argv[3] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*paths)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = dying
+run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("saving", "moment"), [(2, "before"), (3, "before"), (4, "after"), (5, "after")])
+def test_a_kill_at_any_moment_of_saving_changes_nothing_in_the_end(tmp_path, saving, moment):
+    arguments = [sys.executable, "-c", DYING, str(tmp_path / "killed"), str(saving), moment]
+    assert subprocess.run(arguments, cwd=ROOT, timeout=120).returncode == -signal.SIGKILL
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+    assert [row["step"] for row in read_metrics(tmp_path / "killed")] == [3, 6, 9]
+
+
+def test_a_kill_in_the_middle_of_a_step_changes_nothing_in_the_end(tmp_path):
+    code = (
+        "import signal, sys; from pathlib import Path; from tests.test_train_loop import run; "
+        "run(Path(sys.argv[1]), stop_at=5, number=signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=ROOT, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from tests.test_train_loop import run
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("room", "file"), [(40, "state.safetensors"), (600, "")])
+def test_a_full_disk_is_said_and_training_goes_on_once_there_is_room(tmp_path, room, file):
+    arguments = [sys.executable, "-c", FULL, str(tmp_path / "full"), str(room)]
+    full = subprocess.run(arguments, cwd=ROOT, timeout=120, capture_output=True, text=True)
+    assert full.returncode == 1 and "\nOSError: " in full.stderr and file in full.stderr
+    assert not list((tmp_path / "full").glob("*.partial"))
+    assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "whole")))
+
+
+def test_a_damaged_state_is_named(tmp_path):
     with pytest.raises(Interrupted):
         run(tmp_path, stop_at=3)
-    before = (tmp_path / STATE).read_bytes()
-
-    def killed(*_):
-        raise SystemError
-
-    monkeypatch.setattr(os, "replace", killed)
-    with pytest.raises(SystemError):
+    (tmp_path / STATE).write_bytes((tmp_path / STATE).read_bytes()[:-9])
+    with pytest.raises(ValueError, match="state.safetensors is damaged"):
         run(tmp_path)
-    assert (tmp_path / STATE).read_bytes() == before
 
 
 def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_path):

@@ -62,7 +62,7 @@ def main() -> None:
     except Interrupted as stop:
         print(stop)
         sys.exit(130)
-    except (ValueError, FileNotFoundError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

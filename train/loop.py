@@ -10,7 +10,6 @@ import copy
 import hashlib
 import json
 import math
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -21,10 +20,10 @@ from typing import Any, Literal, cast
 
 import torch
 from accelerate import Accelerator
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from tqdm import tqdm
+
+from dmfa_demo.files import read_metadata, read_tensors, write_tensors, write_text
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
 
@@ -150,7 +149,7 @@ def fit(
                     progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
                     if figures["validation"] < best:
                         best = figures["validation"]
-                        write_tensors(folder / BEST, average.state_dict(), {})
+                        write_tensors(folder / BEST, average.state_dict())
                 if validating or stopping or step % config.save_every == 0:
                     _save(folder, network, average, optimizer, identity, step, time.monotonic() - started, best)
             accelerator.wait_for_everyone()
@@ -162,7 +161,7 @@ def fit(
         raise ValueError(
             "the figure to choose by was never finite in validation; lower --learning-rate and delete " + str(folder)
         )
-    network.load_state_dict(load_file(folder / BEST))
+    network.load_state_dict(read_tensors(folder / BEST))
     return time.monotonic() - started
 
 
@@ -290,25 +289,15 @@ def read_state(folder: Path, identity: str) -> tuple[dict[str, Any], dict[str, T
     path = folder / STATE
     if not path.is_file():
         return None
-    with safe_open(path, "pt") as file:
-        about = {key: json.loads(value) for key, value in file.metadata().items()}
-    if about["run"] != identity:
+    about = {key: json.loads(value) for key, value in read_metadata(path).items()}
+    if about.get("run") != identity:
         raise ValueError(
             f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
         )
-    return about, load_file(path)
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str]) -> None:
-    """All of the file or nothing: a kill in the middle leaves the old one."""
-    partial = path.with_suffix(".partial")
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial, metadata)
-    os.replace(partial, path)
+    return about, read_tensors(path)
 
 
 def forget_after(folder: Path, step: int) -> None:
     """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
     rows = [row for row in read_metrics(folder) if row["step"] <= step]
-    partial = folder / f"{METRICS}.partial"
-    partial.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    os.replace(partial, folder / METRICS)
+    write_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in rows))

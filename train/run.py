@@ -18,6 +18,7 @@ from torch import Tensor
 
 from dmfa_demo.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.data import DATASETS, DatasetName, LabelledImages, load_split
+from dmfa_demo.files import write_text
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.attractors import MAP
@@ -133,10 +134,8 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
 
 
 def write_json(path: Path, content: object) -> None:
-    """All of the file or nothing: a kill in the middle leaves the old one, and no reader sees half of the new one."""
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    os.replace(partial, path)
+    """Write JSON, all of the file or nothing."""
+    write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def command_line() -> str:

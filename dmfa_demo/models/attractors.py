@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Self
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dmfa_demo.files import read_tensors, write_tensors
 from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.dynamics import Map, flow, latent_field, spectral_radius
 
@@ -118,12 +118,12 @@ class LatentMap:
 
     def save(self, folder: Path) -> None:
         """Write the map into a checkpoint's folder."""
-        save_file({name: tensor.contiguous() for name, tensor in asdict(self).items()}, folder / MAP)
+        write_tensors(folder / MAP, asdict(self))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """The map that `save` wrote."""
-        return cls(**load_file(folder / MAP))
+        return cls(**read_tensors(folder / MAP))
 
 
 def grid(low: Tensor, high: Tensor, resolution: int) -> Tensor:

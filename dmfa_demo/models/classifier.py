@@ -19,7 +19,7 @@ from typing import ClassVar, Self, cast
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.checkpoints import CONFIG, ROOT, load_checkpoint, load_once
+from dmfa_demo.checkpoints import ROOT, fill, is_usable, load_checkpoint, load_once, set_aside
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide, method_class
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
@@ -133,8 +133,7 @@ class Classifier(ABC):
         """The trained classifier in a folder; its source lies in one beside it."""
         config, tensors = load_checkpoint(folder, ClassifierConfig)
         classifier = cls(config, load_source(cls, folder.parent / config.source))
-        classifier.network.load_state_dict(tensors)
-        classifier.network.eval()
+        fill(classifier.network, tensors, folder)
         return classifier
 
     def build(self) -> nn.Module:
@@ -355,7 +354,7 @@ def folder_of(name: str) -> str:
 
 def available_classifiers(dataset: str) -> list[str]:
     """The classifiers that have a checkpoint for `dataset`, in the page's order."""
-    return [name for name in CLASSIFIERS if (ROOT / dataset / folder_of(name) / CONFIG).is_file()]
+    return [name for name in CLASSIFIERS if is_usable(ROOT / dataset / folder_of(name))]
 
 
 @cache
@@ -370,7 +369,9 @@ def load_classifier(name: str, dataset: str) -> Classifier:
         raise ValueError(
             f"no classifier {name!r:.40} for data set {dataset!r:.40}; there are: {', '.join(known) or 'none'}"
         )
-    return CLASSIFIERS[name].load(ROOT / dataset / folder_of(name))
+    folder = ROOT / dataset / folder_of(name)
+    with set_aside(folder):
+        return CLASSIFIERS[name].load(folder)
 
 
 def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
