@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +78,18 @@ def small_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served() -> Iterator[str]:
     """The address of the page, served by `python app.py` in a process of its own."""
+    with serving() as address:
+        yield address
+
+
+@contextmanager
+def serving(**variables: str) -> Iterator[str]:
+    """Serve the page by `python app.py` with more environment variables, and yield its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", **variables}
     with subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=environment) as server:
         try:
             for _ in range(240):
