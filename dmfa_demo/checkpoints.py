@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from dmfa_demo.files import read_tensors, write_tensors, write_text
@@ -19,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 # Beside the methods' folders: what all of them reach.
 RESULTS = "results.json"
+# Numbers of a checkpoint from which on each takes two bytes instead of four, so that it stays small enough for a repository.
+LARGE = 2_000_000
 _DAMAGED: set[Path] = set()
 
 Network = TypeVar("Network", bound=nn.Module)
@@ -26,15 +29,23 @@ Config = TypeVar("Config")
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Write the tensors, floating ones as float32, and `config` (which holds the model's own under "network")."""
+    """Write the tensors and `config`, which holds the model's own under "network".
+
+    Floating ones are float32, or float16 where there are more than `LARGE` numbers.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    kind = (
+        torch.float16
+        if sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point()) > LARGE
+        else torch.float32
+    )
+    kept = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     write_tensors(folder / WEIGHTS, kept)
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
 
 def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
-    """The model's config and its tensors, as `save_checkpoint` wrote them.
+    """The model's config and its tensors, as `save_checkpoint` wrote them, floating ones as float32.
 
     Raises:
         FileNotFoundError: when the folder holds no checkpoint; says how to make one.
@@ -50,7 +61,10 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
-    return config_class(**settings), read_tensors(weights_of(folder))
+    tensors = read_tensors(weights_of(folder))
+    return config_class(**settings), {
+        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
+    }
 
 
 def weights_of(folder: Path) -> Path:

@@ -9,10 +9,12 @@ import torch
 from dmfa_demo import checkpoints
 from dmfa_demo.checkpoints import (
     CONFIG,
+    LARGE,
     RESULTS,
     ROOT,
     WEIGHTS,
     available_methods,
+    load_checkpoint,
     load_imputer,
     load_network,
     save_checkpoint,
@@ -40,6 +42,14 @@ def test_a_network_comes_back_as_it_was(tmp_path):
     assert again.config == SMALL and not again.training
     images, missing = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5
     assert torch.equal(network.eval()(images, missing).mean, again(images, missing).mean)
+
+
+def test_a_large_one_takes_two_bytes_a_number(tmp_path):
+    tensors = {"a": torch.rand(3, LARGE // 3 + 1), "count": torch.tensor(70_000)}
+    save_checkpoint(tmp_path, tensors, {"network": dataclasses.asdict(ImageShape(1, 28, 28))})
+    _, again = load_checkpoint(tmp_path, ImageShape)
+    assert (tmp_path / WEIGHTS).stat().st_size < 2.01 * LARGE and again["count"] == 70_000
+    assert again["a"].dtype == torch.float32 and torch.allclose(again["a"], tensors["a"], atol=5e-4)
 
 
 def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):

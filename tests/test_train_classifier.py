@@ -12,6 +12,7 @@ import torch
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
 from tests.conftest import REPOSITORY
 from train.classifier import ClassifierTraining, _figures, _rows, prepare
+from train.evaluate import digest
 
 
 def test_every_treatment_can_be_trained():
@@ -59,6 +60,7 @@ def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: P
     assert {row["protocol"] for row in rows} == {"classify-mixed", "classify-mixed-complete"}
     assert {row["metric"] for row in rows} == {"accuracy", "label_nll", "ece"}
     assert all(row["n"] == 100 and row["seeds"] == 2 and row["title"] == CLASSIFIERS[treatment].title for row in rows)
+    assert {row["weights"] for row in rows} == {digest(tmp_path / "out")}
     card = (tmp_path / "out" / "README.md").read_text()
     assert CLASSIFIERS[treatment].title in card and "accuracy" in card and "`mixed`" in card
     assert (tmp_path / "out" / "model.safetensors").is_file()

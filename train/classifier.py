@@ -233,7 +233,7 @@ def _rows(
             n,
             len(values),
             *reported,
-            "",
+            weights,
             kind.title,
         )
         rows.append(row)
