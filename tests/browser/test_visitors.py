@@ -1,0 +1,52 @@
+"""Several visitors at once: whose stroke it was, and whose picture, is never mistaken."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_page import (
+    browser,  # noqa: F401
+    expect_answer,
+    hidden,
+    launch,  # noqa: F401
+    mean,
+    pictures,
+    stroke,
+)
+
+pytestmark = pytest.mark.browser
+
+# Of each visitor: the sample, and where the strokes begin and end.
+VISITORS = ((3, (0.2, 0.8)), (45, (0.4, 0.6)), (70, (0.7, 0.3)))
+
+
+def visit(browser: Browser, address: str) -> Page:  # noqa: F811
+    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
+    page.set_default_timeout(60_000)
+    page.goto(address)
+    expect(mean(page)).to_be_visible()
+    return page
+
+
+def test_visitors_who_paint_in_turns_each_see_their_own(browser: Browser, served: str):  # noqa: F811
+    pages = [visit(browser, served) for _ in VISITORS]
+    for page, (sample, _) in zip(pages, VISITORS):
+        page.locator("#samples").get_by_role("radio").nth(sample).click()
+    for row in (0.2, 0.45, 0.7, 0.9):  # nobody waits for an answer
+        for page, (_, (begin, end)) in zip(pages, VISITORS):
+            stroke(page, (begin, row), (end, row + 0.05))
+    for page, (sample, _) in zip(pages, VISITORS):
+        expect_answer(page, hidden(page))
+        page.wait_for_url(re.compile(f"sample={sample}.*mask=|mask=.*sample={sample}"))
+        seen = pictures(page, "#compare")
+        alone = visit(browser, page.url)
+        expect_answer(alone, hidden(page))
+        expect(mean(alone)).to_have_attribute("src", mean(page).get_attribute("src") or "")
+        assert pictures(alone, "#compare") == seen
+        alone.context.close()
+    assert len({tuple(pictures(page, "#compare")[:2]) for page in pages}) == len(pages)
+    for page in pages:
+        page.context.close()
