@@ -17,7 +17,7 @@ MIXED = $(BIN)/python -m train $(2) --dataset $(1) --incomplete mixed --run-fold
 CLASSIFY = for treatment in $(2); do $(BIN)/python -m train classifier --dataset $(1) --treatment $$treatment --incomplete mixed --seeds 1 || exit; done
 ALONE := complete mask zero partial-conv
 ASKING := misconv-dmfa dmfa-mean
-.PHONY: audit docs fuzz load run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
+.PHONY: audit coverage docs fuzz load run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -25,6 +25,10 @@ run: .venv/.run
 test: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+coverage: .venv/.test
+	$(BIN)/python -m tests.browser.chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
 # Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see the README).
 train: train-mnist train-fashion-mnist
