@@ -86,12 +86,11 @@ fuzz: .venv/.test
 	FUZZ_REQUESTS=10000 $(BIN)/python -m pytest tests/test_fuzz.py
 
 audit: .venv/.test
-	$(BIN)/python -m pip install -q pip-audit
-	$(BIN)/pip-audit -r requirements.txt
+	$(BIN)/python -m pip_audit --local --skip-editable
 
 docs: .venv/.test
 	$(BIN)/python -m pip install -q pdoc
-	$(BIN)/pdoc -o site dmfa_demo
+	$(BIN)/pdoc -o site dmfa_demo $(subst /,.,$(basename $(filter-out %__init__.py,$(wildcard dmfa_demo/*.py dmfa_demo/models/*.py))))
 
 load: .venv/.test
 	$(BIN)/python -m benchmarks.load
