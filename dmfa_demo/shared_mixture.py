@@ -10,8 +10,8 @@ some values of a row adds to both, and multiplies each weight by how well its co
     C_k += A_o^T D_oo^-1 A_o,      h_k += A_o^T D_oo^-1 (x_o - mean_o),      log w_k += log p_k(x_o),
 
 which leaves a mixture of the same form. Conditioning, likelihoods and the E step of EM are this one step, `observe`. As
-the components belong to all rows and a row adds only its mask and values, it is three matrix products: nothing loops over
-rows, and a batch takes memory for rows x K x l x l numbers, not for rows x K x l x n.
+the components belong to all rows and a row adds only its mask and values, it is three matrix products for many rows: a batch
+takes memory for rows x K x l x l numbers, not for rows x K x l x n.
 
     >>> import torch
     >>> components = SharedComponents(torch.zeros(1, 2), torch.ones(1, 1, 2), torch.ones(1, 2))   # Sigma = [[2, 1], [1, 2]]
@@ -24,6 +24,7 @@ rows, and a batch takes memory for rows x K x l x l numbers, not for rows x K x 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,8 +34,17 @@ from torch import Tensor
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 
-# A component less responsible than this cannot be seen in the probability of a single value.
+# A component less responsible than this cannot be seen in the probability or the variance of a single value.
 NEGLIGIBLE = 1e-8
+
+# Masks of which each is worth a product of its own, as a share of the factors: one for so many factors.
+FEW = 3
+
+# Numbers in a block of products of factors: they stay in the processor's cache.
+BLOCK = 100_000
+
+# Rows of a component whose factors are turned at once.
+CHUNK = 32
 
 
 class SharedComponents(FactorAnalyzer):
@@ -49,15 +59,26 @@ class SharedComponents(FactorAnalyzer):
             return self
         return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
 
+    def gram(self, seen: Tensor) -> Tensor:
+        """A_o D_oo^-1 A_o^T of masks that are one where something is seen `(R, n)`, `(R, K, l, l)`."""
+        count, size, n = self.factors.shape
+        if FEW * len(seen) <= size:
+            products = [(self.factors * (one / self.noise).unsqueeze(-2)) @ self.factors.mT for one in seen]
+            return torch.stack(products)
+        # For many masks the products of factors pay, made a few at a time: all would take K l^2 n numbers.
+        result, step = seen.new_empty(len(seen), count, size, size), max(1, BLOCK // max(1, size * n))
+        for k in range(count):
+            weighted = self.factors[k] / self.noise[k]
+            for first in range(0, size, step):
+                products = (weighted[first : first + step, None] * self.factors[k]).flatten(0, 1)
+                result[:, k, first : first + step] = (seen @ products.T).unflatten(-1, (-1, size))
+        return result
+
     @cached_property
     def by_mask(self) -> Tensor:
-        """What a mask is multiplied by, `(n, K l (l + 1) / 2 + K l + K)`: A D^-1 A^T, A D^-1 mean, log D + mean^2 / D."""
-        weighted = self.factors / self.noise.unsqueeze(-2)
-        rows, columns = triangle(self.factors.shape[-2])
-        gram = weighted[:, rows] * self.factors[:, columns]
-        pull = weighted * self.mean.unsqueeze(-2)
-        constant = self.noise.log() + self.mean.square() / self.noise
-        return torch.cat([gram.flatten(0, 1), pull.flatten(0, 1), constant]).T.contiguous()
+        """What a mask is multiplied by, `(n, K l + K)`: A D^-1 mean and log D + mean^2 / D."""
+        pull = self.factors * (self.mean / self.noise).unsqueeze(-2)
+        return torch.cat([pull.flatten(0, 1), self.noise.log() + self.mean.square() / self.noise]).T.contiguous()
 
     @cached_property
     def by_value(self) -> Tensor:
@@ -69,15 +90,6 @@ class SharedComponents(FactorAnalyzer):
     def by_square(self) -> Tensor:
         """What the squared values are multiplied by, `(n, K)`: D^-1."""
         return self.noise.reciprocal().T.contiguous()
-
-    @cached_property
-    def by_moment(self) -> Tensor:
-        """E[z z^T], E[z] and 1 times this are E[x^2]: `(K l (l + 1) / 2 + K l + K, n)`."""
-        rows, columns = triangle(self.factors.shape[-2])
-        twice = torch.where(rows == columns, 1, 2).to(self.factors)[:, None]
-        gram = twice * self.factors[:, rows] * self.factors[:, columns]
-        pull = 2 * self.factors * self.mean.unsqueeze(-2)
-        return torch.cat([gram.flatten(0, 1), pull.flatten(0, 1), self.noise + self.mean.square()])
 
 
 @dataclass(frozen=True)
@@ -157,13 +169,11 @@ class SharedMixture:
         """
         parts = self.components
         count, size, _ = parts.factors.shape
-        pairs = size * (size + 1) // 2
-        seen = known.to(parts.mean)
-        x = torch.where(known, x, 0).to(parts.mean)
-        gram, pull, constant = (seen @ parts.by_mask).split([count * pairs, count * size, count], -1)
+        seen, x = known.to(parts.mean), torch.where(known, x, 0).to(parts.mean)
+        pull, constant = (seen @ parts.by_mask).split([count * size, count], -1)
         push, cross = (x @ parts.by_value).split([count * size, count], -1)
         latents = Latents(
-            self.latents.precision + symmetric(gram.unflatten(-1, (count, pairs)), size),
+            self.latents.precision + parts.gram(seen),
             self.latents.shift + (push - pull).unflatten(-1, (count, size)),
         )
         distance = x.square() @ parts.by_square + cross + constant  # (x - mean)^T D^-1 (x - mean) + log det D
@@ -218,28 +228,31 @@ class ConditionalMixture:
 
     @cached_property
     def variance(self) -> Tensor:
-        """The marginal variance of each value `(B, n)`: within the components plus between their means."""
-        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
-        rows, columns = triangle(parts.factors.shape[-2])
-        moment = latents.covariance + latents.mean.unsqueeze(-1) * latents.mean.unsqueeze(-2)
-        gram = weights.unsqueeze(-1) * moment[..., rows, columns]
-        pull = weights.unsqueeze(-1) * latents.mean
-        square = torch.cat([gram.flatten(1), pull.flatten(1), weights], -1) @ parts.by_moment
-        variance = torch.maximum(square - self._mean.square(), weights @ parts.noise)
-        return torch.where(self.missing, variance, 0).to(self.observed)
+        """The marginal variance of each value `(B, n)`: within the components plus between their means.
+
+        Leaves out what weighs less than `NEGLIGIBLE`.
+        """
+        total = torch.zeros_like(self._mean)
+        for rows, weight, mean, variance in self._by_component():
+            total[rows] += weight * (variance + (mean - self._mean[rows]).square())
+        return torch.where(self.missing, total, 0).to(self.observed)
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X_i <= x_i) for each value on its own, `(B, n)`; leaves out what weighs less than `NEGLIGIBLE`."""
-        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
-        total = torch.zeros_like(x, dtype=weights.dtype)
-        for k in range(weights.shape[1]):
-            rows = (weights[:, k] > NEGLIGIBLE).nonzero()[:, 0]
-            if len(rows):
-                mean = parts.mean[k] + latents.mean[rows, k] @ parts.factors[k]
-                spread = latents.covariance.expand(len(x), -1, -1, -1)[rows, k] @ parts.factors[k]  # (rows, l, n)
-                variance = parts.noise[k] + (spread * parts.factors[k]).sum(1)
-                total[rows] += weights[rows, k, None] * torch.special.ndtr((x[rows] - mean) / variance.sqrt())
+        total = torch.zeros_like(self._mean)
+        for rows, weight, mean, variance in self._by_component():
+            total[rows] += weight * torch.special.ndtr((x[rows] - mean) / variance.sqrt())
         return total.to(self.observed)
+
+    def _by_component(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """For each component some rows that it matters for: their places `(R,)`, weights `(R, 1)`, means and variances `(R, n)`."""
+        parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
+        covariance = latents.covariance.expand(len(weights), -1, -1, -1)
+        for k in range(weights.shape[1]):
+            for rows in (weights[:, k] > NEGLIGIBLE).nonzero()[:, 0].split(CHUNK):
+                mean = parts.mean[k] + latents.mean[rows, k] @ parts.factors[k]
+                spread = covariance[rows, k] @ parts.factors[k]  # (R, l, n)
+                yield rows, weights[rows, k, None], mean, parts.noise[k] + (spread * parts.factors[k]).sum(1)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, and with `noise` that of each value."""

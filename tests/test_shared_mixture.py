@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.shared_mixture import SharedComponents, SharedMixture, symmetric, triangle
+from dmfa_demo.shared_mixture import FEW, SharedComponents, SharedMixture, symmetric, triangle
 
 B, K, N = 6, 4, 10
 
@@ -42,6 +42,19 @@ def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
     torch.testing.assert_close(ours.log_prob(x, missing), theirs.log_prob(x, missing))
     floored, twins_floored = ours.with_noise_floor(0.5), theirs.with_noise_floor(0.5)
     torch.testing.assert_close(floored.log_prob(x, missing), twins_floored.log_prob(x, missing))
+
+
+@pytest.mark.parametrize("block", [1, 2 * 3 * N, 100_000])
+def test_products_of_factors_are_the_same_made_for_each_mask_or_for_all(block, monkeypatch):
+    (shared, _), (_, missing) = both(3), data()
+    seen = missing.double()
+    monkeypatch.setattr("dmfa_demo.shared_mixture.BLOCK", block)
+    each = torch.cat([shared.components.gram(one[None]) for one in seen])
+    assert FEW * B > 3 >= FEW  # what is compared is made in two ways
+    torch.testing.assert_close(shared.components.gram(seen), each)
+    parts = shared.components
+    twin = torch.einsum("kin,kjn,kn,rn->rkij", parts.factors, parts.factors, parts.noise.reciprocal(), seen)
+    torch.testing.assert_close(each, twin)
 
 
 def test_conditioning_is_the_dense_formula():
