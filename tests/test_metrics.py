@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 from dmfa_demo import metrics
 from dmfa_demo.densities import FactorAnalyzer
@@ -27,6 +28,14 @@ def test_psnr_of_a_perfect_answer_is_finite_and_of_no_hole_is_nan():
     _, truth, missing = batch()
     assert (metrics.psnr(truth, truth, missing) == 100).all()
     assert metrics.psnr(truth, truth, torch.zeros_like(missing)).isnan().all()
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 28, 28), (2, 3, 64, 64), (1, 3, 11, 40)])
+def test_ssim_is_that_of_torchmetrics(shape):
+    truth = torch.rand(shape)
+    for images in (torch.rand(shape), (truth + 0.1 * torch.randn(shape)).clamp(0, 1), torch.zeros(shape)):
+        twin = structural_similarity_index_measure(images, truth, data_range=1.0, reduction="none")
+        torch.testing.assert_close(metrics.ssim(images, truth), twin.reshape(len(images)), atol=1e-5, rtol=1e-4)
 
 
 def test_ssim_is_one_for_the_image_itself_and_less_for_another():
