@@ -52,4 +52,4 @@ def test_where_nothing_is_visible_or_shown_it_is_the_average():
 def test_the_references_of_a_checkpoint_hold_nothing_hidden():
     imputer = IncompleteKNNImputer.load(ROOT / "mnist" / "knn-mixed")
     assert 0.3 < imputer.known.float().mean() < 0.8
-    assert (imputer.values[~imputer.known] == 0).all() and imputer.values.max() == 1
+    assert (imputer.reference[~imputer.known] == 0).all() and imputer.reference.max() == 255

@@ -53,8 +53,8 @@ def test_mean_zero_and_covariance_are_those_of_the_training_images(fitted, small
 
 
 def test_the_reference_images_are_training_images(fitted, small_mnist):
-    training = {image.numpy().tobytes() for image in to_float(load_split("mnist", "train", small_mnist).images)}
-    reference = load(fitted, "knn").values
+    training = {image.numpy().tobytes() for image in load_split("mnist", "train", small_mnist).images}
+    reference = load(fitted, "knn").reference
     assert len(reference) == 200 and all(row.numpy().tobytes() in training for row in reference)
 
 
@@ -65,7 +65,7 @@ def test_incomplete_references_hold_only_what_is_known(small_mnist, tmp_path):
     knn(words)
     imputer = IncompleteKNNImputer.load(tmp_path)
     hidden = ~imputer.known
-    assert (hidden.sum(1) == 196).all() and (imputer.values[hidden] == 0).all()
+    assert (hidden.sum(1) == 196).all() and (imputer.reference[hidden] == 0).all()
     absent = absent_pixels("square14", 256, (28, 28), 0).flatten(1)
     assert {row.numpy().tobytes() for row in hidden} <= {row.numpy().tobytes() for row in absent}
     assert "one hole each, of `square14`" in (tmp_path / "README.md").read_text()

@@ -82,10 +82,10 @@ class KNNImputer(Imputer):
     def __init__(self, reference: Tensor, neighbours: int):
         """reference: uint8 `(R, C, H, W)`."""
         self.shape, self.neighbours = tuple(reference.shape[1:]), neighbours
-        self.values = flatten(to_float(reference))  # (R, n)
-        self.average = self.values.mean(0)
+        self.reference, values = flatten(reference), flatten(to_float(reference))  # (R, n)
+        self.average = values.mean(0)
         # |x - r|^2 over visible pixels is x.x - 2 x.r + visible.r^2: one product with this gives all that differs by r.
-        self.compared = torch.cat([-2 * self.values, self.values.square()], 1).T.contiguous()  # (2 n, R)
+        self.compared = torch.cat([-2 * values, values.square()], 1).T.contiguous()  # (2 n, R)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -97,7 +97,7 @@ class KNNImputer(Imputer):
         visible = ~flatten_missing(missing, images.shape[1])
         asked = torch.cat([flatten(hide(images, missing)), visible.float()], 1)
         nearest = (asked @ self.compared).topk(self.neighbours, largest=False).indices  # (B, k)
-        mean = self.values[nearest].mean(1)
+        mean = to_float(self.reference[nearest]).mean(1)
         # Where nothing is visible, no image is nearer than another.
         mean = torch.where(visible.any(1, keepdim=True), mean, self.average)
         return Imputation(mean=mean.view_as(images))

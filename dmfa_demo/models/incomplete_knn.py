@@ -36,12 +36,12 @@ class IncompleteKNNImputer(Imputer):
         """reference: uint8 `(R, C, H, W)`; known: bool `(R, 1, H, W)`."""
         self.shape, self.neighbours = tuple(reference.shape[1:]), neighbours
         self.known = flatten_missing(known, reference.shape[1])  # (R, n)
-        self.values = torch.where(self.known, flatten(to_float(reference)), 0)
-        self.average = self.values.sum(0) / self.known.sum(0).clamp(min=1)
+        self.reference = flatten(reference)
+        values = torch.where(self.known, to_float(self.reference), 0)
+        self.average = values.sum(0) / self.known.sum(0).clamp(min=1)
         # |x - r|^2 over what both show = x^2 . known - 2 x . r + shown . r^2, beside how many these are: one product.
-        count, square = self.known.float(), self.values.square()
-        self.compared = torch.cat([count, -2 * self.values, square], 1).T.contiguous()  # (3 n, R)
-        self.counted = count.T.contiguous()  # (n, R)
+        self.compared = torch.cat([self.known.float(), -2 * values, values.square()], 1).T.contiguous()  # (3 n, R)
+        self.counted = self.compared[: values.shape[1]]  # (n, R)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -63,5 +63,5 @@ class IncompleteKNNImputer(Imputer):
         known = self.known[nearest.indices] & nearest.values.isfinite().unsqueeze(-1)  # (B, 64, n), the nearest first
         asked = known & (known.cumsum(1) <= self.neighbours)
         count = asked.sum(1)
-        mean = torch.where(asked, self.values[nearest.indices], 0).sum(1) / count.clamp(min=1)
+        mean = torch.where(asked, to_float(self.reference[nearest.indices]), 0).sum(1) / count.clamp(min=1)
         return torch.where(count > 0, mean, self.average)
