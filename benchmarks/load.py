@@ -1,8 +1,8 @@
 """Many visitors at once: how long a stroke waits for its answer, and whether the last one is always answered.
 
-python -m benchmarks.load [--seconds 60] [--visitors 1 8 32]
+python -m benchmarks.load [--seconds 60] [--visitors 1 8 32] [--tabs compare factors samples attractors predictions learn]
 
-Each visitor paints 2 strokes a second with Compare open and behaves as the page does: while an answer is on its way, of the strokes
+Each visitor paints 2 strokes a second with a tab open, all with the same one, and behaves as the page does: while an answer is on its way, of the strokes
 made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted.
 """
 
@@ -19,11 +19,15 @@ import torch
 from torch import Tensor
 
 from benchmarks import quantiles, report
+from benchmarks.page import TABS
 from benchmarks.server import start_server
+from dmfa_demo.app.address import TABS as ALL_TABS
 from dmfa_demo.app.mask_painter import encode_mask
 from dmfa_demo.masks import mask_family
 
 STROKES_A_SECOND = 2
+# The number of an event of the page, and what it is asked with at first: the mask, then what the page holds.
+Event = tuple[int, list[object]]
 # After the last stroke its answer may take so long.
 PATIENCE = 60
 
@@ -42,23 +46,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--visitors", type=int, nargs="+", default=(1, 8, 32))
+    parser.add_argument("--tabs", nargs="+", default=TABS, choices=TABS)
     parser.add_argument("--strokes", type=int, default=10_000, help="for the growth of memory; 0 leaves it out")
     asked = parser.parse_args()
     seconds, server, address = start_server()
     process = psutil.Process(server.pid)
     try:
-        asyncio.run(_many(address, 1, 5))  # the models are loaded
         rows = []
-        for count in asked.visitors:
-            visits = asyncio.run(_many(address, count, asked.seconds))
-            spent = [value for visit in visits for value in visit.spent]
-            errors, lost = sum(visit.errors for visit in visits), sum(visit.lost for visit in visits)
-            rows.append((count, len(spent), *quantiles(spent), errors, lost))
-        title = f"Compare, MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {torch.get_num_threads()} threads"
-        report(title, ("visitors", "answers", "p50 ms", "p95 ms", "slowest ms", "errors", "last strokes lost"), rows)
+        for tab in asked.tabs:
+            asyncio.run(_many(address, tab, 1, 5))  # the models are loaded
+            for count in asked.visitors:
+                visits = asyncio.run(_many(address, tab, count, asked.seconds))
+                spent = [value for visit in visits for value in visit.spent]
+                errors, lost = sum(visit.errors for visit in visits), sum(visit.lost for visit in visits)
+                rows.append((tab, count, len(spent), *quantiles(spent), errors, lost))
+        title = (
+            f"MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {torch.get_num_threads()} threads"
+        )
+        report(
+            title, ("tab", "visitors", "answers", "p50 ms", "p95 ms", "slowest ms", "errors", "last strokes lost"), rows
+        )
         before = process.memory_info().rss / 2**20
         if asked.strokes:
-            asyncio.run(_many(address, 8, None, asked.strokes // 8))
+            asyncio.run(_many(address, "compare", 8, None, asked.strokes // 8))
         after = process.memory_info().rss / 2**20
         report(
             "Server",
@@ -74,31 +84,42 @@ def main() -> None:
         server.wait()
 
 
-async def _many(address: str, count: int, seconds: float | None, strokes: int = 10**9) -> list[Visit]:
-    """Several visitors at once, for so long or so many strokes each."""
+async def _many(address: str, tab: str, count: int, seconds: float | None, strokes: int = 10**9) -> list[Visit]:
+    """Several visitors at once with a tab open, for so long or so many strokes each."""
     async with httpx.AsyncClient(
         base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
     ) as client:
         config = (await client.get("config")).json()
-        paint = next(one for one in config["dependencies"] if one["api_name"] == "paint")
         values = {one["id"]: one["props"].get("value") for one in config["components"]}
-        usual = [values[number] for number in paint["inputs"]]
-        visits = (_visit(client, paint["id"], usual, number, seconds, strokes) for number in range(count))
+        events = config["dependencies"]
+        paint = next(one for one in events if one["api_name"] == "paint")
+        opened = paint["inputs"][2]  # after mask and scene
+        looks = [one for one in events if one["outputs"][:1] == [opened] and one["targets"][0][1] == "select"]
+        events = [dict(zip(ALL_TABS, looks, strict=True))[tab], paint]
+        look, stroke = ((one["id"], [values[number] for number in one["inputs"]]) for one in events)
+        visits = (_visit(client, look, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
         return await asyncio.gather(*visits)
 
 
 async def _visit(
-    client: httpx.AsyncClient, function: int, usual: list[object], number: int, seconds: float | None, strokes: int
+    client: httpx.AsyncClient,
+    look: Event,
+    paint: Event,
+    session: str,
+    number: int,
+    seconds: float | None,
+    strokes: int,
 ) -> Visit:
-    """One visitor, who paints at a steady pace, or without one as soon as there is an answer."""
+    """One visitor, who opens a tab and paints at a steady pace, or without one as soon as there is an answer."""
     visit, generator = Visit(), torch.Generator().manual_seed(number)
+    await _stroke(client, look, session, torch.zeros(28, 28, dtype=torch.bool))
     started, done, last, shown = time.perf_counter(), 0, None, None
     await asyncio.sleep(0 if seconds is None else number / 32 / STROKES_A_SECOND)
     while done < strokes and (seconds is None or time.perf_counter() - started < seconds):
         painted, last = time.perf_counter(), mask_family("strokes")(1, 28, 28, generator)[0, 0]
         if seconds is not None:  # of the strokes that were made meanwhile the last, which was made on the beat
             painted = max(started, painted - (painted - started) % (1 / STROKES_A_SECOND))
-        shown = await _stroke(client, function, usual, f"load{number}", last)
+        shown = await _stroke(client, paint, session, last)
         done += 1
         visit.spent.append(1000 * (time.perf_counter() - painted))
         visit.errors += shown is None
@@ -106,15 +127,16 @@ async def _visit(
             spent = time.perf_counter() - started
             if visit.spent[-1] < 1000 / STROKES_A_SECOND:
                 await asyncio.sleep(1 / STROKES_A_SECOND - spent % (1 / STROKES_A_SECOND))
-    visit.lost = last is None or shown is None or f"{int(last.sum())} of 784" not in shown
+    # Of the tabs only Compare says in words how much is hidden.
+    said = f"{int(last.sum())} of 784" if session.startswith("compare") and last is not None else ""
+    visit.lost = last is None or shown is None or said not in shown
     return visit
 
 
-async def _stroke(
-    client: httpx.AsyncClient, function: int, usual: list[object], session: str, missing: Tensor
-) -> str | None:
+async def _stroke(client: httpx.AsyncClient, event: Event, session: str, missing: Tensor) -> str | None:
     """The answer to a stroke as it comes, or None."""
-    asked = {"data": [encode_mask(missing), *usual[1:]], "fn_index": function, "session_hash": session}
+    function, (_, *others) = event
+    asked = {"data": [encode_mask(missing), *others], "fn_index": function, "session_hash": session}
     try:
         joined = await client.post("gradio_api/queue/join", json=asked)
         joined.raise_for_status()
