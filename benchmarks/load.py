@@ -95,7 +95,7 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
         paint = next(one for one in events if one["api_name"] == "paint")
         opened = paint["inputs"][2]  # after mask and scene
         looks = [one for one in events if one["outputs"][:1] == [opened] and one["targets"][0][1] == "select"]
-        events = [dict(zip(ALL_TABS, looks, strict=True))[tab], paint]
+        events = [dict(zip(map(str, ALL_TABS), looks, strict=True))[tab], paint]
         look, stroke = ((one["id"], [values[number] for number in one["inputs"]]) for one in events)
         visits = (_visit(client, look, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
         return await asyncio.gather(*visits)
