@@ -13,7 +13,6 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
-from train.augmentation import lit, moved
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, absent_pixels, finish, load_training
 
@@ -26,10 +25,6 @@ class DMFATraining(RunConfig):
     loop: LoopConfig = field(default_factory=LoopConfig)
     images: int | None = None
     """learn from the first so many training images only"""
-    shift: int = 0
-    """up to so many pixels each training image is moved, at random"""
-    gain: float = 0.0
-    """up to such a share each channel of a training image is made lighter or darker, at random"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
@@ -46,16 +41,14 @@ class DMFATraining(RunConfig):
         "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
         "celeba": {
             "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=5_000, batch_size=32),
+            "loop": LoopConfig(steps=5_000, batch_size=32, learning_rate=3e-3),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,
         },
         "celeba32": {
             "network": DMFAConfig(components=1, factors=10, widths=(32, 96, 192), mirrored=True),
-            "loop": LoopConfig(steps=26_000, batch_size=32, validate_every=2_000),
-            "shift": 1,
-            "gain": 0.1,
+            "loop": LoopConfig(steps=24_000, batch_size=32, learning_rate=3e-3, validate_every=2_000),
             "masks": "square16*3+rect12x20*2+squares8-20",
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,
@@ -66,10 +59,6 @@ class DMFATraining(RunConfig):
 def train(config: DMFATraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
-    if config.incomplete is not None and config.shift:
-        raise ValueError(
-            "--shift moves images away from the pixels that --incomplete takes from them; use one of the two"
-        )
     training = load_training(config, incomplete=config.incomplete is not None, limit=config.images)
     validation = load_split(config.dataset, "validation", config.data_root)
     family = mask_family(config.masks)
@@ -78,12 +67,7 @@ def train(config: DMFATraining) -> None:
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         hidden = family(len(rows), height, width, generator)
-        images = to_float(training.images[rows])
-        if config.shift:
-            images = moved(images, config.shift, generator)
-        if config.gain:
-            images = lit(images, config.gain, generator)
-        return images, hidden | absent[rows], hidden & ~absent[rows]
+        return to_float(training.images[rows]), hidden | absent[rows], hidden & ~absent[rows]
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, scored: Tensor) -> Tensor:
         warm = step < config.warm_share * config.loop.steps
