@@ -59,13 +59,40 @@ class SharedComponents(FactorAnalyzer):
             return self
         return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
 
-    def gram(self, seen: Tensor) -> Tensor:
-        """A_o D_oo^-1 A_o^T of masks that are one where something is seen `(R, n)`, `(R, K, l, l)`."""
-        count, size, n = self.factors.shape
+    def given(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What values say about the latents and how far they are.
+
+        Args:
+            x: `(B, n)`, zero where nothing is seen.
+            seen: `(B, n)`, one where something is seen, or `(1, n)` for all rows.
+
+        Returns:
+            A_o D_oo^-1 A_o^T `(B or 1, K, l, l)`, A_o D_oo^-1 (x_o - mean_o) `(B, K, l)`, and
+            (x_o - mean_o)^T D_oo^-1 (x_o - mean_o) + log det D_oo `(B, K)`.
+        """
+        count, size, _ = self.factors.shape
         if FEW * len(seen) <= size:
-            products = [(self.factors * (one / self.noise).unsqueeze(-2)) @ self.factors.mT for one in seen]
-            return torch.stack(products)
-        # For many masks the products of factors pay, made a few at a time: all would take K l^2 n numbers.
+            rows = x.split(1) if len(seen) > 1 else [x]
+            gram, shift, distance = zip(*(self._given_one(values, one) for values, one in zip(rows, seen)))
+            return torch.cat(gram), torch.cat(shift), torch.cat(distance)
+        pull, constant = (seen @ self.by_mask).split([count * size, count], -1)
+        push, cross = (x @ self.by_value).split([count * size, count], -1)
+        distance = x.square() @ self.noise.reciprocal().T + cross + constant
+        return self._grams(seen), (push - pull).unflatten(-1, (count, size)), distance
+
+    def _given_one(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`given` of rows `(B, n)` with one mask `(n,)`, without anything that is kept."""
+        share = seen / self.noise  # (K, n)
+        weighted = self.factors * share.unsqueeze(-2)
+        pull = (weighted @ self.mean.unsqueeze(-1)).squeeze(-1)
+        push = (x @ weighted.flatten(0, 1).T).unflatten(-1, pull.shape)
+        constant = (seen * self.noise.log() + share * self.mean.square()).sum(-1)
+        distance = x.square() @ share.T - 2 * x @ (share * self.mean).T + constant
+        return (weighted @ self.factors.mT)[None], push - pull, distance
+
+    def _grams(self, seen: Tensor) -> Tensor:
+        """A_o D_oo^-1 A_o^T of many masks: products of factors, made a few at a time, since all would take K l^2 n numbers."""
+        count, size, n = self.factors.shape
         result, step = seen.new_empty(len(seen), count, size, size), max(1, BLOCK // max(1, size * n))
         for k in range(count):
             weighted = self.factors[k] / self.noise[k]
@@ -76,20 +103,15 @@ class SharedComponents(FactorAnalyzer):
 
     @cached_property
     def by_mask(self) -> Tensor:
-        """What a mask is multiplied by, `(n, K l + K)`: A D^-1 mean and log D + mean^2 / D."""
+        """What many masks are multiplied by, `(n, K l + K)`: A D^-1 mean and log D + mean^2 / D."""
         pull = self.factors * (self.mean / self.noise).unsqueeze(-2)
         return torch.cat([pull.flatten(0, 1), self.noise.log() + self.mean.square() / self.noise]).T.contiguous()
 
     @cached_property
     def by_value(self) -> Tensor:
-        """What the values are multiplied by, `(n, K l + K)`: A D^-1 and -2 mean / D."""
+        """What the values of many rows are multiplied by, `(n, K l + K)`: A D^-1 and -2 mean / D."""
         weighted = self.factors / self.noise.unsqueeze(-2)
         return torch.cat([weighted.flatten(0, 1), -2 * self.mean / self.noise]).T.contiguous()
-
-    @cached_property
-    def by_square(self) -> Tensor:
-        """What the squared values are multiplied by, `(n, K)`: D^-1."""
-        return self.noise.reciprocal().T.contiguous()
 
 
 @dataclass(frozen=True)
@@ -168,15 +190,9 @@ class SharedMixture:
             The posterior, and log p_k of the known values in nats, `(B, K)`.
         """
         parts = self.components
-        count, size, _ = parts.factors.shape
         seen, x = known.to(parts.mean), torch.where(known, x, 0).to(parts.mean)
-        pull, constant = (seen @ parts.by_mask).split([count * size, count], -1)
-        push, cross = (x @ parts.by_value).split([count * size, count], -1)
-        latents = Latents(
-            self.latents.precision + parts.gram(seen),
-            self.latents.shift + (push - pull).unflatten(-1, (count, size)),
-        )
-        distance = x.square() @ parts.by_square + cross + constant  # (x - mean)^T D^-1 (x - mean) + log det D
+        gram, shift, distance = parts.given(x, seen)
+        latents = Latents(self.latents.precision + gram, self.latents.shift + shift)
         spread = seen.sum(-1, keepdim=True) * math.log(2 * math.pi)
         evidence = -0.5 * (spread + distance + latents.energy - self.latents.energy)
         return SharedMixture(parts, self.log_weights + evidence, latents), evidence

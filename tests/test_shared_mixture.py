@@ -45,16 +45,24 @@ def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
 
 
 @pytest.mark.parametrize("block", [1, 2 * 3 * N, 100_000])
-def test_products_of_factors_are_the_same_made_for_each_mask_or_for_all(block, monkeypatch):
-    (shared, _), (_, missing) = both(3), data()
-    seen = missing.double()
+def test_many_rows_get_the_answers_that_each_gets_alone(block, monkeypatch):
+    (shared, _), (x, missing) = both(3), data()
     monkeypatch.setattr("dmfa_demo.shared_mixture.BLOCK", block)
-    each = torch.cat([shared.components.gram(one[None]) for one in seen])
     assert FEW * B > 3 >= FEW  # what is compared is made in two ways
-    torch.testing.assert_close(shared.components.gram(seen), each)
-    parts = shared.components
-    twin = torch.einsum("kin,kjn,kn,rn->rkij", parts.factors, parts.factors, parts.noise.reciprocal(), seen)
-    torch.testing.assert_close(each, twin)
+    parts, seen = shared.components, missing.double()
+    together = parts.given(torch.where(missing, x, 0), seen)
+    each = [parts.given(torch.where(known, row, 0)[None], known.double()[None]) for row, known in zip(x, missing)]
+    for ours, alone in zip(together, zip(*each)):
+        torch.testing.assert_close(ours, torch.cat(alone))
+    error = x[:, None] - parts.mean
+    precision = seen[:, None] / parts.noise
+    twins = (
+        torch.einsum("kin,kjn,rkn->rkij", parts.factors, parts.factors, precision),
+        torch.einsum("kin,rkn,rkn->rki", parts.factors, precision, error),
+        (precision * error.square() + seen[:, None] * parts.noise.log()).sum(-1),
+    )
+    for ours, twin in zip(together, twins):
+        torch.testing.assert_close(ours, twin)
 
 
 def test_conditioning_is_the_dense_formula():
