@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 
@@ -29,6 +30,8 @@ from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
 
 MAX_WAITING = 64
+# Of glibc's malloc.h.
+M_ARENA_MAX = -8
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
 KEEP_UPLOADS = 600
 
@@ -53,6 +56,7 @@ def launch() -> None:
 
     Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
     """
+    _share_heaps()
     try:
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
@@ -67,6 +71,12 @@ def launch() -> None:
         footer_links=["api"],
         app_kwargs={"middleware": [Middleware(Guard)]},
     )
+
+
+def _share_heaps() -> None:
+    """Let threads share two heaps: glibc gives each one of its own, and what a large answer took stays there unused."""
+    with suppress(OSError, AttributeError):  # another libc has no such heaps
+        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
 
 
 def _warm_up() -> None:
