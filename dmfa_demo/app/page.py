@@ -10,6 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import gradio as gr
+import torch
 from starlette.middleware import Middleware
 
 from dmfa_demo.app.address_events import follow_address
@@ -57,6 +58,8 @@ def launch() -> None:
     Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
     """
     _share_heaps()
+    # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
+    torch.set_num_threads(1)
     try:
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
