@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import time
 from dataclasses import dataclass, field
 
@@ -60,9 +61,7 @@ def main() -> None:
                 spent = [value for visit in visits for value in visit.spent]
                 errors, lost = sum(visit.errors for visit in visits), sum(visit.lost for visit in visits)
                 rows.append((tab, count, len(spent), *quantiles(spent), errors, lost))
-        title = (
-            f"MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {torch.get_num_threads()} threads"
-        )
+        title = f"MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {os.cpu_count()} cores"
         report(
             title, ("tab", "visitors", "answers", "p50 ms", "p95 ms", "slowest ms", "errors", "last strokes lost"), rows
         )

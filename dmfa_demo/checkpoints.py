@@ -34,11 +34,8 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, 
     Floating ones are float32, or float16 where there are more than `LARGE` numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    kind = (
-        torch.float16
-        if sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point()) > LARGE
-        else torch.float32
-    )
+    numbers = sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())
+    kind = torch.float16 if numbers > LARGE else torch.float32
     kept = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     write_tensors(folder / WEIGHTS, kept)
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
@@ -129,8 +126,8 @@ def set_aside(folder: Path) -> Iterator[None]:
         yield
     except Exception as error:
         _DAMAGED.add(folder)
-        if isinstance(error, ValueError | FileNotFoundError):
-            raise
+        if isinstance(error, ValueError | FileNotFoundError):  # says it itself
+            raise ValueError(str(error)) from error
         raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
 
 

@@ -313,17 +313,3 @@ class ConditionalMixture:
         parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
         pull = (weights.unsqueeze(-1) * latents.mean).flatten(1)
         return weights @ parts.mean + pull @ parts.factors.flatten(0, 1)
-
-
-def triangle(size: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the lower triangle of a `size` x `size` matrix."""
-    rows, columns = torch.tril_indices(size, size)
-    return rows, columns
-
-
-def symmetric(values: Tensor, size: int) -> Tensor:
-    """Lower triangles `(..., size (size + 1) / 2)`, in the order of `triangle`, as symmetric matrices `(..., size, size)`."""
-    rows, columns = triangle(size)
-    place = torch.empty(size, size, dtype=torch.long)
-    place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
-    return values[..., place.flatten()].unflatten(-1, (size, size))

@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,8 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save
 
 from dmfa_demo.files import read_metadata, read_tensors, write_tensors, write_text
-
-ROOT = Path(__file__).resolve().parent.parent
+from tests.conftest import REPOSITORY
 
 
 @contextmanager
@@ -64,7 +62,7 @@ for number in count():
     path = tmp_path / "a.safetensors"
     for pause in (0.0, 0.013, 0.031):
         path.unlink(missing_ok=True)
-        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=ROOT)
+        writer = subprocess.Popen([sys.executable, "-c", code, str(path)], cwd=REPOSITORY)
         try:
             while not path.exists():
                 assert writer.poll() is None

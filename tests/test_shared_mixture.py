@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.distributions import MultivariateNormal
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.shared_mixture import FEW, SharedComponents, SharedMixture, symmetric, triangle
+from dmfa_demo.shared_mixture import FEW, SharedComponents, SharedMixture
 
 B, K, N = 6, 4, 10
 
@@ -148,10 +148,3 @@ def test_samples_without_noise_are_moved_by_the_latents_alone():
     steps = draws - conditional.mean
     assert all(torch.linalg.matrix_rank(steps[:, row]) == 2 for row in range(2, B) if missing[row].sum() >= 2)
     assert torch.equal(draws[:, ~missing], x[~missing].expand(50, -1))
-
-
-def test_triangles_come_back_as_symmetric_matrices():
-    values = torch.rand(2, 4, 4)
-    values = values + values.mT
-    rows, columns = triangle(4)
-    assert torch.equal(symmetric(values[..., rows, columns], 4), values)

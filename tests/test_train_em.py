@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 from train import em
-from train.em import Rows, expectation, initialise, maximization, reseed
+from train.em import Rows, expectation, initialise, maximization, reseed, symmetric, triangle
 
 N, SIZE = 600, 8
 
@@ -181,3 +181,10 @@ def test_what_cannot_be_fitted_is_said():
     observed[:, 3] = False
     with pytest.raises(ValueError, match="1 values that none of them shows"):
         initialise(Rows(values(), observed), 2, 2, "diagonal", 1e-3, seed=0)
+
+
+def test_triangles_come_back_as_symmetric_matrices():
+    values = torch.rand(2, 4, 4)
+    values = values + values.mT
+    rows, columns = triangle(4)
+    assert torch.equal(symmetric(values[..., rows, columns], 4), values)

@@ -14,6 +14,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
+from tests.conftest import REPOSITORY
 from train.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
 
 CONFIG = LoopConfig(
@@ -26,7 +27,6 @@ CONFIG = LoopConfig(
     validate_every=3,
     save_every=2,
 )
-ROOT = Path(__file__).resolve().parent.parent
 DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
 
 
@@ -179,7 +179,7 @@ run(Path(sys.argv[1]))
 @pytest.mark.parametrize(("saving", "moment"), [(2, "before"), (3, "before"), (4, "after"), (5, "after")])
 def test_a_kill_at_any_moment_of_saving_changes_nothing_in_the_end(tmp_path, saving, moment):
     arguments = [sys.executable, "-c", DYING, str(tmp_path / "killed"), str(saving), moment]
-    assert subprocess.run(arguments, cwd=ROOT, timeout=120).returncode == -signal.SIGKILL
+    assert subprocess.run(arguments, cwd=REPOSITORY, timeout=120).returncode == -signal.SIGKILL
     assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
     assert [row["step"] for row in read_metrics(tmp_path / "killed")] == [3, 6, 9]
 
@@ -189,7 +189,7 @@ def test_a_kill_in_the_middle_of_a_step_changes_nothing_in_the_end(tmp_path):
         "import signal, sys; from pathlib import Path; from tests.test_train_loop import run; "
         "run(Path(sys.argv[1]), stop_at=5, number=signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=ROOT, timeout=120)
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=REPOSITORY, timeout=120)
     assert killed.returncode == -signal.SIGKILL
     assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
 
@@ -207,7 +207,7 @@ run(Path(sys.argv[1]))
 @pytest.mark.parametrize(("room", "file"), [(40, "state.safetensors"), (600, "")])
 def test_a_full_disk_is_said_and_training_goes_on_once_there_is_room(tmp_path, room, file):
     arguments = [sys.executable, "-c", FULL, str(tmp_path / "full"), str(room)]
-    full = subprocess.run(arguments, cwd=ROOT, timeout=120, capture_output=True, text=True)
+    full = subprocess.run(arguments, cwd=REPOSITORY, timeout=120, capture_output=True, text=True)
     assert full.returncode == 1 and "\nOSError: " in full.stderr and file in full.stderr
     assert not list((tmp_path / "full").glob("*.partial"))
     assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "whole")))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dmfa_demo.shared_mixture import SharedComponents, SharedMixture, symmetric, triangle
+from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 
 # Rows at a time; fewer where each row has moments of its own, so many that these hold no more than so many numbers.
 CHUNK, CHUNK_NUMBERS = 2_000, 20_000_000
@@ -206,3 +206,17 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
         parts.append((mean, loadings, left.mean().expand_as(left) if noise == "isotropic" else left))
     weights = labels.bincount(minlength=components).to(x).clamp(min=1)
     return SharedMixture.prior(weights.log(), SharedComponents(*(torch.stack(part) for part in zip(*parts))))
+
+
+def triangle(size: int) -> tuple[Tensor, Tensor]:
+    """Rows and columns of the lower triangle of a `size` x `size` matrix."""
+    rows, columns = torch.tril_indices(size, size)
+    return rows, columns
+
+
+def symmetric(values: Tensor, size: int) -> Tensor:
+    """Lower triangles `(..., size (size + 1) / 2)`, in the order of `triangle`, as symmetric matrices `(..., size, size)`."""
+    rows, columns = triangle(size)
+    place = torch.empty(size, size, dtype=torch.long)
+    place[rows, columns] = place[columns, rows] = torch.arange(len(rows))
+    return values[..., place.flatten()].unflatten(-1, (size, size))

@@ -36,7 +36,7 @@ def told(handler: Callable[..., Any]) -> Callable[..., Any]:
     def telling(*arguments: Any) -> Any:
         try:
             return handler(*arguments)
-        except (ValueError, FileNotFoundError) as error:
+        except ValueError as error:
             gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
             return gr.skip()
 

@@ -99,5 +99,5 @@ def _left_out() -> Iterator[None]:
     """Whatever cannot be loaded is said to whoever started the page, which goes on without it."""
     try:
         yield
-    except (ValueError, FileNotFoundError) as error:
+    except ValueError as error:
         print(f"left out: {error}", file=sys.stderr)
