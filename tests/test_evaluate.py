@@ -62,7 +62,11 @@ def test_a_wider_floor_can_only_cost_where_the_density_was_sharp(rows):
 
 def test_the_table_shows_ours_and_the_papers(rows):
     text = table(list(rows.values()))
-    assert "n = 100, mask seeds = 2" in text and "-244.81" in text and "DMFA paper, table 1" in text
+    assert (
+        "n = 100, mask seeds = 2, 55,000 images to learn from" in text
+        and "-244.81" in text
+        and "DMFA paper, table 1" in text
+    )
 
 
 def test_a_method_without_a_density_has_no_likelihood(images):
@@ -111,6 +115,8 @@ def test_rows_are_written_as_they_come_and_a_quick_look_writes_nothing(small_mni
     found = {(row["method"], row["protocol"]) for row in results["rows"]}
     assert found == {(method, protocol) for method in ("mean", "zero") for protocol in ("square14", "half")}
     assert results["published"] == published("mnist") and results["hardware"]
+    learnt_from = {row["method"]: row["training_images"] for row in results["rows"]}
+    assert learnt_from == {"mean": 55_000, "zero": 55_000}
     rows = json.loads((shipped / "mean" / "metrics.json").read_text())
     assert len(rows) == 12 and "| half | sse |" in (shipped / "mean" / "README.md").read_text()
 

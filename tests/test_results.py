@@ -41,6 +41,7 @@ def test_every_figure_is_in_the_table(protocol):
             assert f'data-value="{one["value"]}"' in html
             assert escape(one.get("title") or method_class(one["method"]).title) in html
             assert one["paper"] is None or one["source"] in html.replace("&#x27;", "'")
+            assert one["training_images"] is None or f"{one['training_images']:,} to learn from<" in html
 
 
 def test_the_chart_is_best_first_and_calibration_is_nearness():

@@ -231,9 +231,18 @@ def gather(dataset: str) -> None:
     others = sorted(
         path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
     )
-    rows = [row for name in (*METHODS, *others) for row in read_rows(ROOT / dataset / name)]
-    results = {"hardware": hardware(), "rows": [asdict(row) for row in rows], "published": published(dataset)}
-    write_json(ROOT / dataset / RESULTS, results)
+    rows = [
+        {**asdict(row), "training_images": _training_images(ROOT / dataset / name)}
+        for name in (*METHODS, *others)
+        for row in read_rows(ROOT / dataset / name)
+    ]
+    write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
+
+
+def _training_images(folder: Path) -> int | None:
+    """How many there were to learn from; None where a method keeps no checkpoint."""
+    config = folder / CONFIG
+    return json.loads(config.read_text())["about"]["training_images"] if config.is_file() else None
 
 
 def table(rows: list[Row]) -> str:
@@ -244,8 +253,10 @@ def table(rows: list[Row]) -> str:
         paper = f"{row.paper:.2f}" if row.paper is not None else ""
         lines.append(f"{row.metric:<17}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
     first = rows[0]
+    known = _training_images(ROOT / first.dataset / first.method)
     return (
-        f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}\n"
+        f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}"
+        + (f", {known:,} images to learn from\n" if known else "\n")
         + "\n".join(lines)
     )
 

@@ -250,8 +250,7 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
     body = ""
     for title, line in lines.items():
         first = next(iter(line.values()))
-        size = f"<small>{first['n']:,} × {first['seeds']}</small>" if "n" in first else "<small>published</small>"
-        body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}{size}</th>'
+        body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}<small>{_sizes(first)}</small></th>'
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
     if any(_classifier(row) for row in rows):
         errors, counted = "over networks trained with different seeds", "test images × networks"
@@ -259,12 +258,20 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
         errors, counted = "over images", "test images × masks of each"
     return (
         f'<p class="note below">Everything measured with this hole, with its standard error {errors} and the paper\'s figure '
-        f"below; below each name, {counted}. Press a heading to sort.</p>"
+        f"below; below each name, {counted}, and how many images there were to learn from. Press a heading to sort.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
         f'<p class="note small">{escape(sources)} Times were last measured on {escape(hardware)}.</p>'
     )
+
+
+def _sizes(row: dict[str, Any]) -> str:
+    """On how many images a row was measured, and how many there were to learn from."""
+    if "n" not in row:
+        return "published"
+    known = row["training_images"]
+    return f"{row['n']:,} × {row['seeds']}" + (f", {known:,} to learn from" if known else "")
 
 
 def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
