@@ -92,11 +92,12 @@ class DMFA(nn.Module):
                 maps = self.head(F.silu(self.squeeze(features)).flatten(1))
             maps = maps.reshape(len(images), config.components, 2 + config.factors, -1)  # (B, K, 2 + l, n)
             log_weights = self.weigh(_pool(features, missing))  # (B, K)
-            noise = F.softplus(maps[:, :, 1] + self.noise_bias[:, None]) + config.noise_floor
+            mean, noise, factors = maps.split([1, 1, config.factors], dim=2)  # one gradient for all three
+            noise = F.softplus(noise.squeeze(2) + self.noise_bias[:, None]) + config.noise_floor
             # Factors in units of the noise: from blank paper to ink the spread of a pixel grows a thousandfold, and a
             # head that is linear in absolute terms never gets its factors off the ground.
-            factors = 3 * maps[:, :, 2:] * noise.sqrt().unsqueeze(2)
-            components = FactorAnalyzer(mean=maps[:, :, 0].sigmoid(), factors=factors, noise=noise)
+            factors = 3 * factors * noise.sqrt().unsqueeze(2)
+            components = FactorAnalyzer(mean=mean.squeeze(2).sigmoid(), factors=factors, noise=noise)
             return MixtureOfFactorAnalyzers(log_weights, components)
 
 
