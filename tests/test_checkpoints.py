@@ -157,7 +157,11 @@ def test_all_of_it_is_small_enough_to_be_cloned():
 def test_the_results_are_those_of_the_weights_beside_them(path):
     results = json.loads(path.read_text())
     folders = [folder for folder in path.parent.iterdir() if (folder / "metrics.json").is_file()]
-    rows = [row for folder in folders for row in json.loads((folder / "metrics.json").read_text())]
+    rows = []
+    for folder in folders:
+        config = folder / CONFIG
+        known = json.loads(config.read_text())["about"]["training_images"] if config.is_file() else None
+        rows += [{**row, "training_images": known} for row in json.loads((folder / "metrics.json").read_text())]
     key = lambda row: (row["method"], row["protocol"], row["metric"])
     assert sorted(results["rows"], key=key) == sorted(rows, key=key)
     for row in rows:
