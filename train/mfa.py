@@ -39,9 +39,9 @@ class MFATraining(RunConfig):
 
     method = "mfa"
     recipes: ClassVar = {
-        # So few faces, and so many pixels: a few components of many factors tell more than many of few.
-        "celeba": {"network": MFAConfig(components=2, factors=200), "iterations": 8},
-        "celeba32": {"network": MFAConfig(components=2, factors=200), "iterations": 8},
+        "celeba": {"network": MFAConfig(components=40, factors=8), "iterations": 12},
+        # So few faces in so few pixels: one component of many factors tells more than many of few.
+        "celeba32": {"network": MFAConfig(components=1, factors=200), "iterations": 8},
     }
 
 
