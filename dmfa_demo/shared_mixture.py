@@ -279,7 +279,9 @@ class ConditionalMixture:
         white = torch.randn(count, rows, parts.factors.shape[1], 1, **like)
         cholesky = latents.cholesky.expand(rows, -1, -1, -1)[row, chosen]
         z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
-        draws = parts.mean[chosen] + (z.unsqueeze(-2) @ parts.factors[chosen]).squeeze(-2)
+        draws = parts.mean[chosen]
+        for k in chosen.unique():  # factors of each draw's own would be copies of the same few
+            draws[chosen == k] += z[chosen == k] @ parts.factors[k]
         if noise:
             draws = draws + parts.noise[chosen].sqrt() * torch.randn((count, *self.observed.shape), **like)
         return torch.where(self.missing, draws.to(self.observed), self.observed)
