@@ -60,7 +60,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "celeba": {"mean", "zero"},
+    "celeba": {"dmfa", "mfa", "vaeac", "context-encoder", "mean", "zero"},
 }
 
 

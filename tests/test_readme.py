@@ -80,7 +80,9 @@ def test_the_tables_of_the_vaeac_paper_are_the_measured_ones():
         assert f"| {row['title']} | {ours} | {row['paper']:,g} |" in README, row["title"]
 
 
-@pytest.mark.parametrize(("dataset", "hole"), [("mnist", "square13"), ("fashion-mnist", "square13"), ("celeba", "square25")])
+@pytest.mark.parametrize(
+    ("dataset", "hole"), [("mnist", "square13"), ("fashion-mnist", "square13"), ("celeba", "square25")]
+)
 def test_table_1_of_the_dynamics_paper_is_the_measured_one(dataset, hole):
     folder = REPOSITORY / "checkpoints" / dataset
     rows = json.loads((folder / "results.json").read_text())["rows"]
@@ -201,24 +203,9 @@ def likelihoods_of_faces() -> list[str]:
     return lines
 
 
-def answers_of_vaeac() -> list[str]:
-    measured, lines = faces("celeba"), []
-    for title, protocol in {
-        "centre": "centre",
-        "blobs": "pattern",
-        "noise 80 %": "noise80",
-        "half": "half",
-        **{f"O{number}": f"gfc-o{number}" for number in range(1, 7)},
-    }.items():
-        cells = [title]
-        for kind in ("sample", "best10"):
-            hole, image = (measured[protocol, "vaeac", f"psnr_{kind}{over}"] for over in ("", "_image"))
-            cells += [f"{hole['value']:.1f}", f"{image['value']:.1f}", f"{image['paper']:.1f}"]
-        lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-@pytest.mark.parametrize("lines", [likelihoods_of_faces, answers_of_vaeac])
-def test_the_tables_of_faces_are_the_measured_ones(lines):
-    for line in lines():
+def test_the_tables_of_faces_are_the_measured_ones():
+    for line in likelihoods_of_faces():
         assert line in README, line
+    measured = faces("celeba")
+    for title in ("DMFA", "VAEAC", "MFA"):
+        assert f"{title} {measured['square25', title.lower(), 'ssim']['value']:.3f}" in README, title
