@@ -80,6 +80,8 @@ def test_ctrl_c_is_answered_in_a_line(small_mnist: Path, tmp_path: Path):
     process = subprocess.Popen(
         [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--iterations", "100000")],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Whoever runs the tests in the background has SIGINT ignored, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while process.poll() is None and not (tmp_path / "run" / "state.safetensors").is_file():
         time.sleep(0.05)
