@@ -402,6 +402,7 @@ def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
     stroke(page, (0.1, 0.1), (0.9, 0.2))
     page.get_by_role("tab", name="Factors", exact=True).click()
     page.locator("#factors-of").get_by_role("radio", name="MFA", exact=True).check()
+    expect(page.locator("#component").get_by_role("radio")).to_have_count(5)  # DMFA has three
     page.locator("#component label").nth(1).click()
     page.locator("#factor-2 input[type=range]").fill("1.2")
     page.get_by_role("tab", name="Attractors", exact=True).click()
