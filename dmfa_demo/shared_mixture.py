@@ -281,7 +281,8 @@ class ConditionalMixture:
         z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
         draws = parts.mean[chosen]
         for k in chosen.unique():  # factors of each draw's own would be copies of the same few
-            draws[chosen == k] += z[chosen == k] @ parts.factors[k]
+            mine = chosen == k
+            draws[mine] += z[mine] @ parts.factors[k]
         if noise:
             draws = draws + parts.noise[chosen].sqrt() * torch.randn((count, *self.observed.shape), **like)
         return torch.where(self.missing, draws.to(self.observed), self.observed)

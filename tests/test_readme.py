@@ -191,21 +191,15 @@ def ours(row: dict, digits: int) -> str:
     return f"{row['value']:.{digits}f} ± {row['stderr']:.{digits}f}".replace("-", "−")
 
 
-def likelihoods_of_faces() -> list[str]:
-    measured, lines = faces("celeba32"), []
+def test_the_tables_of_faces_are_the_measured_ones():
+    measured = faces("celeba32")
     for title, protocol in (("16 x 16 square", "square16"), ("12 x 20 rectangle", "rect12x20")):
         for name, metric, digits in (("NLL, nats", "nll", 1), ("squared error, summed", "sse", 2)):
             cells = [title, name]
             for method in ("dmfa", "mfa"):
                 row = measured[protocol, method, metric]
                 cells += [ours(row, digits), f"{row['paper']:.2f}".replace("-", "−")]
-            lines.append(f"| {' | '.join(cells)} |")
-    return lines
-
-
-def test_the_tables_of_faces_are_the_measured_ones():
-    for line in likelihoods_of_faces():
-        assert line in README, line
+            assert f"| {' | '.join(cells)} |" in README, cells
     measured = faces("celeba")
     for title in ("DMFA", "VAEAC", "MFA"):
         assert f"{title} {measured['square25', title.lower(), 'ssim']['value']:.3f}" in README, title

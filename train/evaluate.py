@@ -231,11 +231,10 @@ def gather(dataset: str) -> None:
     others = sorted(
         path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
     )
-    rows = [
-        {**asdict(row), "training_images": _training_images(ROOT / dataset / name)}
-        for name in (*METHODS, *others)
-        for row in read_rows(ROOT / dataset / name)
-    ]
+    rows = []
+    for name in (*METHODS, *others):
+        known = _training_images(ROOT / dataset / name)
+        rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
     write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
 
 
