@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -13,7 +12,6 @@ from torch import Tensor
 
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, describing
-from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told, worked
 from dmfa_demo.app.examples import Example
@@ -26,7 +24,7 @@ from dmfa_demo.app.scene import Scene, fitted
 Contents = dict[Block, Any]
 
 
-def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, changed: list[Dependency]) -> None:
+def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -> None:
     """Listen to whoever arrives, to the choice of data set, and to everything that an address holds.
 
     Args:
@@ -67,7 +65,7 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         }
 
     def show(address: Address) -> Contents:
-        """What an address changes on the page: everything, with the open tab rendered."""
+        """What an address changes on the page; the painter then sends its mask, and the open tab is rendered."""
         sample = OFFERS[address.dataset].sample if address.sample is None else address.sample
         scene = Scene.sample(address.dataset, sample)
         wanted = still_wanted(address.dataset, wanted_first(), address.methods)
@@ -75,8 +73,6 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
         for name, some in kept.items():
             said = getattr(address, name)
             values |= zip(some, said if name in SEVERAL else [said])
-        tab = layout.tabs[address.tab]
-        rendered = tab.render(scene, address.mask, cache, *(values.get(control) for control in tab.inputs))
         return {
             layout.dataset: address.dataset,
             layout.opened: address.tab,
@@ -85,22 +81,21 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
             factors.component: factors.choose(address.gaussian),
             results.measure: results.choose(address.measure),
             **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol),
-            **dict(zip(tab.outputs, rendered)),
         }
 
-    def arrive(request: gr.Request, missing: Tensor, scene: Scene) -> Contents:
+    def arrive(request: gr.Request) -> Contents:
         address, first = Address.from_query(request.query_params), Address.first(START)
         # What is there already stays as it is, since somebody may have begun to paint, or to look around.
         there = set()
-        if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
-            address = replace(address, mask=missing)
-            there.add(layout.painter)
         if address.tab == first.tab:
             there |= {layout.tabs_box, layout.opened}
         if address.dataset == START:
             usual = [some for name, some in kept.items() if getattr(address, name) == getattr(first, name)]
-            there |= {layout.dataset, *chain.from_iterable(usual)} - set(layout.tabs[address.tab].outputs)
-        return {box: content for box, content in show(address).items() if box not in there}
+            there |= {layout.dataset, *chain.from_iterable(usual)}
+        contents = {box: content for box, content in show(address).items() if box not in there}
+        if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
+            contents[layout.painter] = Canvas(image=contents[layout.scene].image)
+        return contents
 
     def begin(example: Example) -> Contents:
         return show(example.address)
@@ -120,10 +115,8 @@ def follow_address(layout: Layout, cache: ImputationCache, page: gr.Blocks, chan
     arranged += [
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]
-    rendered = [output for tab in layout.tabs.values() for output in tab.outputs]
-    everything = [layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls, *rendered]
-    everything = list(dict.fromkeys(everything))
-    arrived = page.load(told(arrive), seen, everything, **ONCE)
+    everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
+    arrived = page.load(told(arrive), [], everything, **ONCE)
     begun = layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
     choices = [compare.methods, factors.method, attractors.plane, results.protocol]
     switched = layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)

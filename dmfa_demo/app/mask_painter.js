@@ -49,7 +49,7 @@ function accept() {
         past.length = future.length = 0;
         stroke = cursor = place = null;
     }
-    if (value.image) picture.src = value.image;
+    if (value.image && value.image !== picture.src) picture.src = value.image;
     if (value.runs) {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);

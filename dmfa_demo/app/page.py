@@ -45,7 +45,7 @@ def build_page() -> gr.Blocks:
         offer_endpoints(concurrency_id="cpu", concurrency_limit=1)
         layout = Layout.build()
         changed = follow_canvas(layout, cache) + follow_controls(layout, cache)
-        follow_address(layout, cache, page, changed)
+        follow_address(layout, page, changed)
         offer_take_away(layout, cache)
         forget_after_leaving(page)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.

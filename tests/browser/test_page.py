@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from dmfa_demo.app.attractors import mapped
 from dmfa_demo.checkpoints import available_methods
@@ -155,6 +155,26 @@ def test_results_follow_while_the_button_is_still_down(page: Page):
     page.mouse.move(box["x"] + 300, box["y"] + 200, steps=5)
     expect(mean(page)).not_to_have_attribute("src", empty)
     page.mouse.up()
+
+
+def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        arrives = route.request.post_data_json["data"] == [] and not held
+        held.append(route) if arrives else route.continue_()
+
+    page.route("**/queue/join*", hold)
+    page.goto(served)
+    expect(mean(page)).to_be_visible(timeout=60_000)
+    clear(page)
+    (greeting,) = held
+    with page.expect_request(lambda request: '"runs":[]' in (request.post_data or "")):
+        greeting.continue_()
+    page.wait_for_timeout(500)
+    expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
+    page.close()
 
 
 def test_the_eraser_and_the_right_button_uncover(page: Page):
