@@ -82,13 +82,16 @@ class SharedComponents(FactorAnalyzer):
 
     def _given_one(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`given` of rows `(B, n)` with one mask `(n,)`, without anything that is kept."""
-        share = seen / self.noise  # (K, n)
-        weighted = self.factors * share.unsqueeze(-2)
-        pull = (weighted @ self.mean.unsqueeze(-1)).squeeze(-1)
+        # Picking takes longer than computing what is not needed, unless little is seen.
+        places = seen.nonzero()[:, 0] if 2 * seen.sum() < len(seen) else slice(None)
+        x, seen, mean, factors, noise = (part[..., places] for part in (x, seen, self.mean, self.factors, self.noise))
+        share = seen / noise  # (K, number of places)
+        weighted = factors * share.unsqueeze(-2)
+        pull = (weighted @ mean.unsqueeze(-1)).squeeze(-1)
         push = (x @ weighted.flatten(0, 1).T).unflatten(-1, pull.shape)
-        constant = (seen * self.noise.log() + share * self.mean.square()).sum(-1)
-        distance = x.square() @ share.T - 2 * x @ (share * self.mean).T + constant
-        return (weighted @ self.factors.mT)[None], push - pull, distance
+        constant = (seen * noise.log() + share * mean.square()).sum(-1)
+        distance = x.square() @ share.T - 2 * x @ (share * mean).T + constant
+        return (weighted @ factors.mT)[None], push - pull, distance
 
     def _grams(self, seen: Tensor) -> Tensor:
         """A_o D_oo^-1 A_o^T of many masks: products of factors, made a few at a time, since all would take K l^2 n numbers."""
@@ -264,8 +267,9 @@ class ConditionalMixture:
         """For each component some rows that it matters for: their places `(R,)`, weights `(R, 1)`, means and variances `(R, n)`."""
         parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
         covariance = latents.covariance.expand(len(weights), -1, -1, -1)
-        for k in range(weights.shape[1]):
-            for rows in (weights[:, k] > NEGLIGIBLE).nonzero()[:, 0].split(CHUNK):
+        matters = weights > NEGLIGIBLE
+        for k in matters.any(0).nonzero()[:, 0].tolist():
+            for rows in matters[:, k].nonzero()[:, 0].split(CHUNK):
                 mean = parts.mean[k] + latents.mean[rows, k] @ parts.factors[k]
                 spread = covariance[rows, k] @ parts.factors[k]  # (R, l, n)
                 yield rows, weights[rows, k, None], mean, parts.noise[k] + (spread * parts.factors[k]).sum(1)

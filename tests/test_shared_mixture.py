@@ -37,16 +37,19 @@ def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
     (shared, twin), (x, missing) = both(latents, seed), data(seed, share)
     torch.testing.assert_close(shared.log_prob(x, missing), twin.log_prob(x, missing))
     ours, theirs = shared.condition(x, missing), twin.condition(x, missing)
-    for name in ("mean", "variance", "weights"):
+    for name in ("mean", "weights"):
         torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
+    # What weighs less than 1e-8 is left out of variances.
+    torch.testing.assert_close(ours.variance, theirs.variance, rtol=1e-7, atol=1e-5)
     torch.testing.assert_close(ours.log_prob(x, missing), theirs.log_prob(x, missing))
     floored, twins_floored = ours.with_noise_floor(0.5), theirs.with_noise_floor(0.5)
     torch.testing.assert_close(floored.log_prob(x, missing), twins_floored.log_prob(x, missing))
 
 
+@pytest.mark.parametrize("share", [0.2, 0.8])
 @pytest.mark.parametrize("block", [1, 2 * 3 * N, 100_000])
-def test_many_rows_get_the_answers_that_each_gets_alone(block, monkeypatch):
-    (shared, _), (x, missing) = both(3), data()
+def test_many_rows_get_the_answers_that_each_gets_alone(block, share, monkeypatch):
+    (shared, _), (x, missing) = both(3), data(share=share)
     monkeypatch.setattr("dmfa_demo.shared_mixture.BLOCK", block)
     assert FEW * B > 3 >= FEW  # what is compared is made in two ways
     parts, seen = shared.components, missing.double()
