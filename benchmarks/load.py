@@ -22,7 +22,7 @@ from torch import Tensor
 from benchmarks import quantiles, report
 from benchmarks.page import TABS
 from benchmarks.server import start_server
-from dmfa_demo.app.address import TABS as ALL_TABS
+from dmfa_demo.app.layout import panel_of
 from dmfa_demo.app.mask_painter import encode_mask
 from dmfa_demo.masks import mask_family
 
@@ -91,27 +91,22 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
         config = (await client.get("config")).json()
         values = {one["id"]: one["props"].get("value") for one in config["components"]}
         events = config["dependencies"]
-        paint = next(one for one in events if one["api_name"] == "paint")
-        opened = paint["inputs"][2]  # after mask and scene
-        looks = [one for one in events if one["outputs"][:1] == [opened] and one["targets"][0][1] == "select"]
-        events = [dict(zip(map(str, ALL_TABS), looks, strict=True))[tab], paint]
-        look, stroke = ((one["id"], [values[number] for number in one["inputs"]]) for one in events)
-        visits = (_visit(client, look, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
+        paint = next(one for one in events if one["targets"][0][1] == panel_of(tab))
+        stroke = paint["id"], [values[number] for number in paint["inputs"]]
+        visits = (_visit(client, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
         return await asyncio.gather(*visits)
 
 
 async def _visit(
     client: httpx.AsyncClient,
-    look: Event,
     paint: Event,
     session: str,
     number: int,
     seconds: float | None,
     strokes: int,
 ) -> Visit:
-    """One visitor, who opens a tab and paints at a steady pace, or without one as soon as there is an answer."""
+    """One visitor, who paints at a steady pace, or without one as soon as there is an answer."""
     visit, generator = Visit(), torch.Generator().manual_seed(number)
-    await _stroke(client, look, session, torch.zeros(28, 28, dtype=torch.bool))
     started, done, last, shown = time.perf_counter(), 0, None, None
     await asyncio.sleep(0 if seconds is None else number / 32 / STROKES_A_SECOND)
     while done < strokes and (seconds is None or time.perf_counter() - started < seconds):

@@ -17,6 +17,7 @@ from benchmarks.server import start_server
 from dmfa_demo.app.attractors import PERIOD, AttractorsTab
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.compare import of_wanted, wanted_first
+from dmfa_demo.app.layout import panel_of
 from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import build_page
 from dmfa_demo.app.presets import OFFERS, START
@@ -56,20 +57,21 @@ def main() -> None:
 
 def _server_strokes(dataset: str) -> dict[str, list[float]]:
     """Milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
-    page = build_page()
-    paint = next(function for function in page.fns.values() if function.name == "paint")
-    # Mask, scene, open tab, view and methods come first, then the controls as the page sets them up.
-    view, _, *controls = (getattr(component, "value", None) for component in paint.inputs[3:])
-    controls = [view, of_wanted(dataset, wanted_first()), *controls]
+    paint = {event: function for function in build_page().fns.values() for _, event in function.targets}
     scene = Scene.sample(dataset, OFFERS[dataset].sample)
     size, generator = scene.image.shape[1:], torch.Generator().manual_seed(0)
     masks = mask_family("strokes")(len(TABS) * (STROKES + 5), size[0], size[1], generator)[:, 0]
-    assert paint.fn is not None
     spent: dict[str, list[float]] = {tab: [] for tab in TABS}
     for number, mask in enumerate(masks):
         tab, payload = TABS[number % len(TABS)], encode_mask(mask)
+        stroke = paint[panel_of(tab)]
+        # After mask and scene the controls as the page sets them up.
+        controls = [getattr(component, "value", None) for component in stroke.inputs[2:]]
+        if tab == "compare":
+            controls[1] = of_wanted(dataset, wanted_first())
+        assert stroke.fn is not None
         started = time.perf_counter()
-        paint.fn(decode_mask(payload), scene, tab, *controls)
+        stroke.fn(decode_mask(payload), scene, *controls)
         spent[tab].append(1000 * (time.perf_counter() - started))
     return {tab: values[5:] for tab, values in spent.items()}  # the first ones load the models
 

@@ -187,38 +187,8 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
 
 
 # Event, place among the handlers of that event with as many arguments, and arguments of the page's own; a None is what the page keeps on the server (the scene, the open tab, the
-# samples' seed). The painter's: mask, scene, tab, view, methods to compare, the controls of the other tabs.
-PAINT = (
-    "input",
-    0,
-    [
-        MASK,
-        None,
-        None,
-        "mean",
-        ["dmfa", "knn"],
-        "dmfa",
-        0,
-        0,
-        0,
-        0,
-        0,
-        False,
-        None,
-        None,
-        0,
-        0,
-        None,
-        "autoencoder-2d",
-        0.3,
-        None,
-        None,
-        None,
-        "blobs",
-        None,
-        1,
-    ],
-)
+# samples' seed). A stroke before Compare: mask, scene, view, methods to compare.
+PAINT = "tab-compare", 0, [MASK, None, "mean", ["dmfa", "knn"]]
 # Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
 FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
 # Opening Samples: mask, scene, noise, seed, the seed again with two latent sliders, what is being filled.
@@ -270,7 +240,7 @@ DESCRIBE = (
 # A chapter: mask, scene, number; and the one after it. Something to take away: what, and all that a link keeps. A prepared scene.
 LEARN = "input", 0, [MASK, None, 3]
 NEXT = "click", 0, [MASK, None, 3]
-TAKE = "input", 1, [{"wanted": "zip"}, *DESCRIBE[2]]
+TAKE = "input", 0, [{"wanted": "zip"}, *DESCRIBE[2]]
 EXAMPLE = "select", 0, [{"number": 3}]
 
 HOSTILE = [
@@ -284,8 +254,8 @@ HOSTILE = [
         for value in (None, "../..", [], {}, 1e308)
     ),
     *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
-    *((PAINT, 3, value) for value in (None, "smell", 5, ["mean"])),
-    *((PAINT, 4, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
+    *((PAINT, 2, value) for value in (None, "smell", 5, ["mean"])),
+    *((PAINT, 3, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
     *((FACTORS, 2, value) for value in (None, "gan", "knn", [])),
     *((FACTORS, 3, value) for value in ("high", 10**9, True, -1, None)),
     *((FACTORS, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
@@ -360,7 +330,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (LEARN, "Factors: why"),
         (NEXT, "Many answers"),
         (TAKE, "data:application/zip"),
-        (EXAMPLE, "spread"),
+        (EXAMPLE, "data:image/png"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):

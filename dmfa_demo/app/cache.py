@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from threading import RLock
 from typing import TypeVar
 
 import torch
@@ -50,16 +49,12 @@ class ImputationCache:
     """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
 
     What is computed of a picture that somebody brought lies with the picture alone, and goes with it.
-
-    Attributes:
-        turn: whoever computes holds it, since two who compute at once are both slower.
     """
 
     def __init__(self):
         # A glance is small, an imputation with its density is not.
         self._imputations, self._glances = Memory(64), Memory(256)
         self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
-        self.turn = RLock()
 
     def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
         """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
@@ -86,8 +81,7 @@ class ImputationCache:
         while self._waiting and len(questions) < MOST:
             questions.append(self._waiting.popleft())
         try:
-            with self.turn:
-                found = self._answer(questions)
+            found = self._answer(questions)
         except Exception as error:
             for question in questions:
                 question.answer.set_exception(error)

@@ -1,13 +1,12 @@
 """What happens when something is put on the canvas, and how the open tab follows it.
 
-Whatever changes the canvas only changes the canvas: the painter then sends its mask, and `paint` renders the tab that is open;
-the others are rendered when they are opened. The cache lets all share one pass through each model.
+Whatever changes the canvas only changes the canvas: the painter then sends its mask to the tab that is in sight, which renders
+itself; the others do when they are opened. The cache lets all share one pass through each model.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import gradio as gr
@@ -16,13 +15,13 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import LATEST, ONCE, STROKES, told
-from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.memory import Memory
-from dmfa_demo.app.part import Together
+from dmfa_demo.app.part import rendering
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.sample_picker import Choice
-from dmfa_demo.app.scene import Scene, draw_mask, fitted
+from dmfa_demo.app.scene import Scene, draw_mask
 from dmfa_demo.app.uploads import digit_from_picture, mask_from_picture, read_picture
 
 
@@ -32,31 +31,19 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     Returns:
         What opens another tab.
     """
-    tabs, painter, scene = layout.tabs, layout.painter, layout.scene
-    everything = Together(tuple(tabs.values()))
-
-    def paint(missing: Tensor, scene: Scene, opened: str, *controls: Any) -> list[Any]:
-        given, contents, missing = iter(controls), [], fitted(missing, scene)
-        for name, tab in tabs.items():
-            own = list(islice(given, len(tab.inputs)))
-            if name != opened:
-                contents += [gr.skip()] * len(tab.outputs)
-            elif name == "compare":
-                contents += tab.render(scene, missing, cache, *own)
-            else:
-                with cache.turn:
-                    contents += tab.render(scene, missing, cache, *own)
-        return contents
+    painter, scene = layout.painter, layout.scene
 
     def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-        return [name, *tabs[name].render(scene, fitted(missing, scene), cache, *controls)]
+        return [name, *rendering(layout.tabs[name], cache)(missing, scene, *controls)]
 
-    painter.input(told(paint), [painter, scene, layout.opened, *everything.inputs], everything.outputs, **STROKES)
     looked = []
-    for name, label in layout.labels.items():
-        tab = tabs[name]
-        asked, shown = [painter, scene, *tab.inputs], [layout.opened, *tab.outputs]
-        looked.append(label.select(told(partial(look, name)), asked, shown, **LATEST))
+    for name, tab in layout.tabs.items():
+        asked = [painter, scene, *tab.inputs]
+        # Of Compare alone the strokes of several visitors are answered together.
+        when_free = STROKES if name == "compare" else LATEST
+        painter.painted(panel_of(name))(told(rendering(tab, cache)), asked, tab.outputs, **when_free)
+        opened = [layout.opened, *tab.outputs]
+        looked.append(layout.labels[name].select(told(partial(look, name)), asked, opened, **LATEST))
     layout.picker.select(told(_pick), [layout.picker, scene], [scene, painter], **LATEST)
     for position, button in enumerate(layout.presets):
         button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)

@@ -7,7 +7,7 @@ from typing import Self
 
 import gradio as gr
 
-from dmfa_demo.app.address import Address
+from dmfa_demo.app.address import TABS, Address
 from dmfa_demo.app.address_bar import AddressBar
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
@@ -88,12 +88,12 @@ class Layout:
         gr.HTML(MASTHEAD, apply_default_css=False)
         with gr.Row(equal_height=False, elem_classes="stage"):
             with gr.Column(elem_classes="canvas"):
-                painter = MaskPainter(Canvas(first.mask, start.image), elem_id="painter")
+                painter = MaskPainter(Canvas(first.mask, start.image), list(map(panel_of, TABS)), elem_id="painter")
             with gr.Column(elem_classes="results"), gr.Tabs(selected=first.tab) as tabs_box:
                 labels: dict[str, gr.Tab] = {}
 
                 def tab(name: str) -> gr.Tab:
-                    labels[name] = gr.Tab(name.capitalize(), id=name)
+                    labels[name] = gr.Tab(name.capitalize(), id=name, elem_id=panel_of(name))
                     return labels[name]
 
                 with tab("compare"):
@@ -175,6 +175,11 @@ class Layout:
             "learn": self.learn,
             "results": Together(()),
         }
+
+
+def panel_of(tab: str) -> str:
+    """The id of the panel below a tab's label."""
+    return f"tab-{tab}"
 
 
 def _heading(text: str) -> None:

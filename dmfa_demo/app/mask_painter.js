@@ -1,5 +1,6 @@
 // The painter: a canvas over one image whose value is the exact set of hidden pixels.
-// Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`.
+// Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`. Python has put
+// `panels` before it, the ids of the panels that want to know the mask while they are in sight, by an event of that name.
 const painter = element.querySelector(".painter");
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
@@ -66,7 +67,8 @@ function send() {
     clearTimeout(pendingSend);
     lastSent = performance.now();
     props.value = encode();
-    trigger("input");
+    const open = panels.find((panel) => document.getElementById(panel)?.offsetParent);
+    if (open) trigger(open);
     if (!stroke) trigger("release");
 }
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import gradio as gr
 import torch
+from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.own_component import files_of
@@ -30,14 +33,22 @@ class Canvas:
 
 
 class MaskPainter(gr.HTML):
-    """Paint which pixels are hidden. Python gives it a `Canvas`, and gets back bool `(H, W)`."""
+    """Paint which pixels are hidden. Python gives it a `Canvas`, and gets back bool `(H, W)`.
 
-    def __init__(self, value: Canvas | None = None, **kwargs: Any):
-        super().__init__(
-            value=value,
-            **files_of("mask_painter"),
-            **kwargs,
-        )
+    Args:
+        panels: ids of elements; while one of them is in sight, `painted` tells of it when the mask changes, so that nothing
+            else is rendered: what Gradio does for each output of an event takes as long as a small model does.
+    """
+
+    def __init__(self, value: Canvas | None = None, panels: Sequence[str] = (), **kwargs: Any):
+        files = files_of("mask_painter")
+        files["js_on_load"] = f"const panels = {json.dumps(list(panels))};\n{files['js_on_load']}"
+        super().__init__(value=value, **files, **kwargs)
+        self.panels = panels
+
+    def painted(self, panel: str) -> Callable[..., Dependency]:
+        """What listens to the mask while a panel is in sight, used as Gradio's own listeners are."""
+        return getattr(self, panel)  # Gradio listens to whatever name stands in the script
 
     def preprocess(self, payload: Any) -> Tensor:
         try:

@@ -11,7 +11,7 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.scene import Scene
+from dmfa_demo.app.scene import Scene, fitted
 
 
 class Part(Protocol):
@@ -31,6 +31,15 @@ class Part(Protocol):
     def render(self) -> Callable[..., list[Any]]:
         """(scene, missing `(H, W)`, cache, *controls) -> the contents of `outputs` for a scene with `missing` hidden."""
         ...
+
+
+def rendering(part: Part, cache: ImputationCache) -> Callable[..., list[Any]]:
+    """What answers an event that comes with the mask, the scene and the part's controls."""
+
+    def render(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
+        return part.render(scene, fitted(missing, scene), cache, *controls)
+
+    return render
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch import Tensor
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import EVERY, LATEST, ONCE, told, worked
 from dmfa_demo.app.layout import Layout
-from dmfa_demo.app.part import Part
+from dmfa_demo.app.part import rendering
 from dmfa_demo.app.pixel_by_pixel import Run
 from dmfa_demo.app.scene import Scene, fitted
 
@@ -25,9 +25,6 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     seen = [layout.painter, layout.scene]
     factors, samples, filling, mind = layout.factors, layout.samples, layout.filling, layout.mind
     attractors, learn, results = layout.attractors, layout.learn, layout.results
-
-    def rendering(part: Part) -> Any:
-        return lambda missing, scene, *controls: part.render(scene, fitted(missing, scene), cache, *controls)
 
     def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
         zeros = [0.0] * len(factors.sliders)
@@ -58,7 +55,7 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     for part in layout.parts:
         for control in part.inputs:
             if not isinstance(control, gr.State):
-                worked(control)(told(rendering(part)), [*seen, *part.inputs], part.outputs, **LATEST)
+                worked(control)(told(rendering(part, cache)), [*seen, *part.inputs], part.outputs, **LATEST)
     walking = [*seen, *attractors.inputs]
     still = [*factors.sliders, *factors.outputs]
     asked = [*seen, factors.method, factors.component]
