@@ -91,7 +91,7 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
         config = (await client.get("config")).json()
         values = {one["id"]: one["props"].get("value") for one in config["components"]}
         events = config["dependencies"]
-        paint = next(one for one in events if one["targets"][0][1] == panel_of(tab))
+        paint = next(one for one in events if panel_of(tab) in {event for _, event in one["targets"]})
         stroke = paint["id"], [values[number] for number in paint["inputs"]]
         visits = (_visit(client, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
         return await asyncio.gather(*visits)

@@ -31,6 +31,7 @@ TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn")
 
 def main() -> None:
     """Print all figures."""
+    torch.set_num_threads(1)  # as the page has it
     rows = [
         (f"stroke to answer in {tab}, {dataset}, server", *quantiles(spent))
         for dataset in OFFERS

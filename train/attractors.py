@@ -29,7 +29,7 @@ class Attractors(DatasetConfig):
     images: int = 1_000
     """training images that are shown in the plane"""
 
-    recipes: ClassVar = {"celeba": {"folder": "autoencoder"}}
+    recipes: ClassVar = {"celeba": {"folder": "autoencoder", "resolution": 60}}
 
 
 @torch.no_grad()
