@@ -60,7 +60,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
-    "celeba": {"dmfa", "mfa", "vaeac", "context-encoder", "mean", "zero"},
+    "celeba": {"dmfa", "mfa", "vaeac", "dynamics", "pseudo-gibbs", "context-encoder", "mean", "zero"},
 }
 
 

@@ -203,3 +203,26 @@ def test_the_tables_of_faces_are_the_measured_ones():
     measured = faces("celeba")
     for title in ("DMFA", "VAEAC", "MFA"):
         assert f"{title} {measured['square25', title.lower(), 'ssim']['value']:.3f}" in README, title
+    names = {"centre": "centre", "blobs": "pattern", "noise 80 %": "noise80", "half": "half"}
+    for title, protocol in {**names, **{f"O{number}": f"gfc-o{number}" for number in range(1, 7)}}.items():
+        cells = [title]
+        for kind in ("psnr_sample", "psnr_best10"):
+            image = measured[protocol, "vaeac", f"{kind}_image"]
+            cells += [
+                f"{measured[protocol, 'vaeac', kind]['value']:.1f}",
+                f"{image['value']:.1f}",
+                f"{image['paper']:.1f}",
+            ]
+        assert f"| {' | '.join(cells)} |" in README, cells
+
+
+def test_the_figures_of_classifiers_of_faces_are_the_measured_ones():
+    measured = faces("celeba")
+    for name, kind in CLASSIFIERS.items():
+        figures = [
+            measured.get((f"classify-{hole}", folder_of(name), metric))
+            for metric in ("balanced_accuracy", "accuracy")
+            for hole in ("mixed", "mixed-complete")
+        ]
+        cells = [kind.title, *(f"{row['value']:.3f}" for row in figures if row)]
+        assert not any(figures) or f"| {' | '.join(cells)} |" in README, cells

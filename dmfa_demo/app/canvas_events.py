@@ -41,7 +41,8 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         asked = [painter, scene, *tab.inputs]
         # Of Compare alone the strokes of several visitors are answered together.
         when_free = STROKES if name == "compare" else LATEST
-        painter.painted(panel_of(name))(told(rendering(tab, cache)), asked, tab.outputs, **when_free)
+        if tab.outputs:  # the results of all test images do not follow the canvas
+            painter.painted(panel_of(name))(told(rendering(tab, cache)), asked, tab.outputs, **when_free)
         opened = [layout.opened, *tab.outputs]
         looked.append(layout.labels[name].select(told(partial(look, name)), asked, opened, **LATEST))
     layout.picker.select(told(_pick), [layout.picker, scene], [scene, painter], **LATEST)
