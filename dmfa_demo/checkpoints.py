@@ -52,7 +52,7 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
         raise FileNotFoundError(
             f"no checkpoint in {folder} (needs {CONFIG} and {WEIGHTS}); train one with python -m train"
         )
-    settings = _settings(folder)["network"]
+    settings = read_config(folder)["network"]
     unknown = set(settings) - {field.name for field in fields(cast(Any, config_class))}
     if unknown:
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
@@ -66,13 +66,18 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
 
 def weights_of(folder: Path) -> Path:
     """The file with a checkpoint's tensors: its own, or that of the checkpoint beside it which its config names as "weights"."""
-    name = _settings(folder).get("weights", folder.name)
-    if Path(name).name != name:
-        raise ValueError(f"{folder / CONFIG} names weights {name!r:.40}; they lie in the folder or in one beside it")
-    return folder.parent / name / WEIGHTS
+    return beside(folder, read_config(folder).get("weights", folder.name)) / WEIGHTS
 
 
-def _settings(folder: Path) -> dict[str, Any]:
+def beside(folder: Path, name: str) -> Path:
+    """The checkpoint beside one that its config names; a ValueError when that is no name of a folder."""
+    if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
+        raise ValueError(f"{folder / CONFIG} names {name!r:.40}; what it needs lies in the folder or in one beside it")
+    return folder.parent / name
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """What a checkpoint's config.json holds, the model's own under "network"; a ValueError when that is damaged."""
     try:
         settings = json.loads((folder / CONFIG).read_text())
     except ValueError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -171,10 +172,16 @@ def raw(served: str, body: str) -> str:
     return httpx.get(f"{served}/gradio_api/call/impute/{asked.json()['event_id']}", timeout=60).text
 
 
+def test_no_address_is_fetched(served, client):
+    file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
+    assert "fetches no addresses" in raw(served, json.dumps({"data": [file, MASK, "mnist", "dmfa", 0]}))
+    assert ask(client)["psnr"] > 5
+
+
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 def test_numbers_that_are_none_are_refused(served, client, number):
     rows = "[" + ",".join(["[" + ",".join([number] * 28) + "]"] * 28) + "]"
-    answer = raw(served, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa"]}}')
+    answer = raw(served, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa", 0]}}')
     assert "event: error" in answer and "mean" not in answer
     assert ask(client)["psnr"] > 5
 

@@ -1,5 +1,9 @@
 """The Attractors tab without a browser: short calls that add up to the library's own walks, and holes that are almost the same."""
 
+import shutil
+from contextlib import suppress
+
+import gradio as gr
 import pytest
 import torch
 
@@ -8,13 +12,53 @@ from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.walk_player import Walks
+from dmfa_demo.checkpoints import CONFIG, ROOT, WEIGHTS
 from dmfa_demo.masks import mask_family
+from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import impute_along
 
 TAB = AttractorsTab(*[None] * 10)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 PLANE = "autoencoder-2d"
+
+
+def cut(folder):
+    whole = (folder / MAP).read_bytes()
+    (folder / MAP).write_bytes(whole[: len(whole) // 2])
+
+
+def without_weights(folder):
+    (folder / WEIGHTS).unlink()
+
+
+def broken_config(folder):
+    (folder / CONFIG).write_text('{"network": {')
+
+
+def config_of_another_model(folder):
+    (folder / CONFIG).write_text('{"network": {}, "training": {}}')
+
+
+@pytest.mark.parametrize("spoil", [cut, without_weights, broken_config, config_of_another_model])
+def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
+    for folder in mapped("mnist"):
+        shutil.copytree(ROOT / "mnist" / folder, tmp_path / "mnist" / folder)
+    for module in ("checkpoints", "app.attractors", "app.hole_walks"):
+        monkeypatch.setattr(f"dmfa_demo.{module}.ROOT", tmp_path)
+    monkeypatch.setattr("dmfa_demo.checkpoints._DAMAGED", set())
+    load_map.cache_clear(), load_plane.cache_clear()
+    spoil(tmp_path / "mnist" / PLANE)
+    with gr.Blocks():
+        AttractorsTab.build("mnist")
+    try:
+        with suppress(ValueError):  # is told to the first who looks at it
+            load_plane("mnist", PLANE)
+        assert list(mapped("mnist")) == ["autoencoder-2d-012"]
+        walks, *_ = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, None)
+        assert walks.plane == "autoencoder-2d-012" and len(walks.maps.planes) == 1
+    finally:
+        load_map.cache_clear(), load_plane.cache_clear()
 
 
 def walk_to_the_end(step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING) -> tuple[Walks, str, Run]:

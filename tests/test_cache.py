@@ -114,6 +114,22 @@ def test_an_error_is_told_to_who_asked_and_to_nobody_else(monkeypatch):
     assert len(cache.glance(*question(0), ["mean"])) == 1
 
 
+def test_an_error_spoils_no_answer_of_the_same_pass(counting):
+    cache, bad = ImputationCache(), Scene("mnist", torch.zeros(1, 27, 27), "of another size")
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(cache.glance, *question(0), ["dmfa"])
+        while not counting.rows:  # the first is being answered
+            pass
+        spoilt = pool.submit(cache.glance, bad, torch.ones(27, 27, dtype=torch.bool), ["dmfa"])
+        good = pool.submit(cache.glance, *question(1), ["dmfa"])
+        while len(cache._waiting) < 2:
+            pass
+        counting.go.set()
+        assert len(first.result()) == len(good.result()) == 1
+        with pytest.raises(ValueError, match="27"):
+            spoilt.result()
+
+
 def test_a_memory_forgets_what_nobody_asked_for_the_longest():
     memory = Memory(2)
     for key in "abac":

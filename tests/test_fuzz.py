@@ -40,6 +40,7 @@ NASTY = st.sampled_from(
         {"height": 10**9, "width": 10**9, "runs": [0, 10**18]},
         {"height": 28, "width": 28, "runs": [0] * 2_000},
         {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}},
+        {"path": "http://93.184.215.14/", "meta": {"_type": "gradio.FileData"}},
     ]
 )
 JSON = st.recursive(
@@ -58,12 +59,13 @@ GOOD = {
     "component": st.integers(0, 3),
     "frames": st.integers(2, 5),
 }
+QUICK = [one for one in ENDPOINTS if one.__name__ not in ("evaluate", "predict")]
 
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list]:
     """An endpoint with arguments, most of them good, so that some reach what is behind the first check."""
-    endpoint = draw(st.sampled_from([one for one in ENDPOINTS if one.__name__ not in ("evaluate", "predict")]))
+    endpoint = draw(st.sampled_from(6 * QUICK + [one for one in ENDPOINTS if one not in QUICK]))
     names = [name for name in endpoint.__annotations__ if name != "return"]
     return endpoint.__name__, [
         draw(st.one_of(GOOD[name], GOOD[name], GOOD[name], GOOD[name], NASTY, JSON)) for name in names
@@ -118,6 +120,14 @@ def test_the_pages_own_handlers_survive_any_arguments(client, data):
 @given(query=st.dictionaries(st.sampled_from([*NAMES, "embed", "__theme", "x"]), st.text(max_size=30), max_size=6))
 def test_any_address_shows_the_page(client, query):
     assert accepted(client.get("/", params=query))
+    arrival = next(
+        one for one in client.get("/config").json()["dependencies"] if "load" in {e for _, e in one["targets"]}
+    )
+    asked = {"data": [], "fn_index": arrival["id"], "session_hash": "arrival"}
+    assert accepted(client.post("/gradio_api/queue/join", params=query, json=asked))
+    with client.stream("GET", "/gradio_api/queue/data?session_hash=arrival") as stream:
+        done = next(line for line in stream.iter_lines() if "process_completed" in line)
+    assert '"success":true' in done.replace(" ", "")
 
 
 @fuzzed(max(1, REQUESTS // 8))

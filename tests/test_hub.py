@@ -100,7 +100,8 @@ def test_a_repository_or_revision_that_there_is_not_is_refused(run: Run, where):
     assert refused.returncode == 1 and ("NotFound" in refused.stderr or "Validation" in refused.stderr)
 
 
-def test_a_config_that_names_weights_elsewhere_is_refused(tmp_path: Path):
-    (tmp_path / CONFIG).write_text(json.dumps({"network": {}, "weights": "../../secret"}))
-    with pytest.raises(ValueError, match="they lie in the folder or in one beside it"):
+@pytest.mark.parametrize("name", ["../../secret", "..", "", "/etc", 5])
+def test_a_config_that_names_weights_elsewhere_is_refused(tmp_path: Path, name):
+    (tmp_path / CONFIG).write_text(json.dumps({"network": {}, "weights": name}))
+    with pytest.raises(ValueError, match="lies in the folder or in one beside it"):
         weights_of(tmp_path)

@@ -6,6 +6,7 @@ from html import escape
 
 import pytest
 
+from dmfa_demo.app import results
 from dmfa_demo.app.results import MEASURES, PROTOCOLS, ResultsTab, _chart
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.checkpoints import RESULTS, ROOT
@@ -20,6 +21,18 @@ ROWS = json.loads((ROOT / "mnist" / RESULTS).read_text())["rows"]
 def row(method: str, value: float | None, metric: str = "sse", paper: float | None = None) -> dict:
     known = {"method": method, "value": value, "stderr": 0.1, "n": 10, "seeds": 1} if value is not None else {"title": method}  # fmt: skip
     return {**known, "metric": metric, "paper": paper, "source": "a table" if paper else None}
+
+
+@pytest.mark.parametrize("spoilt", ["", '{"rows": [', "[]", '{"rows": []}'])
+def test_damaged_figures_are_left_out(tmp_path, monkeypatch, capsys, spoilt):
+    monkeypatch.setattr(results, "ROOT", tmp_path)
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / RESULTS).write_text(spoilt)
+    results._load.cache_clear()
+    try:
+        assert results.protocols("mnist") == [] and "is damaged" in capsys.readouterr().err
+    finally:
+        results._load.cache_clear()
 
 
 def names(html: str) -> list[str]:

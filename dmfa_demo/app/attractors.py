@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from dmfa_demo.app.hole_walks import Run, load_map, load_plane, truth_at
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
-from dmfa_demo.checkpoints import CONFIG, ROOT
+from dmfa_demo.checkpoints import ROOT, is_usable, read_config, set_aside
 from dmfa_demo.data import DATASETS
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import flow, latent_field
@@ -37,9 +37,15 @@ def mapped(dataset: str) -> dict[str, str]:
     """The auto-encoders of a data set that have a map: folder -> what it was trained on, for people."""
     found = {}
     for folder in sorted(path.parent for path in (ROOT / dataset).glob(f"*/{MAP}")):
-        labels = json.loads((folder / CONFIG).read_text())["training"]["labels"]
-        names = ", ".join(DATASETS[dataset].classes[label] for label in labels)
-        found[folder.name] = f"Only {names}" if labels else "All classes"
+        if is_usable(folder):
+            try:
+                with set_aside(folder):
+                    labels = read_config(folder)["training"]["labels"]
+                    names = ", ".join(DATASETS[dataset].classes[label] for label in labels)
+            except ValueError as error:
+                print(f"left out: {error}", file=sys.stderr)
+            else:
+                found[folder.name] = f"Only {names}" if labels else "All classes"
     return found
 
 
@@ -176,7 +182,7 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 def _explain(dataset: str) -> str:
     first = next(iter(mapped(dataset)), None)
-    latents = 2 if first is None else load_map(dataset, first).axes.shape[1]
+    latents = 2 if first is None else read_config(ROOT / dataset / first)["network"]["latents"]
     squeezed = _SQUEEZED_TO_TWO if latents == 2 else _SQUEEZED_TO_MORE.format(latents)
     return f'<p class="note">{squeezed} {_EXPLANATION}</p>'
 

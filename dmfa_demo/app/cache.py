@@ -80,11 +80,17 @@ class ImputationCache:
         questions = []
         while self._waiting and len(questions) < MOST:
             questions.append(self._waiting.popleft())
+        self._settle(questions)
+
+    def _settle(self, questions: list[_Question]) -> None:
         try:
             found = self._answer(questions)
         except Exception as error:
-            for question in questions:
-                question.answer.set_exception(error)
+            if len(questions) == 1:
+                questions[0].answer.set_exception(error)
+            else:  # what cannot be answered to one spoils nobody else's answer
+                for question in questions:
+                    self._settle([question])
         else:
             for question, glances in zip(questions, found):
                 question.answer.set_result(glances)

@@ -1,12 +1,25 @@
-"""What of Gradio's own server this page has no use for, and does not answer."""
+"""What of Gradio's own server this page has no use for, and does not do."""
 
 from __future__ import annotations
 
+from typing import NoReturn
+
+import gradio as gr
+from gradio import processing_utils
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Would fetch other addresses for a page that is made of several Spaces.
 REFUSED = ("/gradio_api/proxy=", "/proxy=")
+
+
+def fetch_nothing() -> None:
+    """Let Gradio download nothing: whoever sends it a file's address in the place of a picture would have it fetched, of any size."""
+    processing_utils.async_ssrf_protected_download = _refuse
+
+
+async def _refuse(url: str, cache_dir: str) -> NoReturn:
+    raise gr.Error("this server fetches no addresses; send the picture itself", print_exception=False)
 
 
 class Guard:

@@ -14,7 +14,7 @@ from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.strips import Picture, strip
 from dmfa_demo.app.walk_player import Walk, Walks
-from dmfa_demo.checkpoints import ROOT, available_methods, load_network
+from dmfa_demo.checkpoints import ROOT, available_methods, load_network, set_aside
 from dmfa_demo.data import DATASETS
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.imputation import method_class
@@ -32,14 +32,16 @@ STARTS = ("mean", "knn", "dmfa")
 
 @cache
 def load_map(dataset: str, folder: str) -> LatentMap:
-    """The map beside an auto-encoder's weights."""
-    return LatentMap.load(ROOT / dataset / folder)
+    """The map beside an auto-encoder's weights; a ValueError when it is damaged, and then it is not `mapped` any more."""
+    with set_aside(ROOT / dataset / folder):
+        return LatentMap.load(ROOT / dataset / folder)
 
 
 @cache
 def load_plane(dataset: str, folder: str) -> LatentPlane:
-    """The auto-encoder of a map, seen in the map's plane."""
-    return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
+    """The auto-encoder of a map, seen in the map's plane; raises as `load_map` does."""
+    with set_aside(ROOT / dataset / folder):
+        return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
 
 
 @torch.inference_mode()

@@ -15,9 +15,11 @@ from starlette.middleware import Middleware
 
 from dmfa_demo.app.address_events import follow_address
 from dmfa_demo.app.api import offer_endpoints
+from dmfa_demo.app.attractors import mapped
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.canvas_events import follow_canvas
-from dmfa_demo.app.guard import Guard
+from dmfa_demo.app.guard import Guard, fetch_nothing
+from dmfa_demo.app.hole_walks import load_plane
 from dmfa_demo.app.layout import TITLE, Layout
 from dmfa_demo.app.predictions import predict
 from dmfa_demo.app.presets import OFFERS
@@ -58,6 +60,7 @@ def launch() -> None:
     Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
     """
     _share_heaps()
+    fetch_nothing()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
     try:
@@ -92,6 +95,9 @@ def _warm_up() -> None:
                 measure(cache.impute(name, scene, missing), scene, missing)
         with _left_out():
             predict(scene, missing, cache)
+        for name in mapped(dataset):
+            with _left_out():
+                load_plane(dataset, name)
 
 
 @contextmanager
@@ -99,5 +105,5 @@ def _left_out() -> Iterator[None]:
     """Whatever cannot be loaded is said to whoever started the page, which goes on without it."""
     try:
         yield
-    except ValueError as error:
+    except Exception as error:
         print(f"left out: {error}", file=sys.stderr)

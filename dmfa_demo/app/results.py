@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -189,11 +190,23 @@ def protocols(dataset: str) -> list[tuple[str, str]]:
     return [(PROTOCOLS.get(name, str(name)), name) for name in names]
 
 
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a file of figures holds; None where there is none, or a damaged one, which is said to whoever started the page."""
+    if not path.is_file():
+        return None
+    try:
+        results = json.loads(path.read_text())
+        return {key: results[key] for key in ("rows", "published", "hardware")}
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"left out: {path} is damaged ({error!r:.80}); fetch or make it again", file=sys.stderr)
+        return None
+
+
 @cache
 def _load(dataset: str) -> dict[str, Any]:
     """The figures of a data set, and of the protocols that belong to it under another name."""
     paths = [ROOT / name / RESULTS for name in (dataset, *ALSO.get(dataset, ()))]
-    found = [json.loads(path.read_text()) for path in paths if path.is_file()]
+    found = [part for path in paths if (part := _read(path))]
     results = {key: [row for part in found for row in part[key]] for key in ("rows", "published")}
     return {**results, "hardware": found[0]["hardware"] if found else ""}
 

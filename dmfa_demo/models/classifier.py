@@ -19,7 +19,7 @@ from typing import ClassVar, Self, cast
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.checkpoints import ROOT, fill, is_usable, load_checkpoint, load_once, set_aside
+from dmfa_demo.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, load_once, set_aside
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide, method_class
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
@@ -132,7 +132,7 @@ class Classifier(ABC):
     def load(cls, folder: Path) -> Self:
         """The trained classifier in a folder; its source lies in one beside it."""
         config, tensors = load_checkpoint(folder, ClassifierConfig)
-        classifier = cls(config, load_source(cls, folder.parent / config.source))
+        classifier = cls(config, load_source(cls, beside(folder, config.source)) if cls.asks else None)
         fill(classifier.network, tensors, folder)
         return classifier
 
@@ -353,8 +353,12 @@ def folder_of(name: str) -> str:
 
 
 def available_classifiers(dataset: str) -> list[str]:
-    """The classifiers that have a checkpoint for `dataset`, in the page's order."""
-    return [name for name in CLASSIFIERS if is_usable(ROOT / dataset / folder_of(name))]
+    """The classifiers that have a checkpoint for `dataset`, in the page's order: the one that is given complete images first.
+
+    None without that one, which says what a picture is that nobody has named, or without another beside it.
+    """
+    names = [name for name in CLASSIFIERS if is_usable(ROOT / dataset / folder_of(name))]
+    return names if len(names) > 1 and CLASSIFIERS[names[0]].takes_complete else []
 
 
 @cache
