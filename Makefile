@@ -24,6 +24,8 @@ run: .venv/.run
 
 test: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
 
 coverage: .venv/.test

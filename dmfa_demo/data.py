@@ -69,7 +69,13 @@ DATASETS: dict[str, Dataset] = {
 SAMPLES = Path(__file__).parent / "samples"
 
 # The bundled portraits, all in the public domain: photographs by NASA and by the US federal government, and a painting.
-PORTRAITS = ("Eileen Collins (NASA)", "Barack Obama", "Barack Obama, speaking", "Joe Biden", "Mona Lisa (Leonardo)")
+PORTRAITS = (
+    "Eileen Collins (NASA)",
+    "Barack Obama (US government)",
+    "Barack Obama, speaking (US government)",
+    "Joe Biden (US government)",
+    "Mona Lisa (Leonardo)",
+)
 
 # Names a folder with CelebA for those who have it, of which the page then shows so many test images.
 CELEBA_VARIABLE, CELEBA_SAMPLES = "DMFA_DEMO_CELEBA", 45

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.cards import note
+from dmfa_demo.app.cards import LOADING, note
 from dmfa_demo.app.hole_walks import Run, load_map, load_plane, truth_at
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
@@ -75,7 +75,7 @@ class AttractorsTab:
             step_size = segments(STEP_SIZES, "Step size", "step-size")
             again = gr.Button("Other noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
-        strip = gr.HTML(elem_id="holes", apply_default_css=False)
+        strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
         explanation = gr.HTML(_explain(dataset), apply_default_css=False)
         # The number of the noise, the walks of the hole, and the data set whose maps the player has.
         states = gr.State(0), gr.State(None), gr.State(None)

@@ -58,6 +58,10 @@ def note(text: str) -> str:
     return f'<p class="note">{escape(text)}</p>'
 
 
+# Until the first answer, which has to load them.
+LOADING = note("Loading the models…")
+
+
 def scale(bar: Bar) -> str:
     """A colour bar with its ends, as HTML."""
     return (

@@ -27,6 +27,8 @@ GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
 SHARES = tuple(number / 20 for number in range(21))
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 12, 10, 34
+# Each line has dashes of its own, for who cannot tell its colour from another's.
+DASHES = ("none", "9 3", "3 3", "9 3 2 3", "1 4", "14 4", "5 2 1 2")
 
 
 @dataclass(frozen=True)
@@ -153,22 +155,26 @@ def _chart(course: Course, hidden: float) -> str:
         f'<line class="here" x1="{x(hidden):.1f}" x2="{x(hidden):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
         f'<text x="{LEFT}" y="{HEIGHT - 2}">% hidden (dotted: as much as on the canvas)</text>'
     )
-    lines, legend = "", ""
+    lines, legend = "", []
     lasting = [1.0 if changed is None else changed for changed in course.changed]
     for index in sorted(range(len(course.names)), key=lambda index: -lasting[index]):
         kind, changed = CLASSIFIERS[course.names[index]], course.changed[index]
         values = course.probability[index].tolist()
         points = " ".join(f"{x(share):.1f},{y(value):.1f}" for share, value in zip(SHARES, values))
-        lines += f'<polyline points="{points}" stroke="{kind.colour}"/>'
+        dashes = f'stroke-dasharray="{DASHES[index % len(DASHES)]}"'
+        lines += f'<polyline points="{points}" stroke="{kind.colour}" {dashes}/>'
         if changed is not None:
             at = values[SHARES.index(changed)]
             lines += f'<circle cx="{x(changed):.1f}" cy="{y(at):.1f}" r="4" fill="{kind.colour}"/>'
         when = "not before all is hidden" if changed is None else f"at {100 * changed:.0f} %"
-        legend += f'<li><i style="background:{kind.colour}"></i>{escape(kind.title)} <b>{when}</b></li>'
+        line = f'<line x2="26" y1="5" y2="5" stroke="{kind.colour}" stroke-width="2" {dashes}/>'
+        legend.append(
+            f'<li><svg width="26" height="10" aria-hidden="true">{line}</svg> {escape(kind.title)} <b>{when}</b></li>'
+        )
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
         f'hole grows; the list below says when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
-        f'<ul class="changes" aria-label="When each classifier first says something else">{legend}</ul>'
+        f'<ul class="changes" aria-label="When each classifier first says something else">{"".join(legend)}</ul>'
     )
 
 

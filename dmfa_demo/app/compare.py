@@ -10,7 +10,7 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cache import Glance, ImputationCache
-from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note, scale
+from dmfa_demo.app.cards import LOADING, Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.scene import Figures, Scene
 from dmfa_demo.app.segments import SomeOf, segments
 from dmfa_demo.checkpoints import available_methods
@@ -76,7 +76,7 @@ class CompareTab:
                 elem_classes="segments",
                 elem_id="methods",
             )
-        cards = gr.HTML(note("Loading the models…"), elem_id="compare", apply_default_css=False)
+        cards = gr.HTML(LOADING, elem_id="compare", apply_default_css=False)
         return cls(view, methods, cards)
 
     @property

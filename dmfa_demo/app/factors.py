@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.cards import Bar, Card, Line, card_grid, note
+from dmfa_demo.app.cards import LOADING, Bar, Card, Line, card_grid, note
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.sliders import check_steps, walk_slider
@@ -43,7 +43,7 @@ class FactorsTab:
         with gr.Row(elem_classes="choices"):
             method = segments(_methods(dataset), "Whose Gaussians", "factors-of")
             component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component")
-        overview = gr.HTML(elem_id="gaussian", apply_default_css=False)
+        overview = gr.HTML(LOADING, elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
         with gr.Row(elem_classes="factors"):
             for number in range(1, FACTORS + 1):

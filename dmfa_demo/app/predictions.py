@@ -10,7 +10,7 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.cards import note
+from dmfa_demo.app.cards import LOADING, note
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
@@ -26,7 +26,7 @@ class Predictions:
     @classmethod
     def build(cls) -> Self:
         """Lay out the part inside the current Blocks."""
-        return cls(gr.HTML(elem_id="predictions", apply_default_css=False))
+        return cls(gr.HTML(LOADING, elem_id="predictions", apply_default_css=False))
 
     @property
     def inputs(self) -> list[gr.components.Component]:

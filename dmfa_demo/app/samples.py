@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.cards import note
+from dmfa_demo.app.cards import LOADING, note
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.strips import psnr_in_hole, sample_pictures, strip
@@ -44,7 +44,7 @@ class SamplesTab:
         with gr.Row(elem_classes="choices"):
             noise = segments(NOISE, "Noise", "noise")
             more = gr.Button("More samples", size="sm", elem_id="more")
-        strips = gr.HTML(elem_id="strips", apply_default_css=False)
+        strips = gr.HTML(LOADING, elem_id="strips", apply_default_css=False)
         return cls(noise, more, gr.State(0), strips)
 
     @property
@@ -132,7 +132,8 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
         lines.append(
             f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
             f'<polyline points="{points}" stroke="{colour}"/>'
-            f'<text x="{WIDTH - RIGHT + 8}" y="{heights[-1] + 4:.1f}" fill="{colour}">{escape(method.title)}</text>'
+            f'<rect x="{WIDTH - RIGHT + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
+            f'<text x="{WIDTH - RIGHT + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
         )
     said = "; ".join(
         f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"

@@ -135,7 +135,8 @@ def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
     """The numbers of an imputation of one image, float32, each pixel at its place (C, H, W).
 
     `mean`, `variance` where there is a distribution; of a mixture of factor analysers its heaviest Gaussians: `weights`
-    (K,), `means` and `noises` (variances) (K, C, H, W), `factors` (K, l, C, H, W).
+    (K,), which sum to less than one where it has others, `means` and `noises` (variances) (K, C, H, W), `factors`
+    (K, l, C, H, W).
     """
     shape, known = tuple(scene.image.shape), {"mean": imputation.mean[0]}
     if imputation.variance is not None:
@@ -143,7 +144,7 @@ def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
     if isinstance(imputation.density, MixtureDensity):
         mixture = imputation.density.leading(COMPONENTS)
         parts = mixture.components
-        known["weights"] = mixture.weights[0]
+        known["weights"] = imputation.density.weights[0].topk(len(mixture.weights[0])).values
         known["means"], known["noises"] = (values[0].unflatten(-1, shape) for values in (parts.mean, parts.noise))
         known["factors"] = parts.factors[0].unflatten(-1, shape)
     return {name: values.float().numpy() for name, values in known.items()}
