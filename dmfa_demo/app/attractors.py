@@ -194,7 +194,7 @@ _SQUEEZED_TO_MORE = (
 )
 _EXPLANATION = (
     "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again; follow them and you end at an "
-    "<strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its basin. The lines are your "
+    "<strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its basin. Where arrows leave the map it lies outside. The lines are your "
     "picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
     "whole picture, while the visible pixels stay and pull it aside."
 )
