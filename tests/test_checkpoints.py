@@ -24,7 +24,7 @@ from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.classifier import SHIPPED
-from train.evaluate import digest
+from train.evaluate import digest, training_images
 from train.model_card import DRAWN, is_part
 from train.papers import published
 
@@ -159,9 +159,10 @@ def test_the_results_are_those_of_the_weights_beside_them(path):
     folders = [folder for folder in path.parent.iterdir() if (folder / "metrics.json").is_file()]
     rows = []
     for folder in folders:
-        config = folder / CONFIG
-        known = json.loads(config.read_text())["about"]["training_images"] if config.is_file() else None
-        rows += [{**row, "training_images": known} for row in json.loads((folder / "metrics.json").read_text())]
+        rows += [
+            {**row, "training_images": training_images(folder)}
+            for row in json.loads((folder / "metrics.json").read_text())
+        ]
     key = lambda row: (row["method"], row["protocol"], row["metric"])
     assert sorted(results["rows"], key=key) == sorted(rows, key=key)
     for row in rows:

@@ -17,6 +17,8 @@ from train.run import RunConfig, absent_pixels, finish
 
 # More would not fit into the memory of most machines.
 MOST_NEIGHBOURS = 20_000
+# More would take MICE hours.
+MICE_TRAINING = 2_000
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,7 @@ def nearest(dataset: str, data_root: Path) -> KNNImputer:
     return KNNImputer(load_split(dataset, "train", data_root).first(MOST_NEIGHBOURS).images, KNNConfig().neighbours)
 
 
-def mice(dataset: str, protocol: str, data_root: Path, rows: int = 2_000) -> MICEImputer:
+def mice(dataset: str, protocol: str, data_root: Path, rows: int = MICE_TRAINING) -> MICEImputer:
     """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
     images = to_float(load_split(dataset, "train", data_root).images[:rows])
     height, width = images.shape[-2:]

@@ -30,7 +30,7 @@ from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, met
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer, KNNPseudoGibbsImputer, PseudoGibbsImputer
-from train.baselines import mice, nearest
+from train.baselines import MICE_TRAINING, MOST_NEIGHBOURS, mice, nearest
 from train.model_card import METRICS, write_model_card
 from train.papers import REPORTED, published
 from train.run import DatasetConfig, hardware, write_json
@@ -233,15 +233,20 @@ def gather(dataset: str) -> None:
     )
     rows = []
     for name in (*METHODS, *others):
-        known = _training_images(ROOT / dataset / name)
+        known = training_images(ROOT / dataset / name)
         rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
     write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
 
 
-def _training_images(folder: Path) -> int | None:
-    """How many there were to learn from; None where a method keeps no checkpoint."""
+def training_images(folder: Path) -> int | None:
+    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where nobody knows."""
     config = folder / CONFIG
-    return json.loads(config.read_text())["about"]["training_images"] if config.is_file() else None
+    if config.is_file():
+        return json.loads(config.read_text())["about"]["training_images"]
+    if folder.name == "mice":
+        return MICE_TRAINING
+    everything = folder.parent / "mean"
+    return min(training_images(everything) or 0, MOST_NEIGHBOURS) if (everything / CONFIG).is_file() else None
 
 
 def table(rows: list[Row]) -> str:
@@ -252,7 +257,7 @@ def table(rows: list[Row]) -> str:
         paper = f"{row.paper:.2f}" if row.paper is not None else ""
         lines.append(f"{row.metric:<17}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
     first = rows[0]
-    known = _training_images(ROOT / first.dataset / first.method)
+    known = training_images(ROOT / first.dataset / first.method)
     return (
         f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}"
         + (f", {known:,} images to learn from\n" if known else "\n")
