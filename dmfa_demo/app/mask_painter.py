@@ -54,7 +54,9 @@ class MaskPainter(gr.HTML):
         try:
             return decode_mask(payload)
         except ValueError as error:
-            raise gr.Error(str(error), print_exception=False) from None
+            # A picture comes only from Python: the canvas has not taken it up yet, and tells of its mask as soon as it has.
+            taken_up = not (isinstance(payload, dict) and "image" in payload)
+            raise gr.Error(str(error), visible=taken_up, print_exception=False) from None
 
     def postprocess(self, value: Canvas | None) -> dict[str, Any] | None:
         if value is None:

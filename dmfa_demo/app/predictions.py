@@ -90,7 +90,7 @@ def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about
     )
     return (
         f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
-        f'title="{escape(classifier.summary)}"><h3><i></i>{escape(classifier.title)}</h3>'
+        f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}</h2>'
         f"<p>{'✓' if right else '✗'} {escape(said)}</p><ol>{bars}</ol></section>"
     )
 

@@ -43,7 +43,7 @@ def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], rem
     large = " large" if len(pictures[0].pixels) > LARGE else ""
     remark = f"<small>{escape(remark)}</small>" if remark else ""
     return (
-        f'<section class="strip{large}"><h3><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h3>'
+        f'<section class="strip{large}"><h2><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h2>'
         f"<div>{''.join(map(_figure, pictures))}</div></section>"
     )
 

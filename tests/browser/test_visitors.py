@@ -7,15 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.test_page import (
-    browser,  # noqa: F401
-    expect_answer,
-    hidden,
-    launch,  # noqa: F401
-    mean,
-    pictures,
-    stroke,
-)
+from tests.browser.test_page import expect_answer, hidden, mean, pictures, stroke
 
 pytestmark = pytest.mark.browser
 
@@ -23,7 +15,7 @@ pytestmark = pytest.mark.browser
 VISITORS = ((3, (0.2, 0.8)), (45, (0.4, 0.6)), (70, (0.7, 0.3)))
 
 
-def visit(browser: Browser, address: str) -> Page:  # noqa: F811
+def visit(browser: Browser, address: str) -> Page:
     page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
     page.set_default_timeout(60_000)
     page.goto(address)
@@ -31,7 +23,7 @@ def visit(browser: Browser, address: str) -> Page:  # noqa: F811
     return page
 
 
-def test_visitors_who_paint_in_turns_each_see_their_own(browser: Browser, served: str):  # noqa: F811
+def test_visitors_who_paint_in_turns_each_see_their_own(browser: Browser, served: str):
     pages = [visit(browser, served) for _ in VISITORS]
     for page, (sample, _) in zip(pages, VISITORS):
         page.locator("#samples").get_by_role("radio").nth(sample).click()
