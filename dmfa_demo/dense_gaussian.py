@@ -5,18 +5,47 @@ block (Bishop, *Pattern Recognition and Machine Learning*, equations (2.73) and 
 
     x_m | x_o  ~  N(mean_m - Lambda_mm^-1 Lambda_mo (x_o - mean_o),  Lambda_mm^-1)
 
-Rows miss different values, and differently many: each row's missing values are gathered to the front and filled up with
-values of an identity matrix, so that a batch is one stack of matrices as large as its largest hole. Each different hole is
-factorised once; memory is for B x M x M numbers, so large holes want small batches.
+Rows miss different values, and differently many: rows with the same hole are answered together, with one factor of its
+Lambda_mm, which takes memory for M x M numbers and time for M^3.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
+
+
+@dataclass(frozen=True)
+class _Hole:
+    """The rows that miss the same values.
+
+    Attributes:
+        rows: which they are, `(R, 1)`.
+        places: which values they miss, `(M,)`.
+        base: the lower Cholesky factor of Lambda_mm, `(M, M)`.
+        extra: what is added to each variance.
+    """
+
+    rows: Tensor
+    places: Tensor
+    base: Tensor
+    extra: float
+
+    @cached_property
+    def covariance(self) -> Tensor:
+        """Of the missing values, `(M, M)`."""
+        return torch.cholesky_inverse(self.base) + self.extra * torch.eye(len(self.places)).to(self.base)
+
+    @cached_property
+    def cholesky(self) -> Tensor:
+        """The lower Cholesky factor of the precision of the missing values, `(M, M)`."""
+        if not self.extra:
+            return self.base
+        return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(self.covariance)))
 
 
 @dataclass(frozen=True)
@@ -43,14 +72,19 @@ class ConditionalGaussian:
     def mean(self) -> Tensor:
         """The conditional mean `(B, n)`."""
         known = torch.where(self.missing, 0, self.observed.to(self.center) - self.center)
-        pull = -(known @ self.precision).gather(1, self._order)  # (B, M)
-        offset = torch.cholesky_solve((pull * self._kept).unsqueeze(-1), self._base[self._holes[1]]).squeeze(-1)
-        return self._scatter(self.center[self._order] + offset, self.observed)
+        pull, mean = known @ self.precision, self.observed.clone()
+        for hole in self._holes:
+            step = torch.cholesky_solve(pull[hole.rows, hole.places].T, hole.base).T
+            mean[hole.rows, hole.places] = (self.center[hole.places] - step).to(mean)
+        return mean
 
     @cached_property
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`."""
-        return self._scatter(self._spread[1][self._holes[1]], torch.zeros_like(self.observed))
+        variance = torch.zeros_like(self.observed)
+        for hole in self._holes:
+            variance[hole.rows, hole.places] = hole.covariance.diagonal().to(variance)
+        return variance
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`.
@@ -60,12 +94,13 @@ class ConditionalGaussian:
         """
         if not torch.equal(missing, self.missing):
             raise ValueError("this density is over the values that were missing when it was made; ask about these")
-        residual = (torch.where(missing, x - self.mean, 0).to(self.center)).gather(1, self._order)
-        cholesky = self._cholesky
-        white = (cholesky.mT @ residual.unsqueeze(-1)).squeeze(-1)
-        log_det = 2 * cholesky.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        spread = missing.sum(-1) * torch.tensor(2 * torch.pi).to(self.center).log()
-        return (0.5 * (log_det - white.square().sum(-1) - spread)).to(self.observed)
+        residual, result = (x - self.mean).to(self.center), x.new_zeros(len(x))
+        for hole in self._holes:
+            distance = (residual[hole.rows, hole.places] @ hole.cholesky).square().sum(-1)
+            log_det = 2 * hole.cholesky.diagonal().log().sum()
+            spread = len(hole.places) * math.log(2 * math.pi)
+            result[hole.rows[:, 0]] = (0.5 * (log_det - distance - spread)).to(result)
+        return result
 
     def cdf(self, x: Tensor) -> Tensor:
         """P(X_i <= x_i) for each missing value on its own, `(B, n)`."""
@@ -73,62 +108,27 @@ class ConditionalGaussian:
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, B, n)`; a full covariance has no part that is noise, so there is nothing to leave out."""
-        white = torch.randn(*self._order.shape, count, generator=generator, dtype=self.center.dtype)  # (B, M, count)
-        steps = torch.linalg.solve_triangular(self._cholesky.mT, white * self._kept.unsqueeze(-1), upper=True)
-        zeros = torch.zeros_like(self.observed)
-        return torch.stack([self.mean + self._scatter(step, zeros) for step in steps.unbind(-1)])
+        white = torch.randn(count, *self.missing.shape, generator=generator, dtype=self.center.dtype)
+        draws = self.mean.expand(count, -1, -1).clone()
+        for hole in self._holes:
+            steps = torch.linalg.solve_triangular(
+                hole.cholesky, white[:, hole.rows, hole.places], upper=False, left=False
+            )
+            draws[:, hole.rows, hole.places] += steps.to(draws)
+        return draws
 
     def with_noise_floor(self, floor: float) -> ConditionalGaussian:
         """The same density with no noise variance below `floor`; the mean stays."""
         return replace(self, extra=max(0.0, floor - self.noise))
 
     @cached_property
-    def _holes(self) -> tuple[Tensor, Tensor]:
-        """The different holes `(U, n)`, and which of them each row has, `(B,)`."""
-        holes, which = self.missing.unique(dim=0, return_inverse=True)
-        return holes, which
-
-    @cached_property
-    def _order(self) -> Tensor:
-        """Each row's missing values first, `(B, M)`, M those of the row that misses most."""
-        return _first(self._holes[0])[self._holes[1]]
-
-    @cached_property
-    def _kept(self) -> Tensor:
-        """1 where `_order` holds a missing value, 0 where it fills up, `(B, M)`."""
-        return self.missing.gather(1, self._order).to(self.center)
-
-    @cached_property
-    def _base(self) -> Tensor:
-        """The lower Cholesky factor of Lambda_mm, filled up with the identity, of each different hole `(U, M, M)`."""
-        holes, _ = self._holes
-        order = _first(holes)
-        kept = holes.gather(1, order).to(self.center)
-        block = self.precision[order[:, :, None], order[:, None, :]] * kept.unsqueeze(-1) * kept.unsqueeze(-2)
-        return torch.linalg.cholesky(block + torch.diag_embed(1 - kept))
-
-    @cached_property
-    def _spread(self) -> tuple[Tensor, Tensor]:
-        """The Cholesky factor of the conditional precision with its extra noise, and the variances, of each different hole."""
-        covariance = torch.cholesky_inverse(self._base)
-        variance = covariance.diagonal(dim1=-2, dim2=-1) + self.extra
-        if not self.extra:
-            return self._base, variance
-        holes, _ = self._holes
-        covariance = covariance + self.extra * torch.diag_embed(holes.gather(1, _first(holes)).to(covariance))
-        return torch.linalg.cholesky(torch.cholesky_inverse(torch.linalg.cholesky(covariance))), variance
-
-    @cached_property
-    def _cholesky(self) -> Tensor:
-        """The factor of each row's own hole, `(B, M, M)`."""
-        return self._spread[0][self._holes[1]]
-
-    def _scatter(self, values: Tensor, elsewhere: Tensor) -> Tensor:
-        """`(B, M)` back to their places, `elsewhere` `(B, n)` where a value is not missing."""
-        return torch.where(self.missing, elsewhere.scatter(1, self._order, values.to(elsewhere)), elsewhere)
-
-
-def _first(holes: Tensor) -> Tensor:
-    """The places of the missing values of each row before the others, `(U, M)`, M as many as the largest hole has."""
-    most = int(holes.sum(1).max())
-    return holes.to(torch.int8).argsort(dim=1, descending=True, stable=True)[:, :most]
+    def _holes(self) -> list[_Hole]:
+        """The different holes, without that of rows that miss nothing."""
+        masks, which = self.missing.unique(dim=0, return_inverse=True)
+        holes = []
+        for number, mask in enumerate(masks):
+            places = mask.nonzero()[:, 0]
+            if len(places):
+                base = torch.linalg.cholesky(self.precision[places[:, None], places])
+                holes.append(_Hole((which == number).nonzero(), places, base, self.extra))
+        return holes
