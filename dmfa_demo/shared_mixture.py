@@ -207,8 +207,9 @@ class SharedMixture:
 
     def condition(self, x: Tensor, missing: Tensor) -> ConditionalMixture:
         """p(x_m | x_o), exact over all components; both arguments `(B, n)`."""
-        posterior, _ = self.observe(x, ~missing)
-        return ConditionalMixture(posterior, torch.where(missing, 0, x), missing)
+        posterior, evidence = self.observe(x, ~missing)
+        observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
+        return ConditionalMixture(posterior, observed, missing, (self, surprise))
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,13 @@ class ConditionalMixture:
         posterior: the shared mixture once the observed values were seen.
         observed: `(B, n)`, the observed values, zero elsewhere. Results have its precision.
         missing: bool `(B, n)`.
+        before: the mixture that was conditioned, and -log p(x_o) in nats `(B,)`, where they are known.
     """
 
     posterior: SharedMixture
     observed: Tensor
     missing: Tensor
+    before: tuple[SharedMixture, Tensor] | None = None
 
     @property
     def weights(self) -> Tensor:
@@ -238,7 +241,13 @@ class ConditionalMixture:
         """
         if (missing & ~self.missing).any():
             raise ValueError("this density is over the values that were missing when it was made; ask about these")
-        return torch.where(missing.any(1), self.posterior.log_prob(x, missing), 0).to(self.observed)
+        if self.before is not None and torch.equal(missing, self.missing):
+            # log p(x) - log p(x_o): of whole rows all show the same values, which is much cheaper.
+            mixture, surprise = self.before
+            found = mixture.log_prob(torch.where(missing, x, self.observed), torch.ones_like(missing[:1])) + surprise
+        else:
+            found = self.posterior.log_prob(x, missing)
+        return torch.where(missing.any(1), found, 0).to(self.observed)
 
     @cached_property
     def mean(self) -> Tensor:
