@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -30,9 +31,35 @@ class ResidualBlock(nn.Module):
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
         self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
 
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = self.conv1(F.silu(self.norm1(x)))
-        return self.skip(x) + self.conv2(F.silu(self.norm2(hidden)))
+    def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
+        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`.
+
+        The last of the channels of x may be given as `beside`, for as many rows or for fewer, which then follow each other again
+        and again: what the block makes of these channels is computed once.
+        """
+        if beside is None or len(beside) == len(x):
+            x = x if beside is None else torch.cat([x, beside], 1)
+            hidden, straight = self.conv1(F.silu(self.norm1(x))), self.skip(x)
+        else:
+            own, shared = self._enter(x, 0), self._enter(beside, x.shape[1])
+            hidden, straight = (_again_and_again(many, few) for many, few in zip(own, shared))
+        return straight + self.conv2(F.silu(self.norm2(hidden)))
+
+    def _enter(self, x: Tensor, first: int) -> tuple[Tensor, Tensor]:
+        """What `conv1` and `skip` make of the channels from the one at `first`; the first channels bring no bias."""
+        mine, skip = slice(first, first + x.shape[1]), cast(nn.Conv2d, self.skip)
+        norm, groups = self.norm1, self.norm1.num_groups * x.shape[1] // self.norm1.num_channels
+        normal = F.silu(F.group_norm(x, groups, norm.weight[mine], norm.bias[mine], norm.eps))
+        biases = (self.conv1.bias, skip.bias) if first else (None, None)
+        return (
+            F.conv2d(normal, self.conv1.weight[:, mine], biases[0], padding=1),
+            F.conv2d(x, skip.weight[:, mine], biases[1]),
+        )
+
+
+def _again_and_again(many: Tensor, few: Tensor) -> Tensor:
+    """The sum of `(S B, C, H, W)` and `(B, C, H, W)`, whose rows follow each other again and again."""
+    return (many.unflatten(0, (-1, len(few))) + few).flatten(0, 1)
 
 
 class Encoder(nn.Module):
@@ -77,7 +104,10 @@ class Decoder(nn.Module):
         self.grow, self.up = _way_up(widths, blocks)
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
-        """The features of each level, finest first, to features `(B, widths[0], H', W')`."""
+        """The features of each level, finest first, to features `(B, widths[0], H', W')`.
+
+        Of all but the coarsest level there may be fewer rows, which then follow each other again and again.
+        """
         return _go_up(self.grow, self.up, features)
 
 
@@ -101,7 +131,10 @@ def _way_up(widths: tuple[int, ...], blocks: int) -> tuple[nn.ModuleList, nn.Mod
 def _go_up(grow: nn.ModuleList, up: nn.ModuleList, features: Sequence[Tensor]) -> Tensor:
     x = features[-1]
     for widen, level, skip in zip(reversed(grow), reversed(up), reversed(features[:-1])):
-        x = level(torch.cat([F.interpolate(widen(x), scale_factor=2.0), skip], dim=1))
+        first, *others = cast(nn.Sequential, level)
+        x = first(F.interpolate(widen(x), scale_factor=2.0), skip)
+        for block in others:
+            x = block(x)
     return x
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.networks import ResidualBlock, UNet, observe, to_pixels
 
 
 @pytest.mark.parametrize(
@@ -29,3 +29,15 @@ def test_every_parameter_learns():
     network = UNet(2, (8, 16), blocks=2)
     network(torch.rand(2, 2, 28, 28)).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
+
+
+@pytest.mark.parametrize(("channels", "more"), [(16, 16), (24, 8)])
+def test_channels_that_several_rows_share_are_as_if_each_had_its_own(channels, more):
+    block = ResidualBlock(channels + more, 8)
+    with torch.no_grad():
+        for weight in (block.norm1.weight, block.norm1.bias):
+            weight.normal_()
+        x, beside = torch.randn(6, channels, 7, 5), torch.randn(2, more, 7, 5)
+        together = block(torch.cat([x, beside.repeat(3, 1, 1, 1)], 1))
+        torch.testing.assert_close(block(x, beside), together)
+        torch.testing.assert_close(block(x[:2], beside), together[:2])

@@ -53,7 +53,8 @@ class VAEAC(nn.Module):
     Args:
         prior: `observe(images, missing)` -> raw latents `(B, 2 d)`, and whatever the generator shall see of the image.
         proposal: the same of the whole image and its masks -> raw latents `(B, 2 d)`.
-        generator: latents `(B, d)` and what the prior network passed on -> raw pixels `(B, p, C, H, W)`.
+        generator: latents `(S B, d)`, S draws for all rows one after the other, and what the prior network passed on of the
+            B rows -> raw pixels `(S B, p, C, H, W)`.
         likelihood: of a pixel.
     """
 
@@ -126,7 +127,7 @@ class ImageGenerator(nn.Module):
         self.head = nn.Conv2d(config.widths[0], maps * Encoder.BLOCK**2, 1)
 
     def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        mixed = self.mix(torch.cat([self.spread(z), passed[-1]], 1))
+        mixed = self.mix(self.spread(z), passed[-1])
         features = F.silu(self.norm(self.decoder((*passed[:-1], mixed))))
         maps = to_pixels(self.head(features), self.config.height, self.config.width)
         return maps.unflatten(1, (-1, self.config.channels))
@@ -161,9 +162,7 @@ class ConditionalVAEAC:
 
     def decode(self, z: Tensor) -> Pixels:
         """The pixels given latents z `(S, B, d)`, all S x B in one pass: raw `(S, B, p, C, H, W)`."""
-        count = len(z)
-        passed = tuple(part.expand(count, *part.shape).flatten(0, 1) for part in self.passed)
-        raw = self.model.generator(z.flatten(0, 1), passed)
+        raw = self.model.generator(z.flatten(0, 1), self.passed)
         return Pixels.from_raw(raw.unflatten(0, z.shape[:2]), self.model.likelihood, self.model.deviation_floor)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
