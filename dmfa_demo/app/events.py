@@ -14,8 +14,8 @@ from dmfa_demo.app.cache import MOST
 ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
 # Strokes made while one is answered collapse into the last.
 LATEST = dict(ONCE, trigger_mode="always_last")
-# Of several visitors at once, for they are answered together.
-STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=MOST)
+# Of several visitors at once, for they are answered together: while some are, the next gather.
+STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
 # Every click is answered: one that waited would find the answer to the one before it in the place of its value.
 EVERY = dict(ONCE, trigger_mode="multiple")
 # What needs no model waits for nobody.

@@ -63,6 +63,8 @@ def launch() -> None:
     fetch_nothing()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
+    # A model comes back for the interpreter after every layer, and should not wait 5 ms for whoever writes an answer.
+    sys.setswitchinterval(0.0005)
     try:
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
