@@ -34,7 +34,9 @@ from dmfa_demo.data import load_samples
 
 MAX_WAITING = 64
 # Of glibc's malloc.h.
-M_ARENA_MAX = -8
+M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
+# Bytes; smaller ones come and go with every stroke.
+LARGE_BLOCK = 16 * 2**20
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
 KEEP_UPLOADS = 600
 
@@ -59,7 +61,7 @@ def launch() -> None:
 
     Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
     """
-    _share_heaps()
+    _return_memory()
     fetch_nothing()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
@@ -81,10 +83,16 @@ def launch() -> None:
     )
 
 
-def _share_heaps() -> None:
-    """Let threads share two heaps: glibc gives each one of its own, and what a large answer took stays there unused."""
+def _return_memory() -> None:
+    """Keep no more than there is in use.
+
+    glibc gives each thread a heap of its own, where what a large answer took stays unused, so let all share two; and give large
+    blocks back when they are freed, of which it would otherwise keep ever larger ones.
+    """
     with suppress(OSError, AttributeError):  # another libc has no such heaps
-        ctypes.CDLL("libc.so.6").mallopt(M_ARENA_MAX, 2)
+        settings = ctypes.CDLL("libc.so.6").mallopt
+        settings(M_ARENA_MAX, 2)
+        settings(M_MMAP_THRESHOLD, LARGE_BLOCK)
 
 
 def _warm_up() -> None:
