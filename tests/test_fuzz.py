@@ -153,3 +153,9 @@ def test_no_path_leads_to_a_file(client, path, way):
 )
 def test_bodies_that_are_no_request_break_nothing(client, body, name):
     accepted(client.post(f"/gradio_api/call/{name}", content=body, headers={"Content-Type": "application/json"}))
+
+
+@pytest.mark.parametrize("endpoint", ["impute", "0"])
+def test_the_answer_to_what_nobody_asked_says_so_and_ends(client, endpoint):
+    answer = client.get(f"/gradio_api/call/{endpoint}/{'0' * 32}")
+    assert answer.text.strip() == 'event: error\ndata: "404: Not Found"'

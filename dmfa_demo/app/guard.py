@@ -6,6 +6,7 @@ from typing import NoReturn
 
 import gradio as gr
 from gradio import processing_utils
+from starlette.exceptions import HTTPException
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -23,7 +24,7 @@ async def _refuse(url: str, cache_dir: str) -> NoReturn:
 
 
 class Guard:
-    """Says of `REFUSED` addresses that there is nothing."""
+    """Says of `REFUSED` addresses that there is nothing, and lets an answer end that Gradio breaks off."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -31,5 +32,11 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"].startswith(REFUSED):
             await PlainTextResponse("There is nothing here.", 404)(scope, receive, send)
-        else:
+            return
+        try:
             await self.app(scope, receive, send)
+        except RuntimeError as error:
+            # Of what nobody asked Gradio has answered that it is not found, and then raises that too.
+            if not isinstance(error.__cause__, HTTPException):
+                raise
+            await send({"type": "http.response.body"})
