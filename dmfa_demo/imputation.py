@@ -98,6 +98,18 @@ class Latents:
     count: int
     decode: Callable[[Tensor], Tensor]
 
+    def directions(self, count: int) -> Tensor:
+        """The orthonormal directions in which the first image changes most around the origin, `(count, d)`.
+
+        Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to lighter pixels.
+        """
+        middle_and_ahead = torch.cat([torch.zeros(1, self.count), torch.eye(self.count)])
+        middle, ahead = self.decode(middle_and_ahead)[:, 0].flatten(1).split([1, self.count])
+        jacobian = ahead - middle  # (d, n)
+        left, _, _ = torch.linalg.svd(jacobian, full_matrices=False)
+        chosen = left[:, :count].mT
+        return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
+
 
 @dataclass(frozen=True, eq=False)
 class Imputation:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.latent_walk import DIRECTIONS, STOPS, LatentWalk, directions
+from dmfa_demo.app.latent_walk import DIRECTIONS, STOPS, LatentWalk
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.imputation import Latents
 from dmfa_demo.masks import mask_family
@@ -29,7 +29,7 @@ def test_the_directions_are_those_that_change_a_linear_decoder_most_towards_more
     def decode(z: torch.Tensor) -> torch.Tensor:
         return 0.5 + torch.einsum("sk,kchw->schw", z @ basis.mT, pictures)[:, None]
 
-    found = directions(Latents(5, decode))
+    found = Latents(5, decode).directions(2)
     torch.testing.assert_close(found, torch.stack([-basis[1], basis[3]]), atol=1e-4, rtol=1e-4)
 
 

@@ -13,6 +13,7 @@ from PIL import Image
 
 from dmfa_demo.app.address import TABS, Address
 from dmfa_demo.app.cache import ImputationCache
+from dmfa_demo.app.changing_mind import GROWTHS, SHARES, grown
 from dmfa_demo.app.hole_walks import Run
 from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.presets import OFFERS
@@ -58,6 +59,22 @@ def test_the_code_draws_the_same_samples():
     assert set(made) >= {"dmfa", "mfa", "vaeac"} and "universal-marginalizer" not in made
     for name, drawn in made.items():
         assert torch.equal(drawn, CACHE.impute(name, scene, address.mask, 4).sample(32, noise=True)[:, 0])
+
+
+def test_the_code_walks_through_the_same_latents():
+    scene, address = visit(tab="samples", seed=2, latent=(1.5, -0.5))
+    space = CACHE.impute("vaeac", scene, address.mask, 2).latents
+    walked = space.decode(torch.tensor([address.latent]) @ space.directions(2))[0]
+    torch.testing.assert_close(run(address)["walked"], walked, atol=1e-5, rtol=1e-4)
+    assert not torch.allclose(walked, space.decode(torch.zeros(1, space.count))[0], atol=0.01)
+
+
+@pytest.mark.parametrize("growth", GROWTHS)
+def test_the_code_grows_the_same_hole(growth):
+    _, address = visit(tab="predictions", growth=growth, hole=3)
+    made = run(address)
+    assert torch.equal(made["holes"], grown(growth, 3, 28, 28))
+    assert {len(course) for course in made["courses"].values()} == {len(SHARES)}
 
 
 def test_the_code_walks_the_same_way():

@@ -155,7 +155,7 @@ def _chart(course: Course, hidden: float) -> str:
         f'<line class="here" x1="{x(hidden):.1f}" x2="{x(hidden):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
         f'<text x="{LEFT}" y="{HEIGHT - 2}">% hidden (dotted: as much as on the canvas)</text>'
     )
-    lines, legend = "", []
+    lines, legend = "", ""
     lasting = [1.0 if changed is None else changed for changed in course.changed]
     for index in sorted(range(len(course.names)), key=lambda index: -lasting[index]):
         kind, changed = CLASSIFIERS[course.names[index]], course.changed[index]
@@ -168,13 +168,13 @@ def _chart(course: Course, hidden: float) -> str:
             lines += f'<circle cx="{x(changed):.1f}" cy="{y(at):.1f}" r="4" fill="{kind.colour}"/>'
         when = "not before all is hidden" if changed is None else f"at {100 * changed:.0f} %"
         line = f'<line x2="26" y1="5" y2="5" stroke="{kind.colour}" stroke-width="2" {dashes}/>'
-        legend.append(
+        legend += (
             f'<li><svg width="26" height="10" aria-hidden="true">{line}</svg> {escape(kind.title)} <b>{when}</b></li>'
         )
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
         f'hole grows; the list below says when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
-        f'<ul class="changes" aria-label="When each classifier first says something else">{"".join(legend)}</ul>'
+        f'<ul class="changes" aria-label="When each classifier first says something else">{legend}</ul>'
     )
 
 

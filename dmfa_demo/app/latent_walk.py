@@ -17,7 +17,7 @@ from dmfa_demo.app.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.app.strips import psnr_in_hole
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import grey_or_colour, png_address
-from dmfa_demo.imputation import Latents, method_class
+from dmfa_demo.imputation import method_class
 
 # Of a method that has a place here.
 TRAIT = "has_latents"
@@ -97,7 +97,9 @@ class LatentWalk:
             places.append(along)
         space = imputation.latents
         assert space is not None, "by the method's own word"
-        axes = cache.recall(scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: directions(space))
+        axes = cache.recall(
+            scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: space.directions(DIRECTIONS)
+        )
         images = space.decode(torch.cat(places) @ axes)[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
         place = ", ".join(map(_signed, steps))
@@ -113,19 +115,6 @@ _EXPLANATION = (
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
     "deviations: most samples lie between −2 and 2. To the right the picture grows lighter (a digit has more ink)."
 )
-
-
-def directions(space: Latents, count: int = DIRECTIONS) -> Tensor:
-    """The orthonormal directions in latent space in which the first image changes most around the prior's mean, `(count, d)`.
-
-    Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to lighter pixels.
-    """
-    middle_and_ahead = torch.cat([torch.zeros(1, space.count), torch.eye(space.count)])
-    middle, ahead = space.decode(middle_and_ahead)[:, 0].flatten(1).split([1, space.count])
-    jacobian = ahead - middle  # (d, n)
-    left, _, _ = torch.linalg.svd(jacobian, full_matrices=False)
-    chosen = left[:, :count].mT
-    return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
 
 
 def _path(images: Tensor, stops: Tensor, number: int) -> str:

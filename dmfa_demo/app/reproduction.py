@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.changing_mind import SHARES
 from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.hole_walks import STEPS, TOLERANCE
+from dmfa_demo.app.latent_walk import DIRECTIONS
 from dmfa_demo.app.samples import DRAWN
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.imputation import method_class
@@ -79,14 +81,21 @@ walked = walked.view_as(images)  # (1, C, H, W)
 
 
 def _samples(address: Address) -> Script:
-    drawing = available_methods(address.dataset, "has_samples")
+    drawing, walking = (available_methods(address.dataset, trait) for trait in ("has_samples", "has_latents"))
     body = f"""
 samples = {{}}
 for method in {[name for name in drawing if not method_class(name).fills_in_steps]!r}:
     imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed={address.seed})
     samples[method] = imputation.sample({DRAWN}, noise={address.noise})[:, 0]  # ({DRAWN}, C, H, W)
 """
-    return Script(_LOAD, body)
+    if not walking:
+        return Script(_LOAD, body)
+    body += f"""
+space = load_imputer("{walking[0]}", "{address.dataset}").impute(images, missing, seed={address.seed}).latents
+place = torch.tensor([{list(address.latent)}]) @ space.directions({DIRECTIONS})  # in standard deviations
+walked = space.decode(place)[0]  # (1, C, H, W)
+"""
+    return Script(("import torch", *_LOAD), body)
 
 
 def _attractors(address: Address) -> Script:
@@ -111,13 +120,26 @@ with torch.inference_mode():
 
 
 def _predictions(address: Address) -> Script:
+    family, shares = {"blobs": ("Pattern", "share"), "specks": ("Noise", "share, share")}[address.growth]
     body = f"""
 answers = {{}}
 for name in available_classifiers("{address.dataset}"):
     answers[name] = load_classifier(name, "{address.dataset}").predict(images, missing)[0]  # probability of each class
     print(name, [round(share, 2) for share in answers[name].tolist()])
+
+shares = [number / {len(SHARES) - 1} for number in range({len(SHARES)})]
+holes = [{family}({shares})(1, *images.shape[2:], torch.Generator().manual_seed({address.hole})) for share in shares]
+holes = torch.cat(holes)  # ({len(SHARES)}, 1, H, W), each within the next
+courses = {{}}
+for name in answers:
+    courses[name] = load_classifier(name, "{address.dataset}").predict(images.expand(len(holes), -1, -1, -1), holes)
 """
-    return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
+    imports = (
+        "import torch",
+        f"from dmfa_demo.masks import {family}",
+        "from dmfa_demo.models.classifier import available_classifiers, load_classifier",
+    )
+    return Script(imports, body)
 
 
 def _results(address: Address) -> Script:

@@ -97,3 +97,14 @@ def test_every_control_is_reached_and_named_by_keyboard(browser: Browser, served
     for control in ("Painter", "Brush", "Invert", "Compare", "Mean", "MNIST", "Half", "Copy link", "A 4, or a 9?"):
         assert control in said, (control, said)
     page.close()
+
+
+def test_the_films_stand_still_for_whoever_wants_no_motion(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page.goto(f"{served}?lesson=1")
+    expect(page.locator(READY["learn"]).first).to_be_visible()
+    expect(page.locator("#lesson").get_by_role("button", name="Play", exact=True)).to_be_visible()
+    shown = page.locator("#lesson input[aria-label=Frame]").input_value()
+    page.wait_for_timeout(1_000)
+    assert page.locator("#lesson input[aria-label=Frame]").input_value() == shown == "0"
+    page.close()
