@@ -99,6 +99,8 @@ def test_every_method_is_glanced_at_as_it_is(dataset):
         twin = load_imputer(name, dataset).impute(scene.image[None], missing[None, None], seed=0)
         assert torch.equal(glance.mean, twin.mean[0]) and glance.figures == measure(twin, scene, missing)
         assert (glance.variance is None) == (twin.variance is None)
+    for glance, brief in zip(cache.glance(scene, missing, names), cache.glance(scene, missing, names, spread=False)):
+        assert torch.equal(glance.mean, brief.mean) and glance.figures == brief.figures and brief.variance is None
 
 
 def test_nothing_hidden_has_no_figures():

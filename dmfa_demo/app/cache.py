@@ -28,7 +28,7 @@ class Glance:
 
     Attributes:
         mean: `(C, H, W)`.
-        variance: of each pixel `(C, H, W)`, or None for a single answer.
+        variance: of each pixel `(C, H, W)`; None for a single answer, and where it was not asked for.
         figures: how good the mean is; None where nothing is missing.
     """
 
@@ -42,6 +42,7 @@ class _Question:
     scene: Scene
     missing: Tensor
     names: Sequence[str]
+    spread: bool
     answer: Future[list[Glance]] = field(default_factory=Future)
 
 
@@ -69,9 +70,12 @@ class ImputationCache:
         memory = self._imputations if scene.own is None else scene.own
         return memory.recall((scene.digest, key), make)
 
-    def glance(self, scene: Scene, missing: Tensor, names: Sequence[str]) -> list[Glance]:
-        """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass."""
-        question = _Question(scene, missing, names)
+    def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
+        """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass.
+
+        Variances take some methods as long as all else; `spread` says whether they are wanted.
+        """
+        question = _Question(scene, missing, names, spread)
         self._waiting.append(question)
         self._worker.submit(self._answer_waiting)
         return question.answer.result()
@@ -98,23 +102,24 @@ class ImputationCache:
     def _answer(self, questions: list[_Question]) -> list[list[Glance]]:
         """The answers to some questions, each method asked once for all scenes of a data set that want it and are new."""
         found: list[dict[str, Glance]] = [{} for _ in questions]
-        new: dict[tuple[str, str], list[int]] = {}
+        new: dict[tuple[str, str, bool], list[int]] = {}
         for place, question in enumerate(questions):
             for name in question.names:
                 known = self._memory(question.scene).get(_key(question, name))
                 if known is None:
-                    new.setdefault((question.scene.dataset, name), []).append(place)
+                    new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
                 else:
                     found[place][name] = known
-        for (dataset, name), places in new.items():
+        for (dataset, name, spread), places in new.items():
             asked = [questions[place] for place in places]
             images = torch.stack([question.scene.image for question in asked])
             missing = torch.stack([question.missing for question in asked])[:, None]
             imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
-            variance = [None] * len(asked) if imputation.variance is None else imputation.variance.unbind()
+            variance = imputation.variance if spread else None
+            variances = [None] * len(asked) if variance is None else variance.unbind()
             figures = measure_all(imputation, images, missing)
-            for place, mean, spread, reached in zip(places, imputation.mean.unbind(), variance, figures):
-                question, glance = questions[place], Glance(mean, spread, reached)
+            for place, mean, variance, reached in zip(places, imputation.mean.unbind(), variances, figures):
+                question, glance = questions[place], Glance(mean, variance, reached)
                 self._memory(question.scene).keep(_key(question, name), glance)
                 found[place][name] = glance
         return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]
@@ -124,4 +129,4 @@ class ImputationCache:
 
 
 def _key(question: _Question, name: str) -> Hashable:
-    return question.scene.digest, "glance", name, question.missing.numpy().tobytes()
+    return question.scene.digest, "glance", name, question.spread, question.missing.numpy().tobytes()

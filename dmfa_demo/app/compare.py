@@ -121,7 +121,7 @@ class CompareTab:
             ),
         ]
         names = [name for name in available_methods(scene.dataset) if name in methods]
-        glances = cache.glance(scene, missing, names)
+        glances = cache.glance(scene, missing, names, spread=view == "deviation")
         lines = _lines([glance.figures for glance in glances])
         for name, glance, of_method in zip(names, glances, lines):
             cards.append(_PICTURES[view](method_class(name), glance, scene, of_method))
