@@ -86,6 +86,13 @@ class ConditionalGaussian:
             variance[hole.rows, hole.places] = hole.covariance.diagonal().to(variance)
         return variance
 
+    def covariance(self, row: int) -> Tensor:
+        """The conditional covariance of a row's missing values in their order, `(M, M)`."""
+        for hole in self._holes:
+            if (hole.rows == row).any():
+                return hole.covariance
+        return self.precision.new_zeros(0, 0)
+
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """log p(x_m | x_o) in nats, `(B,)`.
 

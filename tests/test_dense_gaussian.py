@@ -35,6 +35,7 @@ def test_it_is_the_textbook_conditional(parts, density):
         spread = covariance[m][:, m] - gain @ covariance[o][:, m]
         torch.testing.assert_close(density.mean[row, m], mean)
         torch.testing.assert_close(density.variance[row, m], spread.diagonal())
+        torch.testing.assert_close(density.covariance(row), spread)
         twin = MultivariateNormal(mean, (spread + spread.T) / 2).log_prob(x[row, m])
         torch.testing.assert_close(density.log_prob(x, missing)[row], twin)
         torch.testing.assert_close(density.cdf(x)[row, m], Normal(mean, spread.diagonal().sqrt()).cdf(x[row, m]))
@@ -62,6 +63,7 @@ def test_a_batch_with_no_hole_at_all_is_answered(parts):
     center, covariance, x, _ = parts
     none = torch.zeros(B, N, dtype=torch.bool)
     density = ConditionalGaussian(center, torch.linalg.inv(covariance), x, none, 0.1)
+    assert density.covariance(0).shape == (0, 0)
     assert torch.equal(density.mean, x) and not density.log_prob(x, none).any()
     assert torch.equal(density.sample(2), x.expand(2, -1, -1))
 

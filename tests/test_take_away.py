@@ -134,6 +134,9 @@ def test_the_zip_holds_every_number(dataset):
                 if share > 0.999:  # all of the mixture is there
                     twin = torch.from_numpy(numbers["variance"])
                     torch.testing.assert_close((within + between)[hidden], twin[hidden], atol=1e-3, rtol=2e-2)
+            if name == "gaussian":
+                spread = torch.from_numpy(numbers["covariance"]).diagonal()
+                torch.testing.assert_close(spread, imputation.variance[0, 0][address.mask], atol=1e-6, rtol=1e-4)
         assert figures[name] == dataclasses.asdict(measure(imputation, scene, address.mask))
 
 

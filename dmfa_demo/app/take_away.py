@@ -20,6 +20,7 @@ from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.own_component import files_of
 from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.app.scene import Scene, measure
+from dmfa_demo.dense_gaussian import ConditionalGaussian
 from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputation, MixtureDensity, method_class
 
@@ -136,7 +137,7 @@ def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
 
     `mean`, `variance` where there is a distribution; of a mixture of factor analysers its heaviest Gaussians: `weights`
     (K,), which sum to less than one where it has others, `means` and `noises` (variances) (K, C, H, W), `factors`
-    (K, l, C, H, W).
+    (K, l, C, H, W); of a dense Gaussian the `covariance` (M, M) of the M missing values, in the order of the pixels.
     """
     shape, known = tuple(scene.image.shape), {"mean": imputation.mean[0]}
     if imputation.variance is not None:
@@ -147,6 +148,8 @@ def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
         known["weights"] = imputation.density.weights[0].topk(len(mixture.weights[0])).values
         known["means"], known["noises"] = (values[0].unflatten(-1, shape) for values in (parts.mean, parts.noise))
         known["factors"] = parts.factors[0].unflatten(-1, shape)
+    if isinstance(imputation.density, ConditionalGaussian):
+        known["covariance"] = imputation.density.covariance(0)
     return {name: values.float().numpy() for name, values in known.items()}
 
 
