@@ -73,7 +73,7 @@ class ImputationCache:
     def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
         """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass.
 
-        Variances take some methods as long as all else; `spread` says whether they are wanted.
+        Some methods take time of their own for variances; `spread` says whether they are wanted.
         """
         question = _Question(scene, missing, names, spread)
         self._waiting.append(question)
