@@ -30,11 +30,8 @@ class LinearGenerator(nn.Module):
     WEIGHTS = 0.008 * torch.arange(1, N + 1, dtype=torch.float64)
 
     def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        mean = (
-            0.5
-            + z * self.WEIGHTS
-            + 0.05 * passed[0].flatten(1).sum(1, keepdim=True).repeat(len(z) // len(passed[0]), 1)
-        )
+        visible = passed[0].flatten(1).sum(1, keepdim=True)
+        mean = 0.5 + z * self.WEIGHTS + 0.05 * visible.repeat(len(z) // len(visible), 1)
         deviation = torch.full_like(mean, 0.2 - 1e-3).expm1().log() + 2
         return torch.stack([mean.logit(), deviation], 1)[:, :, None, None]  # (B, 2, 1, 1, N)
 

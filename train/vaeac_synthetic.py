@@ -79,11 +79,9 @@ class Generator(Multilayer):
         super().__init__(LATENTS + 4, 4)
 
     def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        return (
-            super()
-            .forward(torch.cat([z, passed[0].flatten(1).repeat(len(z) // len(passed[0]), 1)], 1))
-            .view(-1, 2, 1, 1, 2)
-        )
+        seen = passed[0].flatten(1)
+        raw = super().forward(torch.cat([z, seen.repeat(len(z) // len(seen), 1)], 1))
+        return raw.view(-1, 2, 1, 1, 2)
 
 
 def synthetic_vaeac() -> VAEAC:
