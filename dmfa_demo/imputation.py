@@ -9,6 +9,7 @@ work on flattened values, n = C * H * W (`flatten`, `flatten_missing`).
 from __future__ import annotations
 
 import importlib
+import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -109,6 +110,15 @@ class Latents:
         left, _, _ = torch.linalg.svd(jacobian, full_matrices=False)
         chosen = left[:, :count].mT
         return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
+
+    def tour(self, ends: int, steps: int, generator: torch.Generator) -> Tensor:
+        """A closed way through `ends` random places, `(steps, d)`, the first place first; each place on it is as likely as its ends."""
+        drawn, way = torch.randn(ends, self.count, generator=generator), []
+        for step in range(steps):
+            leg, share = divmod(step * ends / steps, 1)
+            angle = share * math.pi / 2
+            way.append(math.cos(angle) * drawn[int(leg)] + math.sin(angle) * drawn[(int(leg) + 1) % ends])
+        return torch.stack(way)
 
 
 @dataclass(frozen=True, eq=False)

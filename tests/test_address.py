@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.lesson_player import Slice
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.masks import mask_family
 
@@ -28,6 +29,7 @@ USED = Address(
     growth="specks",
     hole=2,
     lesson=1,
+    slice=Slice(-0.5, 0.95),
     protocol="half",
     measure="ssim",
 )
@@ -94,7 +96,7 @@ HOSTILE = [
     "../..",
     "²",
     "٣",
-    "0,0",
+    "0,9",
     "True;",
     "\x00",
     "<script>",

@@ -5,13 +5,15 @@ import math
 import re
 import xml.etree.ElementTree as ElementTree
 
+import gradio as gr
 import pytest
 import torch
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.learn import LearnTab
-from dmfa_demo.app.lesson_player import LessonPlayer
+from dmfa_demo.app.lesson_player import FURTHEST, LessonPlayer, Slice
 from dmfa_demo.app.lessons import DRAWN, LESSONS
+from dmfa_demo.app.own_component import files_of
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.scene import Scene, draw_mask
 from dmfa_demo.checkpoints import available_methods
@@ -36,7 +38,7 @@ def can(dataset: str, number: int) -> bool:
 @pytest.mark.parametrize("number", NEEDS)
 def test_every_chapter_shows_films_or_says_why_not(dataset, number):
     picture, missing = scene(dataset)
-    chapter, _ = LearnTab.render(None, picture, missing, CACHE, number)
+    chapter, _ = LearnTab.render(None, picture, missing, CACHE, number, Slice())
     value = LessonPlayer().postprocess(chapter)
     if LESSONS[number - 1].show is None:
         assert value["playful"] and not value["films"] and not value["remark"]
@@ -52,7 +54,7 @@ def test_every_chapter_shows_films_or_says_why_not(dataset, number):
 @pytest.mark.parametrize("number", NEEDS)
 def test_nothing_hidden_is_said(number):
     picture, missing = scene("mnist")
-    chapter, _ = LearnTab.render(None, picture, missing & False, CACHE, number)
+    chapter, _ = LearnTab.render(None, picture, missing & False, CACHE, number, Slice())
     assert ("Nothing is hidden" in chapter.remark) == (number != 2)
 
 
@@ -77,14 +79,14 @@ def test_a_sample_errs_by_the_means_error_and_the_variance():
     left = (samples - truth).square().mean(0)[missing.flatten()].sum()
     right = ((imputation.mean.flatten() - truth).square() + imputation.variance.flatten())[missing.flatten()].sum()
     torch.testing.assert_close(left, right, rtol=0.05, atol=0.05)
-    chapter, _ = LearnTab.render(None, picture, missing, CACHE, 1)
+    chapter, _ = LearnTab.render(None, picture, missing, CACHE, 1, Slice())
     mean, drawn = map(float, re.findall(r"(-?\d+\.\d) dB", chapter.shown.figures))
     assert mean > drawn and str(DRAWN) in chapter.shown.figures
 
 
 def test_the_count_of_numbers_is_right():
     picture, missing = scene("mnist")
-    chapter, _ = LearnTab.render(None, picture, missing, CACHE, 3)
+    chapter, _ = LearnTab.render(None, picture, missing, CACHE, 3, Slice())
     factors = CACHE.impute("dmfa", picture, missing).density.components.factors.shape[-2]
     assert f"392 hidden values: {392 * 393 // 2:,} numbers" in chapter.shown.figures
     assert f"{392 * (factors + 1):,} with" in chapter.shown.figures
@@ -92,7 +94,7 @@ def test_the_count_of_numbers_is_right():
 
 def test_the_walk_through_the_latents_is_continuous_and_returns():
     picture, missing = scene("mnist")
-    film = LearnTab.render(None, picture, missing, CACHE, 4)[0].shown.films[1]
+    film = LearnTab.render(None, picture, missing, CACHE, 4, Slice())[0].shown.films[1]
     pixels = torch.stack([torch.from_numpy(one.pixels.astype("float32")) for one in film.pictures])
     steps = (pixels - pixels.roll(1, 0)).square().mean((1, 2)).sqrt()
     assert 0 < steps.max() < 0.7 * (pixels[0] - pixels[len(pixels) // 3]).square().mean().sqrt() + 25
@@ -110,7 +112,7 @@ def test_the_formula_of_the_last_chapter_is_the_expectation():
 def test_a_chapter_that_there_is_not_is_refused(number):
     picture, missing = scene("mnist")
     with pytest.raises(ValueError, match="there is no chapter"):
-        LearnTab.render(None, picture, missing, CACHE, number)
+        LearnTab.render(None, picture, missing, CACHE, number, Slice())
 
 
 def test_every_lesson_is_a_whole():
@@ -119,3 +121,20 @@ def test_every_lesson_is_a_whole():
         all(getattr(lesson, field.name) is not None for field in dataclasses.fields(lesson) if field.name != "show")
         for lesson in LESSONS
     )
+
+
+def test_the_dials_reach_as_far_as_a_slice_may_go():
+    dials = re.findall(r'data-dial="\w" min="(.+?)" max="(.+?)"', files_of("lesson_player")["html_template"])
+    assert [tuple(map(float, dial)) for dial in dials] == [(-most, most) for most in FURTHEST]
+
+
+def test_a_slice_goes_out_and_comes_back():
+    player = LessonPlayer()
+    assert player.preprocess(player.postprocess(Slice(-2.0, 0.5))) == Slice(-2.0, 0.5)
+    assert player.preprocess(None) == player.preprocess({}) == Slice()
+
+
+@pytest.mark.parametrize("at", ["12", [1], [1, 2], [math.nan, 0], [0, "0"], [[], {}], 5, {"0": 1, "1": 0}])
+def test_what_is_no_slice_is_refused(at):
+    with pytest.raises(gr.Error, match="a slice is an observed value up to 3 and a correlation up to 0.95"):
+        LessonPlayer().preprocess({"slice": at})

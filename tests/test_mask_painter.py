@@ -67,5 +67,7 @@ def test_the_picture_below_goes_out_as_png_and_stays_when_not_given():
     painter = MaskPainter()
     assert painter.postprocess(Canvas(missing, torch.rand(1, 4, 6)))["image"].startswith("data:image/png;base64,")
     assert "image" not in painter.postprocess(Canvas(missing))
-    assert set(painter.postprocess(Canvas(image=torch.rand(1, 4, 6)))) == {"height", "width", "image"}
+    assert not painter.postprocess(Canvas(missing))["kept"] and painter.postprocess(Canvas(missing, kept=True))["kept"]
+    for canvas in (Canvas(missing), Canvas(missing, torch.rand(1, 4, 6)), Canvas(missing, kept=True)):
+        assert torch.equal(painter.preprocess(painter.postprocess(canvas)), missing)  # before it was taken up
     assert set(painter.api_info()["required"]) == {"height", "width", "runs"}

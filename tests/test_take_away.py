@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import zipfile
 
 import numpy as np
@@ -15,12 +16,16 @@ from dmfa_demo.app.address import TABS, Address
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.changing_mind import GROWTHS, SHARES, grown
 from dmfa_demo.app.hole_walks import Run
+from dmfa_demo.app.lesson_player import Slice
+from dmfa_demo.app.lessons import LESSONS, Film
 from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.app.scene import Scene, measure
 from dmfa_demo.app.take_away import COLUMNS, GAP, SIDE, Code, File, TakeAway, take_away
 from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.data import DATASETS
+from dmfa_demo.figures import grey_or_colour
 
 CACHE = ImputationCache()
 
@@ -94,6 +99,49 @@ def test_the_code_asks_the_same_classifiers():
     assert made["complete"].argmax() == 4 and all(
         shares.sum() == pytest.approx(1, abs=1e-4) for shares in made.values()
     )
+
+
+def shown(chapter: int, dataset: str) -> tuple[dict, list[Film]]:
+    """What the code of a chapter makes, and what the chapter shows."""
+    scene, address = visit(dataset, tab="learn", lesson=chapter)
+    lesson = LESSONS[chapter - 1]
+    return run(address), lesson.show(scene, address.mask, CACHE, lesson.methods(dataset)).films
+
+
+def same(film: Film, pictures: torch.Tensor):
+    expected = np.stack([one.pixels for one in film.pictures]).astype(int)
+    made = np.stack([grey_or_colour(one) for one in pictures]).astype(int)
+    assert expected.shape == made.shape and abs(expected - made).max() <= 1 < expected.max()
+
+
+@pytest.mark.parametrize("dataset", OFFERS)
+def test_the_code_of_a_chapter_makes_its_films_again(dataset):
+    made, films = shown(1, dataset)
+    same(films[1], made["imputation"].mean)
+    same(films[2], made["samples"][: len(films[2].pictures)])
+    made, films = shown(3, dataset)
+    for number, film in enumerate(films):
+        same(film, made["films"][:, number])
+    made, films = shown(4, dataset)
+    same(films[1], made["film"])
+    made, films = shown(5, dataset)
+    for film, walk in zip(films, made["walks"].values(), strict=True):
+        same(film, walk[torch.linspace(0, len(walk) - 1, len(film.pictures)).round().long()])
+
+
+@pytest.mark.parametrize("dataset", OFFERS)
+def test_the_code_of_the_last_chapter_hears_the_same_answers(dataset):
+    made, films = shown(6, dataset)
+    for film, answers in zip(films, made["answers"].values(), strict=True):
+        told = [float(re.search(r"(\d+) %", one.caption).group(1)) for one in film.pictures]
+        said = 100 * (answers[:, 0] if DATASETS[dataset].several else answers.amax(1))
+        assert said.tolist() == pytest.approx(told, abs=0.51)
+
+
+def test_the_code_cuts_the_same_slice():
+    made = run(visit(tab="learn", lesson=2, slice=Slice(-1.0, 0.6))[1])
+    assert made["slice"].mean[0, 1].item() == pytest.approx(-0.6)
+    assert made["slice"].variance[0, 1].item() == pytest.approx(1 - 0.6**2)
 
 
 def test_the_code_reads_the_same_figures():

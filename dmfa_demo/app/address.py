@@ -17,6 +17,7 @@ from dmfa_demo.app.changing_mind import GROWTHS
 from dmfa_demo.app.compare import VIEWS, of_wanted, wanted_first
 from dmfa_demo.app.factors import COMPONENTS, FACTORS
 from dmfa_demo.app.latent_walk import DIRECTIONS
+from dmfa_demo.app.lesson_player import Slice, sliced
 from dmfa_demo.app.lessons import LESSONS
 from dmfa_demo.app.presets import OFFERS, START
 from dmfa_demo.app.results import MEASURES, protocols
@@ -48,7 +49,7 @@ class Address:
         noise, seed, latent: of the Samples tab: with pixel noise, number of the draw, sliders of the latent walk.
         map, step, walk: of the Attractors tab: map, step size, number of the noise.
         growth, hole: of the Predictions tab: how the hole grows, and its number.
-        lesson: the chapter of the Learn tab, from 1; an address that names one opens it.
+        lesson, slice: of the Learn tab: the chapter, from 1; an address that names one opens it; where the Gaussian of two pixels is cut.
         protocol, measure: of the Results tab.
     """
 
@@ -70,6 +71,7 @@ class Address:
     growth: str
     hole: int
     lesson: int
+    slice: Slice
     protocol: str | None
     measure: str
 
@@ -96,6 +98,7 @@ class Address:
             growth=next(iter(GROWTHS)),
             hole=0,
             lesson=1,
+            slice=Slice(),
             protocol=next((name for _, name in protocols(dataset)), None),
             measure="sse",
         )
@@ -123,6 +126,7 @@ class Address:
             "growth": _one_of(GROWTHS),
             "hole": _number_below(MAX_SEED),
             "lesson": _one_of(range(1, len(LESSONS) + 1)),
+            "slice": lambda text: sliced([float(part) for part in text.split(",")]),
             "protocol": _one_of([name for _, name in protocols(usual.dataset)]),
             "measure": _one_of(MEASURES),
         }

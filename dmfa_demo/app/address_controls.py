@@ -35,6 +35,7 @@ def controls_of(layout: Layout) -> dict[str, list[gr.components.Component]]:
         "growth": [layout.mind.growth],
         "hole": [layout.mind.seed],
         "lesson": [layout.learn.chapter],
+        "slice": [layout.learn.player],
         "protocol": [layout.results.protocol],
         "measure": [layout.results.measure],
     }
@@ -47,7 +48,7 @@ def described(
     given, said = iter(values), {}
     for name, controls in controls_of(layout).items():
         own = tuple(islice(given, len(controls)))
-        said[name] = own if name in SEVERAL else own[0]
+        said[name] = tuple(map(float, own)) if name in SEVERAL else own[0]  # the browser knows no 0.0
     said["methods"] = tuple(said["methods"])
     return replace(
         Address.first(scene.dataset),

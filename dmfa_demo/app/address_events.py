@@ -94,7 +94,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             there |= {layout.dataset, *chain.from_iterable(usual)}
         contents = {box: content for box, content in show(address).items() if box not in there}
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
-            contents[layout.painter] = Canvas(image=contents[layout.scene].image)
+            contents[layout.painter] = Canvas(address.mask, contents[layout.scene].image, kept=True)
         return contents
 
     def begin(example: Example) -> Contents:

@@ -21,7 +21,7 @@ from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.part import rendering
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.sample_picker import Choice
-from dmfa_demo.app.scene import Scene, draw_mask
+from dmfa_demo.app.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.uploads import digit_from_picture, mask_from_picture, read_picture
 
 
@@ -33,8 +33,9 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     """
     painter, scene = layout.painter, layout.scene
 
-    def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-        return [name, *rendering(layout.tabs[name], cache)(missing, scene, *controls)]
+    def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> Any:
+        shown = rendering(layout.tabs[name], cache)(missing, scene, *controls)
+        return [name, *shown] if shown else name  # for a single output Gradio takes a list as it is
 
     looked = []
     for name, tab in layout.tabs.items():
@@ -45,21 +46,21 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
             painter.painted(panel_of(name))(told(rendering(tab, cache)), asked, tab.outputs, **when_free)
         opened = [layout.opened, *tab.outputs]
         looked.append(layout.labels[name].select(told(partial(look, name)), asked, opened, **LATEST))
-    layout.picker.select(told(_pick), [layout.picker, scene], [scene, painter], **LATEST)
+    layout.picker.select(told(_pick), [layout.picker, painter, scene], [scene, painter], **LATEST)
     for position, button in enumerate(layout.presets):
         button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)
     layout.mask_upload.upload(told(_take_mask), [layout.mask_upload, scene], [painter], **ONCE)
     taken = [scene, painter, layout.picker]
-    layout.digit_upload.upload(told(_take_digit), [layout.digit_upload, scene], taken, **ONCE)
-    layout.aligner.input(told(_take_face), [layout.aligner, scene], taken, **ONCE)
+    layout.digit_upload.upload(told(_take_digit), [layout.digit_upload, painter, scene], taken, **ONCE)
+    layout.aligner.input(told(_take_face), [layout.aligner, painter, scene], taken, **ONCE)
     return looked
 
 
-def _pick(choice: Choice | None, scene: Scene) -> list[Any]:
+def _pick(choice: Choice | None, missing: Tensor, scene: Scene) -> list[Any]:
     if choice is None or choice.dataset != scene.dataset:  # it was clicked before another data set came
         return [gr.skip(), gr.skip()]
     picked = Scene.sample(choice.dataset, choice.number)
-    return [picked, Canvas(image=picked.image)]
+    return [picked, Canvas(fitted(missing, picked), picked.image, kept=True)]
 
 
 def _preset(position: int, scene: Scene) -> Canvas:
@@ -70,15 +71,16 @@ def _take_mask(data: bytes, scene: Scene) -> Canvas:
     return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
 
 
-def _take_digit(data: bytes, scene: Scene) -> list[Any]:
-    return _take_own("mnist", digit_from_picture(read_picture(data)), "your own digit", scene)
+def _take_digit(data: bytes, missing: Tensor, scene: Scene) -> list[Any]:
+    own = Scene("mnist", digit_from_picture(read_picture(data)), "your own digit", own=Memory())
+    return _take_own(own, missing, scene)
 
 
-def _take_face(face: Tensor, scene: Scene) -> list[Any]:
-    return _take_own("celeba", face, "your own face", scene)
+def _take_face(face: Tensor, missing: Tensor, scene: Scene) -> list[Any]:
+    return _take_own(Scene("celeba", face, "your own face", own=Memory()), missing, scene)
 
 
-def _take_own(dataset: str, image: Tensor, caption: str, scene: Scene) -> list[Any]:
-    if scene.dataset != dataset:  # somebody went on while it was on its way
+def _take_own(own: Scene, missing: Tensor, scene: Scene) -> list[Any]:
+    if scene.dataset != own.dataset:  # somebody went on while it was on its way
         return [gr.skip(), gr.skip(), gr.skip()]
-    return [Scene(dataset, image, caption, own=Memory()), Canvas(image=image), None]
+    return [own, Canvas(fitted(missing, own), own.image, kept=True), None]

@@ -9,7 +9,7 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.lesson_player import Chapter, LessonPlayer
+from dmfa_demo.app.lesson_player import Chapter, LessonPlayer, Slice
 from dmfa_demo.app.lessons import LESSONS, Shown
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
@@ -34,15 +34,15 @@ class LearnTab:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the chapter."""
-        return [self.chapter]
+        """What `render` takes after scene and mask: the chapter, and the slice to play with."""
+        return [self.chapter, self.player]
 
     @property
     def outputs(self) -> list[gr.components.Component]:
         """What `render` fills."""
         return [self.player, self.following]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int) -> list[Any]:
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, at: Slice) -> list[Any]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
 
         Raises:
@@ -57,13 +57,13 @@ class LearnTab:
         elif show is not None:
             try:
                 key = "lesson", chapter, missing.numpy().tobytes()
-                shown = cache.recall(scene, key, lambda: show(scene, missing, cache))
+                shown = cache.recall(scene, key, lambda: show(scene, missing, cache, lesson.methods(scene.dataset)))
             except ValueError as error:
                 remark = str(error)[:1].upper() + str(error)[1:] + "."
         last = chapter == len(LESSONS)
-        return [Chapter(chapter, lesson, shown, remark), gr.Button(visible=not last)]
+        return [Chapter(chapter, lesson, shown, at, remark), gr.Button(visible=not last)]
 
-    def next(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int) -> list[Any]:
+    def next(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, at: Slice) -> list[Any]:
         """The next chapter, then the contents of `outputs` with it."""
         chapter = min(chapter + 1, len(LESSONS)) if isinstance(chapter, int) else 1
-        return [chapter, *self.render(scene, missing, cache, chapter)]
+        return [chapter, *self.render(scene, missing, cache, chapter, at)]

@@ -1,6 +1,7 @@
 // A chapter: films that run together, a slice through a Gaussian to play with, a guess before the answer, a formula.
-// props.value from Python: {number, title, idea, playful, remark, films: [{title, frames: [{address, caption, alt}]}], question,
-// options, answer, because, figures, formula, symbols: [{symbol, meaning}], paper, address}.
+// props.value from Python: {number, title, idea, playful, slice: [observed value, correlation], remark, films: [{title, frames:
+// [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}], paper, address}, or
+// {slice}, which is also what Python gets back.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
 const films = part("films"), bar = element.querySelector(".playing input"), play = element.querySelector("[data-act=play]");
 const playing = element.querySelector(".playing"), plane = element.querySelector(".plane"), drawing = plane.querySelector("svg");
@@ -12,10 +13,11 @@ let number = null, reels = [], timer = null;
 
 function accept() {
     const value = props.value;
-    if (!value) return;
+    if (!value?.number) return;
     const another = value.number !== number;
     number = value.number;
     if (another) {
+        dials.forEach((one, index) => { one.value = value.slice[index]; });
         for (const name of ["title", "question"]) part(name).textContent = value[name];
         for (const name of ["idea", "because", "formula"]) part(name).innerHTML = value[name];
         part("paper").textContent = value.paper;
@@ -28,6 +30,12 @@ function accept() {
     plane.hidden = !value.playful;
     if (value.playful) slice();
     show(value.films, another);
+    tell();
+}
+
+// The films stay here.
+function tell() {
+    props.value = { slice: dials.map((one) => Number(one.value)) };
 }
 
 // --- the films ---
@@ -118,7 +126,12 @@ function slice() {
     part("slice").textContent = `The second pixel: mean ${mean.toFixed(2)}, standard deviation ${deviation.toFixed(2)} (before: 0 and 1).`.replaceAll("-", "−");
 }
 
-for (const one of dials) one.addEventListener("input", slice);
+function settle() { tell(); trigger("input"); }
+
+for (const one of dials) {
+    one.addEventListener("input", slice);
+    one.addEventListener("change", settle);
+}
 function drag(event) {
     const box = drawing.getBoundingClientRect();
     const place = ((event.clientX - box.left) / box.width) * 6.8 - 3.4;
@@ -127,6 +140,7 @@ function drag(event) {
 }
 drawing.addEventListener("pointerdown", (event) => { drawing.setPointerCapture(event.pointerId); drag(event); });
 drawing.addEventListener("pointermove", (event) => { if (drawing.hasPointerCapture(event.pointerId)) drag(event); });
+drawing.addEventListener("lostpointercapture", settle);
 
 watch("value", accept);
 accept();

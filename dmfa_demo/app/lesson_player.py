@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import gradio as gr
 
 from dmfa_demo.app.lessons import Lesson, Shown
 from dmfa_demo.app.own_component import files_of
 from dmfa_demo.figures import png_address
+
+
+class Slice(NamedTuple):
+    """Where the Gaussian of two pixels is cut, standard normal each: at `observed`, the first pixel's value."""
+
+    observed: float = 1.5
+    correlation: float = 0.8
+
+
+# How far from zero each may be.
+FURTHEST = Slice(3.0, 0.95)
 
 
 @dataclass(frozen=True)
@@ -19,11 +31,12 @@ class Chapter:
     number: int
     lesson: Lesson
     shown: Shown
+    at: Slice
     remark: str = ""
 
 
 class LessonPlayer(gr.HTML):
-    """Shows a `Chapter`; gives nothing back."""
+    """Shows a `Chapter`, or keeps a `Slice` for when its chapter comes; gives the slice."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -31,9 +44,18 @@ class LessonPlayer(gr.HTML):
             **kwargs,
         )
 
-    def postprocess(self, value: Chapter | None) -> dict[str, Any] | None:
+    def preprocess(self, payload: Any) -> Slice:
+        at = payload.get("slice") if isinstance(payload, dict) else None
+        try:
+            return Slice() if at is None else sliced(at)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def postprocess(self, value: Chapter | Slice | None) -> dict[str, Any] | None:
         if value is None:
             return None
+        if isinstance(value, Slice):
+            return {"slice": list(value)}
         lesson = value.lesson
         films = [
             {
@@ -50,6 +72,7 @@ class LessonPlayer(gr.HTML):
             "title": lesson.title,
             "idea": lesson.idea,
             "playful": lesson.show is None,
+            "slice": list(value.at),
             "remark": value.remark,
             "films": films,
             "question": lesson.question,
@@ -64,4 +87,19 @@ class LessonPlayer(gr.HTML):
         }
 
     def api_info(self) -> dict[str, Any]:
-        return {"type": "object"}
+        return {"type": "object", "properties": {"slice": {"type": "array", "items": {"type": "number"}}}}
+
+
+def sliced(at: Any) -> Slice:
+    """The slice that two numbers say.
+
+    Raises:
+        ValueError: for anything else, and for numbers that are too far from zero.
+    """
+    with suppress(TypeError, ValueError):
+        observed, correlation = at
+        if abs(observed) <= FURTHEST.observed and abs(correlation) <= FURTHEST.correlation:
+            return Slice(observed, correlation)
+    raise ValueError(
+        f"a slice is an observed value up to {FURTHEST.observed:g} and a correlation up to {FURTHEST.correlation:g}, got {at!r:.60}"
+    )

@@ -24,6 +24,12 @@ from dmfa_demo.models.classifier import available_classifiers, load_classifier
 
 # Pictures of a film, and draws where they are counted.
 FRAMES, DRAWN = 16, 32
+# How far, in standard deviations, a film goes along factors, and how many of them.
+SWAY, SHOWN_FACTORS = 2.5, 3
+# Draws that a walk through the latents passes.
+ENDS = 3
+# Shares of the picture that the growing hole takes.
+DOUBTED = range(0, len(SHARES) - 1, 2)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ class Shown:
     figures: str = ""
 
 
-Show = Callable[[Scene, Tensor, ImputationCache], Shown]
+Show = Callable[[Scene, Tensor, ImputationCache, list[str]], Shown]
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,8 @@ class Lesson:
     Attributes:
         title: of the chapter, and `short` for a button.
         idea: a few sentences, HTML.
-        show: of scene, hole `(H, W)` and cache, what is to be seen; None where the picture is one to play with in the browser.
+        methods: of a data set, the names of what is shown; a ValueError when it has none.
+        show: of scene, hole `(H, W)`, cache and these names, what is to be seen; None where the picture is one to play with in the browser.
         question, options, answer: a guess to make before reading on; `answer` is the position of the right option.
         because: why, HTML.
         formula: MathML.
@@ -63,6 +70,7 @@ class Lesson:
     title: str
     short: str
     idea: str
+    methods: Callable[[str], list[str]]
     show: Show | None
     question: str
     options: tuple[str, ...]
@@ -74,25 +82,40 @@ class Lesson:
     address: str
 
 
-def _first(scene: Scene, trait: str, *favourites: str) -> str:
-    """A method of the data set that can do something, a favourite if it has one.
+def _one(trait: str, favourite: str) -> Callable[[str], list[str]]:
+    """Of a data set one method that can do something, the favourite if it is there."""
 
-    Raises:
-        ValueError: when none can.
-    """
-    names = available_methods(scene.dataset, trait)
+    def choose(dataset: str) -> list[str]:
+        names = available_methods(dataset, trait)
+        if not names:
+            raise ValueError("no method for these pictures can show this yet; choose another data set")
+        return [favourite] if favourite in names else names[:1]
+
+    return choose
+
+
+def _walkers(dataset: str) -> list[str]:
+    names = available_methods(dataset, "has_trajectory")
+    names = [name for name in names if name.startswith("dynamics")] or names
     if not names:
-        raise ValueError("no method for these pictures can show this yet; choose another data set")
-    return next((name for name in favourites if name in names), names[0])
+        raise ValueError("no auto-encoder for these pictures walks yet; choose another data set")
+    return names[:2]
+
+
+def _doubters(dataset: str) -> list[str]:
+    known = available_classifiers(dataset)
+    names = [name for name in ("misconv-dmfa", "dmfa-mean", "zero") if name in known]
+    if not names:
+        raise ValueError("there is no classifier for these pictures yet; choose another data set")
+    return names
 
 
 def _still(title: str, pixels, alt: str) -> Film:
     return Film(title, [Picture(pixels, "", alt)])
 
 
-def _samples(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
-    name = _first(scene, "has_samples", "dmfa", "mfa")
-    imputation, title = cache.impute(name, scene, missing), method_class(name).title
+def _samples(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
+    imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
     samples = imputation.sample(DRAWN, noise=False)[:, 0]
     hidden = missing.expand(scene.image.shape)
 
@@ -113,14 +136,13 @@ def _samples(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     return Shown(films, f"Here: the mean reaches {mean:.1f} dB, {DRAWN} samples of {title} {drawn:.1f} dB on average.")
 
 
-def _factors(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
-    name = _first(scene, "has_factors", "dmfa")
-    gaussian, title = principal(cache.impute(name, scene, missing).mixture.leading(1), 0), method_class(name).title
-    films = []
-    for number, factor in enumerate(gaussian.factors[:3], 1):
+def _factors(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
+    gaussian = principal(cache.impute(names[0], scene, missing).mixture.leading(1), 0)
+    title, films = method_class(names[0]).title, []
+    for number, factor in enumerate(gaussian.factors[:SHOWN_FACTORS], 1):
         pictures = []
         for frame in range(FRAMES):
-            step = 2.5 * math.sin(2 * math.pi * frame / FRAMES)
+            step = SWAY * math.sin(2 * math.pi * frame / FRAMES)
             place = f"z{number} = {step:+.1f}".replace("-", "−")
             picture = grey_or_colour((gaussian.mean + step * factor).view_as(scene.image))
             pictures.append(Picture(picture, place, f"{title}'s mean moved along factor {number}: {place}"))
@@ -133,19 +155,11 @@ def _factors(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     )
 
 
-def _latents(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
-    name = _first(scene, "has_latents", "vaeac")
-    imputation, title = cache.impute(name, scene, missing), method_class(name).title
-    space, generator = imputation.latents, torch.Generator().manual_seed(0)
+def _latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
+    imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
+    space = imputation.latents
     assert space is not None, "by the method's own word"
-    ends = torch.randn(3, space.count, generator=generator)
-    path = []
-    for frame in range(FRAMES):  # from one draw to the next, and back to the first
-        leg, share = divmod(frame * len(ends) / FRAMES, 1)
-        a, b = ends[int(leg)], ends[(int(leg) + 1) % len(ends)]
-        angle = share * math.pi / 2  # so that every place is as likely as the ends
-        path.append(math.cos(angle) * a + math.sin(angle) * b)
-    walk = space.decode(torch.stack(path))[:, 0]
+    walk = space.decode(space.tour(ENDS, FRAMES, torch.Generator().manual_seed(0)))[:, 0]
     samples = imputation.sample(DRAWN, noise=False)[:, 0]
     best, mean = (
         psnr_in_hole(samples, scene, missing).max().item(),
@@ -164,13 +178,9 @@ def _latents(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     )
 
 
-def _walks(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
-    names = available_methods(scene.dataset, "has_trajectory")
-    names = [name for name in names if name.startswith("dynamics")] or names
-    if not names:
-        raise ValueError("no auto-encoder for these pictures walks yet; choose another data set")
+def _walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
     films, ends = [], []
-    for name in names[:2]:
+    for name in names:
         walked, title = cache.impute(name, scene, missing).trajectory, method_class(name).title
         assert walked is not None, "by the method's own word"
         trajectory = walked[:, 0]
@@ -184,12 +194,8 @@ def _walks(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
     return Shown(films, f"Here: {'; '.join(ends)}.")
 
 
-def _doubt(scene: Scene, missing: Tensor, cache: ImputationCache) -> Shown:
-    known = available_classifiers(scene.dataset)
-    names = [name for name in ("misconv-dmfa", "dmfa-mean", "zero") if name in known]
-    if not names:
-        raise ValueError("there is no classifier for these pictures yet; choose another data set")
-    holes = grown("blobs", 0, *scene.image.shape[1:])[: len(SHARES) - 1 : 2]
+def _doubt(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
+    holes = grown("blobs", 0, *scene.image.shape[1:])[list(DOUBTED)]
     images = scene.image.expand(len(holes), *scene.image.shape)
     films = []
     for name in names:
@@ -226,6 +232,7 @@ LESSONS = (
         "nobody can tell the difference later. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
         "could have been there: where several answers would fit it is their average, a blur. A <strong>sample</strong> is one "
         "whole answer that could have been.",
+        _one("has_samples", "dmfa"),
         _samples,
         "A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
         ("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
@@ -251,6 +258,7 @@ LESSONS = (
         "Think of two pixels only. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
         "the simplest cloud: an ellipse. Now the first pixel is visible and the second hidden. What is left of the cloud is a "
         "slice through it, and the slice is a Gaussian again. Drag the observed value, and change how much the pixels have to do with each other.",
+        lambda dataset: [],
         None,
         "You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with an ordinary first pixel?",
         ("Less sure: something unusual happened", "Equally sure, whatever the first one is", "Surer: an extreme value says more"),
@@ -275,6 +283,7 @@ LESSONS = (
         "Hidden pixels do not vary one by one. If a stroke was a little further to the right, many pixels change together. Each such way of "
         "changing together is a <strong>factor</strong>: a picture that is added to the mean, more or less of it. A handful of factors and "
         "a little independent noise for each pixel stand in for a whole covariance matrix.",
+        _one("has_factors", "dmfa"),
         _factors,
         "How many numbers would the full covariance of all hidden pixels need?",
         ("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
@@ -297,6 +306,7 @@ LESSONS = (
         "Another way to a distribution: let a network draw. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
         "<strong>latents</strong>, from a Gaussian that depends on what is visible, and a second network turns them into pixels. "
         "Near latents give similar pictures, so one answer can be walked into another.",
+        _one("has_latents", "vaeac"),
         _latents,
         "You draw the latents once and decode them twice. What do you get?",
         ("Two different pictures", "The same picture twice", "The average of all pictures"),
@@ -320,6 +330,7 @@ LESSONS = (
         "An <strong>auto-encoder</strong> squeezes a picture through a few numbers and rebuilds it. It never saw a hole; but it moves "
         "every picture a little towards those that it knows. Follow that again and again on the hidden pixels only, and they end where "
         "nothing moves any more, at an <strong>attractor</strong>.",
+        _walkers,
         _walks,
         "One walk starts from noise, another from a good guess. Where do they end?",
         ("In the same picture, always", "Each where its own way leads, perhaps in two pictures", "They never come to rest"),
@@ -342,6 +353,7 @@ LESSONS = (
         "A classifier that is given a filled-in picture believes it. <strong>MisConv</strong> gives its first layer the whole density "
         "instead: each of its small filters answers with the average of what it would answer to all the pictures that are possible. A "
         "doubtful pixel then counts as doubtful.",
+        _doubters,
         _doubt,
         "More and more of a picture is hidden. What should a good classifier say?",
         ("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),

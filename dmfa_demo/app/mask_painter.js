@@ -25,7 +25,7 @@ let place = null; // where the keyboard was last, [x, y]
 let lastSent = 0, pendingSend = null;
 
 // --- value in and out: {height, width, runs: [start, length, start, length, ...]}; from Python also `image`, a data
-// address, and no runs where the mask is to stay: what was painted while Python was thinking must not be lost. ---
+// address, and `kept` where the mask is to stay: what was painted while Python was thinking must not be lost. ---
 
 function encode() {
     const runs = [];
@@ -51,7 +51,7 @@ function accept() {
         stroke = cursor = place = null;
     }
     if (value.image && value.image !== picture.src) picture.src = value.image;
-    if (value.runs) {
+    if (resized || !value.kept) {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);

@@ -24,12 +24,15 @@ class Canvas:
     """What Python gives the painter.
 
     Attributes:
-        missing: bool `(H, W)`, True where a pixel is hidden, or None to keep the mask as it is by now.
+        missing: bool `(H, W)`, True where a pixel is hidden.
         image: `(C, H, W)` in [0, 1] to show below, or None to keep the one that is shown.
+        kept: whether the mask stays as it is by now, with strokes that Python does not know of; `missing` is then what the painter
+            gives back until it has taken the image up.
     """
 
-    missing: Tensor | None = None
+    missing: Tensor
     image: Tensor | None = None
+    kept: bool = False
 
 
 class MaskPainter(gr.HTML):
@@ -54,18 +57,13 @@ class MaskPainter(gr.HTML):
         try:
             return decode_mask(payload)
         except ValueError as error:
-            # A picture comes only from Python: the canvas has not taken it up yet, and tells of its mask as soon as it has.
-            taken_up = not (isinstance(payload, dict) and "image" in payload)
-            raise gr.Error(str(error), visible=taken_up, print_exception=False) from None
+            raise gr.Error(str(error), print_exception=False) from None
 
     def postprocess(self, value: Canvas | None) -> dict[str, Any] | None:
         if value is None:
             return None
-        encoded: dict[str, Any] = {}
-        if value.image is not None:
-            height, width = value.image.shape[1:]
-            encoded = {"height": height, "width": width, "image": png_address(grey_or_colour(value.image))}
-        return encoded if value.missing is None else {**encoded, **encode_mask(value.missing)}
+        encoded = {**encode_mask(value.missing), "kept": value.kept}
+        return encoded if value.image is None else {**encoded, "image": png_address(grey_or_colour(value.image))}
 
     def api_info(self) -> dict[str, Any]:
         return {

@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.changing_mind import SHARES
 from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.hole_walks import STEPS, TOLERANCE
 from dmfa_demo.app.latent_walk import DIRECTIONS
+from dmfa_demo.app.lesson_scripts import lesson_script
 from dmfa_demo.app.samples import DRAWN
+from dmfa_demo.app.script import LOAD, Script, whole
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.imputation import method_class
 from dmfa_demo.mask_text import mask_text
 
 
-@dataclass(frozen=True)
-class Script:
-    """Lines of imports, and what follows them."""
-
-    imports: tuple[str, ...]
-    body: str
-
-
 def code_for(address: Address) -> str:
     """A script for the open tab of an address; of a picture that somebody brought it reads `image.png`."""
-    parts = [_TABS[address.tab](address)]
-    if address.tab != "results":  # which has to do with no picture
-        parts = [_picture(address), _hole(address), *parts]
-    lines = sorted(
-        {line for part in parts for line in part.imports},
-        key=lambda line: ("dmfa_demo" in line, line.startswith("from"), line),
-    )
-    return "\n".join(lines) + "\n\n" + "".join(part.body for part in parts)
+    script = _TABS[address.tab](address)
+    return whole([_picture(address), _hole(address), script] if script.of_picture else [script])
 
 
 def _picture(address: Address) -> Script:
@@ -54,9 +41,6 @@ def _hole(address: Address) -> Script:
     return Script(("from dmfa_demo.mask_text import mask_from_text",), line)
 
 
-_LOAD = ("from dmfa_demo import load_imputer",)
-
-
 def _compare(address: Address) -> Script:
     body = f"""
 imputations = {{}}
@@ -66,7 +50,7 @@ for method in {list(address.methods)!r}:
     print(f"{{method}}: PSNR {{-10 * error.square().mean().log10():.1f}} dB in the hole")
     imputations[method] = imputation  # .mean and .variance are (1, C, H, W); the latter is None for a single answer
 """
-    return Script(_LOAD, body)
+    return Script((LOAD,), body)
 
 
 def _factors(address: Address) -> Script:
@@ -77,7 +61,7 @@ walk = torch.tensor({list(address.z)})[: gaussian.factors.shape[1]]
 walked = gaussian.mean[0] + walk @ gaussian.factors[0, : len(walk)]
 walked = walked.view_as(images)  # (1, C, H, W)
 """
-    return Script(("import torch", *_LOAD), body)
+    return Script(("import torch", LOAD), body)
 
 
 def _samples(address: Address) -> Script:
@@ -89,13 +73,13 @@ for method in {[name for name in drawing if not method_class(name).fills_in_step
     samples[method] = imputation.sample({DRAWN}, noise={address.noise})[:, 0]  # ({DRAWN}, C, H, W)
 """
     if not walking:
-        return Script(_LOAD, body)
+        return Script((LOAD,), body)
     body += f"""
 space = load_imputer("{walking[0]}", "{address.dataset}").impute(images, missing, seed={address.seed}).latents
 place = torch.tensor([{list(address.latent)}]) @ space.directions({DIRECTIONS})  # in standard deviations
 walked = space.decode(place)[0]  # (1, C, H, W)
 """
-    return Script(("import torch", *_LOAD), body)
+    return Script(("import torch", LOAD), body)
 
 
 def _attractors(address: Address) -> Script:
@@ -148,12 +132,12 @@ rows = [row for row in rows if (row["protocol"], row["metric"]) == ("{address.pr
 for row in rows:
     print(row["method"], row["value"], "±", row["stderr"], "paper:", row["paper"])
 """
-    return Script(("import json", "from dmfa_demo.checkpoints import RESULTS, ROOT"), body)
+    return Script(("import json", "from dmfa_demo.checkpoints import RESULTS, ROOT"), body, of_picture=False)
 
 
 _TABS: dict[str, Callable[[Address], Script]] = {
     "compare": _compare,
-    "learn": _compare,
+    "learn": lesson_script,
     "factors": _factors,
     "samples": _samples,
     "attractors": _attractors,

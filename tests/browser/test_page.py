@@ -8,13 +8,16 @@ import re
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
+from dmfa_demo.app.address import TABS, Address
 from dmfa_demo.app.attractors import mapped
+from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples
 from dmfa_demo.figures import png_address
@@ -505,6 +508,21 @@ def test_the_slice_through_a_gaussian_moves_and_keeps_its_width(browser: Browser
     box = page.locator("#lesson svg").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
     expect(page.get_by_label("Observed first pixel")).to_have_value("1.7")
+    page.wait_for_url(re.compile(r"slice=1\.7,0$"))
+    page.locator("#take").get_by_role("button", name="Code for this", exact=True).click()
+    expect(page.locator("#take dialog")).to_contain_text("torch.tensor([[1.7, 0.0]])")
+    page.close()
+
+
+def test_a_link_brings_the_slice_back(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(served + "?lesson=2&slice=-1.5,0.6")
+    expect(page.locator("#lesson [data-part=slice]")).to_contain_text("mean −0.90, standard deviation 0.80")
+    page.locator("#next-chapter").click()
+    expect(page.locator("#lesson .films img").first).to_be_visible()
+    page.locator("#chapter label").nth(1).click()
+    expect(page.locator("#lesson [data-part=slice]")).to_contain_text("mean −0.90, standard deviation 0.80")
+    page.wait_for_url(re.compile(r"slice=-1\.5,0\.6"))
     page.close()
 
 
@@ -1172,3 +1190,25 @@ def test_a_link_to_a_tab_says_nothing_while_the_canvas_takes_up_its_picture(brow
     expect(page.locator("#strips img").first).to_be_visible()
     assert page.get_by_test_id("toast-body").all_inner_texts() == []
     page.close()
+
+
+def test_code_is_given_while_the_canvas_takes_up_its_picture(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    slow = "const soon = window.setTimeout; window.setTimeout = (run, delay, ...more) => soon(run, delay ?? 3000, ...more);"
+    page.add_init_script(slow)
+    page.goto(f"{served}?sample=3&tab=results")
+    expect(page.locator("#results-table table")).to_be_visible()
+    page.locator("#take").get_by_role("button", name="Code for this").click()
+    expect(page.locator("#take dialog")).to_contain_text("RESULTS")
+    page.close()
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_link_and_code_of_every_tab_are_of_the_same(page: Page, tab: str):
+    page.get_by_role("tab", name="Samples" if tab == "compare" else "Compare", exact=True).click()
+    page.get_by_role("tab", name=tab.capitalize(), exact=True).click()
+    page.wait_for_url(re.compile({"compare": r"^(?!.*tab=)", "learn": "lesson=1"}.get(tab, f"tab={tab}$")))
+    expect(page.get_by_role("tab", name=tab.capitalize(), exact=True)).to_have_attribute("aria-selected", "true")
+    page.locator("#take").get_by_role("button", name="Code for this").click()
+    linked = Address.from_query(dict(parse_qsl(urlsplit(page.url).query)))
+    expect(page.locator("#take dialog code")).to_have_text(code_for(linked))
