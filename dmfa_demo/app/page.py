@@ -34,9 +34,9 @@ from dmfa_demo.data import load_samples
 
 MAX_WAITING = 64
 # Of glibc's malloc.h.
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3
-# Bytes; smaller ones come and go with every stroke.
-LARGE_BLOCK = 16 * 2**20
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
+# Bytes. Smaller blocks come and go with every stroke, and as much as that takes stays for the next one.
+LARGE_BLOCK, AT_HAND = 16 * 2**20, 64 * 2**20
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
 KEEP_UPLOADS = 600
 
@@ -86,13 +86,14 @@ def launch() -> None:
 def _return_memory() -> None:
     """Keep no more than there is in use.
 
-    glibc gives each thread a heap of its own, where what a large answer took stays unused, so let all share two; and give large
-    blocks back when they are freed, of which it would otherwise keep ever larger ones.
+    glibc gives each thread a heap of its own, where what a large answer took stays unused, so let all share one; and give large
+    blocks back when they are freed, of which it would otherwise keep ever larger ones, but not what the next stroke takes again.
     """
     with suppress(OSError, AttributeError):  # another libc has no such heaps
         settings = ctypes.CDLL("libc.so.6").mallopt
-        settings(M_ARENA_MAX, 2)
+        settings(M_ARENA_MAX, 1)
         settings(M_MMAP_THRESHOLD, LARGE_BLOCK)
+        settings(M_TRIM_THRESHOLD, AT_HAND)
 
 
 def _warm_up() -> None:
