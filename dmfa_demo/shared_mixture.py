@@ -71,6 +71,8 @@ class SharedComponents(FactorAnalyzer):
             (x_o - mean_o)^T D_oo^-1 (x_o - mean_o) + log det D_oo `(B, K)`.
         """
         count, size, _ = self.factors.shape
+        if len(seen) == 1 and seen.all():
+            return self._given_all(x)
         if FEW * len(seen) <= size:
             rows = x.split(1) if len(seen) > 1 else [x]
             gram, shift, distance = zip(*(self._given_one(values, one) for values, one in zip(rows, seen)))
@@ -93,6 +95,18 @@ class SharedComponents(FactorAnalyzer):
         distance = x.square() @ share.T - 2 * x @ (share * mean).T + constant
         return (weighted @ factors.mT)[None], push - pull, distance
 
+    def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """`given` of rows `(B, n)` of which everything is seen."""
+        count, size, _ = self.factors.shape
+        gram, shift, distance = self.of_nothing
+        if FEW * len(x) > size:
+            push, cross = (x @ self.by_value).split([count * size, count], -1)
+            push = push.unflatten(-1, (count, size))
+        else:  # without anything large that is kept
+            push = ((x / self.noise.unsqueeze(1)) @ self.factors.mT).movedim(0, 1)
+            cross = -2 * x @ (self.mean / self.noise).T
+        return gram, push + shift, x.square() @ self.noise.reciprocal().T + cross + distance
+
     def _grams(self, seen: Tensor) -> Tensor:
         """A_o D_oo^-1 A_o^T of many masks: products of factors, made a few at a time, since all would take K l^2 n numbers."""
         count, size, n = self.factors.shape
@@ -103,6 +117,11 @@ class SharedComponents(FactorAnalyzer):
                 products = (weighted[first : first + step, None] * self.factors[k]).flatten(0, 1)
                 result[:, k, first : first + step] = (seen @ products.T).unflatten(-1, (-1, size))
         return result
+
+    @cached_property
+    def of_nothing(self) -> tuple[Tensor, Tensor, Tensor]:
+        """`given` of a row of zeros of which everything is seen: what all such rows share."""
+        return self._given_one(torch.zeros_like(self.mean[:1]), torch.ones_like(self.mean[0]))
 
     @cached_property
     def by_mask(self) -> Tensor:
