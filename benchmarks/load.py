@@ -1,9 +1,10 @@
 """Many visitors at once: how long a stroke waits for its answer, and whether the last one is always answered.
 
-python -m benchmarks.load [--seconds 60] [--visitors 1 8 32] [--tabs compare factors samples attractors predictions learn]
+python -m benchmarks.load [--seconds 60] [--visitors 1 8 32] [--tabs compare factors samples attractors predictions learn results]
 
 Each visitor paints 2 strokes a second with a tab open, all with the same one, and behaves as the page does: while an answer is on its way, of the strokes
-made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted.
+made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted. Results, which do not follow the canvas, are asked
+for the table of another kind of hole instead.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import argparse
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import httpx
 import psutil
@@ -27,8 +30,8 @@ from dmfa_demo.app.mask_painter import encode_mask
 from dmfa_demo.masks import mask_family
 
 STROKES_A_SECOND = 2
-# The number of an event of the page, and what it is asked with at first: the mask, then what the page holds.
-Event = tuple[int, list[object]]
+# The number of an event of the page, and what it is asked with of a mask.
+Event = tuple[int, Callable[[Tensor], list[object]]]
 # After the last stroke its answer may take so long.
 PATIENCE = 60
 
@@ -47,7 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--visitors", type=int, nargs="+", default=(1, 8, 32))
-    parser.add_argument("--tabs", nargs="+", default=TABS, choices=TABS)
+    parser.add_argument("--tabs", nargs="+", default=(*TABS, "results"), choices=(*TABS, "results"))
     parser.add_argument("--strokes", type=int, default=10_000, help="for the growth of memory; 0 leaves it out")
     asked = parser.parse_args()
     seconds, server, address = start_server()
@@ -88,18 +91,29 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
     async with httpx.AsyncClient(
         base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
     ) as client:
-        config = (await client.get("config")).json()
-        values = {one["id"]: one["props"].get("value") for one in config["components"]}
-        events = config["dependencies"]
-        paint = next(one for one in events if panel_of(tab) in {event for _, event in one["targets"]})
-        stroke = paint["id"], [values[number] for number in paint["inputs"]]
-        visits = (_visit(client, stroke, f"{tab}{number}", number, seconds, strokes) for number in range(count))
+        event = _event((await client.get("config")).json(), tab)
+        visits = (_visit(client, event, f"{tab}{number}", number, seconds, strokes) for number in range(count))
         return await asyncio.gather(*visits)
+
+
+def _event(config: dict[str, Any], tab: str) -> Event:
+    """What a stroke with a tab open asks the page; of Results, what a choice asks."""
+    props = {one["id"]: one["props"] for one in config["components"]}
+    if tab == "results":
+        table = next(number for number, one in props.items() if one.get("elem_id") == "results-table")
+        choose = next(
+            one for one in config["dependencies"] if one["outputs"] == [table] and len(one["targets"][0]) == 2
+        )
+        kinds = [name for _, name in props[choose["inputs"][1]]["choices"]]
+        return choose["id"], lambda missing: [None, kinds[int(missing.sum()) % len(kinds)]]
+    paint = next(one for one in config["dependencies"] if panel_of(tab) in {event for _, event in one["targets"]})
+    others = [props[number].get("value") for number in paint["inputs"][1:]]
+    return paint["id"], lambda missing: [encode_mask(missing), *others]
 
 
 async def _visit(
     client: httpx.AsyncClient,
-    paint: Event,
+    event: Event,
     session: str,
     number: int,
     seconds: float | None,
@@ -113,7 +127,7 @@ async def _visit(
         painted, last = time.perf_counter(), mask_family("strokes")(1, 28, 28, generator)[0, 0]
         if seconds is not None:  # of the strokes that were made meanwhile the last, which was made on the beat
             painted = max(started, painted - (painted - started) % (1 / STROKES_A_SECOND))
-        shown = await _stroke(client, paint, session, last)
+        shown = await _stroke(client, event, session, last)
         done += 1
         visit.spent.append(1000 * (time.perf_counter() - painted))
         visit.errors += shown is None
@@ -129,8 +143,8 @@ async def _visit(
 
 async def _stroke(client: httpx.AsyncClient, event: Event, session: str, missing: Tensor) -> str | None:
     """The answer to a stroke as it comes, or None."""
-    function, (_, *others) = event
-    asked = {"data": [encode_mask(missing), *others], "fn_index": function, "session_hash": session}
+    function, asks = event
+    asked = {"data": asks(missing), "fn_index": function, "session_hash": session}
     try:
         joined = await client.post("gradio_api/queue/join", json=asked)
         joined.raise_for_status()
