@@ -4,7 +4,7 @@ python -m benchmarks.load [--seconds 60] [--visitors 1 8 32] [--tabs compare fac
 
 Each visitor paints 2 strokes a second with a tab open, all with the same one, and behaves as the page does: while an answer is on its way, of the strokes
 made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted. Results, which do not follow the canvas, are asked
-for the table of another kind of hole instead.
+for the table of some kind of hole instead.
 """
 
 from __future__ import annotations
@@ -100,11 +100,11 @@ def _event(config: dict[str, Any], tab: str) -> Event:
     """What a stroke with a tab open asks the page; of Results, what a choice asks."""
     props = {one["id"]: one["props"] for one in config["components"]}
     if tab == "results":
-        table = next(number for number, one in props.items() if one.get("elem_id") == "results-table")
-        choose = next(
-            one for one in config["dependencies"] if one["outputs"] == [table] and len(one["targets"][0]) == 2
-        )
-        kinds = [name for _, name in props[choose["inputs"][1]]["choices"]]
+        numbers = {one.get("elem_id"): number for number, one in props.items()}
+        table, kind = numbers["results-table"], numbers["results-protocol"]
+        chosen = (one for one in config["dependencies"] if [kind, "input"] in one["targets"])
+        choose = next(one for one in chosen if one["outputs"] == [table])
+        kinds = [name for _, name in props[kind]["choices"]]
         return choose["id"], lambda missing: [None, kinds[int(missing.sum()) % len(kinds)]]
     paint = next(one for one in config["dependencies"] if panel_of(tab) in {event for _, event in one["targets"]})
     others = [props[number].get("value") for number in paint["inputs"][1:]]

@@ -1,7 +1,7 @@
 """Checkpoints on the Hugging Face Hub: a repository holds one, as its folder here does.
 
 Through the client's own `upload_folder` and `snapshot_download`, and not its `PyTorchModelHubMixin`: that knows networks only (MFA,
-k-NN and the means are tensors), passes over weights that do not fit, and where there are no safetensors reads a pickle.
+k-NN and the means are tensors), passes over weights that are missing or too many, and where there are no safetensors reads a pickle.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class Latents:
         return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
 
     def tour(self, ends: int, steps: int, generator: torch.Generator) -> Tensor:
-        """A closed way through `ends` random places, `(steps, d)`, the first place first; each place on it is as likely as its ends."""
+        """A closed way through `ends` draws, `(steps, d)`, the first draw first; every place on it is distributed as a draw."""
         drawn, way = torch.randn(ends, self.count, generator=generator), []
         for step in range(steps):
             leg, share = divmod(step * ends / steps, 1)

@@ -202,21 +202,22 @@ FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
 SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
 # Opening Attractors: mask, scene, map, step size, seed, the walks so far, whose maps are shown. Scene, and a click on the map.
 ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None, None]
-DROP = "input", 1, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
+DROP = "input", 0, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
 PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
 GROWTH = "input", 3, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
-FILL = "click", 1, [MASK, None, None]
+FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
 # Choosing what the chart shows: scene, protocol and measure; and a protocol, whatever the measure.
 CHART = "input", 1, [None, "square14", "sse"]
 CHOICE = "input", 2, [None, "line3-binarised", "sse"]
-# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol. A face.
+# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol. A face:
+# its pixels, mask, scene.
 SWITCH = "input", 6, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14"]
-FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, None]
-# Choosing a sample: its data set and number, scene.
-PICK = "select", 1, [{"dataset": "mnist", "chosen": 3}, None]
+FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, MASK, None]
+# Choosing a sample: its data set and number, mask, scene.
+PICK = "select", 0, [{"dataset": "mnist", "chosen": 3}, MASK, None]
 # What the address is made of: mask, scene, sample, tab, and all that a link keeps.
 DESCRIBE = (
     "release",
@@ -240,18 +241,24 @@ DESCRIBE = (
         "blobs",
         None,
         1,
+        {"slice": [1.5, 0.8]},
         "square14",
         "sse",
     ],
 )
-# A chapter: mask, scene, number; and the one after it. Something to take away: what, and all that a link keeps. A prepared scene.
-LEARN = "input", 0, [MASK, None, 3]
-NEXT = "click", 0, [MASK, None, 3]
+# A chapter: mask, scene, number, where its Gaussian is cut; and the one after it. Something to take away: what, and all that a link keeps. A prepared scene.
+LEARN = "input", 4, [MASK, None, 3, None]
+NEXT = "click", 3, [MASK, None, 3, None]
 TAKE = "input", 0, [{"wanted": "zip"}, *DESCRIBE[2]]
 EXAMPLE = "select", 0, [{"number": 3}]
 
 HOSTILE = [
     *((usual, 2, value) for usual in (LEARN, NEXT) for value in (None, 0, 7, True, "1", [], 1e308)),
+    *(
+        (usual, place, {"slice": value})
+        for usual, place in ((LEARN, 3), (NEXT, 3), (DESCRIBE, 22))
+        for value in (5, "12", [1], [3.1, 0], [0, -1], [None, {}], {"0": 0, "1": 0})
+    ),
     *((TAKE, 0, value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
     *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
     *((DESCRIBE, 0, value) for value in (None, {"height": 512, "width": 1, "runs": []})),

@@ -101,8 +101,9 @@ def test_what_lies_under_the_mask_plays_no_role_and_observed_values_are_pinned()
 
 
 @pytest.mark.parametrize("step", [3, N + 1])  # some of the values, and all
-def test_rows_that_show_the_same_values_may_share_their_mask(step):
-    (shared, _), (x, _) = both(2), data()
+@pytest.mark.parametrize("latents", [2, FEW * B])  # of many rows and of few, which are made in two ways
+def test_rows_that_show_the_same_values_may_share_their_mask(latents, step):
+    (shared, _), (x, _) = both(latents), data()
     known = torch.arange(N) % step < step - 1
     one, evidence = shared.observe(x, known[None])
     each, twin = shared.observe(x, known.expand(B, -1))

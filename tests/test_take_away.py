@@ -140,8 +140,8 @@ def test_the_code_of_the_last_chapter_hears_the_same_answers(dataset):
 
 def test_the_code_cuts_the_same_slice():
     made = run(visit(tab="learn", lesson=2, slice=Slice(-1.0, 0.6))[1])
-    assert made["slice"].mean[0, 1].item() == pytest.approx(-0.6)
-    assert made["slice"].variance[0, 1].item() == pytest.approx(1 - 0.6**2)
+    assert made["conditional"].mean[0, 1].item() == pytest.approx(-0.6)
+    assert made["conditional"].variance[0, 1].item() == pytest.approx(1 - 0.6**2)
 
 
 def test_the_code_reads_the_same_figures():

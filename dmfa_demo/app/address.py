@@ -49,7 +49,8 @@ class Address:
         noise, seed, latent: of the Samples tab: with pixel noise, number of the draw, sliders of the latent walk.
         map, step, walk: of the Attractors tab: map, step size, number of the noise.
         growth, hole: of the Predictions tab: how the hole grows, and its number.
-        lesson, slice: of the Learn tab: the chapter, from 1; an address that names one opens it; where the Gaussian of two pixels is cut.
+        lesson: the chapter of the Learn tab, from 1; an address that names one opens it.
+        slice: of the Learn tab, where its Gaussian of two pixels is cut.
         protocol, measure: of the Results tab.
     """
 

@@ -48,7 +48,7 @@ def described(
     given, said = iter(values), {}
     for name, controls in controls_of(layout).items():
         own = tuple(islice(given, len(controls)))
-        said[name] = tuple(map(float, own)) if name in SEVERAL else own[0]  # the browser knows no 0.0
+        said[name] = tuple(map(float, own)) if name in SEVERAL else own[0]  # the browser sends 0 for 0.0
     said["methods"] = tuple(said["methods"])
     return replace(
         Address.first(scene.dataset),

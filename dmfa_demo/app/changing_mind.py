@@ -26,7 +26,7 @@ GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
 }
 SHARES = tuple(number / 20 for number in range(21))
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 12, 10, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 52, 18, 10, 34
 # Each line has dashes of its own, for who cannot tell its colour from another's.
 DASHES = ("none", "9 3", "3 3", "9 3 2 3", "1 4", "14 4", "5 2 1 2")
 

@@ -13,11 +13,12 @@ let number = null, reels = [], timer = null;
 
 function accept() {
     const value = props.value;
-    if (!value?.number) return;
+    if (!value) return;
     const another = value.number !== number;
+    if (another) dials.forEach((one, index) => { one.value = value.slice[index]; });
+    if (!value.number) return plane.hidden || slice();
     number = value.number;
     if (another) {
-        dials.forEach((one, index) => { one.value = value.slice[index]; });
         for (const name of ["title", "question"]) part(name).textContent = value[name];
         for (const name of ["idea", "because", "formula"]) part(name).innerHTML = value[name];
         part("paper").textContent = value.paper;

@@ -99,7 +99,7 @@ def sliced(at: Any) -> Slice:
     with suppress(TypeError, ValueError):
         observed, correlation = at
         if abs(observed) <= FURTHEST.observed and abs(correlation) <= FURTHEST.correlation:
-            return Slice(observed, correlation)
+            return Slice(float(observed), float(correlation))
     raise ValueError(
         f"a slice is an observed value up to {FURTHEST.observed:g} and a correlation up to {FURTHEST.correlation:g}, got {at!r:.60}"
     )

@@ -32,8 +32,8 @@ def _conditions(address: Address, names: list[str]) -> Script:
     body = f"""covariance = torch.tensor([[1.0, {correlation:g}], [{correlation:g}, 1.0]])  # of two pixels with mean zero
 seen = torch.tensor([[{observed:g}, 0.0]])  # the first pixel; what stands for the second plays no role
 hidden = torch.tensor([[False, True]])
-slice = ConditionalGaussian(torch.zeros(2), covariance.inverse(), seen, hidden, noise=0.0)
-print("the second pixel: mean", slice.mean[0, 1].item(), "standard deviation", slice.variance[0, 1].sqrt().item())
+conditional = ConditionalGaussian(torch.zeros(2), covariance.inverse(), seen, hidden, noise=0.0)
+print("the second pixel: mean", conditional.mean[0, 1].item(), "standard deviation", conditional.variance[0, 1].sqrt().item())
 """
     imports = ("import torch", "from dmfa_demo.dense_gaussian import ConditionalGaussian")
     return Script(imports, body, of_picture=False)

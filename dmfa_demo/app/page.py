@@ -84,7 +84,7 @@ def launch() -> None:
 
 
 def _return_memory() -> None:
-    """Keep no more than there is in use.
+    """Keep little more than there is in use.
 
     glibc gives each thread a heap of its own, where what a large answer took stays unused, so let all share one; and give large
     blocks back when they are freed, of which it would otherwise keep ever larger ones, but not what the next stroke takes again.

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import zipfile
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -115,8 +116,9 @@ def bundle(scene: Scene, address: Address, beliefs: dict[str, Imputation]) -> by
         "image.png": _png(Image.fromarray(grey_or_colour(scene.image))),
         "mask.png": _png(Image.fromarray(np.where(address.mask.numpy(), np.uint8(255), np.uint8(0)))),
         "comparison.png": _png(sheet(scene, address.mask, beliefs)),
-        "code.py": code_for(address).encode(),
     }
+    with suppress(ValueError):  # of a chapter that has nothing to show of this data set
+        files["code.py"] = code_for(address).encode()
     figures = {}
     for name, imputation in beliefs.items():
         files[f"{name}/mean.png"] = _png(Image.fromarray(grey_or_colour(imputation.mean[0])))
