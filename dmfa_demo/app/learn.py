@@ -62,8 +62,3 @@ class LearnTab:
                 remark = str(error)[:1].upper() + str(error)[1:] + "."
         last = chapter == len(LESSONS)
         return [Chapter(chapter, lesson, shown, at, remark), gr.Button(visible=not last)]
-
-    def next(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, at: Slice) -> list[Any]:
-        """The next chapter, then the contents of `outputs` with it."""
-        chapter = min(chapter + 1, len(LESSONS)) if isinstance(chapter, int) else 1
-        return [chapter, *self.render(scene, missing, cache, chapter, at)]

@@ -77,6 +77,13 @@ function sendSoon() {
     pendingSend = setTimeout(send, Math.max(0, lastSent + SEND_EVERY_MS - performance.now()));
 }
 
+// What is finished is there at once for whoever asks for the mask. The panel hears of it as of a stroke: of two events in one
+// breath Gradio sends both, and the answer to the first may be the last to come.
+function settle() {
+    props.value = encode();
+    sendSoon();
+}
+
 // --- drawing ---
 
 function draw() {
@@ -159,7 +166,7 @@ function change(edit) {
     lift();
     const before = mask.slice();
     edit();
-    if (differs(before)) { remember(before); send(); }
+    if (differs(before)) { remember(before); settle(); }
     draw();
 }
 
@@ -168,7 +175,7 @@ function travel(from, to) {
     if (!from.length) return;
     to.push(mask);
     mask = from.pop();
-    send();
+    settle();
     draw();
 }
 
@@ -235,7 +242,7 @@ function endStroke() {
 function lift() {
     if (!stroke) return;
     endStroke();
-    send();
+    settle();
     draw();
 }
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import EVERY, LATEST, ONCE, told, worked
 from dmfa_demo.app.layout import Layout
-from dmfa_demo.app.lesson_player import Slice
+from dmfa_demo.app.lessons import LESSONS
 from dmfa_demo.app.part import rendering
 from dmfa_demo.app.pixel_by_pixel import Run
 from dmfa_demo.app.scene import Scene, fitted
@@ -50,9 +50,6 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
         return filling.advance(scene, missing, run)
 
-    def read_on(missing: Tensor, scene: Scene, chapter: Any, at: Slice) -> list[Any]:
-        return learn.next(scene, fitted(missing, scene), cache, chapter, at)
-
     for part in layout.parts:
         for control in part.inputs:
             if not isinstance(control, gr.State):
@@ -64,7 +61,14 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         factors.reset.click(told(stand_still), asked, still, **LATEST),
         samples.more.click(told(draw_more), [*seen, *samples.inputs], [samples.seed, *samples.outputs], **LATEST),
         mind.again.click(told(grow_anew), [*seen, *mind.inputs], [mind.seed, *mind.outputs], **LATEST),
-        learn.following.click(told(read_on), [*seen, *learn.inputs], [learn.chapter, *learn.outputs], **LATEST),
+        # The chapter is the next one at once, for the browser itself: a stroke that is asked about meanwhile is asked of that one.
+        learn.following.click(
+            None,
+            [learn.chapter],
+            [learn.chapter],
+            js=f"(chapter) => Math.min(chapter + 1, {len(LESSONS)})",
+            api_visibility="private",
+        ).then(told(rendering(learn, cache)), [*seen, *learn.inputs], learn.outputs, **LATEST),
         attractors.again.click(told(walk_again), walking, [attractors.seed, *attractors.outputs], **LATEST),
     ]
     filling.start.click(told(begin), [*seen, samples.seed], filling.outputs, **LATEST)

@@ -240,6 +240,15 @@ def test_undo_in_the_middle_of_a_stroke_takes_the_stroke_back(page: Page):
     expect_answer(page, 196)
 
 
+def test_changes_in_one_breath_are_asked_about_once(page: Page):
+    asked: list[dict] = []
+    expect_answer(page, 196)
+    page.on("request", lambda request: asked.append(request.post_data_json) if "queue/join" in request.url else None)
+    page.get_by_role("button", name="Invert").evaluate("(button) => { for (let i = 0; i < 5; i++) button.click(); }")
+    expect_answer(page, 784 - 196)
+    assert [sum(one["data"][0]["runs"][1::2]) for one in asked if len(one["data"]) == 4] == [784 - 196]
+
+
 def test_a_second_finger_does_not_paint(page: Page):
     clear(page)
     painted = canvas(page).evaluate(
@@ -492,6 +501,7 @@ def test_a_lesson_plays_asks_and_tells(page: Page):
     expect(lesson.locator(".reveal")).to_be_visible()
     page.locator("#next-chapter").click()
     expect(lesson.locator("h2")).to_have_text("A Gaussian that can be conditioned")
+    expect(page.locator("#chapter label").nth(1).locator("input")).to_be_checked()
     expect(lesson.locator(".reveal")).not_to_be_visible()
     page.wait_for_url(re.compile("lesson=2"))
 
