@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.changing_mind import SHARES, ChangingMind, Course, _chart, first_wrong, grown
+from dmfa_demo.app.changing_mind import LEFT, RIGHT, SHARES, WIDTH, ChangingMind, Course, _chart, first_wrong, grown
 from dmfa_demo.app.first_layer import SHOWN, FirstLayer
 from dmfa_demo.app.predictions import Predictions, predict
 from dmfa_demo.app.scene import Scene
@@ -72,7 +72,7 @@ def test_the_curve_starts_at_the_complete_picture_and_marks_the_canvas():
     assert len(lines) == len(CLASSIFIERS) - 1 and all(len(line.split()) == len(SHARES) for line in lines)
     assert all(float(line.split()[0].split(",")[1]) < 30 for line in lines)  # all but certain at first
     here = float(re.search(r'class="here" x1="([\d.]+)"', html)[1])
-    assert here == pytest.approx(44 + (640 - 56) * 0.25, abs=0.1)
+    assert here == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) * 0.25, abs=0.1)
     assert html.count("<li>") == len(CLASSIFIERS) - 1
     other = render(ChangingMind(None, None, None, None), SCENE, MISSING, "blobs", 1)
     assert re.findall(r"<polyline[^>]+>", other) != re.findall(r"<polyline[^>]+>", html)
