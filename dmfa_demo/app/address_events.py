@@ -83,19 +83,22 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol),
         }
 
-    def arrive(request: gr.Request) -> Contents:
+    def arrive(request: gr.Request) -> Contents | dict[str, Any]:
         address, first = Address.from_query(request.query_params), Address.first(START)
         # What is there already stays as it is, since somebody may have begun to paint, or to look around.
+        if address.query() == first.query():
+            return gr.skip()
         there = set()
         if address.tab == first.tab:
             there |= {layout.tabs_box, layout.opened}
         if address.dataset == START:
             usual = [some for name, some in kept.items() if getattr(address, name) == getattr(first, name)]
             there |= {layout.dataset, *chain.from_iterable(usual)}
-        contents = {box: content for box, content in show(address).items() if box not in there}
+        contents = show(address)
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
-            contents[layout.painter] = Canvas(address.mask, contents[layout.scene].image, kept=True)
-        return contents
+            there |= {layout.scene, layout.picker}
+            contents[layout.painter] = Canvas(address.mask, kept=True)  # says again what is on it, for the open tab
+        return {box: content for box, content in contents.items() if box not in there}
 
     def begin(example: Example) -> Contents:
         return show(example.address)
@@ -116,7 +119,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]
     everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
-    arrived = page.load(told(arrive), [], everything, **ONCE)
+    arrived = page.load(told(arrive), [], everything, **AT_ONCE)
     begun = layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
     choices = [compare.methods, factors.method, attractors.plane, results.protocol]
     switched = layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)

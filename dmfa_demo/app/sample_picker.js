@@ -25,7 +25,7 @@ function makeButton(name, number, address, columns, rows) {
 
 function show() {
     const chosen = props.value?.chosen ?? null, sheet = props.value?.sheet;
-    if (sheet) { lay(sheet); dataset = props.value.dataset; }
+    if (sheet && dataset !== props.value.dataset) { lay(sheet); dataset = props.value.dataset; }
     buttons.forEach((button, number) => {
         button.setAttribute("aria-checked", number === chosen);
         button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // one stop for Tab, arrows move inside

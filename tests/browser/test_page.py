@@ -143,7 +143,10 @@ def test_results_follow_while_the_button_is_still_down(page: Page):
     page.mouse.up()
 
 
-def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(browser: Browser, served: str):
+@pytest.mark.parametrize(("query", "view"), [("", "Mean"), ("?show=error", "Error")])
+def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
+    browser: Browser, served: str, query: str, view: str
+):
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     held: list[Route] = []
 
@@ -152,14 +155,21 @@ def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(browser: Bro
         held.append(route) if arrives else route.continue_()
 
     page.route("**/queue/join*", hold)
-    page.goto(served)
+    page.goto(served + query)
     expect(mean(page)).to_be_visible()
     clear(page)
+    samples = page.locator("#samples").get_by_role("radio")
+    samples.nth(45).click()
+    expect(page.locator("#compare")).to_contain_text("4, test image 33")
     (greeting,) = held
-    with page.expect_request(lambda request: '"runs":[]' in (request.post_data or "")):
-        greeting.continue_()
-    page.wait_for_timeout(500)
+    greeting.continue_()
+    expect(page.locator("#view").get_by_role("radio", name=view)).to_be_checked()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#compare")).to_contain_text("4, test image 33")
     expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
+    expect(samples.nth(45)).to_have_attribute("aria-checked", "true")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#compare")).to_contain_text("4, test image 42")
     page.close()
 
 
