@@ -113,7 +113,8 @@ def _one_stroke(page: Page, number: int) -> float:
     return page.evaluate(
         """async (number) => {
             const canvas = document.querySelector('#painter canvas'), box = canvas.getBoundingClientRect();
-            const image = () => document.querySelectorAll('#compare figure img')[2].src;
+            // What the models see, which another mask always changes; their guesses beside it come with it.
+            const image = () => document.querySelectorAll('#compare figure img')[1].src;
             const place = (number * 37) % 784; // every pixel once: 37 and 784 have no common factor
             const x = box.left + (place % 28 + 0.5) * box.width / 28, y = box.top + (Math.floor(place / 28) + 0.5) * box.height / 28;
             const send = (kind) => canvas.dispatchEvent(
