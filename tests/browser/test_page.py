@@ -1202,10 +1202,16 @@ def test_the_camera_takes_a_photo_and_is_off_whenever_it_is_not_seen(camera: Bro
     page.close()
 
 
-def test_a_link_to_a_tab_says_nothing_while_the_canvas_takes_up_its_picture(browser: Browser, served: str):
+def with_a_late_canvas(browser: Browser) -> Page:
+    """The canvas is 3 s late to say what is hidden, as on a busy telephone."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     slow = "const soon = window.setTimeout; window.setTimeout = (run, delay, ...more) => soon(run, delay ?? 3000, ...more);"
-    page.add_init_script(slow)  # the canvas is late to say what is hidden, as on a busy telephone
+    page.add_init_script(slow)
+    return page
+
+
+def test_a_link_to_a_tab_says_nothing_while_the_canvas_takes_up_its_picture(browser: Browser, served: str):
+    page = with_a_late_canvas(browser)
     page.goto(f"{served}?tab=samples")
     expect(page.locator("#strips img").first).to_be_visible()
     assert page.get_by_test_id("toast-body").all_inner_texts() == []
@@ -1213,9 +1219,7 @@ def test_a_link_to_a_tab_says_nothing_while_the_canvas_takes_up_its_picture(brow
 
 
 def test_code_is_given_while_the_canvas_takes_up_its_picture(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    slow = "const soon = window.setTimeout; window.setTimeout = (run, delay, ...more) => soon(run, delay ?? 3000, ...more);"
-    page.add_init_script(slow)
+    page = with_a_late_canvas(browser)
     page.goto(f"{served}?sample=3&tab=results")
     expect(page.locator("#results-table table")).to_be_visible()
     page.locator("#take").get_by_role("button", name="Code for this").click()
