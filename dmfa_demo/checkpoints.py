@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import Any, TypeVar, cast
 
 import torch
@@ -23,6 +24,8 @@ RESULTS = "results.json"
 # Numbers of a checkpoint from which on each takes two bytes instead of four, so that it stays small enough for a repository.
 LARGE = 2_000_000
 _DAMAGED: set[Path] = set()
+# Held while a checkpoint is loaded, and again for the one of another method that it needs.
+_LOADING = RLock()
 
 Network = TypeVar("Network", bound=nn.Module)
 Config = TypeVar("Config")
@@ -136,9 +139,14 @@ def set_aside(folder: Path) -> Iterator[None]:
         raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
 
 
-@cache
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
-    """The trained imputer in a folder, one for all who ask for it."""
+    """The trained imputer in a folder, one for all who ask for it, also at the same time."""
+    with _LOADING:
+        return _loaded(imputer_class, folder)
+
+
+@cache
+def _loaded(imputer_class: type[Imputer], folder: Path) -> Imputer:
     return imputer_class.load(folder)
 
 

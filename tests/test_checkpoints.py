@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -17,10 +19,11 @@ from dmfa_demo.checkpoints import (
     load_checkpoint,
     load_imputer,
     load_network,
+    load_once,
     save_checkpoint,
     weights_of,
 )
-from dmfa_demo.imputation import ImageShape
+from dmfa_demo.imputation import ImageShape, Imputer
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.classifier import SHIPPED
@@ -123,6 +126,27 @@ def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypat
         load_imputer("dmfa", "mnist")
     assert available_methods("mnist") == ["zero"]
     load_imputer.cache_clear()
+
+
+def test_who_asks_while_it_is_loaded_gets_the_same(tmp_path):
+    loads = []
+
+    class Slow(Imputer):
+        @classmethod
+        def load(cls, folder):
+            loads.append(folder)
+            time.sleep(0.2)
+            return load_once(Fast, folder)  # it is made of another
+
+    class Fast(Imputer):
+        @classmethod
+        def load(cls, folder):
+            loads.append(folder)
+            return object()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(load_once, [Slow, Fast, Slow, Fast], [tmp_path] * 4))
+    assert len(loads) == 2 and all(one is found[0] for one in found)
 
 
 @pytest.mark.parametrize(

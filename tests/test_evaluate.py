@@ -23,7 +23,7 @@ from train.papers import REPORTED, published
 def forget() -> None:
     """Let the next one who asks for an imputer load it anew."""
     checkpoints.load_imputer.cache_clear()
-    checkpoints.load_once.cache_clear()
+    checkpoints._loaded.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -17,9 +17,13 @@ from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.imputation import Imputation
 
 Result = TypeVar("Result")
+# A method of a data set, and whether its variances are wanted.
+_Wanted = tuple[str, str, bool]
 
 # Scenes in one pass; with more of them the first would wait too long for the last.
 MOST = 16
+# Methods that are asked at the same time; more would wait for the interpreter.
+ABREAST = 2
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class ImputationCache:
         # A glance is small, an imputation with its density is not.
         self._imputations, self._glances = Memory(64), Memory(256)
         self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
+        self._helpers = ThreadPoolExecutor(ABREAST)
 
     def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
         """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
@@ -102,7 +107,7 @@ class ImputationCache:
     def _answer(self, questions: list[_Question]) -> list[list[Glance]]:
         """The answers to some questions, each method asked once for all scenes of a data set that want it and are new."""
         found: list[dict[str, Glance]] = [{} for _ in questions]
-        new: dict[tuple[str, str, bool], list[int]] = {}
+        new: dict[_Wanted, list[int]] = {}
         for place, question in enumerate(questions):
             for name in question.names:
                 known = self._memory(question.scene).get(_key(question, name))
@@ -110,22 +115,26 @@ class ImputationCache:
                     new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
                 else:
                     found[place][name] = known
-        for (dataset, name, spread), places in new.items():
-            asked = [questions[place] for place in places]
-            images = torch.stack([question.scene.image for question in asked])
-            missing = torch.stack([question.missing for question in asked])[:, None]
-            imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
-            variance = imputation.variance if spread else None
-            variances = [None] * len(asked) if variance is None else variance.unbind()
-            figures = measure_all(imputation, images, missing)
-            for place, mean, variance, reached in zip(places, imputation.mean.unbind(), variances, figures):
-                question, glance = questions[place], Glance(mean, variance, reached)
-                self._memory(question.scene).keep(_key(question, name), glance)
+        asked = [[questions[place] for place in places] for places in new.values()]
+        for (_, name, _), places, glances in zip(new, new.values(), self._helpers.map(_look, new, asked)):
+            for place, glance in zip(places, glances):
+                self._memory(questions[place].scene).keep(_key(questions[place], name), glance)
                 found[place][name] = glance
         return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]
 
     def _memory(self, scene: Scene) -> Memory:
         return self._glances if scene.own is None else scene.own
+
+
+def _look(wanted: _Wanted, questions: Sequence[_Question]) -> list[Glance]:
+    """What one method makes of the scenes of some questions."""
+    dataset, name, spread = wanted
+    images = torch.stack([question.scene.image for question in questions])
+    missing = torch.stack([question.missing for question in questions])[:, None]
+    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    variance = imputation.variance if spread else None
+    variances = [None] * len(questions) if variance is None else variance.unbind()
+    return list(map(Glance, imputation.mean.unbind(), variances, measure_all(imputation, images, missing)))
 
 
 def _key(question: _Question, name: str) -> Hashable:
