@@ -164,6 +164,7 @@ def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
     (greeting,) = held
     greeting.continue_()
     expect(page.locator("#view").get_by_role("radio", name=view)).to_be_checked()
+    expect(page.locator("#compare")).to_contain_text(f"The {view.lower()} is the")  # the open tab follows the link
     page.wait_for_timeout(1000)
     expect(page.locator("#compare")).to_contain_text("4, test image 33")
     expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
