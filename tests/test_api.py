@@ -205,16 +205,15 @@ ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None, None]
 DROP = "input", 0, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 # Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
 PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
-GROWTH = "input", 3, [MASK, None, "specks", None]
+GROWTH = "input", 2, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
-# Choosing what the chart shows: scene, protocol and measure; and a protocol, whatever the measure.
-CHART = "input", 1, [None, "square14", "sse"]
-CHOICE = "input", 2, [None, "line3-binarised", "sse"]
-# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol. A face:
-# its pixels, mask, scene.
-SWITCH = "input", 6, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14"]
+# Choosing what the chart shows: scene, protocol and measure.
+CHART = "input", 1, [None, "line3-binarised", "sse"]
+# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol,
+# measure. A face: its pixels, mask, scene.
+SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse"]
 FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, MASK, None]
 # Choosing a sample: its data set and number, mask, scene.
 PICK = "select", 0, [{"dataset": "mnist", "chosen": 3}, MASK, None]
@@ -247,7 +246,7 @@ DESCRIBE = (
     ],
 )
 # A chapter: mask, scene, number, where its Gaussian is cut. Something to take away: what, and all that a link keeps. A prepared scene.
-LEARN = "input", 4, [MASK, None, 3, None]
+LEARN = "input", 3, [MASK, None, 3, None]
 TAKE = "input", 0, [{"wanted": "zip"}, *DESCRIBE[2]]
 EXAMPLE = "select", 0, [{"number": 3}]
 
@@ -285,13 +284,11 @@ HOSTILE = [
     *((GROWTH, 2, value) for value in (None, "down", {})),
     *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((MORE, 2, value) for value in (None, "loud")),
-    *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
-    *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
-    *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
+    *((CHART, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
     *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
     *((SWITCH, 1, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
     *((SWITCH, 4, value) for value in (None, "dmfa", ["../.."], [None])),
-    *((SWITCH, place, value) for place in (5, 6, 7) for value in (None, "../..", [])),
+    *((SWITCH, place, value) for place in (5, 6, 7, 8) for value in (None, "../..", [])),
     *(
         (FACE, 0, value)
         for value in (
@@ -335,8 +332,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (GROWTH, "changes"),
         (FILL, "to fill"),
         (MORE, "spread"),
-        (CHART, "Squared error"),
-        (CHOICE, "NLL"),
+        (CHART, "NLL"),
         (PICK, "data:image/png"),
         (SWITCH, "Eileen Collins"),
         (DESCRIBE, "methods"),

@@ -13,7 +13,7 @@ from torch import Tensor
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, describing
 from dmfa_demo.app.compare import still_wanted, wanted_first
-from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, told, worked
+from dmfa_demo.app.events import AT_ONCE, LATEST, told, worked
 from dmfa_demo.app.examples import Example
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
@@ -42,6 +42,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         of: str | None,
         plane: str | None,
         protocol: str | None,
+        measure: str | None,
     ) -> Contents:
         """What a data set and a picture of it change on the page."""
         offer = OFFERS[scene.dataset]
@@ -51,7 +52,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             (layout.walk, layout.walk.follow(scene.dataset)),
             (layout.filling, layout.filling.follow(scene.dataset)),
             (attractors, attractors.follow(scene.dataset, plane)),
-            (results, results.follow(scene.dataset, protocol)),
+            (results, results.follow(scene.dataset, protocol, measure)),
         ]
         return {
             layout.scene: scene,
@@ -79,8 +80,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             layout.tabs_box: gr.Tabs(selected=address.tab),
             **values,
             factors.component: factors.choose(address.gaussian),
-            results.measure: results.choose(address.measure),
-            **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol),
+            **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol, address.measure),
         }
 
     def arrive(request: gr.Request) -> Contents | dict[str, Any]:
@@ -94,6 +94,9 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         if address.dataset == START:
             usual = [some for name, some in kept.items() if getattr(address, name) == getattr(first, name)]
             there |= {layout.dataset, *chain.from_iterable(usual)}
+            # Which measures there are, chart and table belong to both choices together.
+            shown = {*results.followers}
+            there = there | shown if there >= {results.protocol, results.measure} else there - shown
         contents = show(address)
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
             there |= {layout.scene, layout.picker}
@@ -119,14 +122,10 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]
     everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
-    arrived = page.load(told(arrive), [], everything, **AT_ONCE)
-    begun = layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
-    choices = [compare.methods, factors.method, attractors.plane, results.protocol]
-    switched = layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)
-    measured = [layout.scene, results.protocol, results.measure]
-    for event in (arrived.then, begun.then, switched.then):
-        event(told(results.render_choice), measured, [results.measure, results.chart], **ONCE)
-        event(told(results.render_table), measured[:2], [results.table], **ONCE)
+    page.load(told(arrive), [], everything, **AT_ONCE)
+    layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
+    choices = [compare.methods, factors.method, attractors.plane, results.protocol, results.measure]
+    layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)
 
     def describe(*shown: Any) -> Address:
         return described(layout, *shown)

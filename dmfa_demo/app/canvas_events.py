@@ -14,7 +14,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.events import LATEST, ONCE, STROKES, told
+from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, STROKES, told, worked
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.memory import Memory
@@ -33,19 +33,18 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     """
     painter, scene = layout.painter, layout.scene
 
-    def look(name: str, missing: Tensor, scene: Scene, *controls: Any) -> Any:
-        shown = rendering(layout.tabs[name], cache)(missing, scene, *controls)
-        return [name, *shown] if shown else name  # for a single output Gradio takes a list as it is
-
     looked = []
     for name, tab in layout.tabs.items():
-        asked = [painter, scene, *tab.inputs]
-        # Of Compare alone the strokes of several visitors are answered together.
-        when_free = STROKES if name == "compare" else LATEST
+        label = layout.labels[name]
         if tab.outputs:  # the results of all test images do not follow the canvas
-            painter.painted(panel_of(name))(told(rendering(tab, cache)), asked, tab.outputs, **when_free)
-        opened = [layout.opened, *tab.outputs]
-        looked.append(layout.labels[name].select(told(partial(look, name)), asked, opened, **LATEST))
+            asking, when_free = [label.select, painter.painted(panel_of(name))], LATEST
+            if name == "compare":
+                # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what
+                # is not, so that its controls are of the same event.
+                asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
+            gr.on(asking, told(rendering(tab, cache)), [painter, scene, *tab.inputs], tab.outputs, **when_free)
+        # After it, for the browser sends what an event asks one after another.
+        looked.append(label.select(partial(str, name), [], [layout.opened], **AT_ONCE))
     layout.picker.select(told(_pick), [layout.picker, painter, scene], [scene, painter], **LATEST)
     for position, button in enumerate(layout.presets):
         button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)

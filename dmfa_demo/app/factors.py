@@ -108,7 +108,9 @@ class FactorsTab:
         rank = int(component) if component in range(len(weights)) else 0
         hidden = bool(missing.any())
         choices = [(_choice(number, weight if hidden else None), number) for number, weight in enumerate(weights)]
-        radio = gr.Radio(choices=choices, value=rank, interactive=hidden)
+        # A value that stays is left out, since by now another may have been chosen.
+        value: dict[str, Any] = {} if rank == component else {"value": rank}
+        radio = gr.Radio(choices=choices, interactive=hidden, **value)
         if not hidden:
             return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
         gaussian = principal(density.leading(COMPONENTS), rank)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, TypeGuard
 
 import gradio as gr
 import torch
-from gradio.events import Dependency
+from gradio.events import Dependency, EventListener
 from torch import Tensor
 
 from dmfa_demo.app.own_component import files_of
@@ -51,7 +52,7 @@ class MaskPainter(gr.HTML):
 
     def painted(self, panel: str) -> Callable[..., Dependency]:
         """What listens to the mask while a panel is in sight, used as Gradio's own listeners are."""
-        return getattr(self, panel)  # Gradio listens to whatever name stands in the script
+        return MethodType(EventListener(panel).listener, self)
 
     def preprocess(self, payload: Any) -> Tensor:
         try:

@@ -66,8 +66,6 @@ MEASURES = {
     "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
 
-_TITLES = [(known.title, name) for name, known in MEASURES.items()]
-
 # Data sets whose figures are shown with another's.
 ALSO = {"celeba": ("celeba32",)}
 
@@ -115,26 +113,26 @@ class ResultsTab:
 
     @classmethod
     def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks."""
-        choices = protocols(dataset)
+        """Lay out the tab inside the current Blocks, with what a data set has first."""
+        first = _Choice.of(dataset, None, "sse")
         with gr.Row(elem_classes="choices"):
             protocol = OneOfMany(
-                choices,
-                value=choices[0][1] if choices else None,
+                first.protocols,
+                value=first.protocol,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
             )
             measure = OneOfMany(
-                _TITLES,
-                value="sse",
+                first.measures,
+                value=first.measure,
                 label="What is measured",
                 filterable=False,
                 elem_id="results-measure",
             )
-        chart = gr.HTML(elem_id="chart", apply_default_css=False)
+        chart = gr.HTML(first.chart(), elem_id="chart", apply_default_css=False)
         script = (Path(__file__).parent / "results.js").read_text()
-        table = gr.HTML(elem_id="results-table", apply_default_css=False, js_on_load=script)
+        table = gr.HTML(first.table(), elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
                 "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
@@ -146,41 +144,67 @@ class ResultsTab:
 
     @property
     def followers(self) -> list[gr.components.Component]:
-        """What `follow` fills when the data set changes; the rest has to be rendered after it."""
-        return [self.protocol]
+        """What `follow` fills when the data set changes."""
+        return [self.protocol, self.measure, self.chart, self.table]
 
-    def follow(self, dataset: str, protocol: str | None) -> list[Any]:
-        """The contents of `followers` for a data set: the same kind of hole if it was measured there."""
-        choices = protocols(dataset)
-        names = [name for _, name in choices]
-        return [gr.Dropdown(choices=choices, value=protocol if protocol in names else next(iter(names), None))]
+    def follow(self, dataset: str, protocol: str | None, measure: str | None) -> list[Any]:
+        """The contents of `followers` for a data set: the same kind of hole and measure where there are figures of them."""
+        choice = _Choice.of(dataset, protocol, measure)
+        return [
+            gr.Dropdown(choices=choice.protocols, value=choice.protocol),
+            gr.Dropdown(choices=choice.measures, value=choice.measure),
+            choice.chart(),
+            choice.table(),
+        ]
 
-    def choose(self, measure: str) -> gr.Dropdown:
-        """The content of `measure` with this one chosen, before it is known which there are."""
-        return gr.Dropdown(choices=_TITLES, value=measure)
-
-    def render_choice(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
-        """The content of `measure` and `chart` for a kind of hole: what was measured with it, the same measure if it was."""
-        measured = {row["metric"] for row in _rows(scene.dataset, protocol)}
-        known = [name for name in MEASURES if name in measured] or list(MEASURES)
-        chosen = measure if measure in known else known[0]
-        choices = [(MEASURES[name].title, name) for name in known]
-        return gr.Dropdown(choices=choices, value=chosen), self.render_chart(scene, protocol, chosen)
-
-    def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> str:
-        """The content of `chart`; None is a choice of another data set, in whose place the first is shown.
-
-        Raises:
-            ValueError: for a measure that there is not.
-        """
-        if measure not in MEASURES:
-            raise ValueError(f"there is no measure {measure!r:.40}; choose one of {', '.join(MEASURES)}")
-        rows = [row for row in _rows(scene.dataset, protocol) if row["metric"] == measure]
-        return _chart(rows, MEASURES[measure])
+    def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
+        """The content of `measure`, for what was measured with a kind of hole, and of `chart`."""
+        choice = _Choice.of(scene.dataset, protocol, measure)
+        # A value that stays is left out, since by now another may have been chosen.
+        value: dict[str, Any] = {} if choice.measure == measure else {"value": choice.measure}
+        return gr.Dropdown(choices=choice.measures, **value), choice.chart()
 
     def render_table(self, scene: Scene, protocol: str | None) -> str:
         """The content of `table`."""
-        return _table(_rows(scene.dataset, protocol), _load(scene.dataset)["hardware"])
+        return _Choice.of(scene.dataset, protocol, None).table()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A kind of hole and a measure among those of which there are figures.
+
+    Attributes:
+        protocols: the kinds of hole, as people read them and by name.
+        protocol: the chosen one's name; None where there are no figures.
+        measures: what was measured with it, as people read it and by name.
+        measure: the chosen one's name.
+    """
+
+    dataset: str
+    protocols: list[tuple[str, str]]
+    protocol: str | None
+    measures: list[tuple[str, str]]
+    measure: str
+
+    @classmethod
+    def of(cls, dataset: str, protocol: str | None, measure: str | None) -> Self:
+        """What was asked for; what there are no figures of gives way to the first."""
+        holes = protocols(dataset)
+        names = [name for _, name in holes]
+        protocol = protocol if protocol in names else next(iter(names), None)
+        found = {row["metric"] for row in _rows(dataset, protocol)}
+        known = [name for name in MEASURES if name in found] or list(MEASURES)
+        measures = [(MEASURES[name].title, name) for name in known]
+        return cls(dataset, holes, protocol, measures, measure if measure in known else known[0])
+
+    def chart(self) -> str:
+        """The figures of the measure as HTML."""
+        rows = [row for row in _rows(self.dataset, self.protocol) if row["metric"] == self.measure]
+        return _chart(rows, MEASURES[self.measure])
+
+    def table(self) -> str:
+        """All figures of the kind of hole as HTML."""
+        return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"])
 
 
 def protocols(dataset: str) -> list[tuple[str, str]]:
@@ -212,9 +236,8 @@ def _load(dataset: str) -> dict[str, Any]:
 
 
 def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
-    """What was measured with a kind of hole (None: the first), and the papers' rows for which we have no method."""
+    """What was measured with a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
-    protocol = protocol or next((name for _, name in protocols(dataset)), None)
     rows = [row for row in results["rows"] if row["protocol"] == protocol]
     measured = {(_row_of_paper(row), row["metric"]) for row in rows}
     return rows + [

@@ -51,9 +51,10 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         return filling.advance(scene, missing, run)
 
     for part in layout.parts:
-        for control in part.inputs:
-            if not isinstance(control, gr.State):
-                worked(control)(told(rendering(part, cache)), [*seen, *part.inputs], part.outputs, **LATEST)
+        # As one event, so that of several controls worked one after another the last answer is of all of them.
+        working = [worked(control) for control in part.inputs if not isinstance(control, gr.State)]
+        if working and part is not layout.compare:  # which the canvas asks together with its controls
+            gr.on(working, told(rendering(part, cache)), [*seen, *part.inputs], part.outputs, **LATEST)
     walking = [*seen, *attractors.inputs]
     still = [*factors.sliders, *factors.outputs]
     asked = [*seen, factors.method, factors.component]
@@ -76,7 +77,8 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     attractors.clock.tick(told(walk_on), walking, attractors.outputs, **ONCE)
     attractors.player.input(told(attractors.drop), [layout.scene, attractors.player], [attractors.player], **EVERY)
     asked = [layout.scene, results.protocol, results.measure]
-    results.measure.input(told(results.render_chart), asked, [results.chart], **ONCE)
-    results.protocol.input(told(results.render_choice), asked, [results.measure, results.chart], **ONCE)
-    results.protocol.input(told(results.render_table), asked[:2], [results.table], **ONCE)
+    # As one event, so that what is chosen while another choice is answered is asked about after it.
+    chosen = [results.protocol.input, results.measure.input]
+    gr.on(chosen, told(results.render_chart), asked, [results.measure, results.chart], **LATEST)
+    results.protocol.input(told(results.render_table), asked[:2], [results.table], **LATEST)
     return clicked

@@ -151,7 +151,7 @@ def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
     held: list[Route] = []
 
     def hold(route: Route) -> None:
-        arrives = route.request.post_data_json["data"] == [] and not held
+        arrives = route.request.post_data_json["trigger_id"] == 0  # the page itself
         held.append(route) if arrives else route.continue_()
 
     page.route("**/queue/join*", hold)
@@ -861,6 +861,65 @@ def test_results_show_ours_beside_the_papers(page: Page):
     page.get_by_role("option", name="PSNR, whole image, dB").click()
     expect(chart).to_contain_text("17.30")
     expect(chart.get_by_role("rowheader", name="ACFlow", exact=True)).to_be_visible()
+
+
+def held_back(page: Page, asked: Callable[[list], bool]) -> Callable[[], None]:
+    """Keep from the server what the page asks with such values, until what this returns is called."""
+    held: list[Route] = []
+    free = False
+
+    def hold(route: Route) -> None:
+        waits = not free and asked(route.request.post_data_json["data"])
+        held.append(route) if waits else route.continue_()
+
+    def let_go() -> None:
+        nonlocal free
+        page.wait_for_timeout(1000)  # for whatever may overtake it
+        free = True
+        assert held
+        for route in held:
+            route.continue_()
+        page.wait_for_timeout(1000)  # for whatever comes late
+
+    page.route("**/queue/join*", hold)
+    return let_go
+
+
+def test_a_measure_chosen_before_the_kind_of_hole_is_answered_stays(page: Page):
+    page.get_by_role("tab", name="Results").click()
+    let_go = held_back(page, lambda data: data == [None, "arbitrary", "sse"])
+    page.locator("#results-protocol input").click()
+    page.get_by_role("option", name="Arbitrary (ACFlow)").click()
+    page.locator("#results-measure input").click()
+    page.get_by_role("option", name="PSNR, whole image, dB").click()
+    let_go()
+    expect(page.locator("#results-measure input")).to_have_value("PSNR, whole image, dB")
+    expect(page.locator("#chart").get_by_role("rowheader", name="ACFlow", exact=True)).to_be_visible()
+
+
+def test_a_gaussian_chosen_before_the_method_is_answered_stays(page: Page):
+    page.get_by_role("tab", name="Factors").click()
+    expect(page.locator("#component").get_by_role("radio")).to_have_count(3)
+    let_go = held_back(page, lambda data: data[2:4] == ["mfa", 0])
+    page.locator("#factors-of").get_by_role("radio", name="MFA", exact=True).check()
+    page.locator("#component").get_by_role("radio").nth(2).check()
+    let_go()
+    picture = page.locator("#gaussian figure").nth(1).locator("img")
+    expect(picture).to_have_attribute("alt", re.compile("^MFA's mean"))
+    expect(page.locator("#component").get_by_role("radio")).to_have_count(5)
+    expect(page.locator("#component").get_by_role("radio").nth(2)).to_be_checked()
+    third = picture.get_attribute("src")
+    page.locator("#component").get_by_role("radio").first.check()
+    expect(picture).not_to_have_attribute("src", third)
+
+
+def test_what_to_show_chosen_before_the_mask_is_answered_stays(page: Page):
+    let_go = held_back(page, lambda data: data[2:3] == ["mean"])
+    press(page, "Invert")
+    page.locator("#view").get_by_role("radio", name="Error").check()
+    let_go()
+    expect(mean(page)).to_have_attribute("alt", re.compile("mean less the true image"))
+    expect_answer(page, hidden(page))
 
 
 def test_a_hole_with_other_measures_shows_one_of_them_without_complaint(page: Page):
