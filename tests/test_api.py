@@ -225,7 +225,7 @@ DESCRIBE = (
         MASK,
         None,
         {"dataset": "mnist", "chosen": 3},
-        None,
+        "samples",
         "mean",
         ["dmfa"],
         "dmfa",
@@ -260,6 +260,7 @@ HOSTILE = [
     *((TAKE, 0, value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
     *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
     *((DESCRIBE, 0, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
+    *((DESCRIBE, 3, value) for value in (None, "../..", 5, ["learn"], {})),
     *(
         (DESCRIBE, place, value)
         for place in (2, *range(4, 13), *range(14, 18))
@@ -336,6 +337,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (PICK, "data:image/png"),
         (SWITCH, "Eileen Collins"),
         (DESCRIBE, "methods"),
+        (DESCRIBE, '"tab":"samples"'),
         (LEARN, "Factors: why"),
         (TAKE, "data:application/zip"),
         (EXAMPLE, "data:image/png"),

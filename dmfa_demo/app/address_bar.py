@@ -9,9 +9,15 @@ import gradio as gr
 
 from dmfa_demo.app.address import NAMES, Address
 
+# For the browser, once the page has read the address that it was opened by.
+GREETED = "() => { document.dispatchEvent(new Event('greeted')); return []; }"
+
 
 class AddressBar(gr.HTML):
-    """Shows nothing. Python gives it an `Address`; what else the address holds stays."""
+    """Shows nothing. Python gives it an `Address`; what else the address holds stays.
+
+    Nothing is written before `GREETED` has run in the browser.
+    """
 
     def __init__(self, value: Address | None = None, **kwargs: Any):
         script = (Path(__file__).parent / "address_bar.js").read_text()

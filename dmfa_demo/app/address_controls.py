@@ -42,10 +42,11 @@ def controls_of(layout: Layout) -> dict[str, list[gr.components.Component]]:
 
 
 def described(
-    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str, *values: Any
+    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str | None, *values: Any
 ) -> Address:
     """The address of what is on the page, from the values of `describing`."""
-    given, said = iter(values), {}
+    given = iter(values)
+    said: dict[str, Any] = {"tab": opened}
     for name, controls in controls_of(layout).items():
         own = tuple(islice(given, len(controls)))
         said[name] = tuple(map(float, own)) if name in SEVERAL else own[0]  # the browser sends 0 for 0.0
@@ -54,7 +55,6 @@ def described(
         Address.first(scene.dataset),
         sample=choice.number if choice is not None and choice.dataset == scene.dataset and scene.own is None else None,
         mask=fitted(missing, scene),
-        tab=opened,
         # What is of another data set for as long as its own is on the way is not in sight.
         **{name: value for name, value in said.items() if value not in (None, "")},
     )

@@ -11,6 +11,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.address import Address
+from dmfa_demo.app.address_bar import GREETED
 from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, describing
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, told, worked
@@ -122,7 +123,8 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]
     everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
-    page.load(told(arrive), [], everything, **AT_ONCE)
+    arrived = page.load(told(arrive), [], everything, **AT_ONCE)
+    arrived.then(None, [], [], js=GREETED, api_visibility="private")
     layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
     choices = [compare.methods, factors.method, attractors.plane, results.protocol, results.measure]
     layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)

@@ -14,7 +14,7 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.events import AT_ONCE, LATEST, ONCE, STROKES, told, worked
+from dmfa_demo.app.events import LATEST, ONCE, STROKES, told, worked
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.memory import Memory
@@ -36,15 +36,16 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     looked = []
     for name, tab in layout.tabs.items():
         label = layout.labels[name]
-        if tab.outputs:  # the results of all test images do not follow the canvas
-            asking, when_free = [label.select, painter.painted(panel_of(name))], LATEST
-            if name == "compare":
-                # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what
-                # is not, so that its controls are of the same event.
-                asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
-            gr.on(asking, told(rendering(tab, cache)), [painter, scene, *tab.inputs], tab.outputs, **when_free)
-        # After it, for the browser sends what an event asks one after another.
-        looked.append(label.select(partial(str, name), [], [layout.opened], **AT_ONCE))
+        # Which tab is open the browser itself says: an answer might come after that to the next one.
+        looked.append(label.select(None, [], [layout.opened], js=f"() => '{name}'", api_visibility="private"))
+        if not tab.outputs:  # the results of all test images do not follow the canvas
+            continue
+        asking, when_free = [label.select, painter.painted(panel_of(name))], LATEST
+        if name == "compare":
+            # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what is
+            # not, so that its controls are of the same event.
+            asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
+        gr.on(asking, told(rendering(tab, cache)), [painter, scene, *tab.inputs], tab.outputs, **when_free)
     layout.picker.select(told(_pick), [layout.picker, painter, scene], [scene, painter], **LATEST)
     for position, button in enumerate(layout.presets):
         button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)

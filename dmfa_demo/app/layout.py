@@ -27,7 +27,7 @@ from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.app.segments import segments
+from dmfa_demo.app.segments import OneOf, segments
 from dmfa_demo.app.take_away import TakeAway
 
 TITLE = "What is behind the paint?"
@@ -45,13 +45,13 @@ class Layout:
 
     Attributes:
         scene: what lies on the canvas.
-        opened: the name of the open tab, one of `address.TABS`.
+        opened: the name of the open tab, one of `address.TABS`, in a choice that nobody sees.
         wanted: the methods that somebody wants to compare, those that the data set in sight does not have among them.
         labels: the tabs' labels, by name.
     """
 
     scene: gr.State
-    opened: gr.State
+    opened: gr.Radio
     wanted: gr.State
     address: AddressBar
     painter: MaskPainter
@@ -83,7 +83,8 @@ class Layout:
         """Lay out the page inside the current Blocks, as a first visit finds it."""
         first = Address.first(START)
         start = Scene.sample(START, first.sample)
-        states = gr.State(start), gr.State(first.tab), gr.State(wanted_first())
+        opened = OneOf(list(TABS), value=first.tab, visible=False)
+        states = gr.State(start), opened, gr.State(wanted_first())
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
         with gr.Row(equal_height=False, elem_classes="stage"):

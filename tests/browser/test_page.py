@@ -161,8 +161,11 @@ def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
     samples = page.locator("#samples").get_by_role("radio")
     samples.nth(45).click()
     expect(page.locator("#compare")).to_contain_text("4, test image 33")
+    page.wait_for_timeout(1000)
+    assert page.url == f"{served}/{query}"  # which nobody has read yet
     (greeting,) = held
     greeting.continue_()
+    page.wait_for_url(re.compile("sample=45"))
     expect(page.locator("#view").get_by_role("radio", name=view)).to_be_checked()
     expect(page.locator("#compare")).to_contain_text(f"The {view.lower()} is the")  # the open tab follows the link
     page.wait_for_timeout(1000)
