@@ -78,6 +78,7 @@ async function openCamera() {
     canvas.setAttribute("aria-label", "What the camera sees, with two rings where the eyes belong.");
     stage.hidden = false;
     useButton.textContent = "Take the photo";
+    useButton.disabled = true; // it has not seen anything yet
     video.srcObject = stream;
     video.play().catch(() => { /* closed before it began */ });
     (function look() {
@@ -88,10 +89,13 @@ async function openCamera() {
     })();
 }
 
+video.addEventListener("loadeddata", () => { useButton.disabled = false; });
+
 function closeCamera() {
     asking = false;
     stream?.getTracks().forEach((track) => track.stop());
     stream = video.srcObject = null;
+    useButton.disabled = false;
     canvas.setAttribute("aria-label", TOLD);
 }
 
@@ -161,7 +165,6 @@ function face() {
 
 function use() {
     if (stream) {
-        if (!video.videoWidth) return; // it has not seen anything yet
         const mirrored = document.createElement("canvas");
         mirrored.width = video.videoWidth; mirrored.height = video.videoHeight;
         const ink = mirrored.getContext("2d");

@@ -1265,6 +1265,20 @@ def test_the_camera_takes_a_photo_and_is_off_whenever_it_is_not_seen(camera: Bro
     page.close()
 
 
+def test_no_photo_is_taken_before_the_camera_has_seen_anything(browser: Browser, served: str):
+    page = browser.new_page()
+    page.goto(f"{served}?dataset=celeba")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+    page.evaluate("navigator.mediaDevices.getUserMedia = async () => new MediaStream()")
+    aligner = page.locator("#aligner")
+    aligner.get_by_role("button", name="Camera").click()
+    expect(aligner.get_by_role("button", name="Take the photo")).to_be_disabled()
+    aligner.get_by_role("button", name="Cancel").click()
+    own_photo(page, photo())
+    expect(aligner.get_by_role("button", name="Use this face")).to_be_enabled()
+    page.close()
+
+
 def with_a_late_canvas(browser: Browser) -> Page:
     """The canvas is 3 s late to say what is hidden, as on a busy telephone."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
