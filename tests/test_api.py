@@ -209,8 +209,9 @@ GROWTH = "input", 2, [MASK, None, "specks", None]
 # Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
 FILL = "click", 0, [MASK, None, None]
 MORE = "click", 1, [MASK, None, False, None]
-# Choosing what the chart shows: scene, protocol and measure.
-CHART = "input", 1, [None, "line3-binarised", "sse"]
+# Choosing what the chart shows: scene, protocol and measure; and a protocol with other measures.
+CHART = "input", 1, [None, "square14", "sse"]
+CHOICE = "input", 1, [None, "line3-binarised", "sse"]
 # Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol,
 # measure. A face: its pixels, mask, scene.
 SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse"]
@@ -285,7 +286,9 @@ HOSTILE = [
     *((GROWTH, 2, value) for value in (None, "down", {})),
     *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
     *((MORE, 2, value) for value in (None, "loud")),
-    *((CHART, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
+    *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
+    *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
+    *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
     *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
     *((SWITCH, 1, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
     *((SWITCH, 4, value) for value in (None, "dmfa", ["../.."], [None])),
@@ -333,7 +336,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (GROWTH, "changes"),
         (FILL, "to fill"),
         (MORE, "spread"),
-        (CHART, "NLL"),
+        (CHART, "Squared error"),
+        (CHOICE, "NLL"),
         (PICK, "data:image/png"),
         (SWITCH, "Eileen Collins"),
         (DESCRIBE, "methods"),
