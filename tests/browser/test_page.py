@@ -925,6 +925,15 @@ def test_what_to_show_chosen_before_the_mask_is_answered_stays(page: Page):
     expect_answer(page, hidden(page))
 
 
+def test_the_chart_of_results_fits_a_phone(browser: Browser, served: str):
+    page = browser.new_page(viewport={"width": 360, "height": 740})
+    page.goto(f"{served}?tab=results")
+    expect(page.locator("#chart")).to_contain_text("18.59")
+    table, column = page.locator("#chart table").bounding_box(), page.locator("#chart").bounding_box()
+    assert table["x"] + table["width"] <= column["x"] + column["width"] <= 360
+    page.close()
+
+
 def test_a_hole_with_other_measures_shows_one_of_them_without_complaint(page: Page):
     page.get_by_role("tab", name="Results").click()
     expect(page.locator("#chart")).to_contain_text("Squared error, summed")
