@@ -26,12 +26,15 @@ from benchmarks import quantiles, report
 from benchmarks.page import TABS
 from benchmarks.server import start_server
 from dmfa_demo.app.layout import panel_of
-from dmfa_demo.app.mask_painter import encode_mask
+from dmfa_demo.app.mask_painter import Canvas, encode_canvas
+from dmfa_demo.app.presets import OFFERS, START
+from dmfa_demo.app.scene import Scene
 from dmfa_demo.masks import mask_family
 
 STROKES_A_SECOND = 2
 # The number of an event of the page, and what it is asked with of a mask.
 Event = tuple[int, Callable[[Tensor], list[object]]]
+_SCENE = Scene.sample(START, OFFERS[START].sample)
 # After the last stroke its answer may take so long.
 PATIENCE = 60
 
@@ -105,10 +108,13 @@ def _event(config: dict[str, Any], tab: str) -> Event:
         chosen = (one for one in config["dependencies"] if [kind, "input"] in one["targets"])
         choose = next(one for one in chosen if one["outputs"] == [table])
         kinds = [name for _, name in props[kind]["choices"]]
-        return choose["id"], lambda missing: [None, kinds[int(missing.sum()) % len(kinds)]]
+        return choose["id"], lambda missing: [
+            encode_canvas(Canvas(_SCENE, missing, change="mask")),
+            kinds[int(missing.sum()) % len(kinds)],
+        ]
     paint = next(one for one in config["dependencies"] if panel_of(tab) in {event for _, event in one["targets"]})
     others = [props[number].get("value") for number in paint["inputs"][1:]]
-    return paint["id"], lambda missing: [encode_mask(missing), *others]
+    return paint["id"], lambda missing: [encode_canvas(Canvas(_SCENE, missing, change="mask")), *others]
 
 
 async def _visit(

@@ -85,23 +85,45 @@ def served() -> Iterator[str]:
 @contextmanager
 def serving(**variables: str) -> Iterator[str]:
     """Serve the page by `python app.py` with more environment variables, and yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", **variables}
-    with subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=environment) as server:
-        try:
-            for _ in range(240):
-                try:
-                    urllib.request.urlopen(address, timeout=5).close()
-                    break
-                except OSError:
-                    assert server.poll() is None, "python app.py ended"
-                    time.sleep(0.5)
-            else:
-                pytest.fail("python app.py served no page within two minutes")
-            yield address
-        finally:
-            server.terminate()
-            server.wait(20)
+    with server(**variables) as running:
+        yield running.address
+
+
+@contextmanager
+def server(**variables: str) -> Iterator[Server]:
+    """The same, and yield the server."""
+    running = Server(variables)
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+class Server:
+    """`python app.py` in a process of its own, at a free port."""
+
+    def __init__(self, variables: dict[str, str]):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.address = f"http://127.0.0.1:{port}"
+        self._environment = {**os.environ, "GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False"}
+        self._environment |= variables
+
+    def start(self) -> None:
+        """Start it, and wait until it serves the page."""
+        self._process = subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=self._environment)
+        for _ in range(240):
+            try:
+                urllib.request.urlopen(self.address, timeout=5).close()
+                return
+            except OSError:
+                assert self._process.poll() is None, "python app.py ended"
+                time.sleep(0.5)
+        pytest.fail("python app.py served no page within two minutes")
+
+    def stop(self) -> None:
+        """End it; what it remembered of its visitors is gone."""
+        self._process.terminate()
+        self._process.wait(20)

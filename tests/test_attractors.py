@@ -64,7 +64,9 @@ def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spo
 def walk_to_the_end(step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING) -> tuple[Walks, str, Run]:
     walks, strip, run, _, clock = TAB.render(SCENE, missing, ImputationCache(), PLANE, step_size, seed, None, "mnist")
     while clock.active:
-        further, strip, run, _, clock = TAB.advance(SCENE, missing, PLANE, step_size, seed, run, "mnist")
+        further, strip, run, _, clock = TAB.advance(
+            SCENE, missing, ImputationCache(), PLANE, step_size, seed, run, "mnist"
+        )
         walks = walks if isinstance(further, dict) else further  # skipped where nothing is new
     return walks, strip, run
 
@@ -114,7 +116,7 @@ def test_another_question_ends_the_run(change):
     scene = Scene.sample("mnist", 3) if change == "scene" else SCENE
     missing = ~MISSING if change == "hole" else MISSING
     asked = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
-    late = TAB.advance(scene, missing, *asked, run, "mnist")
+    late = TAB.advance(scene, missing, ImputationCache(), *asked, run, "mnist")
     assert not late[-1].active and all(isinstance(one, dict) for one in late[:4]), "a late tick changes nothing"
     fresh = TAB.render(scene, missing, ImputationCache(), *asked, run, "mnist")
     assert fresh[2] is not run and fresh[0].number != run.number

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
@@ -80,15 +81,17 @@ def test_the_same_question_is_answered_once(counting):
     assert counting.rows == [1] and again == first
 
 
-def test_what_is_known_of_an_own_picture_lies_with_it(counting):
+def test_results_of_own_pictures_are_kept_apart_and_are_bounded(counting):
     cache, (sample, missing) = ImputationCache(), question(3)
     counting.go.set()
-    scene = Scene("mnist", sample.image, "your own digit", own=Memory())
-    cache.glance(scene, missing, ["dmfa"])
-    cache.glance(scene, missing, ["dmfa"])
+    for _ in range(2):  # the browser sends the picture with every stroke
+        cache.glance(Scene.own("mnist", sample.image), missing, ["dmfa"])
     assert counting.rows == [1]
-    cache.glance(Scene("mnist", sample.image, "another visitor's", own=Memory()), missing, ["dmfa"])
+    cache.glance(sample, missing, ["dmfa"])
     assert counting.rows == [1, 1]
+    for number in range(40):
+        cache.impute("mean", Scene.own("mnist", torch.full((1, 28, 28), number / 255)), missing)
+    assert len(cache._own_imputations) == 32 and not len(cache._imputations)
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "celeba"])
@@ -130,6 +133,17 @@ def test_an_error_spoils_no_answer_of_the_same_pass(counting):
         assert len(first.result()) == len(good.result()) == 1
         with pytest.raises(ValueError, match="27"):
             spoilt.result()
+
+
+def test_a_memory_with_a_time_forgets_what_was_not_used_for_so_long():
+    memory = Memory(4, seconds=0.2)
+    memory.keep("a", 1)
+    memory.keep("b", 2)
+    for _ in range(6):  # the time begins again with each use
+        time.sleep(0.05)
+        memory.get("a")
+    memory.expire()
+    assert memory.get("a") == 1 and len(memory) == 1
 
 
 def test_a_memory_forgets_what_nobody_asked_for_the_longest():

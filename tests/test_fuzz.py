@@ -16,6 +16,7 @@ from dmfa_demo.app.api import ENDPOINTS
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 600))
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
+CANVAS = {**MASK, "dataset": "mnist", "sample": 42}
 
 NASTY = st.sampled_from(
     [
@@ -105,7 +106,7 @@ def test_endpoints_survive_any_arguments(client, call):
 def test_the_pages_own_handlers_survive_any_arguments(client, data):
     dependencies = [one for one in client.get("/config").json()["dependencies"] if one["backend_fn"] and one["targets"]]
     asked = data.draw(st.sampled_from(dependencies))
-    values = [data.draw(st.one_of(st.just(MASK), NASTY, JSON)) for _ in asked["inputs"]]
+    values = [data.draw(st.one_of(st.just(CANVAS), NASTY, JSON)) for _ in asked["inputs"]]
     session = {"fn_index": asked["id"], "session_hash": "fuzz"}
     if not accepted(client.post("/gradio_api/queue/join", json={"data": values, **session})):
         return

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmfa_demo.app.mask_painter import Canvas, MaskPainter, decode_mask, encode_mask
+from dmfa_demo.app.mask_painter import Canvas, MaskPainter, decode_canvas, decode_mask, encode_canvas, encode_mask
+from dmfa_demo.app.scene import Scene
 
 
 @given(height=st.integers(1, 12), width=st.integers(1, 12), share=st.floats(0, 1), seed=st.integers(0, 1000))
@@ -62,12 +63,58 @@ def test_a_broken_mask_is_named(payload, message):
         MaskPainter().preprocess(payload)
 
 
-def test_the_picture_below_goes_out_as_png_and_stays_when_not_given():
-    missing = torch.zeros(4, 6, dtype=torch.bool)
-    painter = MaskPainter()
-    assert painter.postprocess(Canvas(missing, torch.rand(1, 4, 6)))["image"].startswith("data:image/png;base64,")
-    assert "image" not in painter.postprocess(Canvas(missing))
-    assert not painter.postprocess(Canvas(missing))["kept"] and painter.postprocess(Canvas(missing, kept=True))["kept"]
-    for canvas in (Canvas(missing), Canvas(missing, torch.rand(1, 4, 6)), Canvas(missing, kept=True)):
-        assert torch.equal(painter.preprocess(painter.postprocess(canvas)), missing)  # before it was taken up
-    assert set(painter.api_info()["required"]) == {"height", "width", "runs"}
+@st.composite
+def canvases(draw: st.DrawFn) -> Canvas:
+    """A bundled sample or an own picture under any mask."""
+    dataset = draw(st.sampled_from(["mnist", "celeba"]))
+    scene = Scene.sample(dataset, draw(st.integers(0, 3)))
+    if draw(st.booleans()):
+        scene = Scene.own(dataset, torch.rand(scene.image.shape, generator=torch.Generator().manual_seed(0)))
+    share = draw(st.floats(0, 1))
+    missing = torch.rand(scene.image.shape[1:], generator=torch.Generator().manual_seed(1)) < share
+    return Canvas(scene, missing, change=draw(st.sampled_from(["both", "picture", "mask", "nothing"])))
+
+
+@given(canvas=canvases(), revision=st.integers(1, 1000))
+@settings(max_examples=40, deadline=None)
+def test_a_canvas_comes_back_with_the_same_picture_mask_and_revision(canvas, revision):
+    encoded = encode_canvas(canvas)
+    assert decode_canvas(encoded).revision == 0, "the browser has not counted it yet"
+    back = decode_canvas({**encoded, "revision": revision})
+    assert back.scene.digest == canvas.scene.digest and torch.equal(back.scene.image, canvas.scene.image)
+    assert (back.scene.number, back.scene.labels) == (canvas.scene.number, canvas.scene.labels)
+    assert torch.equal(back.missing, canvas.missing) and back.revision == revision
+
+
+def test_a_change_of_the_mask_alone_sends_no_picture():
+    scene, missing = Scene.sample("mnist", 0), torch.zeros(28, 28, dtype=torch.bool)
+    assert "image" not in encode_canvas(Canvas(scene, missing, change="mask"))
+    assert encode_canvas(Canvas(scene, missing))["image"].startswith("data:image/png;base64,")
+
+
+WHOLE = {"height": 28, "width": 28, "runs": [0, 4], "dataset": "mnist"}
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({**WHOLE, "dataset": "cifar", "sample": 0}, "no data set 'cifar'"),
+        ({**WHOLE, "dataset": None, "sample": 0}, "no data set None"),
+        ({**WHOLE, "sample": 100}, "no sample 100"),
+        ({**WHOLE, "sample": -1}, "no sample -1"),
+        ({**WHOLE, "sample": True}, "no sample True"),
+        ({**WHOLE, "sample": "../x"}, "no sample"),
+        ({**WHOLE, "dataset": "celeba", "sample": 0}, "the mask is 28x28, the image 64x64"),
+        ({**WHOLE, "dataset": "fashion-mnist"}, "takes no picture of your own"),
+        (WHOLE, "data address"),
+        ({**WHOLE, "image": "http://127.0.0.1:1/x.png"}, "data address"),
+        ({**WHOLE, "image": "data:image/png;base64,****"}, "data address"),
+        ({**WHOLE, "image": "data:image/png;base64," + 300_000 * "A"}, "200,000 characters"),
+        ({**WHOLE, "image": "data:image/png;base64,UEsDBAoAAAAAAA=="}, "not a picture"),
+    ],
+)
+def test_a_canvas_with_another_picture_than_there_is_is_named(payload, message):
+    with pytest.raises(ValueError, match=message):
+        decode_canvas(payload)
+    with pytest.raises(gr.Error, match=message):
+        MaskPainter().preprocess(payload)

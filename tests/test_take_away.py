@@ -18,7 +18,6 @@ from dmfa_demo.app.changing_mind import GROWTHS, SHARES, grown
 from dmfa_demo.app.hole_walks import Run
 from dmfa_demo.app.lesson_player import Slice
 from dmfa_demo.app.lessons import LESSONS, Film
-from dmfa_demo.app.memory import Memory
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.reproduction import code_for
 from dmfa_demo.app.scene import Scene, measure
@@ -191,7 +190,7 @@ def test_the_zip_holds_every_number(dataset):
 def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatch):
     _, address = visit()
     image = Scene.sample("mnist", 7).image
-    scene = Scene("mnist", image, "your own digit", own=Memory())
+    scene = Scene.own("mnist", image)
     address = dataclasses.replace(address, sample=None, methods=("mean",))
     opened(take_away("zip", scene, address, CACHE)).extractall(tmp_path)
     monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ from torch import Tensor
 from dmfa_demo.app.attractors import STEP_SIZES, mapped
 from dmfa_demo.app.changing_mind import GROWTHS
 from dmfa_demo.app.compare import VIEWS, of_wanted, wanted_first
+from dmfa_demo.app.counter import MOST as MAX_SEED
 from dmfa_demo.app.factors import COMPONENTS, FACTORS
 from dmfa_demo.app.latent_walk import DIRECTIONS
 from dmfa_demo.app.lesson_player import Slice, sliced
@@ -31,9 +32,6 @@ TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn", "
 
 # On the first visit: of every picture the same share, wherever the seed puts it.
 START_MASK, START_SEED = "square14", 4
-
-# Seeds on the page count clicks.
-MAX_SEED = 10**6
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,10 @@ from itertools import islice
 from typing import Any
 
 import gradio as gr
-from torch import Tensor
 
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.layout import Layout
-from dmfa_demo.app.sample_picker import Choice
-from dmfa_demo.app.scene import Scene, fitted
+from dmfa_demo.app.mask_painter import Canvas
 
 # Words of an address that several controls say together.
 SEVERAL = ("z", "latent")
@@ -41,9 +39,7 @@ def controls_of(layout: Layout) -> dict[str, list[gr.components.Component]]:
     }
 
 
-def described(
-    layout: Layout, missing: Tensor, scene: Scene, choice: Choice | None, opened: str | None, *values: Any
-) -> Address:
+def described(layout: Layout, canvas: Canvas, opened: str | None, *values: Any) -> Address:
     """The address of what is on the page, from the values of `describing`."""
     given = iter(values)
     said: dict[str, Any] = {"tab": opened}
@@ -52,9 +48,9 @@ def described(
         said[name] = tuple(map(float, own)) if name in SEVERAL else own[0]  # the browser sends 0 for 0.0
     said["methods"] = tuple(said["methods"])
     return replace(
-        Address.first(scene.dataset),
-        sample=choice.number if choice is not None and choice.dataset == scene.dataset and scene.own is None else None,
-        mask=fitted(missing, scene),
+        Address.first(canvas.scene.dataset),
+        sample=canvas.scene.number,
+        mask=canvas.missing,
         # What is of another data set for as long as its own is on the way is not in sight.
         **{name: value for name, value in said.items() if value not in (None, "")},
     )
@@ -63,4 +59,4 @@ def described(
 def describing(layout: Layout) -> list[gr.components.Component]:
     """What `described` takes after the layout."""
     controls = [control for some in controls_of(layout).values() for control in some]
-    return [layout.painter, layout.scene, layout.picker, layout.opened, *controls]
+    return [layout.painter, layout.opened, *controls]

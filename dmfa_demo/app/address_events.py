@@ -14,7 +14,7 @@ from dmfa_demo.app.address import Address
 from dmfa_demo.app.address_bar import GREETED
 from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, describing
 from dmfa_demo.app.compare import still_wanted, wanted_first
-from dmfa_demo.app.events import AT_ONCE, LATEST, told, worked
+from dmfa_demo.app.events import AT_ONCE, LATEST, on_canvas, told, worked
 from dmfa_demo.app.examples import Example
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
@@ -33,7 +33,6 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     """
     compare, factors, attractors, results = layout.compare, layout.factors, layout.attractors, layout.results
     kept = controls_of(layout)
-    seen = [layout.painter, layout.scene]
 
     def arrange(
         scene: Scene,
@@ -56,8 +55,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             (results, results.follow(scene.dataset, protocol, measure)),
         ]
         return {
-            layout.scene: scene,
-            layout.painter: Canvas(missing, scene.image),
+            layout.painter: Canvas(scene, missing),
             layout.picker: Choice(scene.dataset, sample),
             layout.wanted: wanted,
             **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
@@ -100,24 +98,27 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             there = there | shown if there >= {results.protocol, results.measure} else there - shown
         contents = show(address)
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
-            there |= {layout.scene, layout.picker}
-            contents[layout.painter] = Canvas(address.mask, kept=True)  # says again what is on it, for the open tab
+            there |= {layout.picker}
+            start = Scene.sample(START, first.sample)
+            contents[layout.painter] = Canvas(
+                start, address.mask, change="nothing"
+            )  # says again what is on it, for the open tab
         return {box: content for box, content in contents.items() if box not in there}
 
     def begin(example: Example) -> Contents:
         return show(example.address)
 
     def switch(
-        name: str | None, missing: Tensor, scene: Scene, wanted: list[str], methods: list[str], *choices: str | None
+        name: str | None, canvas: Canvas, wanted: list[str], methods: list[str], *choices: str | None
     ) -> Contents:
         if name not in OFFERS:
             raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
         chosen = Scene.sample(name, OFFERS[name].sample)
-        wanted = still_wanted(scene.dataset, wanted, methods)
-        return arrange(chosen, fitted(missing, chosen), OFFERS[name].sample, wanted, *choices)
+        wanted = still_wanted(canvas.scene.dataset, wanted, methods)
+        return arrange(chosen, fitted(canvas.missing, chosen), OFFERS[name].sample, wanted, *choices)
 
     controls = [control for some in kept.values() for control in some]
-    arranged = [layout.scene, layout.painter, layout.picker, layout.wanted, *layout.presets]
+    arranged = [layout.painter, layout.picker, layout.wanted, *layout.presets]
     arranged += [layout.digit_upload, layout.own_face]
     arranged += [
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
@@ -125,9 +126,10 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
     arrived = page.load(told(arrive), [], everything, **AT_ONCE)
     arrived.then(None, [], [], js=GREETED, api_visibility="private")
-    layout.examples.select(told(begin), [layout.examples], everything, **LATEST)
+    on_canvas(layout.examples.select, begin, [layout.examples], everything, **LATEST)
     choices = [compare.methods, factors.method, attractors.plane, results.protocol, results.measure]
-    layout.dataset.input(told(switch), [layout.dataset, *seen, layout.wanted, *choices], arranged, **LATEST)
+    asked = [layout.dataset, layout.painter, layout.wanted, *choices]
+    on_canvas(layout.dataset.input, switch, asked, arranged, **LATEST)
 
     def describe(*shown: Any) -> Address:
         return described(layout, *shown)

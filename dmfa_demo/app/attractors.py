@@ -12,9 +12,11 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import LOADING, note
+from dmfa_demo.app.counter import Counter
 from dmfa_demo.app.hole_walks import Run, load_map, load_plane, truth_at
+from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.app.segments import segments
+from dmfa_demo.app.segments import OneOf, segments
 from dmfa_demo.app.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import ROOT, is_usable, read_config, set_aside
 from dmfa_demo.data import DATASETS
@@ -62,23 +64,23 @@ class AttractorsTab:
     player: WalkPlayer
     strip: gr.HTML
     explanation: gr.HTML
-    seed: gr.State
+    seed: Counter
     run: gr.State
-    shown: gr.State
+    shown: OneOf
     clock: gr.Timer
 
     @classmethod
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
-            plane = segments(_choices(dataset), "Map", "plane")
+            plane = segments(_choices(dataset), "Map", "plane", follows=True)
             step_size = segments(STEP_SIZES, "Step size", "step-size")
             again = gr.Button("Other noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
         explanation = gr.HTML(_explain(dataset), apply_default_css=False)
         # The number of the noise, the walks of the hole, and the data set whose maps the player has.
-        states = gr.State(0), gr.State(None), gr.State(None)
+        states = Counter(), gr.State(None), OneOf(list(OFFERS), value=None, visible=False)
         clock = gr.Timer(PERIOD, active=False)
         return cls(plane, step_size, again, player, strip, explanation, *states, clock)
 
@@ -141,10 +143,20 @@ class AttractorsTab:
         return [walks, strip, run, scene.dataset, clock]
 
     def advance(
-        self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, run: Run | None, shown: str | None
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        plane: str,
+        step_size: float,
+        seed: int,
+        run: Run | None,
+        shown: str | None,
     ) -> list[Any]:
-        """The contents of `outputs` some steps later."""
-        if run is None or run.done or not run.is_of(scene, missing, plane, step_size, seed):
+        """The contents of `outputs` some steps later; from the beginning where the server has forgotten the run."""
+        if run is None:
+            return self.render(scene, missing, cache, plane, step_size, seed, run, shown)
+        if run.done or not run.is_of(scene, missing, plane, step_size, seed):
             return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
         walks, strip, run, clock = self._further(run)
         return [walks, strip, run, shown, clock]

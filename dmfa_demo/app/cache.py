@@ -24,6 +24,8 @@ _Wanted = tuple[str, str, bool]
 MOST = 16
 # Methods that are asked at the same time; more would wait for the interpreter.
 ABREAST = 2
+# Seconds for which results of a picture that a visitor brought are kept after their last use.
+KEEP_OWN = 600
 
 
 @dataclass(frozen=True)
@@ -53,12 +55,13 @@ class _Question:
 class ImputationCache:
     """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
 
-    What is computed of a picture that somebody brought lies with the picture alone, and goes with it.
+    Results of pictures that visitors brought are kept apart and for `KEEP_OWN` seconds only.
     """
 
     def __init__(self):
-        # A glance is small, an imputation with its density is not.
+        # A glance is small; an imputation of a face with its density takes 2 MB.
         self._imputations, self._glances = Memory(64), Memory(256)
+        self._own_imputations, self._own_glances = Memory(32, KEEP_OWN), Memory(256, KEEP_OWN)
         self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
         self._helpers = ThreadPoolExecutor(ABREAST)
 
@@ -72,8 +75,13 @@ class ImputationCache:
 
     def recall(self, scene: Scene, key: Hashable, make: Callable[[], Result]) -> Result:
         """What `make` returned for this scene and key, now or before."""
-        memory = self._imputations if scene.own is None else scene.own
+        memory = self._own_imputations if scene.number is None else self._imputations
         return memory.recall((scene.digest, key), make)
+
+    def expire(self) -> None:
+        """Drop the results of pictures that visitors brought and left alone for `KEEP_OWN` seconds."""
+        self._own_imputations.expire()
+        self._own_glances.expire()
 
     def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
         """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass.
@@ -123,7 +131,7 @@ class ImputationCache:
         return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]
 
     def _memory(self, scene: Scene) -> Memory:
-        return self._glances if scene.own is None else scene.own
+        return self._own_glances if scene.number is None else self._glances
 
 
 def _look(wanted: _Wanted, questions: Sequence[_Question]) -> list[Glance]:

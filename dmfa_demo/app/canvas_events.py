@@ -14,11 +14,10 @@ from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.events import LATEST, ONCE, STROKES, told, worked
+from dmfa_demo.app.events import LATEST, ONCE, STROKES, on_canvas, told, worked
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.mask_painter import Canvas
-from dmfa_demo.app.memory import Memory
-from dmfa_demo.app.part import rendering
+from dmfa_demo.app.part import answering
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.sample_picker import Choice
 from dmfa_demo.app.scene import Scene, draw_mask, fitted
@@ -31,7 +30,7 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     Returns:
         What opens another tab.
     """
-    painter, scene = layout.painter, layout.scene
+    painter = layout.painter
 
     looked = []
     for name, tab in layout.tabs.items():
@@ -45,42 +44,44 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
             # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what is
             # not, so that its controls are of the same event.
             asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
-        gr.on(asking, told(rendering(tab, cache)), [painter, scene, *tab.inputs], tab.outputs, **when_free)
-    layout.picker.select(told(_pick), [layout.picker, painter, scene], [scene, painter], **LATEST)
+        outputs = [*tab.outputs, layout.answered[name]]
+        gr.on(asking, told(answering(tab, cache)), [painter, *tab.inputs], outputs, **when_free)
+    on_canvas(layout.picker.select, _pick, [layout.picker, painter], [painter], **LATEST)
     for position, button in enumerate(layout.presets):
-        button.click(told(partial(_preset, position)), [scene], [painter], **LATEST)
-    layout.mask_upload.upload(told(_take_mask), [layout.mask_upload, scene], [painter], **ONCE)
-    taken = [scene, painter, layout.picker]
-    layout.digit_upload.upload(told(_take_digit), [layout.digit_upload, painter, scene], taken, **ONCE)
-    layout.aligner.input(told(_take_face), [layout.aligner, painter, scene], taken, **ONCE)
+        on_canvas(button.click, partial(_preset, position), [painter], [painter], **LATEST)
+    on_canvas(layout.mask_upload.upload, _take_mask, [layout.mask_upload, painter], [painter], **ONCE)
+    taken = [painter, layout.picker]
+    on_canvas(layout.digit_upload.upload, _take_digit, [layout.digit_upload, painter], taken, **ONCE)
+    on_canvas(layout.aligner.input, _take_face, [layout.aligner, painter], taken, **ONCE)
     return looked
 
 
-def _pick(choice: Choice | None, missing: Tensor, scene: Scene) -> list[Any]:
-    if choice is None or choice.dataset != scene.dataset:  # it was clicked before another data set came
-        return [gr.skip(), gr.skip()]
+def _pick(choice: Choice | None, canvas: Canvas) -> Any:
+    if choice is None or choice.dataset != canvas.scene.dataset:  # it was clicked before another data set came
+        return gr.skip()
     picked = Scene.sample(choice.dataset, choice.number)
-    return [picked, Canvas(fitted(missing, picked), picked.image, kept=True)]
+    return Canvas(picked, fitted(canvas.missing, picked), change="picture")
 
 
-def _preset(position: int, scene: Scene) -> Canvas:
-    return Canvas(draw_mask(OFFERS[scene.dataset].presets[position][1], scene))
+def _preset(position: int, canvas: Canvas) -> Canvas:
+    name = OFFERS[canvas.scene.dataset].presets[position][1]
+    return Canvas(canvas.scene, draw_mask(name, canvas.scene), change="mask")
 
 
-def _take_mask(data: bytes, scene: Scene) -> Canvas:
-    return Canvas(mask_from_picture(read_picture(data), *scene.image.shape[1:]))
+def _take_mask(data: bytes, canvas: Canvas) -> Canvas:
+    missing = mask_from_picture(read_picture(data), *canvas.scene.image.shape[1:])
+    return Canvas(canvas.scene, missing, change="mask")
 
 
-def _take_digit(data: bytes, missing: Tensor, scene: Scene) -> list[Any]:
-    own = Scene("mnist", digit_from_picture(read_picture(data)), "your own digit", own=Memory())
-    return _take_own(own, missing, scene)
+def _take_digit(data: bytes, canvas: Canvas) -> list[Any]:
+    return _take_own(Scene.own("mnist", digit_from_picture(read_picture(data))), canvas)
 
 
-def _take_face(face: Tensor, missing: Tensor, scene: Scene) -> list[Any]:
-    return _take_own(Scene("celeba", face, "your own face", own=Memory()), missing, scene)
+def _take_face(face: Tensor, canvas: Canvas) -> list[Any]:
+    return _take_own(Scene.own("celeba", face), canvas)
 
 
-def _take_own(own: Scene, missing: Tensor, scene: Scene) -> list[Any]:
-    if scene.dataset != own.dataset:  # somebody went on while it was on its way
-        return [gr.skip(), gr.skip(), gr.skip()]
-    return [own, Canvas(fitted(missing, own), own.image, kept=True), None]
+def _take_own(own: Scene, canvas: Canvas) -> list[Any]:
+    if canvas.scene.dataset != own.dataset:  # another data set was chosen meanwhile
+        return [gr.skip(), gr.skip()]
+    return [Canvas(own, fitted(canvas.missing, own), change="picture"), None]

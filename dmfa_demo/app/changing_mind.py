@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
+from dmfa_demo.app.counter import Counter
 from dmfa_demo.app.predictions import seen_in
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
@@ -55,7 +56,7 @@ class ChangingMind:
     growth: gr.Radio
     again: gr.Button
     chart: gr.HTML
-    seed: gr.State
+    seed: Counter
 
     @classmethod
     def build(cls) -> Self:
@@ -67,7 +68,7 @@ class ChangingMind:
         with gr.Row(elem_classes="choices"):
             growth = segments([(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth")
             again = gr.Button("Another hole", size="sm", elem_id="another-hole")
-        return cls(growth, again, gr.HTML(elem_id="changing-mind", apply_default_css=False), gr.State(0))
+        return cls(growth, again, gr.HTML(elem_id="changing-mind", apply_default_css=False), Counter())
 
     @property
     def inputs(self) -> list[gr.components.Component]:

@@ -12,7 +12,7 @@ from torch import Tensor
 from dmfa_demo.app.cache import Glance, ImputationCache
 from dmfa_demo.app.cards import LOADING, Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.scene import Figures, Scene
-from dmfa_demo.app.segments import SomeOf, segments
+from dmfa_demo.app.segments import SomeThatFollow, segments
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import METHODS, Imputer, method_class
@@ -51,8 +51,9 @@ def of_wanted(dataset: str, wanted: Sequence[str]) -> list[str]:
 
 def still_wanted(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
     """What is wanted when of a data set's methods these are `chosen`: they, and those before that it does not have."""
-    missing = [name for name in wanted if name not in available_methods(dataset)]
-    return missing + [name for name in chosen if method_class(name).stands_in_for not in missing]
+    names = available_methods(dataset)
+    missing = [name for name in wanted if name not in names]
+    return missing + [name for name in names if name in chosen and method_class(name).stands_in_for not in missing]
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class CompareTab:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
             view = segments(VIEWS, "What to show", "view")
-            methods = SomeOf(
+            methods = SomeThatFollow(
                 _choices(dataset),
                 value=of_wanted(dataset, wanted_first()),
                 label="Methods to compare",

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from dmfa_demo.app.answered import ASKED, SETTLED
 from dmfa_demo.app.cache import MOST
 
 # One at a time, for two cores; what is asked meanwhile waits, or is dropped where it does not matter any more.
@@ -27,6 +28,15 @@ AT_ONCE: dict[str, Any] = dict(
 def worked(control: gr.components.Component) -> Any:
     """When somebody works a control; every one of the page can be worked, which the class of all components does not know."""
     return control.input  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def on_canvas(
+    listener: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any], outputs: list[Any], **options: Any
+) -> None:
+    """Listen to something that puts another picture or mask on the canvas, which is visibly waited for meanwhile."""
+    listener(None, [], [], js=ASKED, api_visibility="private")
+    answer = listener(told(handler), inputs, outputs, **options)
+    answer.then(None, [], [], js=SETTLED, api_visibility="private")
 
 
 def told(handler: Callable[..., Any]) -> Callable[..., Any]:

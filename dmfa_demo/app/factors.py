@@ -41,8 +41,8 @@ class FactorsTab:
     def build(cls, dataset: str) -> Self:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
-            method = segments(_methods(dataset), "Whose Gaussians", "factors-of")
-            component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component")
+            method = segments(_methods(dataset), "Whose Gaussians", "factors-of", follows=True)
+            component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component", follows=True)
         overview = gr.HTML(LOADING, elem_id="gaussian", apply_default_css=False)
         factors, sliders = [], []
         with gr.Row(elem_classes="factors"):

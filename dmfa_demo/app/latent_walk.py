@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import Card, Line, card_grid, note
+from dmfa_demo.app.counter import Counter
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.app.strips import psnr_in_hole
@@ -30,13 +31,13 @@ class LatentWalk:
     """The part's components; `render` makes the content of `outputs`."""
 
     box: gr.Column
-    seed: gr.State
+    seed: Counter
     here: gr.HTML
     paths: tuple[gr.HTML, ...]
     sliders: tuple[gr.Slider, ...]
 
     @classmethod
-    def build(cls, dataset: str, seed: gr.State) -> Self:
+    def build(cls, dataset: str, seed: Counter) -> Self:
         """Lay out the part inside the current Blocks, in sight where a method of the data set has a latent space.
 
         Args:

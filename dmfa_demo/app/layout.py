@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Self
 
@@ -9,6 +11,7 @@ import gradio as gr
 
 from dmfa_demo.app.address import TABS, Address
 from dmfa_demo.app.address_bar import AddressBar
+from dmfa_demo.app.answered import Answered
 from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab, wanted_first
@@ -27,8 +30,9 @@ from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.app.segments import OneOf, segments
+from dmfa_demo.app.segments import OneOf, SomeThatFollow, segments
 from dmfa_demo.app.take_away import TakeAway
+from dmfa_demo.imputation import METHODS
 
 TITLE = "What is behind the paint?"
 MASTHEAD = f"""
@@ -44,18 +48,18 @@ class Layout:
     """The parts of the page and what they share.
 
     Attributes:
-        scene: what lies on the canvas.
         opened: the name of the open tab, one of `address.TABS`, in a choice that nobody sees.
         wanted: the methods that somebody wants to compare, those that the data set in sight does not have among them.
         labels: the tabs' labels, by name.
+        answered: of each tab, what its results are about, by name.
     """
 
-    scene: gr.State
     opened: gr.Radio
-    wanted: gr.State
+    wanted: SomeThatFollow
     address: AddressBar
     painter: MaskPainter
     labels: dict[str, gr.Tab]
+    answered: dict[str, Answered]
     tabs_box: gr.Tabs
     compare: CompareTab
     factors: FactorsTab
@@ -84,18 +88,24 @@ class Layout:
         first = Address.first(START)
         start = Scene.sample(START, first.sample)
         opened = OneOf(list(TABS), value=first.tab, visible=False)
-        states = gr.State(start), opened, gr.State(wanted_first())
+        # The browser keeps both, so that a server that has started anew goes on from them.
+        states = opened, SomeThatFollow(list(METHODS), value=wanted_first(), visible=False)
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
         with gr.Row(equal_height=False, elem_classes="stage"):
             with gr.Column(elem_classes="canvas"):
-                painter = MaskPainter(Canvas(first.mask, start.image), list(map(panel_of, TABS)), elem_id="painter")
+                painter = MaskPainter(Canvas(start, first.mask), list(map(panel_of, TABS)), elem_id="painter")
             with gr.Column(elem_classes="results"), gr.Tabs(selected=first.tab) as tabs_box:
                 labels: dict[str, gr.Tab] = {}
+                answered: dict[str, Answered] = {}
 
-                def tab(name: str) -> gr.Tab:
+                @contextmanager
+                def tab(name: str, follows_canvas: bool = True) -> Iterator[None]:
                     labels[name] = gr.Tab(name.capitalize(), id=name, elem_id=panel_of(name))
-                    return labels[name]
+                    with labels[name]:
+                        if follows_canvas:
+                            answered[name] = Answered()
+                        yield
 
                 with tab("compare"):
                     compare = CompareTab.build(START)
@@ -110,7 +120,7 @@ class Layout:
                     bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
                 with tab("learn"):
                     learn = LearnTab.build()
-                with tab("results"):
+                with tab("results", follows_canvas=False):
                     results = ResultsTab.build(START)
             with gr.Column(elem_classes="choose"):
                 _heading("Choose a picture")
@@ -140,6 +150,7 @@ class Layout:
             address,
             painter,
             labels,
+            answered,
             tabs_box,
             compare,
             factors,

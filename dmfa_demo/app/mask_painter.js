@@ -1,4 +1,4 @@
-// The painter: a canvas over one image whose value is the exact set of hidden pixels.
+// The painter: a canvas over one image whose value is that image and the exact set of hidden pixels.
 // Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`. Python has put
 // `panels` before it, the ids of the panels that want to know the mask while they are in sight, by an event of that name.
 const painter = element.querySelector(".painter");
@@ -15,6 +15,9 @@ const SEND_EVERY_MS = 80;
 const HISTORY = 200;
 
 let width = 0, height = 0;
+let dataset = null, sample = null; // the picture; sample is null for one of the visitor's own
+let revision = 0; // the number of this state of picture and mask; answers bring it back
+let pictureRevision = 0, givenRevision = 0; // when the picture was last another, and when Python last gave picture or mask
 let mask = new Uint8Array(0); // 1 where the pixel is hidden
 const picture = new Image();
 let tool = "brush";
@@ -24,8 +27,9 @@ let cursor = null; // the pixel under pointer or keyboard, [x, y]
 let place = null; // where the keyboard was last, [x, y]
 let lastSent = 0, pendingSend = null;
 
-// --- value in and out: {height, width, runs: [start, length, start, length, ...]}; from Python also `image`, a data
-// address, and `kept` where the mask is to stay: what was painted while Python was thinking must not be lost. ---
+// --- value in and out: {height, width, runs: [start, length, start, length, ...], dataset, sample}, with `image`, a data
+// address, from Python, and to Python where the picture is the visitor's own. Python's `change` says whether picture or mask
+// stay: what was painted while Python was thinking must not be lost. ---
 
 function encode() {
     const runs = [];
@@ -34,12 +38,18 @@ function encode() {
         if (i > 0 && mask[i - 1]) runs[runs.length - 1]++;
         else runs.push(i, 1);
     }
-    return { height, width, runs };
+    return { height, width, runs, dataset, sample, revision, ...(sample === null ? { image: picture.src } : {}) };
 }
 
-function accept() {
-    const value = props.value;
+function accept(value = props.value) {
     if (!value) return;
+    const another = value.dataset !== dataset || value.sample !== sample || (value.image && value.image !== picture.src);
+    // A mask may belong to a picture that is not there any more.
+    if (dataset && (value.change === "nothing" || (value.change === "mask" && another))) {
+        props.value = encode();
+        return;
+    }
+    ({ dataset, sample } = value);
     const resized = value.width !== width || value.height !== height;
     if (resized) {
         const brush = Number(sizeInput.value) * (width ? value.width / width : 1); // keeps its share of the picture
@@ -51,15 +61,59 @@ function accept() {
         stroke = cursor = place = null;
     }
     if (value.image && value.image !== picture.src) picture.src = value.image;
-    if (resized || !value.kept) {
+    if (resized || value.change !== "picture") {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
         if (!resized && differs(next)) remember(mask);
         mask = next;
     }
+    renew(another);
+    givenRevision = revision;
     draw();
 }
+
+// Every state of the canvas has a number. What a panel shows is pending until the answer to the last one is there, and stale
+// while it is about another picture.
+function renew(another = false) {
+    revision++;
+    if (another) pictureRevision = revision;
+    panels.forEach(mark);
+}
+
+function mark(panel) {
+    const box = document.getElementById(panel);
+    if (!box?.querySelector(".answered")) return; // it does not follow the canvas
+    const answered = Number(box.dataset.answered ?? Infinity);
+    const state = box.dataset.answered && answered < pictureRevision ? "stale" : box.dataset.answered && answered >= revision ? "" : "pending";
+    box.dataset.state = state;
+    box.setAttribute("aria-busy", state !== "");
+}
+
+document.addEventListener("answered", ({ detail: { panel, revision: number } }) => {
+    if (typeof number !== "number") return;
+    document.getElementById(panel).dataset.answered = number || givenRevision;
+    mark(panel);
+});
+
+// Something else is on its way to the canvas.
+for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]])
+    document.addEventListener(name, () => painter.closest(".stage")?.setAttribute("aria-busy", waiting));
+
+// Whoever reloads, or whose server was started again, finds the picture and the mask that lay there.
+const SAVED = "canvas";
+const saved = performance.getEntriesByType("navigation")[0]?.type === "reload" ? sessionStorage.getItem(SAVED) : null;
+function save() {
+    try { sessionStorage.setItem(SAVED, JSON.stringify(props.value)); } catch { /* no room, or not allowed in this frame */ }
+}
+if (saved)
+    document.addEventListener("greeted", () => {
+        const value = JSON.parse(saved);
+        if (value.dataset !== dataset) return;
+        if (value.sample === null) document.dispatchEvent(new Event("own-picture"));
+        accept({ ...value, change: "both" });
+        send();
+    }, { once: true });
 
 const differs = (other) => mask.some((bit, i) => bit !== other[i]);
 
@@ -69,10 +123,15 @@ function send() {
     props.value = encode();
     const open = panels.find((panel) => document.getElementById(panel)?.offsetParent);
     if (open) trigger(open);
-    if (!stroke) trigger("release");
+    if (!stroke) { save(); trigger("release"); }
 }
 
 function sendSoon() {
+    renew();
+    schedule();
+}
+
+function schedule() {
     clearTimeout(pendingSend);
     pendingSend = setTimeout(send, Math.max(0, lastSent + SEND_EVERY_MS - performance.now()));
 }
@@ -80,8 +139,9 @@ function sendSoon() {
 // What is finished is there at once for whoever asks for the mask. The panel hears of it as of a stroke: of two events in one
 // breath Gradio sends both, and the answer to the first may be the last to come.
 function settle() {
+    renew();
     props.value = encode();
-    sendSoon();
+    schedule();
 }
 
 // --- drawing ---

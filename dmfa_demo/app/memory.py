@@ -1,40 +1,54 @@
-"""What was computed lately, so that it is computed once."""
+"""Results computed lately, kept so that they are computed once."""
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
 from typing import Any, TypeVar
+
+from cachetools import LRUCache, TTLCache
 
 Result = TypeVar("Result")
 
 
 class Memory:
-    """The results that were asked for last, by key."""
+    """A bounded cache that many threads share; the least recently used result gives way to a new one.
 
-    def __init__(self, size: int = 64):
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
-        self._size, self._lock = size, Lock()
+    Args:
+        size: the number of results to keep.
+        seconds: how long to keep a result after its last use; None keeps it until it gives way.
+    """
+
+    def __init__(self, size: int = 64, seconds: float | None = None):
+        self._kept = LRUCache(size) if seconds is None else TTLCache(size, seconds)
+        self._lock = Lock()
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def get(self, key: Hashable) -> Any | None:
-        """What is kept under this key."""
+        """The result kept under this key, or None."""
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-            return self._kept.get(key)
+            made = self._kept.get(key)
+            if made is not None:
+                self._kept[key] = made  # its time begins again
+            return made
 
     def keep(self, key: Hashable, made: Any) -> None:
-        """Keep it, in place of what nobody has asked for the longest."""
+        """Keep a result."""
         with self._lock:
             self._kept[key] = made
-            while len(self._kept) > self._size:
-                self._kept.popitem(last=False)
 
     def recall(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """What `make` returned for this key, now or before."""
+        """The result kept under this key, made by `make` where there is none."""
         made = self.get(key)
         if made is None:
             made = make()
             self.keep(key, made)
         return made
+
+    def expire(self) -> None:
+        """Drop what was not used for `seconds`."""
+        with self._lock:
+            if isinstance(self._kept, TTLCache):
+                self._kept.expire()

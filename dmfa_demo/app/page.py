@@ -51,7 +51,7 @@ def build_page() -> gr.Blocks:
         changed = follow_canvas(layout, cache) + follow_controls(layout, cache)
         follow_address(layout, page, changed)
         offer_take_away(layout, cache)
-        forget_after_leaving(page)
+        forget_after_leaving(page, cache)
     # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
     return page.queue(max_size=MAX_WAITING)
 

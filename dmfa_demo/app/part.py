@@ -11,7 +11,8 @@ import gradio as gr
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.scene import Scene, fitted
+from dmfa_demo.app.mask_painter import Canvas
+from dmfa_demo.app.scene import Scene
 
 
 class Part(Protocol):
@@ -34,12 +35,18 @@ class Part(Protocol):
 
 
 def rendering(part: Part, cache: ImputationCache) -> Callable[..., list[Any]]:
-    """What answers an event that comes with the mask, the scene and the part's controls."""
+    """The handler of an event that comes with the canvas and the part's controls."""
 
-    def render(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-        return part.render(scene, fitted(missing, scene), cache, *controls)
+    def render(canvas: Canvas, *controls: Any) -> list[Any]:
+        return part.render(canvas.scene, canvas.missing, cache, *controls)
 
     return render
+
+
+def answering(part: Part, cache: ImputationCache) -> Callable[..., list[Any]]:
+    """The same, followed by the revision of the canvas, for the `Answered` of the part's tab."""
+    render = rendering(part, cache)
+    return lambda canvas, *controls: [*render(canvas, *controls), canvas.revision]
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ import gradio as gr
 
 from dmfa_demo.app.cards import note
 from dmfa_demo.app.scene import Scene
-from dmfa_demo.app.segments import OneOfMany
+from dmfa_demo.app.segments import OneOfManyThatFollow
 from dmfa_demo.celeba import ATTRIBUTES
 from dmfa_demo.checkpoints import RESULTS, ROOT
 from dmfa_demo.imputation import METHODS, method_class
@@ -116,14 +116,14 @@ class ResultsTab:
         """Lay out the tab inside the current Blocks, with what a data set has first."""
         first = _Choice.of(dataset, None, "sse")
         with gr.Row(elem_classes="choices"):
-            protocol = OneOfMany(
+            protocol = OneOfManyThatFollow(
                 first.protocols,
                 value=first.protocol,
                 label="What is hidden",
                 filterable=False,
                 elem_id="results-protocol",
             )
-            measure = OneOfMany(
+            measure = OneOfManyThatFollow(
                 first.measures,
                 value=first.measure,
                 label="What is measured",

@@ -55,4 +55,5 @@ strip.addEventListener("wheel", (event) => {
     if (strip.scrollLeft !== before) event.preventDefault(); // at its end the page goes on scrolling
 }, { passive: false });
 watch("value", show);
+document.addEventListener("own-picture", () => { props.value = { dataset, chosen: null }; show(); });
 show();

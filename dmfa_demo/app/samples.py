@@ -14,6 +14,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import LOADING, note
+from dmfa_demo.app.counter import Counter
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import segments
 from dmfa_demo.app.strips import psnr_in_hole, sample_pictures, strip
@@ -35,7 +36,7 @@ class SamplesTab:
 
     noise: gr.Radio
     more: gr.Button
-    seed: gr.State
+    seed: Counter
     strips: gr.HTML
 
     @classmethod
@@ -45,7 +46,7 @@ class SamplesTab:
             noise = segments(NOISE, "Noise", "noise")
             more = gr.Button("More samples", size="sm", elem_id="more")
         strips = gr.HTML(LOADING, elem_id="strips", apply_default_css=False)
-        return cls(noise, more, gr.State(0), strips)
+        return cls(noise, more, Counter(), strips)
 
     @property
     def inputs(self) -> list[gr.components.Component]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import blake2b
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from dmfa_demo import metrics
-from dmfa_demo.app.memory import Memory
 from dmfa_demo.data import load_samples, sample_caption, to_float
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
 from dmfa_demo.masks import mask_family
+
+# Of a picture that a visitor brought, for the data sets that take one.
+OWN_CAPTIONS = {"mnist": "your own digit", "celeba": "your own face"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,14 +29,14 @@ class Scene:
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
         labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where nobody has said.
-        own: of a picture that a visitor brought, what was computed of it; None of samples.
+        number: the bundled sample that it is; None for a picture that a visitor brought.
     """
 
     dataset: str
     image: Tensor
     caption: str
     labels: tuple[int, ...] | None = None
-    own: Memory | None = field(default=None, repr=False)
+    number: int | None = None
 
     @cached_property
     def digest(self) -> bytes:
@@ -41,18 +44,25 @@ class Scene:
         return blake2b(self.dataset.encode() + self.image.numpy().tobytes(), digest_size=16).digest()
 
     @classmethod
-    def sample(cls, dataset: str, number: int | None) -> Scene:
+    def sample(cls, dataset: str, number: Any) -> Scene:
         """The `number`-th bundled sample.
 
         Raises:
             ValueError: for a data set or number that there is not.
         """
         samples = load_samples(dataset)
-        if number is None or number not in range(len(samples)):
-            raise ValueError(f"there is no sample {number} of {dataset}; samples are numbered 0 to {len(samples) - 1}")
+        if not isinstance(number, int) or isinstance(number, bool) or number not in range(len(samples)):
+            raise ValueError(
+                f"there is no sample {number!r:.20} of {dataset}; samples are numbered 0 to {len(samples) - 1}"
+            )
         label = samples.labels[number]
         labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
-        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number), labels)
+        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number), labels, number)
+
+    @classmethod
+    def own(cls, dataset: str, image: Tensor) -> Scene:
+        """A picture `(C, H, W)` that a visitor brought, in the 8 bits a channel that the browser keeps of it."""
+        return cls(dataset, to_float((image.clamp(0, 1) * 255).round().byte()), OWN_CAPTIONS[dataset])
 
 
 @dataclass(frozen=True)
@@ -82,10 +92,7 @@ def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[
 
 
 def fitted(missing: Tensor, scene: Scene) -> Tensor:
-    """A mask `(H, W)` on a scene of perhaps another size: each pixel is hidden where the nearest one was.
-
-    Between two data sets the page may send the mask of the one it still shows.
-    """
+    """A mask `(H, W)` of one scene taken over to another, perhaps of another size: a pixel is hidden where the nearest one was."""
     size = scene.image.shape[1:]
     return F.interpolate(missing[None, None].float(), size, mode="nearest-exact")[0, 0] > 0.5
 

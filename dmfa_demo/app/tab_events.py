@@ -6,15 +6,14 @@ from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
-from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import EVERY, LATEST, ONCE, told, worked
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.lessons import LESSONS
+from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.part import rendering
 from dmfa_demo.app.pixel_by_pixel import Run
-from dmfa_demo.app.scene import Scene, fitted
 
 
 def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
@@ -23,45 +22,53 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     Returns:
         The clicks that change what no control shows, such as the number of a draw.
     """
-    seen = [layout.painter, layout.scene]
+    painter = layout.painter
     factors, samples, filling, mind = layout.factors, layout.samples, layout.filling, layout.mind
     attractors, learn, results = layout.attractors, layout.learn, layout.results
 
-    def stand_still(missing: Tensor, scene: Scene, method: Any, component: Any) -> list[Any]:
+    def stand_still(canvas: Canvas, method: Any, component: Any) -> list[Any]:
         zeros = [0.0] * len(factors.sliders)
-        return [*zeros, *factors.render(scene, fitted(missing, scene), cache, method, component, *zeros)]
+        return [*zeros, *factors.render(canvas.scene, canvas.missing, cache, method, component, *zeros)]
 
-    def draw_more(missing: Tensor, scene: Scene, noise: Any, seed: int) -> list[Any]:
-        return [seed + 1, *samples.render(scene, fitted(missing, scene), cache, noise, seed + 1)]
+    def draw_more(canvas: Canvas, noise: Any, seed: int) -> list[Any]:
+        return [seed + 1, *samples.render(canvas.scene, canvas.missing, cache, noise, seed + 1)]
 
-    def grow_anew(missing: Tensor, scene: Scene, growth: Any, seed: int) -> list[Any]:
-        return [seed + 1, *mind.render(scene, fitted(missing, scene), cache, growth, seed + 1)]
+    def grow_anew(canvas: Canvas, growth: Any, seed: int) -> list[Any]:
+        return [seed + 1, *mind.render(canvas.scene, canvas.missing, cache, growth, seed + 1)]
 
-    def walk_again(missing: Tensor, scene: Scene, plane: str, step_size: float, seed: int, *run: Any) -> list[Any]:
-        missing = fitted(missing, scene)
-        return [seed + 1, *attractors.render(scene, missing, cache, plane, step_size, seed + 1, *run)]
+    def walk_again(canvas: Canvas, plane: str, step_size: float, seed: int, *run: Any) -> list[Any]:
+        return [seed + 1, *attractors.render(canvas.scene, canvas.missing, cache, plane, step_size, seed + 1, *run)]
 
-    def walk_on(missing: Tensor, scene: Scene, *controls: Any) -> list[Any]:
-        return attractors.advance(scene, missing, *controls)
+    def walk_on(canvas: Canvas, *controls: Any) -> list[Any]:
+        return attractors.advance(canvas.scene, canvas.missing, cache, *controls)
 
-    def begin(missing: Tensor, scene: Scene, seed: int) -> list[Any]:
-        return filling.begin(scene, fitted(missing, scene), cache, seed)
+    def begin(canvas: Canvas, seed: int) -> list[Any]:
+        return filling.begin(canvas.scene, canvas.missing, cache, seed)
 
-    def advance(missing: Tensor, scene: Scene, run: Run | None) -> list[Any]:
-        return filling.advance(scene, missing, run)
+    def advance(canvas: Canvas, run: Run | None) -> list[Any]:
+        return filling.advance(canvas.scene, canvas.missing, run)
+
+    def drop(canvas: Canvas, started: Any) -> Any:
+        return attractors.drop(canvas.scene, started)
+
+    def chart(canvas: Canvas, *choices: Any) -> Any:
+        return results.render_chart(canvas.scene, *choices)
+
+    def table(canvas: Canvas, *choices: Any) -> Any:
+        return results.render_table(canvas.scene, *choices)
 
     for part in layout.parts:
         # As one event, so that of several controls worked one after another the last answer is of all of them.
         working = [worked(control) for control in part.inputs if not isinstance(control, gr.State)]
         if working and part is not layout.compare:  # which the canvas asks together with its controls
-            gr.on(working, told(rendering(part, cache)), [*seen, *part.inputs], part.outputs, **LATEST)
-    walking = [*seen, *attractors.inputs]
+            gr.on(working, told(rendering(part, cache)), [painter, *part.inputs], part.outputs, **LATEST)
+    walking = [painter, *attractors.inputs]
     still = [*factors.sliders, *factors.outputs]
-    asked = [*seen, factors.method, factors.component]
+    asked = [painter, factors.method, factors.component]
     clicked = [
         factors.reset.click(told(stand_still), asked, still, **LATEST),
-        samples.more.click(told(draw_more), [*seen, *samples.inputs], [samples.seed, *samples.outputs], **LATEST),
-        mind.again.click(told(grow_anew), [*seen, *mind.inputs], [mind.seed, *mind.outputs], **LATEST),
+        samples.more.click(told(draw_more), [painter, *samples.inputs], [samples.seed, *samples.outputs], **LATEST),
+        mind.again.click(told(grow_anew), [painter, *mind.inputs], [mind.seed, *mind.outputs], **LATEST),
         # The chapter is the next one at once, for the browser itself: a stroke that is asked about meanwhile is asked of that one.
         learn.following.click(
             None,
@@ -69,16 +76,16 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
             [learn.chapter],
             js=f"(chapter) => Math.min(chapter + 1, {len(LESSONS)})",
             api_visibility="private",
-        ).then(told(rendering(learn, cache)), [*seen, *learn.inputs], learn.outputs, **LATEST),
+        ).then(told(rendering(learn, cache)), [painter, *learn.inputs], learn.outputs, **LATEST),
         attractors.again.click(told(walk_again), walking, [attractors.seed, *attractors.outputs], **LATEST),
     ]
-    filling.start.click(told(begin), [*seen, samples.seed], filling.outputs, **LATEST)
-    filling.clock.tick(told(advance), [*seen, filling.run], filling.outputs, **ONCE)
+    filling.start.click(told(begin), [painter, samples.seed], filling.outputs, **LATEST)
+    filling.clock.tick(told(advance), [painter, filling.run], filling.outputs, **ONCE)
     attractors.clock.tick(told(walk_on), walking, attractors.outputs, **ONCE)
-    attractors.player.input(told(attractors.drop), [layout.scene, attractors.player], [attractors.player], **EVERY)
-    asked = [layout.scene, results.protocol, results.measure]
+    attractors.player.input(told(drop), [painter, attractors.player], [attractors.player], **EVERY)
+    asked = [painter, results.protocol, results.measure]
     # As one event, so that what is chosen while another choice is answered is asked about after it.
     chosen = [results.protocol.input, results.measure.input]
-    gr.on(chosen, told(results.render_chart), asked, [results.measure, results.chart], **LATEST)
-    results.protocol.input(told(results.render_table), asked[:2], [results.table], **LATEST)
+    gr.on(chosen, told(chart), asked, [results.measure, results.chart], **LATEST)
+    results.protocol.input(told(table), asked[:2], [results.table], **LATEST)
     return clicked

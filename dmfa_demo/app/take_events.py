@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor
-
 from dmfa_demo.app.address_controls import described, describing
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import ONCE, told
 from dmfa_demo.app.layout import Layout
-from dmfa_demo.app.scene import Scene
+from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.take_away import Code, File, take_away
 
 
 def offer_take_away(layout: Layout, cache: ImputationCache) -> None:
     """Listen to the buttons for the picture, the numbers and the code."""
 
-    def give(wanted: str, missing: Tensor, scene: Scene, *shown: Any) -> File | Code:
-        return take_away(wanted, scene, described(layout, missing, scene, *shown), cache)
+    def give(wanted: str, canvas: Canvas, *shown: Any) -> File | Code:
+        return take_away(wanted, canvas.scene, described(layout, canvas, *shown), cache)
 
     layout.take.input(told(give), [layout.take, *describing(layout)], [layout.take], **ONCE)

@@ -260,7 +260,7 @@ def test_changes_in_one_breath_are_asked_about_once(page: Page):
     page.on("request", lambda request: asked.append(request.post_data_json) if "queue/join" in request.url else None)
     page.get_by_role("button", name="Invert").evaluate("(button) => { for (let i = 0; i < 5; i++) button.click(); }")
     expect_answer(page, 784 - 196)
-    assert [sum(one["data"][0]["runs"][1::2]) for one in asked if len(one["data"]) == 4] == [784 - 196]
+    assert [sum(one["data"][0]["runs"][1::2]) for one in asked if len(one["data"]) == 3] == [784 - 196]
 
 
 def test_a_second_finger_does_not_paint(page: Page):
@@ -890,7 +890,7 @@ def held_back(page: Page, asked: Callable[[list], bool]) -> Callable[[], None]:
 
 def test_a_measure_chosen_before_the_kind_of_hole_is_answered_stays(page: Page):
     page.get_by_role("tab", name="Results").click()
-    let_go = held_back(page, lambda data: data == [None, "arbitrary", "sse"])
+    let_go = held_back(page, lambda data: data[1:] == ["arbitrary", "sse"])
     page.locator("#results-protocol input").click()
     page.get_by_role("option", name="Arbitrary (ACFlow)").click()
     page.locator("#results-measure input").click()
@@ -903,7 +903,7 @@ def test_a_measure_chosen_before_the_kind_of_hole_is_answered_stays(page: Page):
 def test_a_gaussian_chosen_before_the_method_is_answered_stays(page: Page):
     page.get_by_role("tab", name="Factors").click()
     expect(page.locator("#component").get_by_role("radio")).to_have_count(3)
-    let_go = held_back(page, lambda data: data[2:4] == ["mfa", 0])
+    let_go = held_back(page, lambda data: data[1:3] == ["mfa", 0])
     page.locator("#factors-of").get_by_role("radio", name="MFA", exact=True).check()
     page.locator("#component").get_by_role("radio").nth(2).check()
     let_go()
@@ -917,7 +917,7 @@ def test_a_gaussian_chosen_before_the_method_is_answered_stays(page: Page):
 
 
 def test_what_to_show_chosen_before_the_mask_is_answered_stays(page: Page):
-    let_go = held_back(page, lambda data: data[2:3] == ["mean"])
+    let_go = held_back(page, lambda data: data[1:2] == ["mean"])
     press(page, "Invert")
     page.locator("#view").get_by_role("radio", name="Error").check()
     let_go()

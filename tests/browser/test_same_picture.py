@@ -1,0 +1,190 @@
+"""Results are always about the picture on the canvas: on slow connections, after a long pause, and when the server starts anew."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo, shown_face, stroke, upload
+from tests.conftest import Server, server
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def own_server() -> Iterator[Server]:
+    """A server that tests stop and start again."""
+    with server() as running:
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, own_server: Server) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page.set_default_timeout(60_000)
+    page.goto(own_server.address)
+    expect(mean(page)).to_be_visible()
+    yield page
+    page.close()
+
+
+def hidden(page: Page) -> int:
+    text = page.locator("#painter [role=status]").inner_text()
+    found = re.match(r"(\d+) of", text)
+    return int(found[1]) if found else 0
+
+
+def restart(server: Server) -> None:
+    server.stop()
+    server.start()
+
+
+def state(page: Page, tab: str = "compare") -> str | None:
+    """How the results of a tab are marked: current (""), "pending" or "stale"."""
+    return page.locator(f"#tab-{tab}").get_attribute("data-state")
+
+
+def wait_for_state(page: Page, wanted: str, tab: str = "compare") -> None:
+    expect(page.locator(f"#tab-{tab}")).to_have_attribute("data-state", wanted)
+
+
+def take_a_photo(page: Page) -> None:
+    choose(page, "Faces")
+    own_photo(page, photo())
+    page.locator("#aligner").get_by_role("button", name="Use this face").click()
+    expect(page.locator("#compare")).to_contain_text("your own face")
+    wait_for_state(page, "")
+
+
+def test_a_forgotten_visit_goes_on_with_its_own_picture(page: Page, own_server: Server):
+    """The server has lost all it knew of the visit, as ten minutes after a connection dropped."""
+    take_a_photo(page)
+    face = shown_face(page)
+    restart(own_server)
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    wait_for_state(page, "")
+    assert (shown_face(page) == face).all()
+    expect(page.locator("#compare")).to_contain_text(f"{hidden(page)} of 4096 pixels hidden")
+    page.get_by_role("tab", name="Factors", exact=True).click()
+    wait_for_state(page, "", "factors")
+    page.get_by_role("tab", name="Predictions", exact=True).click()
+    expect(page.locator("#predictions .panel").first).to_contain_text("smiling")
+    assert "dataset=celeba" in page.url and "sample" not in page.url
+    assert page.get_by_test_id("toast-body").count() == 0
+
+
+def test_a_restarted_server_gets_mask_and_own_picture_from_the_page(page: Page, own_server: Server):
+    take_a_photo(page)
+    face = shown_face(page)
+    own_server.stop()
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    painted = hidden(page)
+    own_server.start()
+    expect(page.locator("#compare")).to_contain_text("your own face")
+    expect(page.locator("#compare")).to_contain_text(f"{painted} of 4096 pixels hidden")
+    assert hidden(page) == painted and (shown_face(page) == face).all()
+
+
+def test_a_reload_keeps_a_mask_and_an_own_digit(page: Page):
+    drawing = photo(200, 300, eyes=((100, 80),))
+    upload(page, "digit-upload", drawing)
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    wait_for_state(page, "")
+    painted, original = hidden(page), card(page, "Original").locator("img").get_attribute("src")
+    page.reload()
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    expect(page.locator("#compare")).to_contain_text(f"{painted} of 784 pixels hidden")
+    assert card(page, "Original").locator("img").get_attribute("src") == original
+
+
+def test_a_link_opened_in_the_same_tab_is_not_the_old_picture(page: Page, own_server: Server):
+    upload(page, "digit-upload", photo(200, 300, eyes=((100, 80),)))
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    page.goto(own_server.address + "?sample=45")
+    expect(page.locator("#compare")).to_contain_text("4, test image 33")
+
+
+@pytest.fixture
+def held(page: Page) -> Iterator[Callable[[], None]]:
+    """Keeps back what the page asks, from the first call on to the second."""
+    waiting: list[Route] = []
+    holding = False
+
+    def turn() -> None:
+        nonlocal holding
+        holding = not holding
+        while not holding and waiting:
+            waiting.pop(0).continue_()
+
+    page.route("**/queue/join*", lambda route: waiting.append(route) if holding else route.continue_())
+    yield turn
+
+
+@pytest.mark.parametrize("tab", ["compare", "factors", "samples", "predictions"])
+def test_results_look_pending_while_their_answer_is_on_its_way(page: Page, held: Callable[[], None], tab: str):
+    page.get_by_role("tab", name=tab.capitalize(), exact=True).click()
+    stroke(page, (0.1, 0.1), (0.3, 0.1))
+    wait_for_state(page, "", tab)
+    held()
+    stroke(page, (0.1, 0.9), (0.9, 0.9))
+    assert state(page, tab) == "pending", "at once"
+    result = page.locator(f"#tab-{tab} .html-container:visible").first
+    page.wait_for_function("(element) => getComputedStyle(element).opacity < 0.7", arg=result.element_handle())
+    expect(page.locator(f"#tab-{tab}")).to_have_attribute("aria-busy", "true")
+    held()
+    wait_for_state(page, "", tab)
+    page.wait_for_function("(element) => getComputedStyle(element).opacity == 1", arg=result.element_handle())
+
+
+def test_results_of_another_picture_look_stale_until_the_answer_is_there(page: Page):
+    """The picture of another data set is there; what the models make of it is held back."""
+    waiting: list[Route] = []
+    holding = True
+
+    def hold(route: Route) -> None:
+        first = (route.request.post_data_json["data"] or [None])[0]
+        of_faces = isinstance(first, dict) and first.get("dataset") == "celeba"
+        waiting.append(route) if holding and of_faces else route.continue_()
+
+    page.route("**/queue/join*", hold)
+    choose(page, "Faces")
+    expect(page.locator("#painter [role=status]")).to_contain_text("of 4096")
+    assert state(page) == "stale"
+    page.get_by_role("tab", name="Samples", exact=True).click()
+    page.get_by_role("tab", name="Compare", exact=True).click()
+    assert state(page) == "stale"
+    holding = False
+    for route in waiting:
+        route.continue_()
+    wait_for_state(page, "")
+    expect(page.locator("#compare")).to_contain_text("Eileen Collins")
+
+
+def test_the_page_looks_busy_from_the_click_on(page: Page, held: Callable[[], None]):
+    stage = page.locator(".stage")
+    for click in (
+        lambda: page.locator("#dataset").get_by_role("radio", name="Faces").check(),
+        lambda: page.locator("#samples").get_by_role("radio").nth(1).click(),
+        lambda: page.locator("#preset-half").click(),
+        lambda: page.locator("#examples button").first.click(),
+    ):
+        held()
+        click()
+        expect(stage).to_have_attribute("aria-busy", "true")
+        held()
+        expect(stage).to_have_attribute("aria-busy", "false")
+
+
+def test_what_is_pending_stays_pending_while_the_server_is_gone(page: Page, own_server: Server):
+    own_server.stop()
+    stroke(page, (0.1, 0.5), (0.9, 0.5))
+    page.wait_for_timeout(500)
+    assert state(page) in ("pending", "stale")
+    assert canvas(page).is_visible()
+    own_server.start()
+    expect(page.locator("#compare")).to_contain_text(f"{hidden(page)} of 784 pixels hidden")
+    wait_for_state(page, "")
