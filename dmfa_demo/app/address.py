@@ -30,8 +30,9 @@ from dmfa_demo.mask_text import mask_from_text, mask_text
 
 TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn", "results")
 
-# On the first visit: of every picture the same share, wherever the seed puts it.
-START_MASK, START_SEED = "square14", 4
+# On the first visit: of every picture the same share. Where this seed puts it the first digit may be a 4 or a 9, so that means blur,
+# samples differ and classifiers doubt.
+START_MASK, START_SEED = "square14", 6
 
 
 @dataclass(frozen=True, eq=False)

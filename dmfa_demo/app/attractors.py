@@ -20,7 +20,7 @@ from dmfa_demo.app.segments import OneOf, segments
 from dmfa_demo.app.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.checkpoints import ROOT, is_usable, read_config, set_aside
 from dmfa_demo.data import DATASETS
-from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.attractors import MAP, LatentMap
 from dmfa_demo.models.dynamics import flow, latent_field
 
 STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
@@ -196,7 +196,13 @@ def _explain(dataset: str) -> str:
     first = next(iter(mapped(dataset)), None)
     latents = 2 if first is None else read_config(ROOT / dataset / first)["network"]["latents"]
     squeezed = _SQUEEZED_TO_TWO if latents == 2 else _SQUEEZED_TO_MORE.format(latents)
-    return f'<p class="note">{squeezed} {_EXPLANATION}</p>'
+    fixed = first is None or _holds_attractor(load_map(dataset, first))
+    return f'<p class="note">{squeezed} {_ARROWS} {_FIXED if fixed else _NOTHING_FIXED} {_LINES}</p>'
+
+
+def _holds_attractor(plane: LatentMap) -> bool:
+    """Whether an attractor lies within the edges of a map, where it is drawn."""
+    return bool(((plane.attractors >= plane.low) & (plane.attractors <= plane.high)).all(1).any())
 
 
 _SQUEEZED_TO_TWO = "This auto-encoder squeezes every picture through two numbers, its place on the map, and back."
@@ -204,9 +210,16 @@ _SQUEEZED_TO_MORE = (
     "This auto-encoder squeezes every picture through {} numbers and back. The map is a plane through them, along the <strong>first two "
     "principal directions</strong> of what pictures become; what leads out of the plane is not seen on it, and forgotten by the arrows."
 )
-_EXPLANATION = (
-    "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again; follow them and you end at an "
-    "<strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its basin. Where arrows leave the map it lies outside. The lines are your "
-    "picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
+_ARROWS = "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again."
+_FIXED = (
+    "Follow them and you end at an <strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its "
+    "basin. Where arrows leave the map it lies outside."
+)
+_NOTHING_FIXED = (
+    "Follow them and they lead out of the map: the <strong>attractors</strong>, where nothing moves any more, lie outside. All places that "
+    "lead to the same one have the same colour."
+)
+_LINES = (
+    "The lines are your picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
     "whole picture, while the visible pixels stay and pull it aside."
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 import gradio as gr
@@ -69,15 +70,17 @@ class CompareTab:
         """Lay out the tab inside the current Blocks."""
         with gr.Row(elem_classes="choices"):
             view = segments(VIEWS, "What to show", "view")
-            methods = SomeThatFollow(
-                _choices(dataset),
-                value=of_wanted(dataset, wanted_first()),
-                label="Methods to compare",
-                show_label=False,
-                elem_classes="segments",
-                elem_id="methods",
-            )
-        cards = gr.HTML(LOADING, elem_id="compare", apply_default_css=False)
+            with gr.Accordion("Methods", open=False, elem_classes="methods", elem_id="choose-methods"):
+                methods = SomeThatFollow(
+                    _choices(dataset),
+                    value=of_wanted(dataset, wanted_first()),
+                    label="Methods to compare",
+                    show_label=False,
+                    elem_classes="segments",
+                    elem_id="methods",
+                )
+        script = (Path(__file__).parent / "compare.js").read_text()
+        cards = gr.HTML(LOADING, elem_id="compare", apply_default_css=False, js_on_load=script)
         return cls(view, methods, cards)
 
     @property
@@ -123,7 +126,8 @@ class CompareTab:
         ]
         names = [name for name in available_methods(scene.dataset) if name in methods]
         glances = cache.glance(scene, missing, names, spread=view == "deviation")
-        lines = _lines([glance.figures for glance in glances])
+        # What was guessed without seeing anything is no better than another guess.
+        lines = _lines([glance.figures for glance in glances], marked=not missing.all())
         for name, glance, of_method in zip(names, glances, lines):
             cards.append(_PICTURES[view](method_class(name), glance, scene, of_method))
         hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
@@ -172,14 +176,14 @@ _FIGURES: tuple[tuple[str, Callable[[float], str], bool], ...] = (
 )
 
 
-def _lines(figures: Sequence[Figures | None]) -> list[tuple[Line, ...]]:
-    """Each method's figures below its picture, the best of each kind marked."""
+def _lines(figures: Sequence[Figures | None], marked: bool = True) -> list[tuple[Line, ...]]:
+    """Each method's figures below its picture; the best of each kind marked, all that read the same."""
     lines: list[list[Line]] = [[] for _ in figures]
     for name, reads, more in _FIGURES:
         values = [getattr(of_method, name, None) for of_method in figures]
         known = [value for value in values if value is not None]
-        best = (max if more else min)(known) if len(known) > 1 else None
+        best = reads((max if more else min)(known)) if marked and len(known) > 1 else None
         for line, value in zip(lines, values):
             if value is not None:
-                line.append(Line(reads(value), best=value == best))
+                line.append(Line(reads(value), best=reads(value) == best))
     return [tuple(line) for line in lines]

@@ -1,4 +1,4 @@
-"""The list of prepared scenes: a title and a sentence each, one click to see it."""
+"""The prepared scenes as a row of thumbnails; one press opens a scene, and its sentence says what there is to see."""
 
 from __future__ import annotations
 
@@ -9,16 +9,21 @@ from typing import Any
 import gradio as gr
 
 from dmfa_demo.app.examples import EXAMPLES, Example
+from dmfa_demo.app.scene import Scene
+from dmfa_demo.figures import png_address, with_holes
 
 _FILES = Path(__file__).parent
+_HINT = "Paint over the picture, or begin with one of these."
 
 
 class ExampleList(gr.HTML):
     """Choose one of `EXAMPLES`; gives it."""
 
     def __init__(self, **kwargs: Any):
+        buttons = "".join(map(_button, EXAMPLES))
         super().__init__(
-            html_template=f'<div class="examples">{"".join(map(_button, EXAMPLES))}</div>',
+            html_template=f'<div class="examples" role="group" aria-label="Prepared scenes">{buttons}</div>'
+            f'<p role="status">{_HINT}</p>',
             css_template=(_FILES / "example_list.css").read_text(),
             js_on_load=(_FILES / "example_list.js").read_text(),
             apply_default_css=False,
@@ -38,4 +43,9 @@ class ExampleList(gr.HTML):
 
 
 def _button(example: Example) -> str:
-    return f"<button type=button><strong>{escape(example.title)}</strong> {escape(example.sentence)}</button>"
+    scene, sentence = Scene.sample(example.dataset, example.sample), escape(example.sentence)
+    picture = png_address(with_holes(scene.image, example.missing))
+    return (
+        f'<button type="button" title="{sentence}" aria-description="{sentence}" data-sentence="{sentence}">'
+        f'<img src="{picture}" alt="">{escape(example.title)}</button>'
+    )

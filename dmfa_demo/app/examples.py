@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from torch import Tensor
+
 from dmfa_demo.app.address import Address
 from dmfa_demo.app.scene import Scene, draw_mask
 
@@ -31,17 +33,21 @@ class Example:
     settings: dict[str, Any] = field(default_factory=dict)
 
     @property
+    def missing(self) -> Tensor:
+        """Its hidden pixels, bool `(H, W)`."""
+        return draw_mask(self.hole, Scene.sample(self.dataset, self.sample), self.seed)
+
+    @property
     def address(self) -> Address:
         """Where it is to be seen."""
-        missing = draw_mask(self.hole, Scene.sample(self.dataset, self.sample), self.seed)
         first = Address.first(self.dataset)
-        return replace(first, sample=self.sample, mask=missing, tab=self.tab, **self.settings)
+        return replace(first, sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
 
 
 EXAMPLES = (
     Example(
         "A 4, or a 9?",
-        "Only the lower half is visible, and both would fit: look at how the samples differ, and at what one mean makes of them.",
+        "Only the lower half is visible, and both would fit: the samples differ, and the mean is a blur of all of them.",
         "mnist",
         42,
         "half-top",
@@ -49,21 +55,21 @@ EXAMPLES = (
     ),
     Example(
         "The middle of an 8",
-        "Where the strokes cross is missing; what the ends say decides.",
+        "The middle is missing, where the strokes cross. The ends are enough: every model completes an 8.",
         "mnist",
         84,
         "centre",
     ),
     Example(
         "A digit behind noise",
-        "Three quarters of the pixels are gone, and hardly anything is lost: neighbours know each other.",
+        "Three of four pixels are gone, and the networks still complete a 5: neighbouring pixels say much about each other.",
         "mnist",
         50,
         "noise75",
     ),
     Example(
         "Nothing but a line",
-        "Three rows of pixels. A single guess must be grey; a density can say that it does not know.",
+        "Three rows of pixels fit several digits. Each sample is one of them, and the mean is none.",
         "mnist",
         20,
         "line3",
@@ -80,39 +86,38 @@ EXAMPLES = (
     ),
     Example(
         "Walking to an attractor",
-        "From noise, or from a good first guess: where the walk ends depends on where it begins.",
+        "From noise the walk ends at a 2, from a good first guess at a 7: where it ends depends on where it begins.",
         "mnist",
-        3,
-        "half-right",
+        72,
+        "half-bottom",
         tab="attractors",
     ),
     Example(
         "How sure should it be?",
-        "Most of the digit is hidden. Some classifiers are certain all the same; compare their bars with MisConv's.",
+        "Half of an 8 looks like a 3. One classifier is sure of the 3 all the same; MisConv sees the 8, and is unsure.",
         "mnist",
-        71,
-        "trapezoid",
-        seed=1,
+        83,
+        "half",
         tab="predictions",
     ),
     Example(
         "Shirt, coat or pullover?",
         "The lower half would fit all three. The deviation shows where the models are in doubt.",
         "fashion-mnist",
-        43,
+        42,
         "half-top",
         settings={"show": "deviation"},
     ),
     Example(
         "Half a face",
-        "The other half tells a lot, as faces are almost symmetric, but not all.",
+        "The visible half tells skin, hair and light of the other, so that DMFA comes much nearer than the average face.",
         "celeba",
-        1,
+        3,
         "half-left",
     ),
     Example(
         "A face behind 80 % noise",
-        "One pixel in five is left, and the eye hardly finds the face that the models find.",
+        "One pixel in five is left. The eye hardly finds the face; the networks do.",
         "celeba",
         0,
         "noise80",

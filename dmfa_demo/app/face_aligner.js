@@ -16,6 +16,7 @@ const pen = canvas.getContext("2d");
 // Nothing larger is kept: a face that is cut out of it has a few dozen pixels a side.
 const LARGEST = 1600;
 const SIDE = 640; // of the canvas
+const DOUBLE_CLICK = 500; // ms
 const START = 0.75; // the share of the photo's shorter side that the face is at first
 
 let photo = null; // a canvas
@@ -104,7 +105,16 @@ function close() {
     photo = null;
     stage.hidden = true;
     root.querySelector("[data-action=upload]").focus({ preventScroll: true });
+    closedAt = performance.now();
 }
+
+// The second press of a double click does not reach what slides under the pointer.
+let closedAt = -Infinity;
+for (const kind of ["pointerdown", "mousedown", "click"])
+    document.addEventListener(kind, (event) => {
+        if (event.detail === 0 && kind === "click") return; // by keyboard
+        if (performance.now() - closedAt < DOUBLE_CLICK) { event.preventDefault(); event.stopImmediatePropagation(); }
+    }, true);
 
 // --- the cut: a square of the photo, turned ---
 

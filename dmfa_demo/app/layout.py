@@ -92,6 +92,7 @@ class Layout:
         states = opened, SomeThatFollow(list(METHODS), value=wanted_first(), visible=False)
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
+        examples = ExampleList(elem_id="examples")
         with gr.Row(equal_height=False, elem_classes="stage"):
             with gr.Column(elem_classes="canvas"):
                 painter = MaskPainter(Canvas(start, first.mask), list(map(panel_of, TABS)), elem_id="painter")
@@ -141,8 +142,6 @@ class Layout:
                     aligner = FaceAligner(elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
-                _heading("Begin with a prepared scene")
-                examples = ExampleList(elem_id="examples")
         drawn = samples, walk, filling
         seen = bars, mind, layer
         return cls(

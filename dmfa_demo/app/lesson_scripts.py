@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmfa_demo.app.address import Address
-from dmfa_demo.app.lessons import DOUBTED, DRAWN, ENDS, FRAMES, LESSONS, SHARES, SHOWN_FACTORS, SWAY
+from dmfa_demo.app.lessons import DOUBTED, DRAWN, ENDS, FRAMES, LESSONS, SHARES, SHOWN_FACTORS, SWAY, starts
 from dmfa_demo.app.script import LOAD, Script
 
 
@@ -63,9 +63,9 @@ samples = imputation.sample({DRAWN}, noise=False)[:, 0]  # ({DRAWN}, C, H, W)
 def _walks(address: Address, names: list[str]) -> Script:
     body = f"""
 walks = {{}}
-for method in {names!r}:
-    imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed=0)
-    walks[method] = imputation.trajectory[:, 0]  # (T + 1, C, H, W), from the start to where it arrived
+for title, method, seed in {starts(names)!r}:
+    imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed=seed)
+    walks[title] = imputation.trajectory[:, 0]  # (T + 1, C, H, W), from the start to where it arrived
 """
     return Script((LOAD,), body)
 

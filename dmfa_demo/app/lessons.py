@@ -178,10 +178,18 @@ def _latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[
     )
 
 
+def starts(names: list[str]) -> list[tuple[str, str, int]]:
+    """Two walks, as (title, method, seed): of two methods, or of one from two draws of noise."""
+    if len(names) > 1:
+        return [(method_class(name).title, name, 0) for name in names]
+    title = method_class(names[0]).title
+    return [(f"{title}, noise {seed + 1}", names[0], seed) for seed in range(2)]
+
+
 def _walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
     films, ends = [], []
-    for name in names:
-        walked, title = cache.impute(name, scene, missing).trajectory, method_class(name).title
+    for title, name, seed in starts(names):
+        walked = cache.impute(name, scene, missing, seed).trajectory
         assert walked is not None, "by the method's own word"
         trajectory = walked[:, 0]
         places = torch.linspace(0, len(trajectory) - 1, FRAMES).round().long().tolist()
@@ -280,7 +288,7 @@ LESSONS = (
     Lesson(
         "Factors: why a few directions are enough",
         "Factors",
-        "Hidden pixels do not vary one by one. If a stroke was a little further to the right, many pixels change together. Each such way of "
+        "Hidden pixels do not vary one by one. If an edge lay a little further to the right, many pixels would change together. Each such way of "
         "changing together is a <strong>factor</strong>: a picture that is added to the mean, more or less of it. A handful of factors and "
         "a little independent noise for each pixel stand in for a whole covariance matrix.",
         _one("has_factors", "dmfa"),
@@ -312,7 +320,7 @@ LESSONS = (
         ("Two different pictures", "The same picture twice", "The average of all pictures"),
         1,
         "All variety comes from the latents; the decoder only translates (what it leaves open is noise in single pixels). Many draws, seen "
-        "side by side, are the answer, and the best of many comes nearer to the truth than any one of them.",
+        "side by side, are the answer, and the best of many is nearer to the truth than a typical one.",
         formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
         (
             (formula(_VISIBLE, block=False), "what is visible (observed)"),
@@ -332,7 +340,7 @@ LESSONS = (
         "nothing moves any more, at an <strong>attractor</strong>.",
         _walkers,
         _walks,
-        "One walk starts from noise, another from a good guess. Where do they end?",
+        "Two walks start in different places. Where do they end?",
         ("In the same picture, always", "Each where its own way leads, perhaps in two pictures", "They never come to rest"),
         1,
         "There are many attractors, and around each the places that lead there, its basin. Start in another basin and you end elsewhere: "

@@ -50,6 +50,7 @@ function accept(value = props.value) {
         return;
     }
     ({ dataset, sample } = value);
+    document.documentElement.dataset.ownPicture = sample === null;
     const resized = value.width !== width || value.height !== height;
     if (resized) {
         const brush = Number(sizeInput.value) * (width ? value.width / width : 1); // keeps its share of the picture
@@ -68,9 +69,21 @@ function accept(value = props.value) {
         if (!resized && differs(next)) remember(mask);
         mask = next;
     }
+    if (another && revision) show();
     renew(another);
     givenRevision = revision;
     draw();
+}
+
+// What was chosen further down the page is seen without scrolling.
+function show() {
+    const { top, bottom } = canvas.getBoundingClientRect();
+    if (top < 0 || bottom > innerHeight) bring();
+}
+
+function bring() {
+    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    (painter.closest(".stage") ?? painter).scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
 }
 
 // Every state of the canvas has a number. What a panel shows is pending until the answer to the last one is there, and stale
@@ -304,7 +317,16 @@ function lift() {
     endStroke();
     settle();
     draw();
+    if (compact.matches && column?.getBoundingClientRect().top > 0) bring();
 }
+
+// On a small screen the canvas stays in sight, small, while one reads on.
+const compact = matchMedia("(max-width: 1040px), (max-height: 480px)");
+const column = painter.closest(".canvas");
+document.addEventListener("scroll", () => {
+    const above = -(painter.closest(".stage")?.getBoundingClientRect().top ?? 0);
+    column?.classList.toggle("small", above > canvas.offsetHeight / 2);
+}, { passive: true });
 
 for (const end of ["pointerup", "pointercancel"])
     canvas.addEventListener(end, (event) => { if (stroke?.pointer === event.pointerId) lift(); });

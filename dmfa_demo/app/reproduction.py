@@ -10,6 +10,7 @@ from dmfa_demo.app.factors import COMPONENTS
 from dmfa_demo.app.hole_walks import STEPS, TOLERANCE
 from dmfa_demo.app.latent_walk import DIRECTIONS
 from dmfa_demo.app.lesson_scripts import lesson_script
+from dmfa_demo.app.results import ALSO
 from dmfa_demo.app.samples import DRAWN
 from dmfa_demo.app.script import LOAD, Script, whole
 from dmfa_demo.checkpoints import available_methods
@@ -127,7 +128,9 @@ for name in answers:
 
 
 def _results(address: Address) -> Script:
-    body = f"""rows = json.loads((ROOT / "{address.dataset}" / RESULTS).read_text())["rows"]
+    folders = (address.dataset, *ALSO.get(address.dataset, ()))
+    body = f"""files = [ROOT / dataset / RESULTS for dataset in {folders!r}]
+rows = [row for file in files if file.is_file() for row in json.loads(file.read_text())["rows"]]
 rows = [row for row in rows if (row["protocol"], row["metric"]) == ("{address.protocol}", "{address.measure}")]
 for row in rows:
     print(row["method"], row["value"], "±", row["stderr"], "paper:", row["paper"])

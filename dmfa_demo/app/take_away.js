@@ -5,39 +5,51 @@ const dialog = element.querySelector("dialog");
 const code = element.querySelector("code");
 const WORDS = { sheet: "Drawing the picture…", zip: "Packing the numbers…", code: "" };
 
-async function copy(text, said) {
+// Whether the browser took it: without https, or in a frame, a page may have no clipboard.
+async function copy(text) {
     try {
         await navigator.clipboard.writeText(text);
-        status.textContent = said;
-    } catch { // no clipboard without https or leave
-        status.textContent = `Copy this: ${text}`;
+        return true;
+    } catch {
+        return false;
     }
+}
+
+async function copyLink() {
+    const copied = await copy(location.href);
+    status.textContent = copied ? "The link is copied." : `This page may not use the clipboard. Copy the link by hand: ${location.href}`;
+    if (document.documentElement.dataset.ownPicture === "true")
+        status.textContent += " Your own picture is not in it: whoever opens it sees the first picture under the same mask.";
+}
+
+// A frame may forbid downloads without saying so, so that the file stays within reach.
+function offer(name, address) {
+    const link = document.createElement("a");
+    link.download = link.textContent = name;
+    link.href = address;
+    status.replaceChildren("Ready: ", link, ". Press its name if your browser has not saved it.");
+    link.click();
 }
 
 for (const button of element.querySelectorAll("[data-take]"))
     button.addEventListener("click", () => {
         const wanted = button.dataset.take;
-        if (wanted === "link") return copy(location.href, "The link is copied.");
+        if (wanted === "link") return copyLink();
         status.textContent = WORDS[wanted];
         props.value = { wanted };
         trigger("input");
     });
 
 element.querySelector("[data-act=copy]").addEventListener("click", async (event) => {
-    await copy(code.textContent, "The code is copied.");
-    event.target.textContent = "Copied";
+    const copied = await copy(code.textContent);
+    event.target.textContent = copied ? "Copied" : "Selected: press Ctrl C";
+    if (!copied) getSelection().selectAllChildren(code);
 });
 element.querySelector("[data-act=close]").addEventListener("click", () => dialog.close());
 
 watch("value", () => {
     const { name, address, code: text } = props.value ?? {};
-    if (address) {
-        const link = document.createElement("a");
-        link.download = name;
-        link.href = address;
-        link.click();
-        status.textContent = `${name} is saved.`;
-    }
+    if (address) offer(name, address);
     if (text) {
         code.textContent = text;
         element.querySelector("[data-act=copy]").textContent = "Copy";
