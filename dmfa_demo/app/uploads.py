@@ -8,7 +8,7 @@ import warnings
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 from torch import Tensor
 
 MAX_BYTES = 10 * 2**20
@@ -18,6 +18,9 @@ MAX_PIXELS = 50_000_000
 # Nothing here needs more detail; memory is spent on no more.
 WORK_SIDE = 1_024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+
+# The highest value of 8, 10, 12 and 16 bits; 1 is that of a share.
+TOPS = (1, 255, 1_023, 4_095, 65_535)
 
 # MNIST's own recipe: the digit fits a 20 x 20 box, and its centre of mass lies in the pixel right below the middle of
 # 28 x 28 (measured: between 14 and 15 from the edge in every digit of the sample).
@@ -39,6 +42,8 @@ def read_picture(data: bytes) -> Image.Image:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # Pillow itself takes uncompressed YCbCr for four channels; libtiff converts it to RGB.
+            TiffImagePlugin.READ_LIBTIFF = True
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             if max(picture.size) > MAX_SIDE:
                 width, height = picture.size
@@ -109,8 +114,9 @@ def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Ten
             f"The picture is {picture.width} x {picture.height} pixels; the models of this data set take exactly "
             f"{width} x {height}. Scale it."
         )
-    if channels == 1:
-        return torch.from_numpy(_grey(picture, ground=0.0))[None]
+    picture = _plain(picture)
+    if channels == 1 or picture.mode in ("L", "I", "F"):
+        return torch.from_numpy(_grey(picture, ground=0.0)).repeat(channels, 1, 1)
     flat = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA")).convert("RGB")
     return torch.from_numpy(np.asarray(flat, dtype=np.float32) / 255).permute(2, 0, 1)
 
@@ -140,18 +146,12 @@ def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
 
     What is transparent shows `ground`; without one, white under dark ink and black under light.
     """
+    picture = _plain(picture)
     if max(picture.size) > WORK_SIDE:
-        shrink = math.ceil(max(picture.size) / WORK_SIDE)
-        # Pillow reduces these modes only.
-        picture = picture if picture.mode in ("L", "RGB", "RGBA", "CMYK", "F", "I") else _plain(picture)
-        picture = picture.reduce(shrink)
-    if picture.mode.startswith("I") or picture.mode == "F":
-        values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
-        # 16 bits, 8 bits in a wider type, or a share already: the smallest range that holds the values.
-        top = next((top for top in (1, 255, 65_535) if values.max() <= top), values.max())
-        return (values / top).clip(0, 1)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
+        picture = picture.reduce(math.ceil(max(picture.size) / WORK_SIDE))
+    if picture.mode in ("I", "F"):
+        return _shades(picture)
+    if picture.mode == "RGBA":
         alpha = np.asarray(picture.getchannel("A"), dtype=np.float32) / 255
         grey = np.asarray(picture.convert("L"), dtype=np.float32) / 255
         if ground is None:
@@ -176,11 +176,23 @@ def _paper(values: np.ndarray) -> np.ndarray:
     return (plane[0] + plane[1] * rows + plane[2] * columns).astype(np.float32)
 
 
+def _shades(picture: Image.Image) -> np.ndarray:
+    """The values of a picture of mode I or F as grey levels in [0, 1], float32 `(H, W)`."""
+    values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
+    # Files do not say how many bits count: the smallest range that holds the values.
+    top = next((top for top in TOPS if values.max() <= top), values.max())
+    return (values / top).clip(0, 1)
+
+
 def _plain(picture: Image.Image) -> Image.Image:
-    """One of the modes that Pillow can reduce, nothing lost that is looked at."""
-    if picture.mode.startswith("I;16"):
-        return picture.convert("I")
-    return picture.convert("RGBA" if picture.has_transparency_data else "RGB")
+    """The picture in one of the modes L, RGB, RGBA, I and F, nothing lost that is looked at."""
+    if picture.mode.startswith("I") or picture.mode == "F":
+        return picture.convert("I") if picture.mode.startswith("I;") else picture
+    if picture.mode == "LAB":
+        profiles = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        return ImageCms.buildTransform(*profiles, "LAB", "RGB").apply(picture)
+    mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
+    return picture if picture.mode == mode else picture.convert(mode)
 
 
 def _centre_of_mass(values: np.ndarray, axis: int) -> float:
