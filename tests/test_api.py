@@ -6,6 +6,7 @@ import base64
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from dmfa_demo import load_imputer
-from dmfa_demo.app.api import ENDPOINTS
+from dmfa_demo.app.api import ENDPOINTS, _decoded
 from dmfa_demo.app.mask_painter import decode_mask
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import load_samples, to_float
@@ -102,16 +103,21 @@ BAD = [
     (dict(seed=-1), "seed is a whole number"),
     (dict(seed=1.5), "seed is a whole number"),
     (dict(seed=True), "seed is a whole number"),
-    (dict(image=[[0.0] * 28] * 27), "the mask is 28x28, the image 27x28"),
+    (dict(image=[[0.0] * 28] * 27), "28 rows of 28 numbers .* got 27 x 28"),
     (
         dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}),
-        r"images of \(C, H, W\) = \(1, 28, 28\)",
+        "28 rows of 28 numbers .* got 27 x 27",
     ),
     (dict(image=[]), "image is a list of rows"),
     (dict(image=True), "image is a list of rows"),
     (dict(image=[[0.0] * 28] * 27 + [[0.0] * 5]), "image is a list of rows"),
     (dict(image=[[2.0] * 28] * 28), "got 2 to 2"),
     (dict(image=[[None] * 28] * 28), "NaN or infinity"),
+    (dict(image=[[[0.0] * 4] * 28] * 28), "28 rows of 28 numbers .* got 28 x 28 x 4"),
+    (
+        dict(image=[[0.0] * 64] * 64, mask={"height": 64, "width": 64, "runs": []}, dataset="celeba"),
+        "3 lists of 64 rows of 64 numbers .* or 64 rows of 64 pixels of 3 numbers each.* got 64 x 64",
+    ),
     (dict(image=[["a"] * 28] * 28), "image is a list of rows"),
     (dict(image=None), "image is a list of rows"),
     (dict(image=BLACK, mask={"height": 28, "width": 27, "runs": []}), "the mask is 28x27, the image 28x28"),
@@ -147,6 +153,11 @@ OTHERS = [
     ("/trajectory", dict(frames=1), "frames is a whole number from 2"),
     (
         "/predict",
+        dict(image=[[1e38] * 28] * 28, mask=[[1] * 28] * 28),
+        r"sees the whole image.* in \[0, 1\]; got 1e\+38",
+    ),
+    (
+        "/predict",
         dict(image=[[None] * 28] * 28, mask={"height": 28, "width": 28, "runs": [0, 784]}),
         "sees the whole image",
     ),
@@ -164,12 +175,13 @@ def test_a_method_or_data_set_that_there_is_not_is_named_where_methods_are_liste
         client.predict(dataset="cifar", api_name="/methods")
 
 
-def raw(served: str, body: str) -> str:
+def raw(served: str, body: str, endpoint: str = "impute") -> str:
     """The event stream that answers a body no well-behaved client would send."""
-    asked = httpx.post(f"{served}/gradio_api/call/impute", content=body, headers={"Content-Type": "application/json"})
+    address = f"{served}/gradio_api/call/{endpoint}"
+    asked = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
     if asked.status_code != 200:
         return asked.text
-    return httpx.get(f"{served}/gradio_api/call/impute/{asked.json()['event_id']}", timeout=60).text
+    return httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
 
 
 def test_no_address_is_fetched(served, client):
@@ -191,6 +203,40 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
     answer = raw(served, body)
     assert "event: complete" not in answer and answer
     assert ask(client)["psnr"] > 5
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sent", "said"),
+    [
+        ("impute", [], "image and mask missing: impute takes image, mask, dataset, method, seed"),
+        ("impute", [42], "mask missing: impute takes"),
+        ("trajectory", [42], "mask missing: trajectory takes"),
+        ("predict", [], "image and mask missing"),
+    ],
+)
+def test_a_request_that_leaves_an_argument_out_is_told_which(served, endpoint, sent, said):
+    assert said in raw(served, json.dumps({"data": sent}), endpoint)
+    direct = httpx.post(f"{served}/gradio_api/run/{endpoint}", json={"data": sent}, timeout=60)
+    assert said in direct.json()["error"]
+
+
+def test_arguments_with_a_default_may_be_left_out(served):
+    short, whole = (raw(served, json.dumps({"data": [42, MASK, *rest]})) for rest in ([], ["mnist", "dmfa", 0]))
+    assert short == whole and "event: complete" in short
+    assert "event: complete" in raw(served, json.dumps({"data": []}), "methods")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "sent", "status", "said"),
+    [
+        ("impute", {"image": 42}, 422, "required argument: mask"),
+        ("impute", {"image": 42, "mask": MASK, "sead": 1}, 422, "`sead` is not a valid"),
+        ("nothing", {}, 404, "no such endpoint"),
+    ],
+)
+def test_an_argument_by_name_that_is_missing_or_unknown_is_named(served, endpoint, sent, status, said):
+    answer = httpx.post(f"{served}/gradio_api/call/v2/{endpoint}", json=sent, timeout=60)
+    assert answer.status_code == status and said in answer.json()["error"]
 
 
 # Event, place among the handlers of that event with as many arguments, and arguments of the page's own; a None is what the page keeps on the server (the scene, the open tab, the
@@ -440,3 +486,57 @@ def test_a_colour_picture_in_base64_is_read_as_it_is(client):
     mask = {"height": 64, "width": 64, "runs": [1000, 300]}
     asked = dict(mask=mask, dataset="celeba", method="mean")
     assert ask(client, image=in_base64(face.permute(1, 2, 0)), **asked) == ask(client, image=0, **asked)
+
+
+def broken_into_lines(text: str) -> str:
+    return base64.encodebytes(base64.b64decode(text)).decode()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        broken_into_lines,
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: f" {text}\r\n",
+        lambda text: "data:image/png;base64," + broken_into_lines(text),
+        lambda text: "data:image/png;base64," + quote(text, safe=""),
+    ],
+    ids=["lines", "no padding", "URL-safe", "both", "white space", "address with lines", "percent-encoded"],
+)
+def test_base64_may_be_written_in_any_usual_way(written):
+    symbols = bytes(range(256)) + b"\xff\xfe\xfb"  # with + and / among them
+    for length in (len(symbols), len(symbols) - 1, len(symbols) - 2):
+        plain = base64.b64encode(symbols[:length]).decode()
+        assert _decoded("image", written(plain)) == symbols[:length]
+
+
+@pytest.mark.parametrize("text", ["A", "AAAAA", "AA*A", "file:///etc/passwd", "AA=AAA"])
+def test_what_is_no_base64_is_refused(text):
+    with pytest.raises(ValueError, match="image is text, but no picture in base64"):
+        _decoded("image", text)
+
+
+def test_an_image_may_be_sent_with_channels_last(client):
+    face, digit = (to_float(load_samples(name).images[0]) for name in ("celeba", "mnist"))
+    mask = {"height": 64, "width": 64, "runs": [1000, 300]}
+    asked = dict(mask=mask, dataset="celeba", method="mean")
+    assert ask(client, image=face.permute(1, 2, 0).tolist(), **asked) == ask(client, image=face.tolist(), **asked)
+    assert ask(client, image=digit.permute(1, 2, 0).tolist()) == ask(client, image=digit[0].tolist())
+
+
+def test_a_mask_as_a_picture_is_hidden_where_it_is_not_background_or_refused(client):
+    hidden = decode_mask(MASK)
+    red = hidden[..., None] * torch.tensor([1.0, 0.0, 0.0])
+    assert ask(client, mask=in_base64(red)) == ask(client, mask=in_base64(hidden / 255)) == ask(client)
+    with pytest.raises(AppError, match="hides nothing; its values are 0"):
+        ask(client, mask=in_base64(0 * red[..., 0]))
+
+
+def test_an_image_of_12_bits_is_read_as_it_is(client):
+    file = io.BytesIO()
+    image = to_float(load_samples("mnist").images[42, 0])
+    Image.fromarray((image * 4095).round().numpy().astype("uint16")).save(file, "PNG")
+    answer = ask(client, image=base64.b64encode(file.getvalue()).decode())
+    torch.testing.assert_close(torch.tensor(answer["mean"]), torch.tensor(ask(client)["mean"]), atol=0.01, rtol=0)

@@ -39,8 +39,16 @@ def test_answers_are_probabilities_and_mostly_right(name):
 def test_what_lies_under_the_mask_plays_no_role(name):
     classifier = load_classifier(name, "mnist")
     images, missing = IMAGES[:20], MISSING[:20]
-    other = torch.where(missing, torch.rand(images.shape), images)
-    assert torch.equal(classifier.predict(other, missing), classifier.predict(images, missing))
+    for hidden in (torch.rand(images.shape), *map(torch.tensor, (1e38, -1e38, torch.nan, torch.inf))):
+        other = torch.where(missing, hidden, images)
+        assert torch.equal(classifier.predict(other, missing), classifier.predict(images, missing))
+
+
+@pytest.mark.parametrize("hidden", [1e38, 1.001, -0.001, torch.nan, torch.inf])
+def test_the_reference_refuses_hidden_values_that_are_no_pixels(hidden):
+    other = torch.where(MISSING[:2], hidden, IMAGES[:2])
+    with pytest.raises(ValueError, match=r"'complete' sees the whole image, .* must be known and lie in \[0, 1\]; got"):
+        load_classifier("complete", "mnist").predict(other, MISSING[:2])
 
 
 def test_the_reference_sees_everything():

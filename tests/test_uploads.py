@@ -5,9 +5,15 @@ import io
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, ImageCms
 
-from dmfa_demo.app.uploads import MAX_BYTES, digit_from_picture, mask_from_picture, read_picture
+from dmfa_demo.app.uploads import (
+    MAX_BYTES,
+    digit_from_picture,
+    image_from_picture,
+    mask_from_picture,
+    read_picture,
+)
 from dmfa_demo.data import load_samples, to_float
 
 
@@ -58,11 +64,18 @@ def turned() -> bytes:
     return file(Image.fromarray(np.ascontiguousarray(np.rot90(drawing()))), "JPEG", exif=exif, quality=95)
 
 
+def in_lab(picture: Image.Image) -> Image.Image:
+    profiles = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    return ImageCms.profileToProfile(picture, *profiles, outputMode="LAB")
+
+
 ODD = {
     "light on dark": file(Image.fromarray(drawing(0, 255))),
     "grey paper": file(Image.fromarray(drawing(200, 20))),
     "CMYK": file(Image.fromarray(drawing()).convert("CMYK"), "JPEG", quality=95),
     "RGB": file(Image.fromarray(drawing()).convert("RGB")),
+    "YCbCr": file(Image.fromarray(drawing()).convert("YCbCr"), "TIFF"),
+    "LAB": file(in_lab(Image.fromarray(drawing()).convert("RGB")), "TIFF"),
     "palette": file(Image.fromarray(drawing()).convert("P")),
     "one bit": file(Image.fromarray(drawing()).convert("1")),
     "16 bit": file(Image.fromarray(drawing().astype(np.uint16) * 257)),
@@ -185,3 +198,39 @@ def test_a_mask_is_white_where_pixels_are_hidden_and_exact_in_size():
     assert mask.dtype == torch.bool and torch.equal(mask, torch.from_numpy(values > 0))
     with pytest.raises(ValueError, match="exactly 28 x 28"):
         mask_from_picture(read_picture(file(Image.new("L", (28, 29)))), 28, 28)
+
+
+RAMP = (np.indices((64, 64)).sum(0) * 2).astype(np.uint8)
+COLOUR = np.stack([RAMP, RAMP[::-1], RAMP[:, ::-1]], -1)
+
+
+MODES = {
+    **{mode: file(Image.fromarray(COLOUR).convert(mode), "TIFF") for mode in ("RGB", "RGBA", "CMYK", "YCbCr")},
+    "YCbCr, packed": file(Image.fromarray(COLOUR).convert("YCbCr"), "TIFF", compression="tiff_lzw"),
+    "LAB": file(in_lab(Image.fromarray(COLOUR)), "TIFF"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_colour_picture_of_every_mode_is_read_rightly_in_colour_and_in_grey(mode):
+    picture, twin = read_picture(MODES[mode]), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255
+    # 8 bits of LAB are coarse where colours are dark.
+    assert (image_from_picture(picture, (3, 64, 64)) - twin).abs().quantile(0.99) < 0.04
+    grey = torch.from_numpy(np.asarray(Image.fromarray(COLOUR).convert("L")) / 255)
+    assert (image_from_picture(picture, (1, 64, 64)) - grey).abs().quantile(0.99) < 0.04
+
+
+@pytest.mark.parametrize("top", [255, 1_023, 4_095, 65_535])
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_an_image_of_8_to_16_bits_is_as_light_as_it_is(top, kind, channels):
+    shares = np.linspace(0, 1, 28 * 28).reshape(28, 28)
+    picture = read_picture(file(Image.fromarray((shares * top).round().astype(np.uint16)), kind))
+    image = image_from_picture(picture, (channels, 28, 28))
+    assert image.shape == (channels, 28, 28) and (image - torch.from_numpy(shares)).abs().max() <= 1 / 255
+
+
+@pytest.mark.parametrize("top", [1_023, 4_095])
+def test_a_digit_of_10_or_12_bits_is_the_same_digit(top):
+    picture = read_picture(file(Image.fromarray((drawing() // 255 * np.uint16(top)).astype(np.uint16))))
+    assert (digit_from_picture(picture) - TWIN).abs().mean() < 0.02

@@ -1,9 +1,9 @@
 """The page's functions for programs: JSON in, JSON out.
 
-Where a function takes an image it is rows of numbers in [0, 1] (of a colour image three times, for red, green and blue; null
-where unknown), a picture file in base64, or the number of a bundled sample. A mask is {"height": H, "width": W, "runs": [start,
-length, start, length, ...]}, row by row, or rows of true and false (true is hidden), or a black and white picture in base64
-(white is hidden).
+Where a function takes an image it is rows of numbers in [0, 1] (of a colour image three times, for red, green and blue, or rows
+of pixels of three numbers each; null where unknown), a picture file in base64, or the number of a bundled sample. A mask is
+{"height": H, "width": W, "runs": [start, length, start, length, ...]}, row by row, or rows of true and false (true is hidden), or
+a picture in base64 with two clear parts, best white where pixels are hidden and black elsewhere.
 """
 
 from __future__ import annotations
@@ -13,10 +13,13 @@ import binascii
 import math
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from inspect import signature
+from typing import Any, cast
+from urllib.parse import unquote
 
 import gradio as gr
 import torch
+from gradio.blocks import BlockFunction
 from torch import Tensor
 
 from dmfa_demo.app.factors import COMPONENTS, principal
@@ -146,10 +149,6 @@ def trajectory(
 def predict(image: Any, mask: Any, dataset: str = "mnist") -> dict:
     """What every classifier sees: its name to the probability of each class, by the class's name; the first sees the whole image."""
     scene, missing = _read(image, mask, dataset)
-    if not scene.image.isfinite().all():
-        raise ValueError(
-            "one of the classifiers sees the whole image; send all of its pixels (null or NaN is not known)"
-        )
     classes, names = DATASETS[dataset].classes, available_classifiers(dataset)
     classifiers = [load_classifier(name, dataset) for name in names]
     answers = predict_all(classifiers, scene.image[None], missing[None, None])
@@ -170,6 +169,31 @@ def offer_endpoints(**options: Any) -> None:
     """Offer all endpoints in the current Blocks, each under its own name."""
     for endpoint in ENDPOINTS:
         gr.api(_answered(endpoint), api_name=endpoint.__name__, **options)
+
+
+class ApiBlocks(gr.Blocks):
+    """Blocks whose public endpoints give arguments that a request leaves out their defaults, and name those that have none."""
+
+    async def preprocess_data(
+        self, block_fn: BlockFunction, inputs: list[Any], *others: Any, **named: Any
+    ) -> list[Any]:
+        if block_fn.api_visibility == "public":
+            inputs = _completed(block_fn, inputs)
+        return await super().preprocess_data(block_fn, inputs, *others, **named)
+
+
+def _completed(block_fn: BlockFunction, inputs: list[Any]) -> list[Any]:
+    """The values of a request, one for each parameter of the endpoint."""
+    parameters = list(signature(cast(Callable[..., Any], block_fn.fn)).parameters.values())
+    left_out = parameters[len(inputs) :]
+    missing = [one.name for one in left_out if one.default is one.empty]
+    if missing:
+        takes = ", ".join(one.name for one in parameters)
+        raise gr.Error(
+            f"{' and '.join(missing)} missing: {block_fn.api_name} takes {takes}, in this order; got {len(inputs)} of them",
+            print_exception=False,
+        )
+    return [*inputs, *(one.default for one in left_out)]
 
 
 def _answered(endpoint: Callable[..., Any]) -> Callable[..., Any]:
@@ -193,7 +217,7 @@ def _read(image: Any, mask: Any, dataset: Any) -> tuple[Scene, Tensor]:
     elif isinstance(image, str):
         scene = Scene(dataset, image_from_picture(read_picture(_decoded("image", image)), DATASETS[dataset].shape), "")
     else:
-        scene = Scene(dataset, _read_image(image), "")
+        scene = Scene(dataset, _read_image(image, DATASETS[dataset].shape), "")
     if isinstance(mask, str):
         return scene, mask_from_picture(read_picture(_decoded("mask", mask)), *scene.image.shape[1:])
     missing = _read_rows(mask) if isinstance(mask, list) else decode_mask(mask)
@@ -230,22 +254,33 @@ def _decoded(name: str, text: str) -> bytes:
         raise ValueError(
             f"{name} has {len(text)} characters; a picture may have {MAX_BYTES // 2**20} MB. Save it smaller."
         )
+    # Encoders break lines, leave out the padding, or write - and _ for + and /; data addresses may be percent-encoded.
+    symbols = "".join(unquote(text.partition("base64,")[2] or text).split()).rstrip("=")
+    symbols = symbols.replace("-", "+").replace("_", "/")
     try:
-        return base64.b64decode(text.partition("base64,")[2] or text, validate=True)
+        return base64.b64decode(symbols + "=" * (-len(symbols) % 4), validate=True)
     except (binascii.Error, ValueError):
         raise ValueError(f"{name} is text, but no picture in base64; got {text!r:.40}") from None
 
 
-def _read_image(rows: Any) -> Tensor:
-    form = "image is a list of rows of numbers in [0, 1] (null where unknown), or three such lists, or a picture in base64, or the number of a sample"
+def _read_image(rows: Any, shape: tuple[int, int, int]) -> Tensor:
+    channels, height, width = shape
+    sizes = f"{height} rows of {width} numbers in [0, 1] (null where unknown)"
+    if channels > 1:
+        sizes = f"{channels} lists of {sizes}, or {height} rows of {width} pixels of {channels} numbers each"
+    form = f"image is a list of rows: {sizes}; or a picture in base64, or the number of a sample"
     try:
         image = torch.tensor(_with_nan(rows, 3), dtype=torch.float32)
     except (TypeError, ValueError, OverflowError, RuntimeError):
         raise ValueError(f"{form}; got {str(rows):.60}") from None
+    sent = image.shape
+    if sent == (height, width, channels):
+        image = image.permute(2, 0, 1).contiguous()
     if image.dim() == 2:
-        return image[None]
-    if image.dim() != 3:
-        raise ValueError(f"{form}; got {str(rows):.60}")
+        image = image[None]
+    if image.shape != shape:
+        came = " x ".join(map(str, sent)) if len(sent) > 1 else f"{rows!r:.60}"
+        raise ValueError(f"{form}; got {came}")
     return image
 
 

@@ -7,11 +7,13 @@ from typing import NoReturn
 import gradio as gr
 from gradio import processing_utils
 from starlette.exceptions import HTTPException
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 # Would fetch other addresses for a page that is made of several Spaces.
 REFUSED = ("/gradio_api/proxy=", "/proxy=")
+# Calls an endpoint with its arguments by name.
+BY_NAME = "/gradio_api/call/v2/"
 
 
 def fetch_nothing() -> None:
@@ -24,7 +26,8 @@ async def _refuse(url: str, cache_dir: str) -> NoReturn:
 
 
 class Guard:
-    """Says of `REFUSED` addresses that there is nothing, and lets an answer end that Gradio breaks off."""
+    """Says of `REFUSED` addresses that there is nothing, names arguments that are missing or unknown, and lets an answer end that
+    Gradio breaks off."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -35,6 +38,13 @@ class Guard:
             return
         try:
             await self.app(scope, receive, send)
+        except (TypeError, KeyError) as error:
+            # Gradio's own words for an argument by name, and a KeyError for an endpoint that there is not.
+            if scope["type"] != "http" or not scope["path"].startswith(BY_NAME):
+                raise
+            unknown = isinstance(error, KeyError)
+            answer = {"error": "There is no such endpoint." if unknown else str(error).partition(". Please")[0]}
+            await JSONResponse(answer, 404 if unknown else 422)(scope, receive, send)
         except RuntimeError as error:
             # Of what nobody asked Gradio has answered that it is not found, and then raises that too.
             if not isinstance(error.__cause__, HTTPException):

@@ -14,7 +14,7 @@ import torch
 from starlette.middleware import Middleware
 
 from dmfa_demo.app.address_events import follow_address
-from dmfa_demo.app.api import offer_endpoints
+from dmfa_demo.app.api import ApiBlocks, offer_endpoints
 from dmfa_demo.app.attractors import mapped
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.canvas_events import follow_canvas
@@ -44,7 +44,7 @@ KEEP_UPLOADS = 600
 def build_page() -> gr.Blocks:
     """The whole page; loads no model until someone looks at it."""
     cache = ImputationCache()
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS)) as page:
+    with ApiBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS)) as page:
         # First, since Gradio's client takes whatever handler is the first for the endpoint "predict", should there be one.
         offer_endpoints(concurrency_id="cpu", concurrency_limit=1)
         layout = Layout.build()

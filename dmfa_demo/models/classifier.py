@@ -157,7 +157,8 @@ class Classifier(ABC):
         """The probability of each class, `(B, classes)`; they add up to one unless an image may be of several.
 
         Args:
-            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role (unless `takes_complete`).
+            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role, unless `takes_complete`: then
+                it is part of the image and must lie in [0, 1] as well.
             missing: bool `(B, 1, H, W)`.
             belief: what `believe` returned, where it is known already.
 
@@ -165,6 +166,11 @@ class Classifier(ABC):
             ValueError: when the arguments break the contract, or are of another size.
         """
         check(images, missing)
+        if self.takes_complete and not ((images >= 0) & (images <= 1)).all():  # NaN is neither
+            raise ValueError(
+                f"the classifier {self.name!r} sees the whole image, so that hidden pixels too must be known and lie in [0, 1]; "
+                f"got {images.min():.3g} to {images.max():.3g}"
+            )
         if images.shape[1:] != self.config.shape:
             raise ValueError(
                 f"this classifier takes images of (C, H, W) = {self.config.shape}, got {tuple(images.shape[1:])}"
