@@ -198,6 +198,8 @@ class Imputer(ABC):
         title: its name for people.
         summary: one sentence a student understands.
         limits: a sentence or two on where it ends.
+        formula: what it computes, as text; "" where words say it better.
+        citation, url: the publication it follows and its address; "" for what needs none.
         paper: the row of the papers' tables to compare it with, or None.
         colour: its colour in every card, curve and table, `#rrggbb`.
         has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
@@ -214,6 +216,9 @@ class Imputer(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     limits: ClassVar[str]
+    formula: ClassVar[str] = ""
+    citation: ClassVar[str] = ""
+    url: ClassVar[str] = ""
     paper: ClassVar[str | None]
     colour: ClassVar[str]
     has_factors: ClassVar[bool] = False

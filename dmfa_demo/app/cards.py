@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from dmfa_demo.app.info import info_button
 from dmfa_demo.figures import colour_bar, png_address
 
 
@@ -37,6 +38,7 @@ class Card:
         alt: the same in a sentence, for those who do not see it.
         lines: figures or a note below the title.
         colour: of the method, as a mark before the title; None for pictures that belong to no method.
+        explained: the entry of the `Explainer` that its "i" opens; None for no "i".
         bar: the colour bar that explains its colours.
     """
 
@@ -46,6 +48,7 @@ class Card:
     lines: tuple[Line, ...] = ()
     colour: str | None = None
     bar: Bar | None = None
+    explained: str | None = None
 
 
 def card_grid(cards: list[Card]) -> str:
@@ -76,10 +79,11 @@ def _figure(card: Card) -> str:
         picture = f'<div class="nothing" role="img" aria-label="{escape(card.alt)}">–</div>'
     else:
         picture = f'<img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
+    info = info_button(card.explained, card.title) if card.explained else ""
     lines = "".join(_line(line) for line in card.lines)
     return (
         f'<figure class="card">{picture}'
-        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{lines}{scale(card.bar) if card.bar else ''}"
+        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{info}{lines}{scale(card.bar) if card.bar else ''}"
         "</figcaption></figure>"
     )
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import Glance, ImputationCache
 from dmfa_demo.app.cards import LOADING, Bar, Card, Line, card_grid, note, scale
+from dmfa_demo.app.info import info_button
 from dmfa_demo.app.scene import Figures, Scene
 from dmfa_demo.app.segments import SomeThatFollow, segments
 from dmfa_demo.checkpoints import available_methods
@@ -26,7 +27,9 @@ VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
 
 _EXPLANATIONS = {
     "mean": "The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs where several "
-    "answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
+    "answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture"
+    + info_button("glossary", "PSNR, SSIM and NLL")
+    + ".",
     "error": "The <strong>error</strong> is the mean less the truth: red where the guess is too light, blue where it is too dark (on a "
     "digit light is ink); of colours the average. All cards share one scale.",
     "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be otherwise. "
@@ -128,13 +131,24 @@ class CompareTab:
         glances = cache.glance(scene, missing, names, spread=view == "deviation")
         # What was guessed without seeing anything is no better than another guess.
         lines = _lines([glance.figures for glance in glances], marked=not missing.all())
+        single = []
         for name, glance, of_method in zip(names, glances, lines):
-            cards.append(_PICTURES[view](method_class(name), glance, scene, of_method))
+            method = method_class(name)
+            if view == "deviation" and glance.variance is None:
+                single.append(method.title)
+            else:
+                cards.append(_PICTURES[view](method, glance, scene, of_method))
+        without = note(f"One answer and no deviation: {', '.join(single)}.") if single else ""
         hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         bar = scale(_SCALES[view]) if view in _SCALES else ""
-        return [card_grid(cards) + hint + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>']
+        return [
+            card_grid(cards)
+            + without
+            + hint
+            + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>'
+        ]
 
 
 def _choices(dataset: str) -> list[tuple[str, str]]:
@@ -143,23 +157,23 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
-    return Card(grey_or_colour(glance.mean), method.title, alt, lines, method.colour)
+    return Card(grey_or_colour(glance.mean), method.title, alt, lines, method.colour, explained=method.name)
 
 
 def _error(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     error = (glance.mean - scene.image).mean(0)
     alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
-    return Card(coloured(error, -1, 1, DIVERGING), method.title, alt, lines, method.colour)
+    picture = coloured(error, -1, 1, DIVERGING)
+    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
 
 
 def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
-    if glance.variance is None:
-        alt = f"{method.title} gives one answer and no standard deviation"
-        return Card(None, method.title, alt, (Line("one answer, no deviation"),), method.colour)
+    assert glance.variance is not None, "a single answer has no card here"
     deviation = glance.variance.sqrt().mean(0)
     alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
     lines = (Line(f"largest {deviation.max():.2f}"), *lines)
-    return Card(coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL), method.title, alt, lines, method.colour)
+    picture = coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL)
+    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
 
 
 _PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], Card]] = {

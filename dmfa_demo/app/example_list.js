@@ -3,16 +3,21 @@ const sentence = element.querySelector("[role=status]");
 const hint = sentence.textContent;
 let own = false;
 
+function say(text) {
+    sentence.textContent = text;
+    sentence.classList.toggle("hint", text === hint);
+}
+
 element.querySelectorAll("button").forEach((button, number) =>
     button.addEventListener("click", () => {
         own = true;
-        sentence.textContent = button.dataset.sentence;
+        say(button.dataset.sentence);
         props.value = { number };
         trigger("select");
     }));
 
 // The sentence is about this scene: it goes when something else is put on the canvas.
 document.addEventListener("canvas-asked", () => {
-    if (!own) sentence.textContent = hint;
+    if (!own) say(hint);
     own = false;
 });

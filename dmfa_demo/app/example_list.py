@@ -23,7 +23,7 @@ class ExampleList(gr.HTML):
         buttons = "".join(map(_button, EXAMPLES))
         super().__init__(
             html_template=f'<div class="examples" role="group" aria-label="Prepared scenes">{buttons}</div>'
-            f'<p role="status">{_HINT}</p>',
+            f'<p role="status" class="hint">{_HINT}</p>',
             css_template=(_FILES / "example_list.css").read_text(),
             js_on_load=(_FILES / "example_list.js").read_text(),
             apply_default_css=False,

@@ -16,9 +16,11 @@ from dmfa_demo.app.attractors import AttractorsTab
 from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab, wanted_first
 from dmfa_demo.app.example_list import ExampleList
+from dmfa_demo.app.explainer import Explainer
 from dmfa_demo.app.face_aligner import FaceAligner
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
+from dmfa_demo.app.info import info_button
 from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.learn import LearnTab
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
@@ -26,6 +28,7 @@ from dmfa_demo.app.part import Part, Together
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel
 from dmfa_demo.app.predictions import Predictions
 from dmfa_demo.app.presets import OFFERS, START
+from dmfa_demo.app.preview import TITLE
 from dmfa_demo.app.results import ResultsTab
 from dmfa_demo.app.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.samples import SamplesTab
@@ -34,7 +37,6 @@ from dmfa_demo.app.segments import OneOf, SomeThatFollow, segments
 from dmfa_demo.app.take_away import TakeAway
 from dmfa_demo.imputation import METHODS
 
-TITLE = "What is behind the paint?"
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
@@ -107,6 +109,8 @@ class Layout:
                         if follows_canvas:
                             answered[name] = Answered()
                         yield
+                        about = info_button(f"tab-{name}", f"the tab {name.capitalize()}")
+                        gr.HTML(about, elem_classes="tab-about", apply_default_css=False)
 
                 with tab("compare"):
                     compare = CompareTab.build(START)
@@ -142,6 +146,7 @@ class Layout:
                     aligner = FaceAligner(elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
+        Explainer(elem_id="explainer")
         drawn = samples, walk, filling
         seen = bars, mind, layer
         return cls(

@@ -337,6 +337,16 @@ canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
+// The letter of a key. Where the layout has no Latin letters, it is that of the key's place; a browser that fills in a form
+// sends events without a key.
+function letterOf({ key = "", code = "" }) {
+    if (key.length > 1 || /^[ -~]$/.test(key)) return key.toLowerCase();
+    if (code.startsWith("Key")) return code.slice(3).toLowerCase();
+    return { BracketLeft: "[", BracketRight: "]" }[code] ?? key;
+}
+
+const TEXT = "textarea, [contenteditable], input:is([type=text], [type=search], [type=number], :not([type])):not([readonly])";
+
 canvas.addEventListener("keydown", (event) => {
     const stroked = () => paintAt(...cursor, tool === "eraser");
     if (event.ctrlKey || event.metaKey || !(event.key in ARROWS || event.key === " " || event.key === "Enter")) return;
@@ -353,19 +363,20 @@ canvas.addEventListener("keydown", (event) => {
 
 // Letters work from the toolbar too; undo and redo from everywhere but a field that has its own.
 element.addEventListener("keydown", (event) => {
-    const key = event.key.toLowerCase();
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = letterOf(event), bracket = key === "[" || key === "]";
+    // Several layouts have brackets behind Alt or AltGr, which some systems call Ctrl and Alt.
+    if ((event.ctrlKey && !event.altKey) || event.metaKey || (event.altKey && !bracket)) return;
     if (key === "b" || key === "e") { tool = key === "b" ? "brush" : "eraser"; draw(); }
-    else if (key === "[" || key === "]") { sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw(); }
+    else if (bracket) { sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw(); }
     else if (key === "i") actions.invert();
     else if (key === "delete" || key === "backspace") actions.clear();
     else return;
     event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
-    const key = event.key.toLowerCase();
-    if (!(event.ctrlKey || event.metaKey) || !(key === "z" || key === "y")) return;
-    if (event.target.closest?.("input:not([type=range]):not([type=radio]), textarea")) return;
+    const key = letterOf(event);
+    if (!(event.ctrlKey || event.metaKey) || event.altKey || !(key === "z" || key === "y")) return;
+    if (event.target.closest?.(TEXT)) return; // it has an undo of its own
     actions[key === "y" || event.shiftKey ? "redo" : "undo"]();
     event.preventDefault();
 });

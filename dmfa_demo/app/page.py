@@ -20,9 +20,10 @@ from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.canvas_events import follow_canvas
 from dmfa_demo.app.guard import Guard, fetch_nothing
 from dmfa_demo.app.hole_walks import load_plane
-from dmfa_demo.app.layout import TITLE, Layout
+from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.predictions import predict
 from dmfa_demo.app.presets import OFFERS
+from dmfa_demo.app.preview import TITLE, Preview
 from dmfa_demo.app.scene import Scene, draw_mask, measure
 from dmfa_demo.app.tab_events import follow_controls
 from dmfa_demo.app.take_events import offer_take_away
@@ -39,6 +40,13 @@ M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
 LARGE_BLOCK, AT_HAND = 16 * 2**20, 64 * 2**20
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
 KEEP_UPLOADS = 600
+# Labels that change while the page is open. A browser that translates the page replaces their text by elements of its own, which Gradio
+# would then leave as they are.
+KEEP_CHANGING_LABELS = """<script>
+const keep = (node) => node.querySelectorAll?.(".segments, [id^=preset-]").forEach((one) => one.setAttribute("translate", "no"));
+new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(keep)))
+    .observe(document.documentElement, { childList: true, subtree: true });
+</script>"""
 
 
 def build_page() -> gr.Blocks:
@@ -79,7 +87,8 @@ def launch() -> None:
         enable_monitoring=False,
         ssr_mode=False,
         footer_links=["api"],
-        app_kwargs={"middleware": [Middleware(Guard)]},
+        head=KEEP_CHANGING_LABELS,
+        app_kwargs={"middleware": [Middleware(Guard), Middleware(Preview)]},
     )
 
 

@@ -11,10 +11,11 @@ from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.cards import LOADING, note
+from dmfa_demo.app.info import info_button
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.data import DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
-from dmfa_demo.models.classifier import Classifier, available_classifiers, load_classifier
+from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about
     )
     return (
         f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
-        f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}</h2>'
+        f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}{info_button(folder_of(classifier.name), classifier.title)}</h2>'
         f"<p>{'✓' if right else '✗'} {escape(said)}</p><ol>{bars}</ol></section>"
     )
 

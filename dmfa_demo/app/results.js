@@ -16,3 +16,13 @@ element.addEventListener('click', (event) => {
   });
   table.tBodies[0].append(...rows);
 });
+
+// Says when columns are cut off, until the last one is in sight.
+function hint() {
+  const box = element.querySelector('.scroll');
+  if (box) box.parentElement.classList.toggle('cut', box.scrollWidth - box.clientWidth - box.scrollLeft > 4);
+}
+element.addEventListener('scroll', hint, true);
+new ResizeObserver(hint).observe(element);
+watch('value', hint);
+requestAnimationFrame(hint);

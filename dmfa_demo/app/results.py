@@ -13,6 +13,7 @@ from typing import Any, Self
 import gradio as gr
 
 from dmfa_demo.app.cards import note
+from dmfa_demo.app.info import info_button
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.app.segments import OneOfManyThatFollow
 from dmfa_demo.celeba import ATTRIBUTES
@@ -52,7 +53,7 @@ MEASURES = {
     "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
     "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
     "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
-    "coverage90": Measure("Inside the 90 % interval", "In 90 %", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
@@ -264,6 +265,12 @@ def _title(row: dict[str, Any]) -> str:
     return row.get("title") or method_class(row["method"]).title
 
 
+def _info(row: dict[str, Any]) -> str:
+    """The "i" of a row that is of one of our methods."""
+    name = row.get("method", "")
+    return info_button(name, _title(row)) if name in METHODS or _classifier(row) else ""
+
+
 def _colour(row: dict[str, Any]) -> str:
     """Our method's, or none for a row that is not one of the page's methods."""
     if kind := _classifier(row):
@@ -286,7 +293,10 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
     body = ""
     for title, line in lines.items():
         first = next(iter(line.values()))
-        body += f'<tr><th scope="row" data-value="{escape(title)}">{escape(title)}<small>{_sizes(first)}</small></th>'
+        body += (
+            f'<tr><th scope="row" data-value="{escape(title)}" aria-label="{escape(title)}">{escape(title)}{_info(first)}'
+            f"<small>{_sizes(first)}</small></th>"
+        )
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
     if any(_classifier(row) for row in rows):
         errors, counted = "over networks trained with different seeds", "test images × networks"
@@ -295,9 +305,10 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
     return (
         f'<p class="note below">Everything measured with this hole, with its standard error {errors} and the paper\'s figure '
         f"below; below each name, {counted}, and how many images there were to learn from. Press a heading to sort.</p>"
-        '<div class="scroll" tabindex="0" role="region" aria-label="All figures"><table class="figures">'
+        '<div class="scroll" tabindex="0" role="region" aria-label="All figures; scrolls sideways"><table class="figures">'
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
+        '<p class="note small more">More columns to the right: scroll the table sideways.</p>'
         f'<p class="note small">{escape(sources)} Times were last measured on {escape(hardware)}.</p>'
     )
 
@@ -348,7 +359,8 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
         if paper is not None:
             marks += f'<i class="ring" style="left:{place(paper)};border-color:{colour}" title="{escape(row["source"])}"></i>'
         lines.append(
-            f'<tr><th scope="row"><i style="background:{colour if value is not None else "none"}"></i>{escape(_title(row))}</th>'
+            f'<tr><th scope="row" aria-label="{escape(_title(row))}"><i style="background:{colour if value is not None else "none"}"></i>'
+            f"{escape(_title(row))}{_info(row)}</th>"
             f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
             f"<td>{'' if paper is None else _number(paper, measure)}</td></tr>"
         )

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from dmfa_demo import metrics
+from dmfa_demo.app.info import info_button
 from dmfa_demo.app.scene import Scene
 from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
 from dmfa_demo.imputation import Imputer, flatten, flatten_missing
@@ -41,9 +42,10 @@ class Picture:
 def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], remark: str = "", title: str = "") -> str:
     """A method's pictures in a row, as HTML, under its own title or another."""
     large = " large" if len(pictures[0].pixels) > LARGE else ""
+    info = "" if title else info_button(method.name, method.title)
     remark = f"<small>{escape(remark)}</small>" if remark else ""
     return (
-        f'<section class="strip{large}"><h2><i style="background:{method.colour}"></i>{escape(title or method.title)}{remark}</h2>'
+        f'<section class="strip{large}"><h2><i style="background:{method.colour}"></i>{escape(title or method.title)}{info}{remark}</h2>'
         f"<div>{''.join(map(_figure, pictures))}</div></section>"
     )
 

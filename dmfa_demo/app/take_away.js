@@ -40,9 +40,9 @@ for (const button of element.querySelectorAll("[data-take]"))
         trigger("input");
     });
 
-element.querySelector("[data-act=copy]").addEventListener("click", async (event) => {
+element.querySelector("[data-act=copy]").addEventListener("click", async ({ currentTarget }) => {
     const copied = await copy(code.textContent);
-    event.target.textContent = copied ? "Copied" : "Selected: press Ctrl C";
+    currentTarget.textContent = copied ? "Copied" : "Selected: press Ctrl C";
     if (!copied) getSelection().selectAllChildren(code);
 });
 element.querySelector("[data-act=close]").addEventListener("click", () => dialog.close());

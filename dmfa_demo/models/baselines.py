@@ -76,6 +76,7 @@ class KNNImputer(Imputer):
     title = "k-NN"
     summary = "The training images nearest in the visible pixels are averaged where pixels are hidden."
     limits = "It has no density, says nothing of its doubt, and blurs as soon as the neighbours disagree."
+    formula = "x_m = the mean of x_m over the training images with the smallest |x_o − x_o(i)|²"
     paper = "k-NN"
     colour = "#3f8f5f"
 
@@ -125,6 +126,7 @@ class GaussianImputer(Imputer):
         "Its mean is linear in what is visible and its spread does not depend on it at all, only on which pixels are hidden; "
         "samples are blurred sums of digits."
     )
+    formula = "E[x_m | x_o] = μ_m + Σ_mo Σ_oo⁻¹ (x_o − μ_o), Cov[x_m | x_o] = Σ_mm − Σ_mo Σ_oo⁻¹ Σ_om"
     paper = None
     colour = "#8457a6"
     has_samples = True
@@ -160,6 +162,9 @@ class MICEImputer(Imputer):
     title = "MICE"
     summary = "Every pixel is predicted by a linear regression on other pixels, in turns, until the guesses settle."
     limits = "Every step is linear, so it cannot choose between two digits; it blurs them."
+    formula = "xᵢ ← a linear regression on the other pixels, for each hidden i in turn"
+    citation = "van Buuren, Groothuis-Oudshoorn: mice: Multivariate imputation by chained equations in R (2011)"
+    url = "https://doi.org/10.18637/jss.v045.i03"
     paper = "MICE"
     colour = "#b04a6f"
 

@@ -103,12 +103,17 @@ class MisConvNet(ConvNet):
         return self.head(self.features(self.misconv(images, missing, density)).flatten(1))
 
 
+MISCONV = "Przewięźlikowski, Śmieja, Struski, Tabor: MisConv: Convolutional neural networks for missing data (2022)"
+MISCONV_URL = "https://arxiv.org/abs/2110.14010"
+EXPECTED_RELU = "E[max(u, 0)] = ½ m (1 + erf(m / (s √2))) + s / √(2π) · exp(−m² / (2 s²)), for u = w·x + b of mean m and deviation s"
+
+
 class Classifier(ABC):
     """A treatment of missing pixels with the network behind it. Subclasses carry their own words.
 
     Attributes:
         name: on the command line, in folders and in addresses.
-        title, summary, limits, colour: for people, as those of an `Imputer`.
+        title, summary, limits, formula, citation, url, colour: for people, as those of an `Imputer`.
         paper: the row of the MisConv paper's tables to compare it with.
         asks: the method that tells what may be behind the hole, or None; `source` in the config is its checkpoint.
         takes_complete: whether it is given the complete image, as the reference that knows everything.
@@ -119,6 +124,9 @@ class Classifier(ABC):
     title: ClassVar[str]
     summary: ClassVar[str]
     limits: ClassVar[str]
+    formula: ClassVar[str] = ""
+    citation: ClassVar[str] = MISCONV
+    url: ClassVar[str] = MISCONV_URL
     colour: ClassVar[str]
     paper: ClassVar[str]
     asks: ClassVar[str | None] = None
@@ -277,6 +285,9 @@ class PartialConvClassifier(Classifier):
     summary = "Every convolution looks only at the pixels it knows, and scales its answer up by how few they are."
     limits = "It knows that pixels are missing, and nothing of what they may be."
     colour = "#b04a6f"
+    formula = "y = (k² / known pixels in the window) Σ w x over the known pixels + b"
+    citation = "Liu et al.: Image inpainting for irregular holes using partial convolutions (2018)"
+    url = "https://arxiv.org/abs/1804.07723"
     paper = "PC"
 
     def build(self) -> nn.Module:
@@ -321,6 +332,7 @@ class DMFAMisConvClassifier(MisConvClassifier):
     summary = "The first layer averages its activation over everything that DMFA believes may be in the hole."
     limits = "Only the first layer averages; what two far pixels have to do with each other is lost behind it."
     colour = "#2f6db5"
+    formula = EXPECTED_RELU
     paper = "MisConv"
     asks = "dmfa"
 
@@ -333,6 +345,7 @@ class MFAMisConvClassifier(MisConvClassifier):
     summary = "The first layer averages its activation over everything that MFA believes may be in the hole."
     limits = DMFAMisConvClassifier.limits
     colour = "#c2702a"
+    formula = EXPECTED_RELU
     paper = "MisConv, SMFA"
     asks = "mfa"
 

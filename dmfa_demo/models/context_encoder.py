@@ -40,6 +40,9 @@ class ContextEncoderImputer(Imputer):
     limits = (
         "It gives one answer, an average over what is possible, which blurs; everything goes through a few latents."
     )
+    formula = "x_m = f(x_o, mask)_m, with f trained on the squared error in the hole"
+    citation = "Pathak et al.: Context encoders: feature learning by inpainting (2016)"
+    url = "https://arxiv.org/abs/1604.07379"
     paper = "context encoder"
     colour = "#5b7a2a"
 

@@ -114,6 +114,9 @@ class DMFAImputer(Imputer):
         "Gaussians with few factors cannot hold every way a large hole may be filled: its samples are noisier than real "
         "images, and its mean blurs."
     )
+    formula = "p(x_m | x_o) = Σₖ πₖ N(x_m; μₖ, Aₖ Aₖᵀ + Dₖ), with π, μ, A and D from one pass of a network over x_o and the mask"
+    citation = "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)"
+    url = "https://arxiv.org/abs/2010.02183"
     paper = "DMFA"
     colour = "#2f6db5"
     has_samples = True

@@ -46,6 +46,9 @@ class MFAImputer(Imputer):
         "It describes whole images, so its strength is spent on all pixels alike, and pixels that never held ink in a component "
         "are trusted to stay blank: a stroke where none was in training costs thousands of nats."
     )
+    formula = "p(x) = Σₖ πₖ N(x; μₖ, Aₖ Aₖᵀ + Dₖ), fitted to whole images by EM, then conditioned on x_o in closed form"
+    citation = "Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)"
+    url = "https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf"
     paper = "MFA"
     colour = "#c2702a"
     has_samples = True

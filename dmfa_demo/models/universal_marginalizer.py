@@ -112,6 +112,9 @@ class UniversalMarginalizerImputer(Imputer):
         "It sees and draws black and white only. A sample takes as many passes through the network as pixels are hidden, each "
         "waiting for the one before."
     )
+    formula = "p(x_m | x_o) = Πᵢ p(xᵢ | x_o and the pixels filled before), each factor from one pass of a network"
+    citation = "Douglas et al.: A universal marginalizer for amortized inference in generative models (2017)"
+    url = "https://arxiv.org/abs/1711.00695"
     paper = "Universal Marginalizer"
     colour = "#a3423a"
     has_samples = True

@@ -220,6 +220,9 @@ class VAEACImputer(Imputer):
         "Its likelihood is only known by sampling. Pixels are independent once the latents are drawn, so its samples are smooth "
         "where real strokes have texture."
     )
+    formula = "p(x_m | x_o) = ∫ p(x_m | z, x_o) p(z | x_o) dz, with both factors from networks"
+    citation = "Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)"
+    url = "https://arxiv.org/abs/1806.02382"
     paper = "VAEAC"
     colour = "#1f8a8c"
     has_samples = True

@@ -35,6 +35,9 @@ class DynamicsImputer(Imputer):
     title = "AE dynamics"
     summary = "Starts from random pixels and moves them, a little at a time, to where an auto-encoder would have them."
     limits = "Where it arrives depends on where it starts; from noise it may walk to another digit than the visible pixels suggest."
+    formula = "x_m ← x_m + h (r(x) − x)_m, until nothing moves; r is the auto-encoder"
+    citation = "Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)"
+    url = "https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics"
     paper = "AE dynamics, random start"
     colour = "#b0611e"
     shown_first = False
@@ -96,6 +99,7 @@ class PseudoGibbsImputer(DynamicsImputer):
     title = "Pseudo-Gibbs"
     summary = "Puts in random pixels, lets an auto-encoder reconstruct the image, puts in what it says, and so on."
     limits = "Each step replaces all hidden pixels at once, which may leave the images that the auto-encoder knows."
+    formula = "x_m ← r(x)_m, again and again; r is the auto-encoder"
     paper = "pseudo-Gibbs, random start"
     colour = "#6b7fb3"
     stands_in_for = None
@@ -108,6 +112,7 @@ class KNNPseudoGibbsImputer(KNNDynamicsImputer):
     title = "Pseudo-Gibbs from k-NN"
     summary = "Puts in the mean of the nearest training images, lets an auto-encoder reconstruct, puts in what it says, and so on."
     limits = PseudoGibbsImputer.limits
+    formula = PseudoGibbsImputer.formula
     paper = "pseudo-Gibbs, k-NN start"
     colour = "#9aa9d6"
     shown_first = False
