@@ -50,7 +50,7 @@ class Density(Protocol):
         ...
 
     def with_noise_floor(self, floor: float) -> Self:
-        """The same density with no noise variance below `floor`."""
+        """The same density with no noise variance below `floor`: none becomes smaller, and observed values stay pinned."""
         ...
 
 

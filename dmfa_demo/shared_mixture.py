@@ -27,7 +27,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -53,11 +53,9 @@ class SharedComponents(FactorAnalyzer):
     Shapes: mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`, positive.
     """
 
-    def with_noise_floor(self, floor: float) -> SharedComponents:
-        """The same components with no noise variance below `floor`."""
-        if self.noise.min() >= floor:
-            return self
-        return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
+    def with_noise_floor(self, floor: float) -> Self:
+        """The same components with no noise variance below `floor`, with all that was computed where none is."""
+        return self if self.noise.min() >= floor else super().with_noise_floor(floor)
 
     def given(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What values say about the latents and how far they are.
