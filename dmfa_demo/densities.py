@@ -28,6 +28,8 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from dmfa_demo.imputation import MixtureDensity
+
 
 @dataclass(frozen=True)
 class FactorAnalyzer:
@@ -145,7 +147,7 @@ class FactorAnalyzer:
 
 
 @dataclass(frozen=True)
-class MixtureOfFactorAnalyzers:
+class MixtureOfFactorAnalyzers(MixtureDensity):
     """A batch of mixtures sum_k w_k N(mean_k, A_k A_k^T + diag(noise_k)).
 
     Args:

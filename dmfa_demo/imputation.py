@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
@@ -54,15 +54,19 @@ class Density(Protocol):
         ...
 
 
-@runtime_checkable
-class MixtureDensity(Density, Protocol):
-    """A density that is a mixture of factor analysers, conditioned or not."""
+class MixtureDensity(Density):
+    """A density that is a mixture of factor analysers, conditioned or not.
+
+    A class to inherit from, not a protocol: `isinstance` of a protocol evaluates every property on Python 3.11.
+    """
 
     @property
+    @abstractmethod
     def weights(self) -> Tensor:
         """`(B, K)`, one in sum over a row."""
         ...
 
+    @abstractmethod
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:
         """The components of most weight in each row, heaviest first, at most `count`."""
         ...

@@ -33,6 +33,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import MixtureDensity
 
 # A component less responsible than this cannot be seen in the probability or the variance of a single value.
 NEGLIGIBLE = 1e-8
@@ -230,7 +231,7 @@ class SharedMixture:
 
 
 @dataclass(frozen=True)
-class ConditionalMixture:
+class ConditionalMixture(MixtureDensity):
     """p(x_m | x_o) of a shared mixture for a batch of rows; observed values are pinned and do not vary.
 
     Args:
