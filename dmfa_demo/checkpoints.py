@@ -127,16 +127,37 @@ def is_usable(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and folder not in _DAMAGED
 
 
+class Unavailable(ValueError):
+    """A checkpoint cannot be loaded now, for want of something that its files cannot be blamed for."""
+
+
 @contextmanager
 def set_aside(folder: Path) -> Iterator[None]:
-    """While a checkpoint is loaded: one that cannot be is not usable from then on, so that it spoils no more than one answer."""
+    """While a checkpoint is loaded: a damaged one is not usable from then on, so that it spoils no more than one answer.
+
+    Raises:
+        Unavailable: when it may be whole, and whoever asks again may get it.
+        ValueError: when it is damaged.
+    """
     try:
         yield
+    except Unavailable:
+        raise
     except Exception as error:
+        if _is_of_the_machine(error):
+            raise Unavailable(f"{folder} could not be loaded just now ({error!r:.200}); try again") from error
         _DAMAGED.add(folder)
         if isinstance(error, ValueError | FileNotFoundError):  # says it itself
             raise ValueError(str(error)) from error
         raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether something was lacking, such as memory or open files, that says nothing of the checkpoint that was being read."""
+    if isinstance(error, OSError):
+        return not isinstance(error, FileNotFoundError)
+    # Of main memory torch says so in words only.
+    return isinstance(error, MemoryError | ImportError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
@@ -166,8 +187,8 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         from dmfa_demo.hub import pull  # only who asks for it pays for loading the Hub's client
 
         return load_once(imputer_class, pull(dataset, revision))
-    known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
-    if dataset not in known:
+    if method not in available_methods(dataset):
+        known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
         raise ValueError(
             f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
         )
