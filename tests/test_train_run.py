@@ -1,11 +1,14 @@
 """What a command's data set decides: the shape of images, classes, defaults."""
 
+import json
 import subprocess
 import sys
+from dataclasses import field, make_dataclass
 
 import pytest
 import torch
 
+from dmfa_demo.checkpoints import CONFIG
 from dmfa_demo.data import DATASETS, load_samples
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
@@ -45,6 +48,31 @@ def test_settings_that_are_given_replace_those_of_the_data_set():
 def test_a_shape_that_is_not_the_images_is_refused():
     with pytest.raises(ValueError, match=r"images of mnist are \(1, 28, 28\)"):
         MeanTraining(network=ImageShape(3, 64, 64))
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "celeba"])
+@pytest.mark.parametrize("nested", ["loop", "network"])
+def test_a_setting_that_is_added_locks_out_no_checkpoint_made_before(dataset, nested, tmp_path, monkeypatch):
+    made = dmfa.DMFATraining.for_dataset(dataset)
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    (tmp_path / dataset / "dmfa").mkdir(parents=True)
+    (tmp_path / dataset / "dmfa" / CONFIG).write_text(json.dumps(made.settings))
+    made.check_output()
+
+    kind = type(getattr(made, nested))
+    grown = make_dataclass(kind.__name__, [("added", float, 0.5)], bases=(kind,), frozen=True)
+    usual = field(default_factory=grown)
+    later = make_dataclass(
+        "Later", [(nested, grown, usual), ("alone", int, 3)], bases=(dmfa.DMFATraining,), frozen=True
+    )
+    same = {name: value for name, value in vars(made).items() if name not in ("dataset", nested)}
+    same_nested = vars(getattr(made, nested))
+    later(dataset=dataset, **same, **{nested: grown(**same_nested)}).check_output()
+    other = grown(**{**same_nested, "added": 0.6})
+    with pytest.raises(ValueError, match="holds a checkpoint of other settings; name another folder with --output"):
+        later(dataset=dataset, **same, **{nested: other}).check_output()
+    with pytest.raises(ValueError, match="holds a checkpoint of other settings"):
+        later(dataset=dataset, **same, alone=4).check_output()
 
 
 def test_the_command_line_takes_its_defaults_from_the_data_set():

@@ -86,10 +86,19 @@ class RunConfig(DatasetConfig):
         if self.output is None and config.is_file():
             there, usual = json.loads(config.read_text()), type(self)().settings
             # A setting that there was not yet when it was made was what it is by default.
-            if {key: {**usual[key], **there[key]} for key in self.settings} != self.settings:
+            if _filled_in({key: there[key] for key in usual}, usual) != self.settings:
                 raise ValueError(
                     f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
                 )
+
+
+def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """The settings, and what is usual for those that are not given, at any depth."""
+    given = {
+        key: _filled_in(value, usual[key]) if isinstance(value, dict) and isinstance(usual.get(key), dict) else value
+        for key, value in settings.items()
+    }
+    return usual | given
 
 
 def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | None = None) -> LabelledImages:
