@@ -14,7 +14,7 @@ from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
 from tests.conftest import REPOSITORY
 from train import autoencoder, classifier, context_encoder, dmfa, mfa, run, vaeac
-from train.baselines import MeanTraining
+from train.baselines import MeanTraining, mean
 
 KINDS = (
     autoencoder.AutoencoderTraining,
@@ -90,3 +90,34 @@ def test_faces_are_learnt_from_both_sides_unless_they_are_incomplete(monkeypatch
     assert len(both) == 2 * len(faces) and torch.equal(both.images[len(faces) :], faces.images.flip(-1))
     assert len(run.load_training(config, incomplete=True)) == len(faces)
     assert len(run.load_training(config, limit=2)) == 4
+
+
+@pytest.fixture
+def two_cards(monkeypatch):
+    """A machine with two accelerators, as torch would name them."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=0: f"card {torch.device(device).index}")
+
+
+def test_the_hardware_is_the_device_that_is_asked_about(two_cards):
+    assert "cores of " in run.hardware() and "card" not in run.hardware("cpu")
+    assert run.hardware("cuda:1") == run.hardware(torch.device("cuda", 1)) == "card 1"
+
+
+def test_a_card_names_what_learnt_and_not_what_else_there_is(two_cards, small_mnist, tmp_path):
+    mean(MeanTraining(data_root=small_mnist, output=tmp_path))
+    assert json.loads((tmp_path / CONFIG).read_text())["about"]["hardware"] == run.hardware("cpu")
+    assert f"minutes on {run.hardware('cpu')}, torch" in (tmp_path / "README.md").read_text()
+
+
+def test_what_was_learnt_on_an_accelerator_is_said_so(two_cards, monkeypatch, tmp_path):
+    class OnCard(torch.Tensor):
+        device = torch.device("cuda", 1)
+
+    config = MeanTraining(output=tmp_path)
+    image = torch.zeros(config.network.shape).as_subclass(OnCard)
+    monkeypatch.setattr(
+        run, "save_checkpoint", lambda folder, _, about: (folder / CONFIG).write_text(json.dumps(about))
+    )
+    run.finish(config, {"image": image}, 1.0, load_samples("mnist"))
+    assert json.loads((tmp_path / CONFIG).read_text())["about"]["hardware"] == "card 1"

@@ -21,7 +21,7 @@ from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
 from train.model_card import METRICS, write_model_card
-from train.run import DatasetConfig, command_line, write_json
+from train.run import DatasetConfig, command_line, hardware, write_json
 
 AUTOENCODER = "autoencoder"
 
@@ -91,7 +91,13 @@ def choose(config: Dynamics) -> None:
                     "images": config.images,
                 },
                 "weights": AUTOENCODER,
-                "about": {**settings["about"], "command": command_line(), "minutes": minutes},
+                "about": {
+                    **settings["about"],
+                    "command": command_line(),
+                    "minutes": minutes,
+                    "hardware": hardware(),
+                    "torch": torch.__version__,
+                },
             },
         )
         write_model_card(folder)

@@ -122,6 +122,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     """Write checkpoint and model card, once, from the main process; figures and map of older weights go.
 
     Args:
+        tensors: where they lie is where they were learnt.
         training: the images that were learnt from; a mirror image counts with its image as one.
     """
     if int(os.environ.get("RANK", 0)) != 0:
@@ -131,7 +132,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
         "command": command_line(),
         "training_images": len(training.indices.unique()),
         "minutes": round(seconds / 60, 1),
-        "hardware": hardware(),
+        "hardware": hardware(next(iter(tensors.values())).device),
         "torch": torch.__version__,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
@@ -159,10 +160,11 @@ def command_line() -> str:
     return shlex.join(["python", "-m", "train", *kept])
 
 
-def hardware() -> str:
-    """The accelerator or processor, for people."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def hardware(device: torch.device | str = "cpu") -> str:
+    """The processor or the accelerator that a device is, for people; not what else there is in the machine."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     if sys.platform == "darwin":
         name = (
@@ -172,4 +174,4 @@ def hardware() -> str:
     elif Path("/proc/cpuinfo").is_file():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
-    return f"{os.cpu_count()} cores of {name}"
+    return f"GPU of {name}" if device.type == "mps" else f"{os.cpu_count()} cores of {name}"
