@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.files import read_tensors, write_tensors, write_text
 from dmfa_demo.imputation import METHODS, Imputer, method_class
+from dmfa_demo.options import OptionError
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -35,11 +36,19 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, 
     """Write the tensors and `config`, which holds the model's own under "network".
 
     Floating ones are float32, or float16 where there are more than `LARGE` numbers.
+
+    Raises:
+        ValueError: when one holds NaN or infinity, or would in its precision; nothing is written then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     numbers = sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())
     kind = torch.float16 if numbers > LARGE else torch.float32
     kept = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    if broken := [name for name, tensor in kept.items() if not tensor.isfinite().all()]:
+        raise ValueError(
+            f"{broken[0]} holds NaN or infinity and is not written to {folder}; train anew with a lower --learning-rate or, of "
+            "a mixture of factor analysers, a higher --noise-floor"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / WEIGHTS, kept)
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
@@ -61,10 +70,12 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    try:
+        config = config_class(**settings)
+    except OptionError as error:
+        raise ValueError(f"{folder / CONFIG} is damaged ({error}); fetch or make it again") from None
     tensors = read_tensors(weights_of(folder))
-    return config_class(**settings), {
-        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
-    }
+    return config, {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def weights_of(folder: Path) -> Path:

@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
 import torch
 from torch import Tensor
 
+from dmfa_demo.options import Options, PositiveInt
+
 if TYPE_CHECKING:
     from dmfa_demo.densities import MixtureOfFactorAnalyzers
 
@@ -181,12 +183,12 @@ class Imputation:
 
 
 @dataclass(frozen=True)
-class ImageShape:
+class ImageShape(Options):
     """The images a method is for."""
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
+    channels: PositiveInt = 1
+    height: PositiveInt = 28
+    width: PositiveInt = 28
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import json
+import math
 import os
 import resource
 import time
@@ -103,7 +104,7 @@ def of_another_shape(folder):
 
 
 def of_another_kind(folder):
-    (folder / CONFIG).write_text(json.dumps({"network": {"widths": 3}}))
+    (folder / CONFIG).write_text(json.dumps({"network": {"widths": "many"}}))
 
 
 def without_weights(folder):
@@ -285,3 +286,18 @@ def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
     with pytest.raises(Unavailable), set_aside(one_checkpoint), set_aside(one_checkpoint.parent / "knn"):
         raise MemoryError
     assert not checkpoints._DAMAGED
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, value):
+    saved(tmp_path)
+    before = (tmp_path / WEIGHTS).read_bytes()
+    with pytest.raises(ValueError, match="b holds NaN or infinity and is not written to .* --learning-rate"):
+        save_checkpoint(tmp_path, {"a": torch.zeros(3), "b": torch.tensor([0, value])}, {"network": {}})
+    assert (tmp_path / WEIGHTS).read_bytes() == before
+
+
+def test_what_two_bytes_cannot_hold_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a holds NaN or infinity"):
+        save_checkpoint(tmp_path / "new", {"a": torch.full((LARGE + 1,), 1e6)}, {"network": {}})
+    assert not (tmp_path / "new").exists()

@@ -22,11 +22,12 @@ from dmfa_demo.files import write_text
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.attractors import MAP
+from dmfa_demo.options import OptionError, Options
 from train.model_card import METRICS, write_model_card
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Options):
     """Which images a command is about, and where they lie."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -55,9 +56,10 @@ class RunConfig(DatasetConfig):
     """the finished checkpoint; checkpoints/DATASET/METHOD when not given"""
 
     def __post_init__(self):
+        super().__post_init__()
         shape = DATASETS[self.dataset].shape
         if self.network.shape not in (ImageShape().shape, shape):
-            raise ValueError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
+            raise OptionError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
         channels, height, width = shape
         network = replace(self.network, channels=channels, height=height, width=width)
         object.__setattr__(self, "network", network)  # the one thing that follows from another
