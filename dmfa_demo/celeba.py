@@ -98,6 +98,11 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
         name for name, part in sorted(parts.items()) if part == PARTITIONS[split] and people.get(name) not in earlier
     ]
     names = names[:limit]
+    if not names:
+        raise ValueError(
+            f"{folder / PARTITION} has no image for {split} ({PARTITIONS[split]}), or only people of earlier parts; take CelebA's "
+            "own, or name another folder with --data-root"
+        )
     if missing := [name for name in names if name not in attributes]:
         raise ValueError(f"{folder / LABELS} has no line for {missing[0]}; take the file that belongs to the partition")
     labels = torch.tensor(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.files import read_tensors, write_tensors, write_text
 from dmfa_demo.imputation import METHODS, Imputer, method_class
+from dmfa_demo.options import OptionError
 
 ROOT = Path(__file__).resolve().parent.parent / "checkpoints"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
@@ -35,11 +36,19 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, 
     """Write the tensors and `config`, which holds the model's own under "network".
 
     Floating ones are float32, or float16 where there are more than `LARGE` numbers.
+
+    Raises:
+        ValueError: when one holds NaN or infinity, or would in its precision; nothing is written then.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     numbers = sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())
     kind = torch.float16 if numbers > LARGE else torch.float32
     kept = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    if broken := [name for name, tensor in kept.items() if not tensor.isfinite().all()]:
+        raise ValueError(
+            f"{broken[0]} holds NaN or infinity and is not written to {folder}; train anew with a lower --learning-rate or, of "
+            "a mixture of factor analysers, a higher --noise-floor"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     write_tensors(folder / WEIGHTS, kept)
     write_text(folder / CONFIG, json.dumps(config, indent=2) + "\n")
 
@@ -61,10 +70,12 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
         raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
     # JSON has no tuples.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
+    try:
+        config = config_class(**settings)
+    except OptionError as error:
+        raise ValueError(f"{folder / CONFIG} is damaged ({error}); fetch or make it again") from None
     tensors = read_tensors(weights_of(folder))
-    return config_class(**settings), {
-        name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
-    }
+    return config, {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def weights_of(folder: Path) -> Path:
@@ -127,16 +138,37 @@ def is_usable(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and folder not in _DAMAGED
 
 
+class Unavailable(ValueError):
+    """A checkpoint cannot be loaded now, for want of something that its files cannot be blamed for."""
+
+
 @contextmanager
 def set_aside(folder: Path) -> Iterator[None]:
-    """While a checkpoint is loaded: one that cannot be is not usable from then on, so that it spoils no more than one answer."""
+    """While a checkpoint is loaded: a damaged one is not usable from then on, so that it spoils no more than one answer.
+
+    Raises:
+        Unavailable: when it may be whole, and whoever asks again may get it.
+        ValueError: when it is damaged.
+    """
     try:
         yield
+    except Unavailable:
+        raise
     except Exception as error:
+        if _is_of_the_machine(error):
+            raise Unavailable(f"{folder} could not be loaded just now ({error!r:.200}); try again") from error
         _DAMAGED.add(folder)
         if isinstance(error, ValueError | FileNotFoundError):  # says it itself
             raise ValueError(str(error)) from error
         raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
+
+
+def _is_of_the_machine(error: Exception) -> bool:
+    """Whether something was lacking, such as memory or open files, that says nothing of the checkpoint that was being read."""
+    if isinstance(error, OSError):
+        return not isinstance(error, FileNotFoundError)
+    # Of main memory torch says so in words only.
+    return isinstance(error, MemoryError | ImportError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
@@ -166,8 +198,8 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         from dmfa_demo.hub import pull  # only who asks for it pays for loading the Hub's client
 
         return load_once(imputer_class, pull(dataset, revision))
-    known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
-    if dataset not in known:
+    if method not in available_methods(dataset):
+        known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
         raise ValueError(
             f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
         )

@@ -107,11 +107,15 @@ class LabelledImages:
         """Those of these classes.
 
         Raises:
-            ValueError: where an image may be of several.
+            ValueError: where an image may be of several classes, or none is of these.
         """
         if self.labels.dim() > 1:
             raise ValueError("these images are not of one class each; none can be chosen by class")
         rows = torch.isin(self.labels, torch.tensor(list(classes)))
+        if not rows.any():
+            raise ValueError(
+                f"no image is of a class of {tuple(classes)}; there are {sorted(set(self.labels.tolist()))}"
+            )
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
     def first(self, count: int | None) -> LabelledImages:
@@ -139,7 +143,7 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
             `celeba`, which cannot be downloaded by a program.
 
     Raises:
-        ValueError: for an unknown data set.
+        ValueError: for an unknown data set, or files that are damaged or hold too few images.
         FileNotFoundError: when the data are not there and cannot be downloaded.
     """
     if dataset not in DATASETS:
@@ -153,6 +157,8 @@ def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages
     from torchvision import datasets  # only training and measuring need torchvision
 
     kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[dataset]
+    folder = Path(root).resolve() / kind.__name__ / "raw"
+    mend = "delete them, and they are downloaded again, or name another folder with --data-root"
     try:
         part = kind(str(root), train=split != "test", download=True)
     except (OSError, RuntimeError) as error:
@@ -160,6 +166,16 @@ def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages
             f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder that holds "
             f"torchvision's {kind.__name__}/raw with --data-root, or run once with a network."
         ) from error
+    except (ValueError, AssertionError) as error:  # of files that are no images and labels, or none at all
+        raise ValueError(f"the files in {folder} are damaged ({error!r:.200}); {mend}") from error
+    least = 1 if split == "test" else VALIDATION_SIZE + 1
+    if len(part.data) < least:
+        raise ValueError(
+            f"there are {len(part.data)} images in the {'test' if split == 'test' else 'training'} part in {folder}, which needs "
+            f"at least {least:,}"
+            + ("" if split == "test" else f": its last {VALIDATION_SIZE:,} are for validation")
+            + f"; {mend}"
+        )
     first, last = {
         "train": (0, len(part.data) - VALIDATION_SIZE),
         "validation": (len(part.data) - VALIDATION_SIZE, len(part.data)),

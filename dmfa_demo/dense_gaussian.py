@@ -125,8 +125,8 @@ class ConditionalGaussian:
         return draws
 
     def with_noise_floor(self, floor: float) -> ConditionalGaussian:
-        """The same density with no noise variance below `floor`; the mean stays."""
-        return replace(self, extra=max(0.0, floor - self.noise))
+        """The same density with no noise variance below `floor` or below an earlier one; the mean stays."""
+        return replace(self, extra=max(self.extra, floor - self.noise))
 
     @cached_property
     def _holes(self) -> list[_Hole]:

@@ -22,11 +22,13 @@ loses every digit in float32 when the noise is near its floor; this form does no
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from dmfa_demo.imputation import MixtureDensity
 
 
 @dataclass(frozen=True)
@@ -128,9 +130,9 @@ class FactorAnalyzer:
         sign = torch.where(factors.sum(-1, keepdim=True) < 0, -1, 1)
         return FactorAnalyzer(self.mean, sign * factors, self.noise)
 
-    def with_noise_floor(self, floor: float) -> FactorAnalyzer:
-        """The same density with no noise variance below `floor`."""
-        return FactorAnalyzer(self.mean, self.factors, self.noise.clamp(min=floor))
+    def with_noise_floor(self, floor: float) -> Self:
+        """The same density with no noise variance below `floor`; pinned values, whose variance is zero, stay pinned."""
+        return replace(self, noise=torch.where(self.variance > 0, self.noise.clamp(min=floor), self.noise))
 
     def _posterior(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """The latents given the values in `known`: their mean `(..., l)` and the Cholesky factor of C `(..., l, l)`."""
@@ -145,7 +147,7 @@ class FactorAnalyzer:
 
 
 @dataclass(frozen=True)
-class MixtureOfFactorAnalyzers:
+class MixtureOfFactorAnalyzers(MixtureDensity):
     """A batch of mixtures sum_k w_k N(mean_k, A_k A_k^T + diag(noise_k)).
 
     Args:
@@ -225,7 +227,7 @@ class MixtureOfFactorAnalyzers:
         return draws.gather(-2, chosen).squeeze(-2)
 
     def with_noise_floor(self, floor: float) -> MixtureOfFactorAnalyzers:
-        """The same density with no noise variance below `floor`."""
+        """The same density with no noise variance below `floor`; pinned values stay pinned."""
         return MixtureOfFactorAnalyzers(self.log_weights, self.components.with_noise_floor(floor))
 
     def _component_log_prob(self, x: Tensor, missing: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 
@@ -33,9 +33,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         ValueError: when the file is cut short or holds something else; nothing in it is run.
+        OSError: when it cannot be read; FileNotFoundError only when it is not there.
     """
+    # Read here: when no more files can be opened, safetensors says that there is none.
+    content = path.read_bytes()
     with _said(path):
-        return load_file(path)
+        return load(content)
 
 
 def read_metadata(path: Path) -> dict[str, str]:

@@ -15,10 +15,12 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
 
 import torch
 from torch import Tensor
+
+from dmfa_demo.options import Options, PositiveInt
 
 if TYPE_CHECKING:
     from dmfa_demo.densities import MixtureOfFactorAnalyzers
@@ -50,19 +52,23 @@ class Density(Protocol):
         ...
 
     def with_noise_floor(self, floor: float) -> Self:
-        """The same density with no noise variance below `floor`."""
+        """The same density with no noise variance below `floor`: none becomes smaller, and observed values stay pinned."""
         ...
 
 
-@runtime_checkable
-class MixtureDensity(Density, Protocol):
-    """A density that is a mixture of factor analysers, conditioned or not."""
+class MixtureDensity(Density):
+    """A density that is a mixture of factor analysers, conditioned or not.
+
+    A class to inherit from, not a protocol: `isinstance` of a protocol evaluates every property on Python 3.11.
+    """
 
     @property
+    @abstractmethod
     def weights(self) -> Tensor:
         """`(B, K)`, one in sum over a row."""
         ...
 
+    @abstractmethod
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:
         """The components of most weight in each row, heaviest first, at most `count`."""
         ...
@@ -177,12 +183,12 @@ class Imputation:
 
 
 @dataclass(frozen=True)
-class ImageShape:
+class ImageShape(Options):
     """The images a method is for."""
 
-    channels: int = 1
-    height: int = 28
-    width: int = 28
+    channels: PositiveInt = 1
+    height: PositiveInt = 28
+    width: PositiveInt = 28
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -27,12 +27,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import MixtureDensity
 
 # A component less responsible than this cannot be seen in the probability or the variance of a single value.
 NEGLIGIBLE = 1e-8
@@ -53,11 +54,9 @@ class SharedComponents(FactorAnalyzer):
     Shapes: mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`, positive.
     """
 
-    def with_noise_floor(self, floor: float) -> SharedComponents:
-        """The same components with no noise variance below `floor`."""
-        if self.noise.min() >= floor:
-            return self
-        return SharedComponents(self.mean, self.factors, self.noise.clamp(min=floor))
+    def with_noise_floor(self, floor: float) -> Self:
+        """The same components with no noise variance below `floor`, with all that was computed where none is."""
+        return self if self.noise.min() >= floor else super().with_noise_floor(floor)
 
     def given(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """What values say about the latents and how far they are.
@@ -232,7 +231,7 @@ class SharedMixture:
 
 
 @dataclass(frozen=True)
-class ConditionalMixture:
+class ConditionalMixture(MixtureDensity):
     """p(x_m | x_o) of a shared mixture for a batch of rows; observed values are pinned and do not vary.
 
     Args:

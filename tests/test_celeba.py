@@ -131,3 +131,12 @@ def test_half_a_zip_is_told(stand_in):
     shutil.rmtree(stand_in / "img_align_celeba")
     with pytest.raises(ValueError, match="no whole zip file"):
         read_celeba(stand_in, "train", VIEWS["celeba"])
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_part_without_an_image_is_named(stand_in, split):
+    part = {"train": 0, "validation": 1, "test": 2}[split]
+    partition = stand_in / "list_eval_partition.txt"
+    partition.write_text("".join(f"{line[:-1]}{(part + 1) % 3}\n" for line in partition.read_text().splitlines()))
+    with pytest.raises(ValueError, match=rf"list_eval_partition.txt has no image for {split} .* --data-root"):
+        read_celeba(stand_in, split, VIEWS["celeba"])

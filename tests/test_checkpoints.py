@@ -1,9 +1,16 @@
 """Checkpoints: a round trip, no pickle, clear errors; everything that is shipped is whole."""
 
 import dataclasses
+import errno
 import json
+import math
+import os
+import resource
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import torch
@@ -15,15 +22,18 @@ from dmfa_demo.checkpoints import (
     RESULTS,
     ROOT,
     WEIGHTS,
+    Unavailable,
     available_methods,
     load_checkpoint,
     load_imputer,
     load_network,
     load_once,
     save_checkpoint,
+    set_aside,
     weights_of,
 )
-from dmfa_demo.imputation import ImageShape, Imputer
+from dmfa_demo.files import read_tensors
+from dmfa_demo.imputation import ImageShape, Imputer, method_class
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.classifier import SHIPPED
@@ -94,7 +104,7 @@ def of_another_shape(folder):
 
 
 def of_another_kind(folder):
-    (folder / CONFIG).write_text(json.dumps({"network": {"widths": 3}}))
+    (folder / CONFIG).write_text(json.dumps({"network": {"widths": "many"}}))
 
 
 def without_weights(folder):
@@ -199,3 +209,95 @@ def test_the_results_are_those_of_the_weights_beside_them(path):
         else:
             assert len(row["weights"]) == 12
     assert results["published"] == published(path.parent.name)
+
+
+@pytest.fixture
+def one_checkpoint(tmp_path, monkeypatch):
+    """A usable checkpoint of DMFA, the only one there is."""
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(checkpoints, "_DAMAGED", set())
+    load_imputer.cache_clear()
+    saved(tmp_path / "mnist" / "dmfa")
+    yield tmp_path / "mnist" / "dmfa"
+    load_imputer.cache_clear()
+
+
+@contextmanager
+def open_files(left: int) -> Iterator[None]:
+    """This process can open so many files more."""
+    before, held = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for file in held[len(held) - left :]:
+            os.close(file)
+        del held[len(held) - left :]
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for file in held:
+            os.close(file)
+
+
+def is_retried() -> bool:
+    with pytest.raises(Unavailable, match="could not be loaded just now .*; try again"):
+        load_imputer("dmfa", "mnist")
+    return available_methods("mnist") == ["dmfa"]
+
+
+def test_too_many_open_files_leave_a_checkpoint_usable(one_checkpoint):
+    method_class("dmfa")
+    with open_files(0):
+        assert is_retried()
+    assert load_imputer("dmfa", "mnist").network.config == SMALL
+
+
+def test_no_file_for_the_weights_is_not_taken_for_no_weights(one_checkpoint):
+    with open_files(0), pytest.raises(OSError, match="Too many open files"):
+        read_tensors(one_checkpoint / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        # As torch says it.
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        ImportError("no module named x"),
+    ],
+    ids=repr,
+)
+def test_what_the_machine_lacks_for_a_while_leaves_a_checkpoint_usable(one_checkpoint, monkeypatch, error):
+    with monkeypatch.context() as lacking:
+
+        def read_bytes(_path):
+            raise error
+
+        lacking.setattr(Path, "read_bytes", read_bytes)
+        assert is_retried()
+    assert load_imputer("dmfa", "mnist").network.config == SMALL
+
+
+def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
+    with pytest.raises(Unavailable), set_aside(one_checkpoint), set_aside(one_checkpoint.parent / "knn"):
+        raise MemoryError
+    assert not checkpoints._DAMAGED
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, value):
+    saved(tmp_path)
+    before = (tmp_path / WEIGHTS).read_bytes()
+    with pytest.raises(ValueError, match="b holds NaN or infinity and is not written to .* --learning-rate"):
+        save_checkpoint(tmp_path, {"a": torch.zeros(3), "b": torch.tensor([0, value])}, {"network": {}})
+    assert (tmp_path / WEIGHTS).read_bytes() == before
+
+
+def test_what_two_bytes_cannot_hold_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a holds NaN or infinity"):
+        save_checkpoint(tmp_path / "new", {"a": torch.full((LARGE + 1,), 1e6)}, {"network": {}})
+    assert not (tmp_path / "new").exists()

@@ -1,5 +1,8 @@
 """Data: bundled samples, splits, and clear errors."""
 
+import struct
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -72,3 +75,48 @@ def test_missing_data_without_a_network_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setattr(datasets.MNIST, "download", offline)
     with pytest.raises(FileNotFoundError, match="--data-root"):
         load_split("mnist", "train", tmp_path)
+
+
+def root_with(folder: Path, training: int, test: int) -> Path:
+    """A torchvision root with so many blank digits."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, count in (("train", training), ("t10k", test)):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 0x803, count, 28, 28) + bytes(784 * count))
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, count) + bytes(count))
+    return folder
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+@pytest.mark.parametrize("count", [10, 5_000])
+def test_fewer_training_images_than_are_kept_for_validation_are_refused(tmp_path, split, count):
+    with pytest.raises(ValueError, match=f"there are {count} images in the training part in .*MNIST/raw, which needs at least "
+                       "5,001: its last 5,000 are for validation; delete them, .* or name another folder with --data-root"):  # fmt: skip
+        load_split("mnist", split, root_with(tmp_path, count, 10))
+
+
+def test_one_image_beside_those_for_validation_is_enough(tmp_path):
+    root = root_with(tmp_path, 5_001, 1)
+    assert [len(load_split("mnist", split, root)) for split in ("train", "validation", "test")] == [1, 5_000, 1]
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+def test_a_data_set_without_a_row_is_refused(tmp_path, split):
+    with pytest.raises(ValueError, match="MNIST/raw .*name another folder with --data-root"):
+        load_split("mnist", split, root_with(tmp_path, 0, 0))
+
+
+def test_files_that_hold_something_else_are_named(tmp_path):
+    root = root_with(tmp_path, 5_001, 1)
+    (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"<html>not found</html>")
+    with pytest.raises(
+        ValueError, match="the files in .*MNIST/raw are damaged .* or name another folder with --data-root"
+    ):
+        load_split("mnist", "train", root)
+
+
+def test_a_class_of_which_there_is_no_image_is_named():
+    with pytest.raises(
+        ValueError, match=r"no image is of a class of \(11,\); there are \[0, 1, 2, 3, 4, 5, 6, 7, 8, 9\]"
+    ):
+        load_samples("mnist").only([11])

@@ -10,7 +10,7 @@ from dmfa_demo import load_imputer
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.checkpoints import available_methods
 from dmfa_demo.data import DATASETS, load_samples, to_float
-from dmfa_demo.imputation import METHODS, Imputation, check, flatten_missing, method_class
+from dmfa_demo.imputation import METHODS, Imputation, MixtureDensity, check, flatten_missing, method_class
 from dmfa_demo.masks import mask_family
 
 TRAINED = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
@@ -197,3 +197,36 @@ def test_unknown_methods_and_data_sets_are_refused():
         load_imputer("dmfa", "../../etc")
     with pytest.raises(ValueError, match="there is one for: none"):
         load_imputer("mice", "mnist")
+
+
+class Lazy:
+    """A density that is asked for its kind, and for nothing that takes time."""
+
+    @property
+    def mean(self):
+        raise AssertionError("nobody needs it to know what kind of density this is")
+
+    weights = variance = mean
+
+    def log_prob(self, x, missing): ...
+
+    cdf = sample = with_noise_floor = leading = log_prob
+
+
+class LazyMixture(Lazy, MixtureDensity):
+    pass
+
+
+def test_the_kind_of_a_density_is_known_without_evaluating_it():
+    mean = torch.zeros(1, 1, 2, 2)
+    density = LazyMixture()
+    assert Imputation(mean=mean, density=density).mixture is density
+    with pytest.raises(ValueError, match="no mixture of factor analysers"):
+        _ = Imputation(mean=mean, density=Lazy()).mixture
+
+
+@pytest.mark.parametrize("method", [name for name in SHIPPED["mnist"] if method_class(name).has_factors])
+def test_what_has_factors_is_a_mixture(method):
+    images, missing = scene(count=2)
+    imputation = load_imputer(method, "mnist").impute(images, missing, seed=0)
+    assert imputation.mixture is imputation.density and "variance" not in vars(imputation.density)

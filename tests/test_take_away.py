@@ -221,3 +221,21 @@ def test_nothing_hidden_and_no_method_are_taken_away_too():
 def test_what_cannot_be_taken_away_is_named(payload):
     with pytest.raises(Exception, match="to take away there is sheet, zip, code"):
         TakeAway().preprocess(payload)
+
+
+def test_numbers_are_written_alike_by_older_numpy(monkeypatch):
+    """Before numpy 2.2 `savez_compressed` took every keyword for an array, `allow_pickle` too."""
+    write = np.savez_compressed
+
+    def older(file, **arrays):
+        write(file, **{name: np.asarray(array) for name, array in arrays.items() if name != "allow_pickle"})
+        if "allow_pickle" in arrays:
+            with zipfile.ZipFile(file, "a") as archive:
+                archive.writestr("allow_pickle.npy", b"")
+
+    monkeypatch.setattr(np, "savez_compressed", older)
+    scene, address = visit(methods=("mean", "mfa"))
+    archive = opened(take_away("zip", scene, address, CACHE))
+    for name, held in (("mean", {"mean"}), ("mfa", {"mean", "variance", "weights", "means", "factors", "noises"})):
+        with np.load(archive.open(f"{name}/numbers.npz"), allow_pickle=False) as numbers:
+            assert set(numbers) == held

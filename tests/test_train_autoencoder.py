@@ -18,6 +18,7 @@ from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from train import dynamics
 from train.autoencoder import AutoencoderTraining, Critic, Objective, mmd, train
 from train.loop import LoopConfig
+from train.run import hardware
 
 SMALL = AutoencoderConfig(latents=3, widths=(8, 16))
 
@@ -105,6 +106,8 @@ def test_a_run_leaves_a_checkpoint_and_the_dynamics_name_it(small_mnist, small_c
     labels = load_split("mnist", "train", small_mnist).labels
     assert config["about"]["training_images"] == int(((labels == 0) | (labels == 1)).sum())
     assert "# Auto-encoder on mnist" in (small_checkpoints / "autoencoder" / "README.md").read_text()
+    config["about"] |= {"hardware": "another machine", "torch": "0"}
+    (small_checkpoints / "autoencoder" / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(dynamics, "STEPS", (1, 3))
     dynamics.choose(dynamics.Dynamics(images=20, data_root=small_mnist))
     told = capsys.readouterr().out
@@ -112,6 +115,8 @@ def test_a_run_leaves_a_checkpoint_and_the_dynamics_name_it(small_mnist, small_c
     for name, step_sizes in dynamics.STEP_SIZES.items():
         folder = small_checkpoints / name
         assert {path.name for path in folder.iterdir()} == {"config.json", "README.md"}
+        about = json.loads((folder / "config.json").read_text())["about"]
+        assert (about["hardware"], about["torch"]) == (hardware("cpu"), torch.__version__), "of its own minutes"
         imputer = method_class(name).load(folder)
         assert imputer.config.step_size in step_sizes and imputer.config.steps in (1, 3)
         values = re.search(rf"^{name}, SSIM: (.*)", told, re.MULTILINE)[1].split(", ")

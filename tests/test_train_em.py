@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 from train import em
-from train.em import Rows, expectation, initialise, maximization, reseed, symmetric, triangle
+from train.em import Rows, Statistics, expectation, initialise, maximization, reseed, symmetric, triangle
 
 N, SIZE = 600, 8
 
@@ -172,6 +172,31 @@ def test_a_value_that_a_component_never_sees_is_taken_from_all():
     assert mixture.components.mean[blind, 0] == pytest.approx(x[300:, 0].mean().item(), rel=1e-3)
     assert mixture.components.noise[blind, 0] == pytest.approx(x[300:, 0].var(correction=0).item(), rel=1e-2)
     assert not mixture.components.factors[blind, :, 0].any()
+
+
+def test_isotropic_noise_is_that_of_what_a_component_sees():
+    x = torch.cat([values()[:300] - 20, values()[300:] + 20])
+    observed = torch.ones(N, SIZE, dtype=torch.bool)
+    observed[:300, 0] = False  # the first cluster never shows its first value
+    rows = Rows(x, observed)
+    mixture, _ = fit(rows, initialise(rows, 2, 1, "isotropic", 1e-9, seed=0), 100, "isotropic")
+    noise, blind = mixture.components.noise, mixture.components.mean[:, 1:].mean(1).argmin()
+    assert torch.equal(noise, noise[:, :1].expand_as(noise))
+    twins = PCA(1).fit(x[:300, 1:].numpy()), PCA(1).fit(x[300:].numpy())
+    assert noise[blind, 0] == pytest.approx(twins[0].noise_variance_, rel=0.01)
+    assert noise[1 - blind, 0] == pytest.approx(twins[1].noise_variance_, rel=0.01)
+    assert mixture.components.mean[blind, 0] == pytest.approx(x[300:, 0].mean().item(), rel=1e-3)
+
+
+def test_a_component_that_sees_nothing_is_as_wide_as_all_rows():
+    x, zeros = values(), torch.zeros(SIZE, 2, 3, dtype=torch.float64)
+    moment, cross, square = zeros.clone(), zeros[..., :2].clone(), zeros[..., 0].clone()
+    moment[:, 0, -1], cross[:, 0, -1], square[:, 0] = N, x.sum(0), x.square().sum(0)
+    statistics = Statistics(0.0, torch.tensor([N, 0.0], dtype=torch.float64), moment, cross, square)
+    parts = maximization(statistics, "isotropic", 1e-9).components
+    torch.testing.assert_close(parts.mean[1], x.mean(0))
+    expected = x.var(0, correction=0).mean()
+    torch.testing.assert_close(parts.noise[1], expected.expand(SIZE))
 
 
 def test_what_cannot_be_fitted_is_said():

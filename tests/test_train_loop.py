@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,8 +38,12 @@ def run(
     number: int = signal.SIGINT,
     broken_from: int = 999,
     figure: float = 1.0,
+    indefinite: Collection[int] = (),
 ) -> nn.Module:
-    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on."""
+    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on.
+
+    In steps of `indefinite` a covariance has no Cholesky factor.
+    """
     torch.manual_seed(0)
     network = nn.Linear(3, 1)
 
@@ -48,6 +53,8 @@ def run(
     def loss(network, step, x, noise):
         if step == stop_at:
             os.kill(os.getpid(), number)
+        if step in indefinite:
+            torch.linalg.cholesky(-torch.eye(2))
         scale = math.nan if step >= broken_from else 1.0
         return scale * (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
 
@@ -225,6 +232,24 @@ def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_pat
     with pytest.raises(ValueError, match="no finite gradient in 20 steps.*--learning-rate"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "steps": 40}), broken_from=4)
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / STATE).values())
+
+
+def test_a_covariance_without_a_cholesky_factor_is_a_broken_step(tmp_path):
+    assert weights(run(tmp_path / "some", indefinite={0, 4, 5})).isfinite().all()
+    assert [row["step"] for row in read_metrics(tmp_path / "some")] == [3, 6, 9]
+    with pytest.raises(ValueError, match="no finite gradient in 20 steps up to step 23; lower --learning-rate"):
+        run(tmp_path / "all", replace(CONFIG, steps=40), indefinite=range(4, 40))
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "all" / STATE).values())
+
+
+def test_a_covariance_without_a_cholesky_factor_is_no_figure_to_choose_by(tmp_path):
+    def validate(network):
+        return {"validation": torch.linalg.cholesky(-torch.eye(2)).sum().item()}
+
+    network = nn.Linear(3, 1)
+    arguments = network, len(DATA), lambda rows, _: (DATA[rows],), lambda network, _, x: network(x).square().mean()
+    with pytest.raises(ValueError, match="never finite in validation; lower --learning-rate"):
+        fit(*arguments, validate, CONFIG, tmp_path, "")
 
 
 def test_a_validation_that_is_never_finite_is_said_in_words(tmp_path):

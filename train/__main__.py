@@ -1,6 +1,8 @@
 """The command line: one subcommand for every method that learns, and `evaluate`."""
 
+import io
 import sys
+from contextlib import redirect_stderr
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any, get_args, get_type_hints
@@ -8,6 +10,7 @@ from typing import Annotated, Any, get_args, get_type_hints
 import tyro
 
 from dmfa_demo.data import DatasetName
+from dmfa_demo.options import OptionError
 from train import (
     attractors,
     autoencoder,
@@ -52,18 +55,38 @@ def main() -> None:
     """Run one subcommand; what the user can mend is said in one line, without a traceback."""
     words = sys.argv[1:]
     try:
-        config = tyro.cli(
-            _subcommands(_named(words)),
-            prog="python -m train",
-            config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
-            args=words,
-        )
+        config = _parsed(words)
         COMMANDS[words[0].replace("_", "-")](config)
     except Interrupted as stop:
         print(stop)
         sys.exit(130)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+
+
+def _parsed(words: list[str]) -> Any:
+    """The config that a command line gives.
+
+    Raises:
+        OptionError: as the config raised it; tyro makes it a box of many lines.
+    """
+    told = io.StringIO()
+    try:
+        with redirect_stderr(told):
+            return tyro.cli(
+                _subcommands(_named(words)),
+                prog="python -m train",
+                config=(tyro.conf.OmitArgPrefixes, tyro.conf.OmitSubcommandPrefixes),
+                args=words,
+            )
+    except SystemExit as stop:
+        error = stop.__context__
+        while error is not None and not isinstance(error, OptionError):
+            error = error.__context__
+        if error is not None:
+            raise error from None
+        print(told.getvalue(), end="", file=sys.stderr)
+        raise
 
 
 def _subcommands(dataset: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 
@@ -12,8 +12,12 @@ from dmfa_demo.checkpoints import CONFIG, ROOT, load_network
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.models.attractors import CHUNK, LatentPlane, latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.options import PositiveInt, Range
 from train.model_card import write_model_card
 from train.run import DatasetConfig
+
+# One has no spread, and no plane to lie in.
+Several = Annotated[int, Range(at_least=2)]
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,11 @@ class Attractors(DatasetConfig):
 
     folder: str = "autoencoder-2d"
     """the checkpoint, which `python -m train autoencoder --latents 2 --output ...` made"""
-    resolution: int = 120
+    resolution: Several = 120
     """points a side"""
-    steps: int = 500
+    steps: PositiveInt = 500
     """a walk that has not arrived after so many has no basin"""
-    images: int = 1_000
+    images: Several = 1_000
     """training images that are shown in the plane"""
 
     recipes: ClassVar = {"celeba": {"folder": "autoencoder", "resolution": 60}}

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.options import NonNegativeFloat, NonNegativeInt
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, finish, load_training
 
@@ -27,11 +28,11 @@ class AutoencoderTraining(RunConfig):
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     kind: Kind = "ae"
     """plain, denoising, variational, Wasserstein with a kernel or with an adversary"""
-    noise: float = 0.3
+    noise: NonNegativeFloat = 0.3
     """standard deviation of what a denoising auto-encoder takes away"""
-    match: float = 10.0
+    match: NonNegativeFloat = 10.0
     """weight of the match between latents and a standard normal in a Wasserstein auto-encoder"""
-    labels: tuple[int, ...] = ()
+    labels: tuple[NonNegativeInt, ...] = ()
     """train on these classes only; all when not given"""
 
     method = "autoencoder"

@@ -13,6 +13,7 @@ from dmfa_demo.data import DATASETS, LabelledImages, load_split, to_float
 from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, KNNImputer, MICEImputer, packed
+from dmfa_demo.options import Seed
 from train.run import RunConfig, absent_pixels, finish
 
 # More would not fit into the memory of most machines.
@@ -44,7 +45,7 @@ class KNNTraining(RunConfig):
     """k-NN: training images to look among, drawn at random."""
 
     network: KNNConfig = field(default_factory=KNNConfig)
-    seed: int = 0
+    seed: Seed = 0
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known"""
 

@@ -24,6 +24,7 @@ from dmfa_demo.celeba import ATTRIBUTES
 from dmfa_demo.checkpoints import ROOT
 from dmfa_demo.data import DATASETS, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
+from dmfa_demo.options import PositiveInt
 from train.evaluate import Row, digest, gather, read_rows, table, write_rows
 from train.loop import LoopConfig, fit
 from train.papers import REPORTED
@@ -59,7 +60,7 @@ class ClassifierTraining(RunConfig):
     """what is made of the missing pixels"""
     incomplete: str = "square14"
     """a mask family: those pixels of training and test images are never known"""
-    seeds: int = 3
+    seeds: PositiveInt = 3
     """how many times to train"""
     network: tyro.conf.Suppress[ClassifierConfig] = field(default_factory=ClassifierConfig)
     loop: LoopConfig = field(
@@ -81,8 +82,6 @@ class ClassifierTraining(RunConfig):
         about = DATASETS[self.dataset]
         network = replace(self.network, classes=len(about.classes), several=about.several)
         object.__setattr__(self, "network", network)
-        if self.seeds < 1:
-            raise ValueError(f"--seeds is at least 1, got {self.seeds}")
 
 
 def train(config: ClassifierTraining) -> None:

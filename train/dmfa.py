@@ -13,6 +13,7 @@ from dmfa_demo.data import load_split, to_float
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.options import NonNegativeFloat, PositiveInt, Share
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, absent_pixels, finish, load_training
 
@@ -23,17 +24,17 @@ class DMFATraining(RunConfig):
 
     network: DMFAConfig = field(default_factory=DMFAConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
-    images: int | None = None
+    images: PositiveInt | None = None
     """learn from the first so many training images only"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
-    mse_weight: float = 10.0
+    mse_weight: NonNegativeFloat = 10.0
     """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens; where no
     pixel can be known well, as in faces, the likelihood alone neglects those that are least known"""
-    mse_weight_end: float = 2.0
-    warm_share: float = 0.5
+    mse_weight_end: NonNegativeFloat = 2.0
+    warm_share: Share = 0.5
     """the part of the steps that counts as warming up"""
 
     method = "dmfa"

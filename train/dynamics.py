@@ -20,8 +20,9 @@ from dmfa_demo.imputation import method_class
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
+from dmfa_demo.options import PositiveInt
 from train.model_card import METRICS, write_model_card
-from train.run import DatasetConfig, command_line, write_json
+from train.run import DatasetConfig, command_line, hardware, write_json
 
 AUTOENCODER = "autoencoder"
 
@@ -44,7 +45,7 @@ class Dynamics(DatasetConfig):
 
     masks: str = "square13"
     """holes to choose on, see dmfa_demo/masks.py"""
-    images: int = 1_000
+    images: PositiveInt = 1_000
     """the first so many validation images"""
 
     recipes: ClassVar = {"celeba": {"masks": "square25"}}
@@ -91,7 +92,13 @@ def choose(config: Dynamics) -> None:
                     "images": config.images,
                 },
                 "weights": AUTOENCODER,
-                "about": {**settings["about"], "command": command_line(), "minutes": minutes},
+                "about": {
+                    **settings["about"],
+                    "command": command_line(),
+                    "minutes": minutes,
+                    "hardware": hardware(),
+                    "torch": torch.__version__,
+                },
             },
         )
         write_model_card(folder)

@@ -138,10 +138,6 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
     )  # (n, K, l + 1)
     left = (total.square - (solution * total.cross).sum(-1)).clamp(min=0)
     rows = total.moment[..., -1].expand_as(left)  # that show each value, (n, K)
-    seen = rows
-    if noise == "isotropic":
-        left, seen = left.sum(0).expand_as(left), seen.sum(0).expand_as(seen)
-    variance = left / seen.clamp(min=RIDGE)
     unseen = rows < UNSEEN
     if unseen.any():
         everyone = rows.sum(1, keepdim=True)
@@ -149,8 +145,11 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
         around = total.square.sum(1, keepdim=True) / everyone - average.square()
         solution = torch.where(unseen.unsqueeze(-1), 0, solution)
         solution[..., -1] = torch.where(unseen, average, solution[..., -1])
-        variance = torch.where(unseen, around, variance)
-    variance = variance.clamp(min=noise_floor)
+        # As if seen so rarely: next to nothing where values share their noise, and all there is where they do not.
+        left, rows = torch.where(unseen, UNSEEN * around, left), rows.clamp(min=UNSEEN)
+    if noise == "isotropic":
+        left, rows = left.sum(0).expand_as(left), rows.sum(0).expand_as(rows)
+    variance = (left / rows).clamp(min=noise_floor)
     parts = solution[..., -1].T, solution[..., :-1].permute(1, 2, 0), variance.T
     components = SharedComponents(*(part.contiguous() for part in parts))
     return SharedMixture.prior(total.responsible.clamp(min=RIDGE).log(), components)

@@ -30,6 +30,7 @@ from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, met
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer, KNNPseudoGibbsImputer, PseudoGibbsImputer
+from dmfa_demo.options import PositiveInt
 from train.baselines import MICE_TRAINING, MOST_NEIGHBOURS, mice, nearest
 from train.model_card import METRICS, write_model_card
 from train.papers import REPORTED, published
@@ -59,9 +60,9 @@ class Evaluation(DatasetConfig):
     """which methods; all that have a checkpoint, and MICE, when not given"""
     protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/masks.py"""
-    seeds: int = 3
+    seeds: PositiveInt = 3
     """masks drawn for each image"""
-    limit: int | None = None
+    limit: PositiveInt | None = None
     """the first so many test images, for a quick look; nothing is written then"""
     again: bool = False
     """measure also what these weights were measured on before"""
@@ -106,10 +107,8 @@ def evaluate(config: Evaluation) -> None:
     """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is.
 
     Raises:
-        ValueError: for methods, protocols or numbers that there are not.
+        ValueError: for methods or protocols that there are not.
     """
-    if config.seeds < 1 or (config.limit is not None and config.limit < 1):
-        raise ValueError(f"--seeds and --limit are at least 1, got {config.seeds} and {config.limit}")
     if not available_methods(config.dataset) and not config.method:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"

@@ -29,6 +29,7 @@ from dmfa_demo.models.universal_marginalizer import (
     random_order,
 )
 from dmfa_demo.models.vaeac import VAEAC, VAEACImputer
+from dmfa_demo.options import Options, PositiveInt
 from dmfa_demo.pixels import Pixels, as_seen
 from train.evaluate import Row, digest, gather, read_rows, table, write_rows
 from train.papers import REPORTED
@@ -43,10 +44,10 @@ BATCH = 20
 
 
 @dataclass(frozen=True)
-class LineMasks:
+class LineMasks(Options):
     """Measure VAEAC, GSNN, the Universal Marginalizer and naive Bayes as tables 5 and 9 of the VAEAC paper do; takes hours."""
 
-    rows: int = 1_000
+    rows: PositiveInt = 1_000
     """the first so many test digits"""
     data_root: Path = Path("data")
     """torchvision's data folder"""

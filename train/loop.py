@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from accelerate import Accelerator
@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from dmfa_demo.files import read_metadata, read_tensors, write_tensors, write_text
+from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
 
@@ -39,23 +40,23 @@ Validate = Callable[[nn.Module], dict[str, float]]
 
 
 @dataclass(frozen=True)
-class LoopConfig:
+class LoopConfig(Options):
     """How long, how fast and how safely to train."""
 
-    steps: int = 12_000
-    batch_size: int = 128
+    steps: PositiveInt = 12_000
+    batch_size: PositiveInt = 128
     """images a step, over all processes"""
-    learning_rate: float = 1e-3
+    learning_rate: PositiveFloat = 1e-3
     """at its peak, after a linear warm-up; it falls to zero along a cosine"""
-    warmup_steps: int = 200
-    weight_decay: float = 0.01
-    clip_norm: float = 10.0
-    ema_decay: float = 0.999
+    warmup_steps: NonNegativeInt = 200
+    weight_decay: NonNegativeFloat = 0.01
+    clip_norm: PositiveFloat = 10.0
+    ema_decay: Annotated[float, Range(at_least=0, below=1)] = 0.999
     """of the averaged weights that are validated and shipped"""
     precision: Literal["no", "bf16"] = "bf16"
-    seed: int = 0
-    validate_every: int = 1_000
-    save_every: int = 500
+    seed: Seed = 0
+    validate_every: PositiveInt = 1_000
+    save_every: PositiveInt = 500
 
 
 class Interrupted(Exception):
@@ -89,7 +90,7 @@ def fit(
     rank, world = accelerator.process_index, accelerator.num_processes
     if config.batch_size % world:
         raise ValueError(
-            f"batch_size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}"
+            f"--batch-size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}"
         )
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
@@ -113,7 +114,7 @@ def fit(
             generator = torch.Generator().manual_seed(_seed(config.seed, "step", step))
             # Every process draws the whole batch and keeps its share, so that their number changes nothing.
             share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
-            value = loss(wrapped, step, *share)
+            value = _loss_or_nan(loss, wrapped, step, share)
             accelerator.backward(value)
             norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
             # A step on a broken gradient would spoil the weights, their average and the saved state for good.
@@ -137,7 +138,7 @@ def fit(
             stopping = stop.requested(accelerator)
             if accelerator.is_main_process:
                 if validating:
-                    figures = validate(average)
+                    figures = _figures_or_nan(validate, average)
                     row = {
                         "step": step,
                         "seconds": round(time.monotonic() - started, 1),
@@ -178,6 +179,28 @@ def _seed(*parts: object) -> int:
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=7).digest())
 
 
+def _loss_or_nan(loss: Loss, network: nn.Module, step: int, batch: list[Tensor]) -> Tensor:
+    """The loss of a batch, NaN where a covariance is so broken that it has no Cholesky factor.
+
+    NaN with a gradient, since the backward pass waits for all processes.
+    """
+    try:
+        return loss(network, step, *batch)
+    except torch.linalg.LinAlgError:
+        return (
+            math.nan
+            * torch.stack([parameter.sum() for parameter in network.parameters() if parameter.requires_grad]).sum()
+        )
+
+
+def _figures_or_nan(validate: Validate, network: nn.Module) -> dict[str, float]:
+    """The figures of a network, or that to choose by is NaN where a covariance has no Cholesky factor."""
+    try:
+        return validate(network)
+    except torch.linalg.LinAlgError:
+        return {"validation": math.nan}
+
+
 def _learning_rate(step: int, config: LoopConfig) -> float:
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
@@ -186,7 +209,7 @@ def _learning_rate(step: int, config: LoopConfig) -> float:
 def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
     """The rows of a step: each epoch is one permutation, cut into whole batches."""
     if rows < config.batch_size:
-        raise ValueError(f"batch_size {config.batch_size} is more than the {rows} training images")
+        raise ValueError(f"--batch-size {config.batch_size} is more than the {rows} training images; lower it")
     epoch, place = divmod(step, rows // config.batch_size)
     order = _epoch_order(rows, config.seed, epoch)
     return order[place * config.batch_size : (place + 1) * config.batch_size]

@@ -19,6 +19,7 @@ from dmfa_demo.figures import sheet
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.mfa import MFAConfig, MFAImputer, mixture_from, tensors_of
+from dmfa_demo.options import PositiveInt, Seed
 from dmfa_demo.shared_mixture import SharedMixture
 from train.em import Rows, expectation, initialise, maximization, reseed
 from train.loop import METRICS, Interrupted, forget_after, read_state, write_state
@@ -31,9 +32,9 @@ class MFATraining(RunConfig):
     """MFA, the mixture of factor analysers."""
 
     network: MFAConfig = field(default_factory=MFAConfig)
-    iterations: int = 20
-    validate_every: int = 5
-    seed: int = 0
+    iterations: PositiveInt = 20
+    validate_every: PositiveInt = 5
+    seed: Seed = 0
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known"""
 

@@ -22,11 +22,12 @@ from dmfa_demo.files import write_text
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.attractors import MAP
+from dmfa_demo.options import OptionError, Options
 from train.model_card import METRICS, write_model_card
 
 
 @dataclass(frozen=True)
-class DatasetConfig:
+class DatasetConfig(Options):
     """Which images a command is about, and where they lie."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
@@ -55,9 +56,10 @@ class RunConfig(DatasetConfig):
     """the finished checkpoint; checkpoints/DATASET/METHOD when not given"""
 
     def __post_init__(self):
+        super().__post_init__()
         shape = DATASETS[self.dataset].shape
         if self.network.shape not in (ImageShape().shape, shape):
-            raise ValueError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
+            raise OptionError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
         channels, height, width = shape
         network = replace(self.network, channels=channels, height=height, width=width)
         object.__setattr__(self, "network", network)  # the one thing that follows from another
@@ -86,10 +88,19 @@ class RunConfig(DatasetConfig):
         if self.output is None and config.is_file():
             there, usual = json.loads(config.read_text()), type(self)().settings
             # A setting that there was not yet when it was made was what it is by default.
-            if {key: {**usual[key], **there[key]} for key in self.settings} != self.settings:
+            if _filled_in({key: there[key] for key in usual}, usual) != self.settings:
                 raise ValueError(
                     f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
                 )
+
+
+def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
+    """The settings, and what is usual for those that are not given, at any depth."""
+    given = {
+        key: _filled_in(value, usual[key]) if isinstance(value, dict) and isinstance(usual.get(key), dict) else value
+        for key, value in settings.items()
+    }
+    return usual | given
 
 
 def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | None = None) -> LabelledImages:
@@ -113,6 +124,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     """Write checkpoint and model card, once, from the main process; figures and map of older weights go.
 
     Args:
+        tensors: where they lie is where they were learnt.
         training: the images that were learnt from; a mirror image counts with its image as one.
     """
     if int(os.environ.get("RANK", 0)) != 0:
@@ -122,7 +134,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
         "command": command_line(),
         "training_images": len(training.indices.unique()),
         "minutes": round(seconds / 60, 1),
-        "hardware": hardware(),
+        "hardware": hardware(next(iter(tensors.values())).device),
         "torch": torch.__version__,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
@@ -150,10 +162,11 @@ def command_line() -> str:
     return shlex.join(["python", "-m", "train", *kept])
 
 
-def hardware() -> str:
-    """The accelerator or processor, for people."""
-    if torch.cuda.is_available():
-        return torch.cuda.get_device_name()
+def hardware(device: torch.device | str = "cpu") -> str:
+    """The processor or the accelerator that a device is, for people; not what else there is in the machine."""
+    device = torch.device(device)
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     name = platform.processor() or platform.machine()
     if sys.platform == "darwin":
         name = (
@@ -163,4 +176,4 @@ def hardware() -> str:
     elif Path("/proc/cpuinfo").is_file():
         lines = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
         name = lines[0].partition(":")[2].strip() if lines else name
-    return f"{os.cpu_count()} cores of {name}"
+    return f"GPU of {name}" if device.type == "mps" else f"{os.cpu_count()} cores of {name}"

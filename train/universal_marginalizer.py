@@ -17,6 +17,7 @@ from dmfa_demo.models.universal_marginalizer import (
     log_prob,
     random_order,
 )
+from dmfa_demo.options import PositiveInt
 from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, finish, load_training
@@ -30,7 +31,7 @@ class UniversalMarginalizerTraining(RunConfig):
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     masks: str = "line3*3+arbitrary*2+squares8-20*1+strokes*1"
     """the holes b0 it will be asked about, see dmfa_demo/masks.py"""
-    chains: int = 20
+    chains: PositiveInt = 20
     """validation images whose whole chain is measured"""
 
     method = "universal-marginalizer"

@@ -13,6 +13,7 @@ from dmfa_demo import metrics
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
+from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt, Share
 from dmfa_demo.pixels import as_seen
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, absent_pixels, finish, load_training
@@ -28,16 +29,16 @@ class VAEACTraining(RunConfig):
     """what is hidden in training, see dmfa_demo/masks.py"""
     incomplete: str | None = None
     """a mask family: those pixels of each training image are never known (section 4.3.3)"""
-    alpha: float = 1.0
+    alpha: Share = 1.0
     """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone, and with --latents 0 a plain
     network"""
-    prior_mean_scale: float = 1e4
+    prior_mean_scale: PositiveFloat = 1e4
     """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
-    prior_deviation_rate: float = 1e-4
+    prior_deviation_rate: NonNegativeFloat = 1e-4
     """sigma_sigma of the Gamma prior on the latents' deviations (section 4.3.2)"""
-    kl_warmup: float = 0.2
+    kl_warmup: Share = 0.2
     """the part of the steps over which the KL divergence comes to its full weight"""
-    importance_samples: int = 10
+    importance_samples: PositiveInt = 10
     """S of the likelihood that validation chooses by"""
 
     method = "vaeac"

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.models.vaeac import VAEAC
+from dmfa_demo.options import Options, PositiveInt, Seed, Share
 from train.loop import LoopConfig, fit
 from train.run import write_json
 from train.vaeac import Objective, warmed_up
@@ -37,14 +38,14 @@ PAPER = {1.0: (0.22, 85.0), 0.99: (0.35, 11.0), 0.9: (0.62, 1.7)}
 
 
 @dataclass(frozen=True)
-class Synthetic:
+class Synthetic(Options):
     """VAEAC on the synthetic mixture, once for each weight."""
 
-    alphas: tuple[float, ...] = (1.0, 0.99, 0.9)
+    alphas: tuple[Share, ...] = (1.0, 0.99, 0.9)
     """weights of VAEAC in the hybrid objective"""
-    steps: int = 10_000
-    test_rows: int = 10_000
-    seed: int = 0
+    steps: PositiveInt = 10_000
+    test_rows: PositiveInt = 10_000
+    seed: Seed = 0
     run_folder: Path = Path("runs/synthetic/vaeac")
     """state, results.json, and the pictures"""
 

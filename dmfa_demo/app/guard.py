@@ -10,6 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+# What Gradio fetches a file with when it is sent an address: none of its public names, so another version may have another.
+DOWNLOAD = "async_ssrf_protected_download"
+
 # Would fetch other addresses for a page that is made of several Spaces.
 REFUSED = ("/gradio_api/proxy=", "/proxy=")
 # Calls an endpoint with its arguments by name.
@@ -17,8 +20,17 @@ BY_NAME = "/gradio_api/call/v2/"
 
 
 def fetch_nothing() -> None:
-    """Let Gradio download nothing: whoever sends it a file's address in the place of a picture would have it fetched, of any size."""
-    processing_utils.async_ssrf_protected_download = _refuse
+    """Let Gradio download nothing: whoever sends it a file's address in the place of a picture would have it fetched, of any size.
+
+    Raises:
+        RuntimeError: when this version of Gradio downloads by something else, so that nothing would be refused.
+    """
+    if not hasattr(processing_utils, DOWNLOAD):
+        raise RuntimeError(
+            f"Gradio {gr.__version__} has no gradio.processing_utils.{DOWNLOAD}, so this page cannot keep it from fetching "
+            "addresses; install gradio==6.31.0, or mend dmfa_demo/app/guard.py"
+        )
+    setattr(processing_utils, DOWNLOAD, _refuse)
 
 
 async def _refuse(url: str, cache_dir: str) -> NoReturn:

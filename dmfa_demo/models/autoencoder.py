@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.imputation import ImageShape
+from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.pixels import Pixels
 
 
@@ -23,13 +24,13 @@ from dmfa_demo.pixels import Pixels
 class AutoencoderConfig(ImageShape):
     """The shape of an auto-encoder."""
 
-    latents: int = 32
+    latents: PositiveInt = 32
     """d"""
-    widths: tuple[int, ...] = (32, 64, 128)
+    widths: tuple[Width, ...] = (32, 64, 128)
     """channels after each convolution, which halves the resolution; multiples of 8"""
     posterior: Literal["point", "gaussian"] = "point"
     """what the encoder returns; gaussian for a VAE"""
-    deviation: float = 0.1
+    deviation: PositiveFloat = 0.1
     """standard deviation of a pixel around the decoder's mean, where a density is needed"""
 
 

@@ -7,7 +7,7 @@ import warnings
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, cast
+from typing import TYPE_CHECKING, Annotated, Self, cast
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from dmfa_demo.checkpoints import load_checkpoint
 from dmfa_demo.data import to_float
 from dmfa_demo.dense_gaussian import ConditionalGaussian
 from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
+from dmfa_demo.options import OptionError, PositiveInt, Range
 
 if TYPE_CHECKING:
     from sklearn.impute import IterativeImputer
@@ -57,16 +58,15 @@ class ZeroImputer(MeanImputer):
 class KNNConfig(ImageShape):
     """k nearest neighbours."""
 
-    neighbours: int = 5
+    neighbours: PositiveInt = 5
     """k; the AE-dynamics paper takes the mean of five"""
-    references: int = 5_000
+    references: PositiveInt = 5_000
     """training images to look among"""
 
     def __post_init__(self):
-        if not 1 <= self.neighbours <= self.references:
-            raise ValueError(
-                f"k-NN needs 1 <= neighbours <= references, got {self.neighbours} neighbours among {self.references}"
-            )
+        super().__post_init__()
+        if self.neighbours > self.references:
+            raise OptionError(f"--neighbours must be at most --references, {self.references}; got {self.neighbours}")
 
 
 class KNNImputer(Imputer):
@@ -108,12 +108,8 @@ class KNNImputer(Imputer):
 class GaussianConfig(ImageShape):
     """One Gaussian with a full covariance."""
 
-    shrinkage: float = 1e-4
+    shrinkage: Annotated[float, Range(above=0, at_most=1)] = 1e-4
     """s: the covariance is (1 - s) S + s tr(S) / n I, S that of the training images"""
-
-    def __post_init__(self):
-        if not 0 < self.shrinkage <= 1:
-            raise ValueError(f"shrinkage lies above 0 and up to 1, got {self.shrinkage:g}")
 
 
 class GaussianImputer(Imputer):

@@ -26,6 +26,7 @@ from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, activation
 from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks import observe
+from dmfa_demo.options import PositiveInt
 
 # Of a mixture with many components, those that a classifier averages over; the others hardly have weight.
 LEADING = 2
@@ -35,10 +36,10 @@ LEADING = 2
 class ClassifierConfig(ImageShape):
     """The shape of a classifier, and who tells it what may be behind a hole."""
 
-    classes: int = 10
+    classes: PositiveInt = 10
     several: bool = False
     """whether an image may be of several classes, or none, each with a probability of its own"""
-    halvings: int = 1
+    halvings: PositiveInt = 1
     """how often the resolution is halved; the paper's network for MNIST does it once"""
     source: str = ""
     """the checkpoint beside it that imputes for it or knows the density; empty for treatments that need none"""

@@ -21,6 +21,7 @@ from dmfa_demo.checkpoints import load_network
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 
 # The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
 NOISE_FLOOR = 1 / (255**2 * 12)
@@ -33,17 +34,17 @@ class DMFAConfig(ImageShape):
     `components=1` with `head="dense"` or `head="convolutional"` gives the two variants of the DMFA paper.
     """
 
-    components: int = 3
+    components: PositiveInt = 3
     """K, the Gaussians in the mixture; the paper has one"""
-    factors: int = 4
+    factors: NonNegativeInt = 4
     """l, the factor images of each Gaussian"""
-    widths: tuple[int, ...] = (64, 128)
+    widths: tuple[Width, ...] = (64, 128)
     """channels of each level of the U-Net, finest first"""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """residual blocks a level"""
     head: Literal["convolutional", "dense"] = "convolutional"
     """dense: one linear layer sees all features at once, as in the paper's grey-scale network"""
-    noise_floor: float = NOISE_FLOOR
+    noise_floor: PositiveFloat = NOISE_FLOOR
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
     mirrored: bool = False
     """whether a trained network is asked about the mirror image too and both answers are mixed, where pictures might as well be

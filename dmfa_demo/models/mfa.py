@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.checkpoints import load_checkpoint
 from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 
 
@@ -23,13 +24,13 @@ from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 class MFAConfig(ImageShape):
     """The shape of a mixture of factor analysers."""
 
-    components: int = 200
+    components: PositiveInt = 200
     """K; the DMFA paper has 50 (with 6 factors)"""
-    factors: int = 10
+    factors: NonNegativeInt = 10
     """l, the factor images of each component"""
     noise: Literal["diagonal", "isotropic"] = "diagonal"
     """a variance for each pixel of a component, or one for all its pixels (mixture of probabilistic PCA)"""
-    noise_floor: float = 3e-5
+    noise_floor: PositiveFloat = 3e-5
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
 
 

@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from dmfa_demo.checkpoints import load_network
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
 from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Images that go through the network at once.
@@ -29,13 +30,13 @@ CHUNK = 200
 class UniversalMarginalizerConfig(ImageShape):
     """The shape of the network."""
 
-    widths: tuple[int, ...] = (48, 96)
+    widths: tuple[Width, ...] = (48, 96)
     """channels of each level of the U-Net, finest first"""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """residual blocks a level"""
     likelihood: Likelihood = "bernoulli"
     """of a pixel; gaussian for grey levels"""
-    deviation_floor: float = 0.01
+    deviation_floor: PositiveFloat = 0.01
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
 
 

@@ -25,6 +25,7 @@ from dmfa_demo.checkpoints import load_network
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
 from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
+from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.pixels import Likelihood, Pixels, as_seen
 
 # Latents times images that go through the generator at once.
@@ -35,15 +36,15 @@ CHUNK = 200
 class VAEACConfig(ImageShape):
     """The shape of a VAEAC for images."""
 
-    latents: int = 32
+    latents: NonNegativeInt = 32
     """d; with none it is a plain network, with one answer"""
-    widths: tuple[int, ...] = (48, 96)
+    widths: tuple[Width, ...] = (48, 96)
     """channels of each level of the prior, proposal and generator networks, finest first"""
-    blocks: int = 1
+    blocks: PositiveInt = 1
     """residual blocks a level"""
     likelihood: Likelihood = "gaussian"
     """of a pixel: bernoulli for binarised images"""
-    deviation_floor: float = 0.05
+    deviation_floor: PositiveFloat = 0.05
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
 
 

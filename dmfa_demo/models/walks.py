@@ -14,17 +14,18 @@ from dmfa_demo.imputation import Imputation, Imputer, hide
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt
 
 
 @dataclass(frozen=True)
 class WalkConfig(AutoencoderConfig):
     """An auto-encoder and how to follow its field."""
 
-    step_size: float = 0.2
+    step_size: PositiveFloat = 0.2
     """h; 1 is pseudo-Gibbs sampling"""
-    steps: int = 100
+    steps: PositiveInt = 100
     """at most"""
-    tolerance: float = 1e-2
+    tolerance: NonNegativeFloat = 1e-2
     """a row whose residual |r(x) - x| over the hole is not above it has arrived"""
 
 
