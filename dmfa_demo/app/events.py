@@ -19,6 +19,14 @@ LATEST = dict(ONCE, trigger_mode="always_last")
 STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
 # Every click is answered: one that waited would find the answer to the one before it in the place of its value.
 EVERY = dict(ONCE, trigger_mode="multiple")
+# Answers that come in many parts, beside all others.
+STREAMED: dict[str, Any] = dict(
+    show_progress="hidden",
+    concurrency_id="streams",
+    concurrency_limit=4,
+    trigger_mode="once",
+    api_visibility="private",
+)
 # What needs no model waits for nobody.
 AT_ONCE: dict[str, Any] = dict(
     show_progress="hidden", concurrency_limit=None, trigger_mode="always_last", api_visibility="private"

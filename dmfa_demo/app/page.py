@@ -44,7 +44,8 @@ KEEP_UPLOADS = 600
 # would then leave as they are.
 KEEP_CHANGING_LABELS = """<script>
 const keep = (node) => node.querySelectorAll?.(".segments, [id^=preset-]").forEach((one) => one.setAttribute("translate", "no"));
-new MutationObserver((changes) => changes.forEach(({ addedNodes }) => addedNodes.forEach(keep)))
+keep(document);
+new MutationObserver((changes) => changes.forEach(({ target, addedNodes }) => { if (addedNodes.length) keep(target); }))
     .observe(document.documentElement, { childList: true, subtree: true });
 </script>"""
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import gradio as gr
-import torch
 from gradio.blocks import Block
 from torch import Tensor
 
@@ -22,45 +21,17 @@ from dmfa_demo.imputation import method_class
 
 # Of a method that has a place here.
 TRAIT = "fills_in_steps"
-# Between two pictures of what is filled so far, and how long of that the filling itself may take.
-PERIOD, BUDGET = 0.1, 0.06
-
-
-@dataclass(frozen=True, eq=False)
-class Run:
-    """A hole that is being filled, or was.
-
-    Attributes:
-        scene, missing: what was on the canvas when it began.
-        steps: those still to come.
-        content: what it shows by now.
-        done: whether nothing is left to fill.
-    """
-
-    scene: Scene
-    missing: Tensor
-    steps: Iterator[tuple[Tensor, Tensor]]
-    content: str = ""
-    done: bool = False
-
-    def is_of(self, scene: Scene, missing: Tensor) -> bool:
-        """Whether this is still on the canvas."""
-        return torch.equal(self.scene.image, scene.image) and torch.equal(self.missing, missing)
+# Seconds between two pictures of what is filled so far.
+PERIOD = 0.1
 
 
 @dataclass(frozen=True)
 class PixelByPixel:
-    """The part's components. `begin` starts a run, `advance` fills a little more at each tick until it is done.
-
-    Each call is short, so that a stroke waits for one of them and not for a whole hole. A run ends with its hole: as soon as
-    the canvas shows another, and when the visitor leaves.
-    """
+    """The part's components. `render` shows the hole, or what it was filled with; `fill` streams the pictures while it is filled."""
 
     box: gr.Column
     start: gr.Button
     strip: gr.HTML
-    run: gr.State
-    clock: gr.Timer
 
     @classmethod
     def build(cls, dataset: str) -> Self:
@@ -73,7 +44,7 @@ class PixelByPixel:
             with gr.Row(elem_classes="choices"):
                 start = gr.Button("Fill the hole", size="sm", elem_id="fill")
             strip = gr.HTML(elem_id="filling", apply_default_css=False)
-        return cls(box, start, strip, gr.State(None), gr.Timer(PERIOD, active=False))
+        return cls(box, start, strip)
 
     @property
     def followers(self) -> list[Block]:
@@ -86,57 +57,60 @@ class PixelByPixel:
 
     @property
     def inputs(self) -> list[gr.components.Component]:
-        """What `render` and `advance` take after scene and mask: the run."""
-        return [self.run]
+        """What `render` takes after scene and mask: nothing."""
+        return []
 
     @property
     def outputs(self) -> list[gr.components.Component]:
-        """What `render`, `begin` and `advance` fill."""
-        return [self.strip, self.run, self.clock]
+        """What `render` and `fill` fill."""
+        return [self.strip]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, run: Run | None) -> list[Any]:
-        """The contents of `outputs` as the tab is opened: the run of this hole, or the hole."""
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
+        """The content of `outputs` as the tab is opened: the hole, or what it was last filled with."""
         names = available_methods(scene.dataset, TRAIT)
         if not names:
-            return ["", None, gr.Timer(active=False)]
-        if run is not None and run.is_of(scene, missing):
-            return [run.content, run, gr.Timer(active=not run.done)]
+            return [""]
         if not missing.any():
-            content = note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")
-        else:
+            return [note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")]
+
+        def hole() -> list[Any]:
             method, picture = method_class(names[0]), with_holes(scene.image, missing)
             waiting = Picture(picture, "", f"The hole that {method.title} will fill")
-            content = strip(method, [waiting] * SHOWN, _left(int(missing.sum())))
-        return [content, None, gr.Timer(active=False)]
+            return [strip(method, [waiting] * SHOWN, _left(int(missing.sum())))]
 
-    def begin(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> list[Any]:
-        """The contents of `outputs` with the first pixels filled; the same seed fills the same pixels in the same order."""
+        return [cache.recall(scene, _key(missing), hole)[0]]
+
+    def fill(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> Iterator[str]:
+        """The content of `strip` every `PERIOD` seconds until the hole is filled; the same seed fills it in the same way.
+
+        PSNR is given, and the nearest framed, after the last pixels.
+        """
         names = available_methods(scene.dataset, TRAIT)
         if not names or not missing.any():
-            return self.render(scene, missing, cache, None)
-        filling = cache.impute(names[0], scene, missing, seed).filling
+            yield self.render(scene, missing, cache)[0]
+            return
+        method, filling = method_class(names[0]), cache.impute(names[0], scene, missing, seed).filling
         assert filling is not None, "by the method's own word"
-        return self.advance(scene, missing, Run(scene, missing, filling(SHOWN)))
-
-    def advance(self, scene: Scene, missing: Tensor, run: Run | None) -> list[Any]:
-        """The contents of `outputs` after a few more pixels; with PSNR and the nearest framed after the last ones."""
-        if run is None or run.done or not run.is_of(scene, missing):
-            return [gr.skip(), gr.skip(), gr.Timer(active=False)]
-        method, end = method_class(available_methods(scene.dataset, TRAIT)[0]), time.monotonic() + BUDGET
-        for filled, left in run.steps:
+        shown = cache.recall(scene, _key(missing), lambda: [""])
+        until = time.monotonic() + PERIOD
+        for filled, left in filling(SHOWN):
             filled, left = filled[:, 0], left[:, 0]
             if not left.any():
                 pictures = sample_pictures(method, filled, psnr_in_hole(filled, scene, missing))
-                run = replace(run, content=strip(method, pictures, "filled"), done=True)
-                break
-            if time.monotonic() >= end:
+                shown[0] = strip(method, pictures, "filled")
+                yield shown[0]
+                return
+            if time.monotonic() >= until:
                 pictures = [
                     Picture(with_holes(image, hole[0]), "", f"Sample {number} of {method.title} so far")
                     for number, (image, hole) in enumerate(zip(filled, left), 1)
                 ]
-                run = replace(run, content=strip(method, pictures, _left(int(left[0].sum()))))
-                break
-        return [run.content, run, gr.Timer(active=not run.done)]
+                yield strip(method, pictures, _left(int(left[0].sum())))
+                until = time.monotonic() + PERIOD
+
+
+def _key(missing: Tensor) -> tuple[str, bytes]:
+    return "filled", missing.numpy().tobytes()
 
 
 def _left(count: int) -> str:

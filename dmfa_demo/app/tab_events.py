@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
 
 from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.events import EVERY, LATEST, ONCE, told, worked
-from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.events import EVERY, LATEST, ONCE, STREAMED, told, worked
+from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.lessons import LESSONS
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.part import rendering
-from dmfa_demo.app.pixel_by_pixel import Run
 
 
 def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
@@ -42,11 +42,8 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     def walk_on(canvas: Canvas, *controls: Any) -> list[Any]:
         return attractors.advance(canvas.scene, canvas.missing, cache, *controls)
 
-    def begin(canvas: Canvas, seed: int) -> list[Any]:
-        return filling.begin(canvas.scene, canvas.missing, cache, seed)
-
-    def advance(canvas: Canvas, run: Run | None) -> list[Any]:
-        return filling.advance(canvas.scene, canvas.missing, run)
+    def fill(canvas: Canvas, seed: int) -> Iterator[Any]:
+        yield from filling.fill(canvas.scene, canvas.missing, cache, seed)
 
     def drop(canvas: Canvas, started: Any) -> Any:
         return attractors.drop(canvas.scene, started)
@@ -79,8 +76,9 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         ).then(told(rendering(learn, cache)), [painter, *learn.inputs], learn.outputs, **LATEST),
         attractors.again.click(told(walk_again), walking, [attractors.seed, *attractors.outputs], **LATEST),
     ]
-    filling.start.click(told(begin), [painter, samples.seed], filling.outputs, **LATEST)
-    filling.clock.tick(told(advance), [painter, filling.run], filling.outputs, **ONCE)
+    filled = filling.start.click(fill, [painter, samples.seed], filling.outputs, **STREAMED)
+    # A stroke ends it: the hole is another one.
+    gr.on([painter.release, painter.painted(panel_of("samples"))], None, [], [], cancels=[filled])
     attractors.clock.tick(told(walk_on), walking, attractors.outputs, **ONCE)
     attractors.player.input(told(drop), [painter, attractors.player], [attractors.player], **EVERY)
     asked = [painter, results.protocol, results.measure]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
 from tests.browser import chromium
 
@@ -13,13 +13,18 @@ expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="module")
-def launch() -> Iterator[Callable[..., Browser]]:
-    """Starts a browser with more arguments; all are closed in the end."""
+def playwright() -> Iterator[Playwright]:
+    with sync_playwright() as playwright:
+        yield playwright
+
+
+@pytest.fixture(scope="module")
+def launch(playwright: Playwright) -> Callable[..., Browser]:
+    """Starts a browser with more arguments."""
     path = chromium.find()
     if path is None:
         pytest.skip("no Chromium or Chrome: python -m tests.browser.chromium installs one")
-    with sync_playwright() as playwright:
-        yield lambda *more: playwright.chromium.launch(executable_path=path, args=[*chromium.ARGUMENTS, *more])
+    return lambda *more: playwright.chromium.launch(executable_path=path, args=[*chromium.ARGUMENTS, *more])
 
 
 @pytest.fixture(scope="module")
