@@ -15,10 +15,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 
 from dmfa_demo.celeba import ALL_ATTRIBUTES
 from dmfa_demo.data import VALIDATION_SIZE, load_samples
+
+# A busy machine takes long for an example, which says nothing about the code: how long things take is measured in benchmarks/.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier, Event
 
 import pytest
 import torch
+from cachetools import TTLCache
 
 from dmfa_demo.app import cache as module
 from dmfa_demo.app.cache import MOST, ImputationCache
@@ -136,14 +136,15 @@ def test_an_error_spoils_no_answer_of_the_same_pass(counting):
 
 
 def test_a_memory_with_a_time_forgets_what_was_not_used_for_so_long():
-    memory = Memory(4, seconds=0.2)
-    memory.keep("a", 1)
-    memory.keep("b", 2)
-    for _ in range(6):  # the time begins again with each use
-        time.sleep(0.05)
-        memory.get("a")
+    clock, memory = [0.0], Memory(4, seconds=600)
+    memory._kept = TTLCache(4, 600, timer=lambda: clock[0])
+    memory.keep("used", 1)
+    memory.keep("left", 2)
+    for clock[0] in (400.0, 800.0, 1200.0):  # the time begins again with each use
+        assert memory.get("used") == 1
+    assert memory.get("left") is None
     memory.expire()
-    assert memory.get("a") == 1 and len(memory) == 1
+    assert len(memory) == 1
 
 
 def test_a_memory_forgets_what_nobody_asked_for_the_longest():

@@ -59,7 +59,7 @@ def test_log_prob_is_that_of_the_dense_gaussian_for_every_rows_own_missing_set()
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_log_prob_is_that_of_the_dense_gaussian_for_any_mask(seed, share):
     density, (x, _) = factor_analyzer(B, seed=seed), data(seed)
     missing = torch.rand(B, N, generator=torch.Generator().manual_seed(seed)) < share

@@ -81,9 +81,7 @@ def client(served: str) -> Iterator[httpx.Client]:
 
 
 def fuzzed(examples: int):
-    return settings(
-        max_examples=examples, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-    )
+    return settings(max_examples=examples, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
 def accepted(answer: httpx.Response) -> bool:

@@ -11,7 +11,7 @@ from dmfa_demo.app.scene import Scene
 
 
 @given(height=st.integers(1, 12), width=st.integers(1, 12), share=st.floats(0, 1), seed=st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_mask_survives_the_round_trip(height, width, share, seed):
     missing = torch.rand(height, width, generator=torch.Generator().manual_seed(seed)) < share
     encoded = encode_mask(missing)
@@ -76,7 +76,7 @@ def canvases(draw: st.DrawFn) -> Canvas:
 
 
 @given(canvas=canvases(), revision=st.integers(1, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_canvas_comes_back_with_the_same_picture_mask_and_revision(canvas, revision):
     encoded = encode_canvas(canvas)
     assert decode_canvas(encoded).revision == 0, "the browser has not counted it yet"

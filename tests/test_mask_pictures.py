@@ -88,7 +88,7 @@ def test_a_square_is_hidden_exactly_whatever_the_encoding(encode, kind):
 
 
 @pytest.mark.parametrize("encode", OPAQUE.values(), ids=OPAQUE)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(hidden=MASKS)
 def test_any_mask_comes_back_from_every_encoding(encode, hidden):
     if hidden.all() or not hidden.any():
@@ -97,7 +97,7 @@ def test_any_mask_comes_back_from_every_encoding(encode, hidden):
 
 
 @pytest.mark.parametrize("encode", BY_ALPHA.values(), ids=BY_ALPHA)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(hidden=MASKS)
 def test_what_alpha_cuts_out_is_the_smaller_part_or_refused(encode, hidden):
     border = np.concatenate([hidden[0], hidden[-1], hidden[1:-1, 0], hidden[1:-1, -1]])
@@ -128,7 +128,7 @@ def test_the_noise_of_jpeg_changes_nothing(quality):
     assert read(Image.fromarray(light), "JPEG", quality=quality).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     corners=st.lists(st.integers(0, 111), min_size=4, max_size=8).filter(lambda c: len(c) % 2 == 0),
     width=st.integers(4, 24),

@@ -76,7 +76,7 @@ NAMES = [name for name, *_ in AREAS] + [
     width=st.integers(20, 40),
     seed=st.integers(0, 2**31),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_every_family_keeps_the_contract(name, count, height, width, seed):
     mask = draw(name, count, height, width, seed)
     assert mask.shape == (count, 1, height, width) and mask.dtype == torch.bool

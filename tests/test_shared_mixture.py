@@ -32,7 +32,7 @@ def data(seed: int = 1, share: float = 0.5) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("latents", [0, 1, 3])
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
     (shared, twin), (x, missing) = both(latents, seed), data(seed, share)
     torch.testing.assert_close(shared.log_prob(x, missing), twin.log_prob(x, missing))

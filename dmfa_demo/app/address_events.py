@@ -60,6 +60,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             layout.wanted: wanted,
             **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
             layout.digit_upload: gr.UploadButton(visible=scene.dataset == "mnist"),
+            layout.own_digit: gr.Column(visible=scene.dataset == "mnist"),
             layout.own_face: gr.Column(visible=scene.dataset == "celeba"),
             **{box: content for part, contents in followed for box, content in zip(part.followers, contents)},
         }
@@ -119,7 +120,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
 
     controls = [control for some in kept.values() for control in some]
     arranged = [layout.painter, layout.picker, layout.wanted, *layout.presets]
-    arranged += [layout.digit_upload, layout.own_face]
+    arranged += [layout.digit_upload, layout.own_digit, layout.own_face]
     arranged += [
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]

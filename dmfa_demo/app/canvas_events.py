@@ -11,17 +11,21 @@ from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
+from PIL import Image
 from torch import Tensor
 
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.events import LATEST, ONCE, STROKES, on_canvas, told, worked
+from dmfa_demo.app.handwriting import cut_digit, find_digit
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.part import answering
+from dmfa_demo.app.photo_aligner import Photo
 from dmfa_demo.app.presets import OFFERS
 from dmfa_demo.app.sample_picker import Choice
 from dmfa_demo.app.scene import Scene, draw_mask, fitted
-from dmfa_demo.app.uploads import digit_from_picture, mask_from_picture, read_picture
+from dmfa_demo.app.uploads import mask_from_picture, read_picture
+from dmfa_demo.figures import grey_or_colour
 
 
 def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
@@ -51,8 +55,10 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         on_canvas(button.click, partial(_preset, position), [painter], [painter], **LATEST)
     on_canvas(layout.mask_upload.upload, _take_mask, [layout.mask_upload, painter], [painter], **ONCE)
     taken = [painter, layout.picker]
-    on_canvas(layout.digit_upload.upload, _take_digit, [layout.digit_upload, painter], taken, **ONCE)
-    on_canvas(layout.aligner.input, _take_face, [layout.aligner, painter], taken, **ONCE)
+    doubted = [*taken, layout.digit_aligner]
+    on_canvas(layout.digit_upload.upload, _take_digit, [layout.digit_upload, painter], doubted, **ONCE)
+    on_canvas(layout.digit_aligner.input, _take_cut_digit, [layout.digit_aligner, painter], taken, **ONCE)
+    on_canvas(layout.face_aligner.input, _take_face, [layout.face_aligner, painter], taken, **ONCE)
     return looked
 
 
@@ -74,7 +80,16 @@ def _take_mask(data: bytes, canvas: Canvas) -> Canvas:
 
 
 def _take_digit(data: bytes, canvas: Canvas) -> list[Any]:
-    return _take_own(Scene.own("mnist", digit_from_picture(read_picture(data))), canvas)
+    """The digit in a picture, and where that is doubtful, the picture to cut it out by hand."""
+    picture = read_picture(data)
+    found = find_digit(picture)
+    photo = gr.skip() if found.unsure is None else Photo(picture, found.box, found.unsure)
+    return [*_take_own(Scene.own("mnist", found.image), canvas), photo]
+
+
+def _take_cut_digit(cut: Tensor, canvas: Canvas) -> list[Any]:
+    picture = Image.fromarray(grey_or_colour(cut))
+    return _take_own(Scene.own("mnist", cut_digit(picture, (0, 0, *picture.size))), canvas)
 
 
 def _take_face(face: Tensor, canvas: Canvas) -> list[Any]:

@@ -17,7 +17,6 @@ from dmfa_demo.app.changing_mind import ChangingMind
 from dmfa_demo.app.compare import CompareTab, wanted_first
 from dmfa_demo.app.example_list import ExampleList
 from dmfa_demo.app.explainer import Explainer
-from dmfa_demo.app.face_aligner import FaceAligner
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
 from dmfa_demo.app.info import info_button
@@ -25,6 +24,7 @@ from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.learn import LearnTab
 from dmfa_demo.app.mask_painter import Canvas, MaskPainter
 from dmfa_demo.app.part import Part, Together
+from dmfa_demo.app.photo_aligner import DIGIT, FACE, PhotoAligner
 from dmfa_demo.app.pixel_by_pixel import PixelByPixel
 from dmfa_demo.app.predictions import Predictions
 from dmfa_demo.app.presets import OFFERS, START
@@ -79,8 +79,10 @@ class Layout:
     presets: tuple[gr.Button, ...]
     digit_upload: gr.UploadButton
     mask_upload: gr.UploadButton
+    own_digit: gr.Column
+    digit_aligner: PhotoAligner
     own_face: gr.Column
-    aligner: FaceAligner
+    face_aligner: PhotoAligner
     take: TakeAway
     examples: ExampleList
 
@@ -142,8 +144,10 @@ class Layout:
                         _upload_button("Upload a digit…", "digit-upload"),
                         _upload_button("Upload a mask…", "mask-upload"),
                     )
+                with gr.Column() as own_digit:
+                    digit_aligner = PhotoAligner(DIGIT, elem_id="digit-aligner")
                 with gr.Column(visible=False) as own_face:
-                    aligner = FaceAligner(elem_id="aligner")
+                    face_aligner = PhotoAligner(FACE, elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
         Explainer(elem_id="explainer")
@@ -167,8 +171,10 @@ class Layout:
             picker,
             presets,
             *uploads,
+            own_digit,
+            digit_aligner,
             own_face,
-            aligner,
+            face_aligner,
             take,
             examples,
         )

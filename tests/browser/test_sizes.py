@@ -41,9 +41,7 @@ IN_SIGHT = """() => {
 }"""
 
 
-def test_on_every_phone_canvas_and_two_answers_are_in_sight_while_painting(
-    phone: Page, playwright: Playwright
-):
+def test_on_every_phone_canvas_and_two_answers_are_in_sight_while_painting(phone: Page, playwright: Playwright):
     sizes = phones(playwright)
     assert len(sizes) > 80 and {(320, 568), (568, 320)} <= set(sizes)
     for width, height in sizes:

@@ -1,7 +1,7 @@
-// The aligner: a visitor's photo under two rings where the eyes belong. The photo never leaves the browser: props.value, to
-// Python, is {pixels}, the size x size face as base64 of its RGB bytes, row by row. props.guides: {size, eyes: [[x, y], [x, y]]} as
-// shares of the face's side.
-const { size, eyes } = JSON.parse(props.guides);
+// The aligner: a photo of which a square is cut out, under rings where eyes belong. props.value, to Python, is {pixels}, the size x
+// size cut as base64 of its RGB bytes, row by row; from Python {photo, box, reason}, where it has a photo to show.
+// props.settings: {size, eyes: [[x, y], ...] as shares of the side, short, hint, brought}.
+const { size, eyes, short, hint, brought } = JSON.parse(props.settings);
 const root = element.querySelector(".aligner");
 const stage = root.querySelector(".cutter");
 const canvas = root.querySelector("canvas");
@@ -24,7 +24,12 @@ let centre = [0, 0]; // of the cut, in pixels of the photo
 let stream = null, asking = false;
 const fingers = new Map(); // pointer -> [x, y]
 
-const TOLD = canvas.getAttribute("aria-label");
+const TOLD = `Your photo. ${hint} The arrow keys move it, plus and minus change its size, comma and full stop turn it, Enter uses it.`;
+const USE = `Use this ${short}`;
+canvas.setAttribute("aria-label", TOLD);
+root.querySelector("[data-part=hint]").textContent = hint;
+for (const one of root.querySelectorAll(".bring")) one.hidden = !brought;
+useButton.textContent = USE;
 const say = (text) => { problem.textContent = text; };
 
 // --- photos come from a file, the clipboard or the camera ---
@@ -55,7 +60,7 @@ function show(source, width, height) {
     centre = [photo.width / 2, photo.height * 0.45];
     zoom.value = turn.value = 0;
     stage.hidden = false;
-    useButton.textContent = "Use this face";
+    useButton.textContent = USE;
     draw();
     canvas.focus({ preventScroll: true });
 }
@@ -104,7 +109,7 @@ function close() {
     closeCamera();
     photo = null;
     stage.hidden = true;
-    root.querySelector("[data-action=upload]").focus({ preventScroll: true });
+    if (brought) root.querySelector("[data-action=upload]").focus({ preventScroll: true });
     closedAt = performance.now();
 }
 
@@ -187,7 +192,7 @@ function use() {
     props.value = { pixels: face() };
     trigger("input");
     close();
-    say("The face is on the canvas.");
+    say(`The ${short} is on the canvas.`);
 }
 
 // --- moving ---
@@ -250,11 +255,25 @@ chooser.addEventListener("change", () => {
 });
 document.addEventListener("paste", function paste(event) {
     if (!root.isConnected) return document.removeEventListener("paste", paste);
-    if (!root.getClientRects().length) return; // another data set is shown
+    if (!brought || !root.getClientRects().length) return; // another data set is shown
     const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
     if (file) { event.preventDefault(); closeCamera(); take(file); }
 });
-for (const kind of ["dragover", "drop"]) root.addEventListener(kind, (event) => {
+watch("value", () => {
+    const { photo: address, box, reason } = props.value ?? {};
+    if (!address) return;
+    const picture = new Image();
+    picture.onload = () => {
+        show(picture, picture.naturalWidth, picture.naturalHeight);
+        const [left, top, right, bottom] = box;
+        centre = [(left + right) / 2, (top + bottom) / 2];
+        zoom.value = Math.log2((START * Math.min(photo.width, photo.height)) / (right - left));
+        draw();
+        say(`Please check what was cut out: ${reason}.`);
+    };
+    picture.src = address;
+});
+if (brought) for (const kind of ["dragover", "drop"]) root.addEventListener(kind, (event) => {
     event.preventDefault();
     if (kind === "drop" && event.dataTransfer.files[0]) { closeCamera(); take(event.dataTransfer.files[0]); }
 });
