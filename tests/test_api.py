@@ -239,108 +239,117 @@ def test_an_argument_by_name_that_is_missing_or_unknown_is_named(served, endpoin
     assert answer.status_code == status and said in answer.json()["error"]
 
 
-# Event, place among the handlers of that event with as many arguments, and arguments of the page's own; a None is what the page keeps on the server (the scene, the open tab, the
-# samples' seed). A stroke before Compare: mask, scene, view, methods to compare.
-PAINT = "tab-compare", 0, [MASK, None, "mean", ["dmfa", "knn"]]
-# Opening Factors: mask, scene, method taken apart, its Gaussian, four sliders.
-FACTORS = "select", 0, [MASK, None, "dmfa", 0, 0, 0, 0, 0]
-# Opening Samples: mask, scene, noise, seed, the seed again with two latent sliders, what is being filled.
-SAMPLES = "select", 1, [MASK, None, False, None, None, 0, 0, None]
-# Opening Attractors: mask, scene, map, step size, seed, the walks so far, whose maps are shown. Scene, and a click on the map.
-ATTRACTORS = "select", 0, [MASK, None, "autoencoder-2d", 0.3, None, None, None]
-DROP = "input", 0, [None, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
-# Opening Predictions: mask, scene, how the hole grows, seed; and choosing how it grows.
-PREDICTIONS = "select", 1, [MASK, None, "blobs", None]
-GROWTH = "input", 2, [MASK, None, "specks", None]
-# Filling: mask, scene, seed. More samples: mask, scene, noise, seed.
-FILL = "click", 0, [MASK, None, None]
-MORE = "click", 1, [MASK, None, False, None]
-# Choosing what the chart shows: scene, protocol and measure; and a protocol with other measures.
-CHART = "input", 1, [None, "square14", "sse"]
-CHOICE = "input", 1, [None, "line3-binarised", "sse"]
-# Another data set: its name, mask, scene, methods that are wanted, methods compared, method taken apart, map, protocol,
-# measure. A face: its pixels, mask, scene.
-SWITCH = "input", 0, ["celeba", MASK, None, None, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse"]
-FACE = "input", 0, [{"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()}, MASK, None]
-# Choosing a sample: its data set and number, mask, scene.
-PICK = "select", 0, [{"dataset": "mnist", "chosen": 3}, MASK, None]
-# What the address is made of: mask, scene, sample, tab, and all that a link keeps.
-DESCRIBE = (
-    "release",
-    0,
+# What the page sends: the element that an event comes from, the event, and its values.
+CANVAS = {**MASK, "dataset": "mnist", "sample": 42}
+SMALL = {"height": 32, "width": 32, "runs": []}
+PAINT = "painter", "tab-compare", [CANVAS, "mean", ["dmfa", "knn"]]
+FACTORS = "painter", "tab-factors", [CANVAS, "dmfa", 0, 0, 0, 0, 0]
+SAMPLES = "painter", "tab-samples", [CANVAS, False, 0, 0, 0, 0]
+ATTRACTORS = "painter", "tab-attractors", [CANVAS, "autoencoder-2d", 0.3, 0, None, None]
+PREDICTIONS = "painter", "tab-predictions", [CANVAS, "blobs", 0]
+LEARN = "painter", "tab-learn", [CANVAS, 3, None]
+DROP = "player", "input", [CANVAS, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
+GROWTH = "growth", "input", [CANVAS, "specks", 0]
+FILL = "fill", "click", [CANVAS, 0]
+MORE = "more", "click", [CANVAS, False, 0]
+CHART = "results-protocol", "input", [CANVAS, "square14", "sse"]
+CHOICE = "results-measure", "input", [CANVAS, "line3-binarised", "sse"]
+PICK = "samples", "select", [{"dataset": "mnist", "chosen": 3}, CANVAS]
+# Another data set: its name, the canvas, the methods wanted and those chosen, and what else follows the data set.
+SWITCH = "dataset", "input", ["celeba", CANVAS, ["dmfa"], ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse"]
+FACE = (
+    "aligner",
+    "input",
     [
-        MASK,
-        None,
-        {"dataset": "mnist", "chosen": 3},
+        {"pixels": base64.b64encode(bytes(64 * 64 * 3)).decode()},
+        {"height": 64, "width": 64, "runs": [0, 9], "dataset": "celeba", "sample": 0},
+    ],
+)
+_SHEET = torch.full((280, 280, 3), 255, dtype=torch.uint8)
+_SHEET[60:220, 130:150] = 0  # a 1
+DIGIT = "digit-aligner", "input", [{"pixels": base64.b64encode(_SHEET.numpy().tobytes()).decode()}, CANVAS]
+# What the address is made of: the canvas, the tab, and all that a link keeps.
+DESCRIBE = (
+    "painter",
+    "release",
+    [
+        CANVAS,
         "samples",
         "mean",
         ["dmfa"],
         "dmfa",
         *[0] * 5,
         False,
-        None,
-        0,
-        0,
+        *[0] * 3,
         "autoencoder-2d",
         0.3,
-        None,
+        0,
         "blobs",
-        None,
+        0,
         1,
         {"slice": [1.5, 0.8]},
         "square14",
         "sse",
     ],
 )
-# A chapter: mask, scene, number, where its Gaussian is cut. Something to take away: what, and all that a link keeps. A prepared scene.
-LEARN = "input", 3, [MASK, None, 3, None]
-TAKE = "input", 0, [{"wanted": "zip"}, *DESCRIBE[2]]
-EXAMPLE = "select", 0, [{"number": 3}]
+TAKE = "take", "input", [{"wanted": "zip"}, *DESCRIBE[2]]
+EXAMPLE = "examples", "select", [{"number": 3}]
+
+# What a canvas cannot be.
+NO_CANVAS = (
+    None,
+    "x",
+    SMALL,
+    {**SMALL, "dataset": "mnist", "sample": 42},
+    {**CANVAS, "dataset": "celeba"},
+    {**CANVAS, "dataset": "../.."},
+    {**CANVAS, "sample": 100},
+    {**CANVAS, "sample": None, "image": "http://127.0.0.1:1/x.png"},
+    {**CANVAS, "sample": None, "image": "file:///etc/passwd"},
+)
 
 HOSTILE = [
-    *((LEARN, 2, value) for value in (None, 0, 7, True, "1", [], 1e308)),
+    *((LEARN, 1, value) for value in (None, 0, 7, True, "1", [], 1e308)),
     *(
         (usual, place, {"slice": value})
-        for usual, place in ((LEARN, 3), (DESCRIBE, 22))
+        for usual, place in ((LEARN, 2), (DESCRIBE, 20))
         for value in (5, "12", [1], [3.1, 0], [0, -1], [None, {}], {"0": 0, "1": 0})
     ),
     *((TAKE, 0, value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
     *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
-    *((DESCRIBE, 0, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
-    *((DESCRIBE, 3, value) for value in (None, "../..", 5, ["learn"], {})),
+    *((DESCRIBE, 1, value) for value in (None, "../..", 5, ["learn"], {})),
+    *((DESCRIBE, place, value) for place in range(2, 20) for value in (None, "../..", [], {}, 1e308)),
+    *((PAINT, 0, value) for value in NO_CANVAS),
     *(
-        (DESCRIBE, place, value)
-        for place in (2, *range(4, 13), *range(14, 18))
-        for value in (None, "../..", [], {}, 1e308)
+        (usual, usual[2].index(CANVAS), value)
+        for usual in (FACTORS, SAMPLES, ATTRACTORS, PREDICTIONS, LEARN, FILL, MORE, CHART, PICK, SWITCH, DESCRIBE)
+        for value in NO_CANVAS[::3]
     ),
-    *((PAINT, 0, value) for value in (None, "x", [[]], {"height": 32, "width": 32, "runs": []})),
-    *((PAINT, 2, value) for value in (None, "smell", 5, ["mean"])),
-    *((PAINT, 3, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
-    *((FACTORS, 2, value) for value in (None, "gan", "knn", [])),
-    *((FACTORS, 3, value) for value in ("high", 10**9, True, -1, None)),
-    *((FACTORS, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
-    *((SAMPLES, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
-    *((SAMPLES, 2, value) for value in (None, "loud", 5, [True])),
-    *((SAMPLES, 5, value) for value in ("NaN", None, [1], 1e308, "1")),
-    *((ATTRACTORS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
-    *((ATTRACTORS, 2, value) for value in (None, "../..", 5, "dmfa", [])),
-    *((ATTRACTORS, 3, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
+    *((PAINT, 1, value) for value in (None, "smell", 5, ["mean"])),
+    *((PAINT, 2, value) for value in (None, "dmfa", 5, ["gan"], [["dmfa"]], ["mice"])),
+    *((FACTORS, 1, value) for value in (None, "gan", "knn", [])),
+    *((FACTORS, 2, value) for value in ("high", 10**9, True, -1, None)),
+    *((FACTORS, 3, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((SAMPLES, 1, value) for value in (None, "loud", 5, [True])),
+    *((SAMPLES, 2, value) for value in (None, "loud", -1, 1e308, [True])),
+    *((SAMPLES, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
+    *((ATTRACTORS, 1, value) for value in (None, "../..", 5, "dmfa", [])),
+    *((ATTRACTORS, 2, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
+    *((ATTRACTORS, 5, value) for value in (None, "../..", 5, [])),
     *((DROP, 1, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e308, 0], {})),
     *((DROP, 1, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
-    *((PREDICTIONS, 0, value) for value in (None, {"height": 32, "width": 32, "runs": []})),
-    *((PREDICTIONS, 2, value) for value in (None, "../..", 5, [])),
-    *((GROWTH, 2, value) for value in (None, "down", {})),
-    *((usual, 0, value) for usual in (FILL, MORE) for value in (None, {"height": 32, "width": 32, "runs": []})),
-    *((MORE, 2, value) for value in (None, "loud")),
+    *((PREDICTIONS, 1, value) for value in (None, "../..", 5, [])),
+    *((GROWTH, 1, value) for value in (None, "down", {})),
+    *((MORE, 1, value) for value in (None, "loud")),
     *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
     *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
     *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
-    *((SWITCH, 1, value) for value in (None, {"height": 512, "width": 1, "runs": []})),
-    *((SWITCH, 4, value) for value in (None, "dmfa", ["../.."], [None])),
-    *((SWITCH, place, value) for place in (5, 6, 7, 8) for value in (None, "../..", [])),
+    *((SWITCH, place, value) for place in (2, 3) for value in (None, "dmfa", ["../.."], [None])),
+    *((SWITCH, place, value) for place in (4, 5, 6, 7) for value in (None, "../..", [])),
     *(
-        (FACE, 0, value)
+        (usual, 0, value)
+        for usual in (FACE, DIGIT)
         for value in (
             None,
             {},
@@ -353,15 +362,15 @@ HOSTILE = [
 ]
 
 
-def send(served: str, event: str, which: int, data: list) -> str:
-    """The last event that the page's own handler sends: which one of those of that event with as many arguments."""
-    dependencies = httpx.get(f"{served}/config").json()["dependencies"]
-    fitting = [
+def send(served: str, element: str, event: str, data: list) -> str:
+    """The last event that the page's own handler sends: that of an element's event with as many values."""
+    config = httpx.get(f"{served}/config").json()
+    (number,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == element)
+    (index,) = (
         one["id"]
-        for one in dependencies
-        if one["backend_fn"] and len(one["inputs"]) == len(data) and any(kind == event for _, kind in one["targets"])
-    ]
-    index = fitting[which]
+        for one in config["dependencies"]
+        if one["backend_fn"] and len(one["inputs"]) == len(data) and [number, event] in one["targets"]
+    )
     session = {"fn_index": index, "session_hash": "hostile"}
     joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=30)
     if joined.status_code != 200:
@@ -380,7 +389,7 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (DROP, "Your start"),
         (PREDICTIONS, "MisConv"),
         (GROWTH, "changes"),
-        (FILL, "to fill"),
+        (FILL, "filled"),
         (MORE, "spread"),
         (CHART, "Squared error"),
         (CHOICE, "NLL"),
@@ -391,6 +400,8 @@ def send(served: str, event: str, which: int, data: list) -> str:
         (LEARN, "Factors: why"),
         (TAKE, "data:application/zip"),
         (EXAMPLE, "data:image/png"),
+        (FACE, "data:image/png"),
+        (DIGIT, "data:image/png"),
     ],
 )
 def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):
@@ -399,8 +410,8 @@ def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer
 
 @pytest.mark.parametrize(("usual", "place", "value"), HOSTILE)
 def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, value):
-    event, which, data = usual
-    answer = send(served, event, which, [*data[:place], value, *data[place + 1 :]])
+    element, event, data = usual
+    answer = send(served, element, event, [*data[:place], value, *data[place + 1 :]])
     assert "Traceback" not in answer and ("process_completed" in answer or "detail" in answer)
     assert ask(client)["psnr"] > 5
 
