@@ -9,6 +9,7 @@ import gradio as gr
 import pytest
 import torch
 
+from dmfa_demo.app.address import Address
 from dmfa_demo.app.cache import ImputationCache
 from dmfa_demo.app.learn import LearnTab
 from dmfa_demo.app.lesson_player import FURTHEST, LessonPlayer, Slice
@@ -138,3 +139,22 @@ def test_a_slice_goes_out_and_comes_back():
 def test_what_is_no_slice_is_refused(at):
     with pytest.raises(gr.Error, match="a slice is an observed value up to 3 and a correlation up to 0.95"):
         LessonPlayer().preprocess({"slice": at})
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "celeba"])
+def test_the_chapter_on_walks_shows_two_and_says_whether_they_end_in_one_picture(dataset):
+    lesson, address = LESSONS[4], Address.first(dataset)
+    picture = Scene.sample(dataset, address.sample)
+    shown = lesson.show(picture, address.mask, CACHE, lesson.methods(dataset))
+    assert len(shown.films) == 2 and shown.films[0].title != shown.films[1].title
+    first, second = (film.pictures[-1].pixels.astype(int) for film in shown.films)
+    apart = abs(first - second).max() > 26  # of 255
+    assert shown.figures.startswith("Here they end in two pictures" if apart else "Here they end in the same picture")
+    if dataset == "mnist":
+        assert apart, "what everybody sees first shows what the chapter says"
+
+
+@pytest.mark.parametrize("number", range(len(LESSONS)))
+def test_no_chapter_speaks_of_strokes_about_faces(number):
+    lesson = LESSONS[number]
+    assert "stroke" not in lesson.idea + lesson.because + lesson.question

@@ -28,6 +28,8 @@ FRAMES, DRAWN = 16, 32
 SWAY, SHOWN_FACTORS = 2.5, 3
 # Draws that a walk through the latents passes.
 ENDS = 3
+# Two walks end in different pictures when a pixel differs by more, of 1.
+APART = 0.1
 # Shares of the picture that the growing hole takes.
 DOUBTED = range(0, len(SHARES) - 1, 2)
 
@@ -187,7 +189,7 @@ def starts(names: list[str]) -> list[tuple[str, str, int]]:
 
 
 def _walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
-    films, ends = [], []
+    films, ends, last = [], [], []
     for title, name, seed in starts(names):
         walked = cache.impute(name, scene, missing, seed).trajectory
         assert walked is not None, "by the method's own word"
@@ -198,8 +200,11 @@ def _walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[st
             for place in places
         ]
         films.append(Film(title, pictures))
+        last.append(trajectory[-1])
         ends.append(f"{title} arrives at {psnr_in_hole(trajectory[-1:], scene, missing).item():.1f} dB")
-    return Shown(films, f"Here: {'; '.join(ends)}.")
+    apart = (last[0] - last[1]).abs().max() > APART
+    end = "Here they end in two pictures" if apart else "Here they end in the same picture, in one basin"
+    return Shown(films, f"{end}: {'; '.join(ends)}.")
 
 
 def _doubt(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:

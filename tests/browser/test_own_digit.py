@@ -1,0 +1,68 @@
+"""A photo of a digit: what is found is on the canvas, and where that is doubtful, the visitor cuts it out by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.test_page import card, choose, mean, png, upload
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def page(browser: Browser, served: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.goto(served)
+    expect(mean(page)).to_be_visible()
+    yield page
+    page.close()
+
+
+def drawing(*bars: tuple[slice, slice]) -> dict:
+    """Dark bars on light paper, as a file to upload."""
+    paper = np.full((700, 900), 235, np.uint8)
+    for bar in bars:
+        paper[bar] = 40
+    return {"name": "digit.png", "mimeType": "image/png", "buffer": png(paper)}
+
+
+ONE = slice(150, 500), slice(200, 222)
+SEVEN = (slice(150, 172), slice(500, 700)), (slice(150, 520), slice(678, 700))
+
+
+def original(page: Page) -> str:
+    return card(page, "Original").locator("img").get_attribute("src")
+
+
+def test_a_clear_digit_is_taken_without_a_question(page: Page):
+    upload(page, "digit-upload", drawing(ONE))
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    expect(page.locator("#digit-aligner canvas")).to_be_hidden()
+    expect(page.locator("#digit-aligner").get_by_role("button", name="Camera")).to_be_hidden()
+
+
+def test_a_doubtful_digit_is_shown_and_cut_out_by_hand(page: Page):
+    upload(page, "digit-upload", drawing(ONE, *SEVEN))
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    aligner = page.locator("#digit-aligner")
+    expect(aligner.get_by_role("status").first).to_contain_text(
+        "Please check what was cut out: there are several large marks."
+    )
+    before = original(page)
+    box = aligner.locator("canvas").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(
+        box["x"] + box["width"] / 2 + 0.9 * box["width"], box["y"] + box["height"] / 2, steps=5
+    )  # to the other mark
+    page.mouse.up()
+    aligner.get_by_role("button", name="Use this digit").click()
+    expect(card(page, "Original").locator("img")).not_to_have_attribute("src", before)
+    expect(page.locator("#compare")).to_contain_text("your own digit")
+    expect(aligner.locator("canvas")).to_be_hidden()
+    choose(page, "Faces")
+    expect(page.locator("#digit-aligner")).to_be_hidden()
