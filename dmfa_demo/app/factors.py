@@ -160,7 +160,12 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
 
     return [
         Card(
-            picture(walked), "Mean plus factors", f"The mean moved along the factors: {moved}", (Line(moved),), colour
+            picture(walked),
+            "Mean plus factors",
+            f"The mean moved along the factors: {moved}",
+            (Line(moved),),
+            colour,
+            explained=method.name,
         ),
         Card(
             picture(gaussian.mean),
@@ -168,6 +173,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
             f"{title}'s mean for this Gaussian",
             (Line("centre of this Gaussian"),),
             colour,
+            explained=method.name,
         ),
         Card(
             coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
@@ -176,6 +182,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
             (Line("standard deviation"),),
             colour,
             Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
+            explained="glossary",
         ),
         Card(
             picture(draw),
@@ -183,6 +190,7 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
             "A random draw: mean, factors and noise together",
             (Line("factors and noise at random"),),
             colour,
+            explained=method.name,
         ),
     ]
 
@@ -193,7 +201,8 @@ def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene
     if len(values) > 1:  # as a picture around grey
         picture = grey_or_colour(0.5 + values / (2 * max(largest, 1e-12)))
         alt = f"{title}: what its slider adds to each colour, around grey, {strongest}"
-        return Card(picture, title, alt, lines, colour)
+        return Card(picture, title, alt, lines, colour, explained="glossary")
     alt = f"{title}: red pixels grow lighter with its slider, blue ones darker, {strongest}"
     bar = Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}")
-    return Card(coloured(values[0], -largest, largest, DIVERGING), title, alt, lines, colour, bar)
+    picture = coloured(values[0], -largest, largest, DIVERGING)
+    return Card(picture, title, alt, lines, colour, bar, explained="glossary")

@@ -63,6 +63,7 @@ class Run:
         self.holes = {name: hole for name, hole in self.holes.items() if hole.any()}
         self.done = False
         names = [name for name in STARTS if name in available_methods(scene.dataset)]
+        self.methods = [DynamicsImputer.name, *names]
         self.names = ["Noise", *(method_class(name).title for name in names)]
         self.colours = [DynamicsImputer.colour, *(method_class(name).colour for name in names)]
         noise = torch.rand(scene.image.shape, generator=torch.Generator().manual_seed(seed))
@@ -117,7 +118,8 @@ class Run:
             steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the one where it did
             own = slice(steps), index
             arrived = not bool(moving[-1, index])
-            walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived))
+            method = self.methods[index]
+            walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived, method))
         return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks, more)
 
     @torch.inference_mode()

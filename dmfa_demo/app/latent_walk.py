@@ -106,7 +106,12 @@ class LatentWalk:
         place = ", ".join(map(_signed, steps))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
         card = Card(
-            grey_or_colour(now[0]), f"At {place}", f"{method.title}'s answer at {place}", (line,), method.colour
+            grey_or_colour(now[0]),
+            f"At {place}",
+            f"{method.title}'s answer at {place}",
+            (line,),
+            method.colour,
+            explained=name,
         )
         return [card_grid([card]), *(_path(path, stops, number) for number, path in enumerate(paths, 1))]
 

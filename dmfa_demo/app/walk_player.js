@@ -248,6 +248,12 @@ function layOut() {
         const tile = tileOf('<canvas role="img"></canvas>', walk.name);
         tile.querySelector("figcaption").insertAdjacentHTML("afterbegin", "<i></i>");
         tile.querySelector("i").style.background = walk.colour;
+        if (walk.method) {
+            tile.querySelector("span").insertAdjacentHTML("afterend", '<button type="button" class="info">i</button>');
+            const info = tile.querySelector(".info");
+            info.dataset.explain = walk.method;
+            info.setAttribute("aria-label", `About ${walk.name}`);
+        }
         return tile;
     }));
     if (!dropped) tiles.append(tileOf('<div class="empty">click on the map</div>', "Your start"));

@@ -44,6 +44,7 @@ class Walk:
         residual: `(T,)`, |r(x) - x| over the hole, or |f(g(z)) - z| of a walk on the map.
         images: `(T, C, H, W)` in [0, 1].
         arrived: whether the last one is fixed.
+        method: the registered name of the method that it starts from or follows, for its explanation; "" for a place on the map.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Walk:
     residual: Tensor
     images: Tensor
     arrived: bool
+    method: str = ""
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ def _encode_walk(walk: Walk) -> dict[str, Any]:
     shown = shown_steps(len(walk.images))
     return {
         "name": walk.name,
+        "method": walk.method,
         "colour": walk.colour,
         "path": [_rounded(place) for place in walk.path],
         "residual": _rounded(walk.residual),
