@@ -83,7 +83,7 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
         limit: read the first so many only.
 
     Returns:
-        uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
+        uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 (-1 where nobody says) in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
         in each file's name.
 
     Raises:
@@ -103,13 +103,16 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
             f"{folder / PARTITION} has no image for {split} ({PARTITIONS[split]}), or only people of earlier parts; take CelebA's "
             "own, or name another folder with --data-root"
         )
-    if missing := [name for name in names if name not in attributes]:
-        raise ValueError(f"{folder / LABELS} has no line for {missing[0]}; take the file that belongs to the partition")
-    labels = torch.tensor(
-        [[int(attributes[name][place]) > 0 for _, place in ATTRIBUTES.values()] for name in names]
-    ).long()
+    unknown = ["0"] * ALL_ATTRIBUTES
+    labels = [[_label(attributes.get(name, unknown)[place]) for _, place in ATTRIBUTES.values()] for name in names]
+    labels = torch.tensor(labels, dtype=torch.long)
     images = _read_images(folder, names, view)
     return images, labels.view(-1, len(ATTRIBUTES)), torch.tensor([int(Path(name).stem) for name in names])
+
+
+def _label(said: str) -> int:
+    """An attribute as CelebA has it, 1 or -1, or 0 for unknown -> 1, 0 or -1."""
+    return {1: 1, 0: -1, -1: 0}[int(said)]
 
 
 def _read_images(folder: Path, names: list[str], view: View) -> Tensor:
