@@ -9,8 +9,15 @@ some values of a row adds to both, and multiplies each weight by how well its co
 
     C_k += A_o^T D_oo^-1 A_o,      h_k += A_o^T D_oo^-1 (x_o - mean_o),      log w_k += log p_k(x_o),
 
-which leaves a mixture of the same form. Conditioning, likelihoods and the E step of EM are this one step, `observe`. As
-the components belong to all rows and a row adds only its mask and values, it is three matrix products for many rows: a batch
+which leaves a mixture of the same form. Conditioning, likelihoods and the E step of EM are this one step, `observe`.
+
+With a temperature t > 1 the likelihood of what is seen is raised to the power 1 / t, so that t visible values count as one: the
+three sums above are divided by t. Latents are then inferred as if the noise of visible values were t D, and responsibilities
+are tempered with them; what is predicted of hidden values keeps its own noise D. It mends what few components leave
+unexplained: that is alike in neighbouring pixels, and to take each for independent news trusts the visible ones too much
+(a "power" or "fractional" posterior; Grünwald and van Ommen, 2017). t = 1 is Bayes' rule, and what EM uses.
+
+As the components belong to all rows and a row adds only its mask and values, it is three matrix products for many rows: a batch
 takes memory for rows x K x l x l numbers, not for rows x K x l x n.
 
     >>> import torch
@@ -44,8 +51,12 @@ FEW = 3
 # Numbers in a block of products of factors: they stay in the processor's cache.
 BLOCK = 100_000
 
-# Rows of a component whose factors are turned at once.
-CHUNK = 32
+# Rows of a component whose factors are turned at once, as long as these are no more numbers than that; else row by row.
+CHUNK, CHUNK_NUMBERS = 32, 20_000_000
+
+# From so many factors on, products of factors are computed in single precision, in half the time: they are sums of squares, and what
+# is lost is far below one. Draws are then made component by component, not by copying the matrices of each draw.
+MANY = 100
 
 
 class SharedComponents(FactorAnalyzer):
@@ -82,22 +93,34 @@ class SharedComponents(FactorAnalyzer):
         return self._grams(seen), (push - pull).unflatten(-1, (count, size)), distance
 
     def _given_one(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`given` of rows `(B, n)` with one mask `(n,)`, without anything that is kept."""
-        # Picking takes longer than computing what is not needed, unless little is seen.
-        places = seen.nonzero()[:, 0] if 2 * seen.sum() < len(seen) else slice(None)
-        x, seen, mean, factors, noise = (part[..., places] for part in (x, seen, self.mean, self.factors, self.noise))
-        share = seen / noise  # (K, number of places)
-        weighted = factors * share.unsqueeze(-2)
-        pull = (weighted @ mean.unsqueeze(-1)).squeeze(-1)
-        push = (x @ weighted.flatten(0, 1).T).unflatten(-1, pull.shape)
-        constant = (seen * noise.log() + share * mean.square()).sum(-1)
-        distance = x.square() @ share.T - 2 * x @ (share * mean).T + constant
-        return (weighted @ factors.mT)[None], push - pull, distance
+        """`given` of rows `(B, n)` with one mask `(n,)`."""
+        share = seen / self.noise  # (K, n)
+        pull = (self.factors @ (share * self.mean).unsqueeze(-1)).squeeze(-1)
+        if len(x) == 1:  # without a copy of all factors
+            push = (self.factors @ (share * x).unsqueeze(-1)).squeeze(-1)[None]
+        else:
+            push = (x @ (self.factors * share.unsqueeze(-2)).flatten(0, 1).T).unflatten(-1, pull.shape)
+        constant = (seen * self.noise.log() + share * self.mean.square()).sum(-1)
+        distance = x.square() @ share.T - 2 * x @ (share * self.mean).T + constant
+        return self._gram(seen.bool())[None], push - pull, distance
+
+    def _gram(self, seen: Tensor) -> Tensor:
+        """A_o D_oo^-1 A_o^T of one mask `(n,)`, `(K, l, l)`: added up over what is seen, or taken from everything, whichever is less."""
+        if 2 * seen.sum() > len(seen):
+            return self.everything - self._products(~seen)
+        return self._products(seen)
+
+    def _products(self, places: Tensor) -> Tensor:
+        """A_i A_i^T / D_i, `(K, l, l)`, summed over the values i in `places`."""
+        factors, noise = self.factors[..., places], self.noise[..., places]
+        if self.factors.shape[-2] >= MANY:
+            factors, noise = factors.float(), noise.float()
+        return ((factors / noise.unsqueeze(-2)) @ factors.mT).to(self.factors)
 
     def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`given` of rows `(B, n)` of which everything is seen."""
         count, size, _ = self.factors.shape
-        gram, shift, distance = self.of_nothing
+        gram, (shift, distance) = self.everything[None], self.of_nothing
         if FEW * len(x) > size:
             push, cross = (x @ self.by_value).split([count * size, count], -1)
             push = push.unflatten(-1, (count, size))
@@ -118,9 +141,15 @@ class SharedComponents(FactorAnalyzer):
         return result
 
     @cached_property
-    def of_nothing(self) -> tuple[Tensor, Tensor, Tensor]:
-        """`given` of a row of zeros of which everything is seen: what all such rows share."""
-        return self._given_one(torch.zeros_like(self.mean[:1]), torch.ones_like(self.mean[0]))
+    def everything(self) -> Tensor:
+        """A D^-1 A^T, `(K, l, l)`: what all rows share of which everything is seen."""
+        return self._products(torch.ones_like(self.mean[0], dtype=torch.bool))
+
+    @cached_property
+    def of_nothing(self) -> tuple[Tensor, Tensor]:
+        """Shift `(1, K, l)` and distance `(1, K)` that `given` finds for a row of zeros of which everything is seen."""
+        pull = (self.factors @ (self.mean / self.noise).unsqueeze(-1)).squeeze(-1)
+        return -pull[None], (self.noise.log() + self.mean.square() / self.noise).sum(-1)[None]
 
     @cached_property
     def by_mask(self) -> Tensor:
@@ -200,22 +229,23 @@ class SharedMixture:
         """The weights `(B, K)`; each row sums to one. After `observe`, the responsibilities."""
         return self.log_weights.exp()
 
-    def observe(self, x: Tensor, known: Tensor) -> tuple[SharedMixture, Tensor]:
+    def observe(self, x: Tensor, known: Tensor, temperature: float = 1.0) -> tuple[SharedMixture, Tensor]:
         """What is believed once some values are seen, and how likely each component found them.
 
         Args:
             x: `(B, n)`; values that are not known play no role.
             known: bool `(B, n)`, or `(1, n)` when every row shows the same values, which is cheaper.
+            temperature: t, how many of the known values count as one, for latents and responsibilities alike.
 
         Returns:
-            The posterior, and log p_k of the known values in nats, `(B, K)`.
+            The posterior, and log E[p_k(known values | z)^(1 / t)] in nats, `(B, K)`; log p_k of them for t = 1.
         """
         parts = self.components
         seen, x = known.to(parts.mean), torch.where(known, x, 0).to(parts.mean)
         gram, shift, distance = parts.given(x, seen)
-        latents = Latents(self.latents.precision + gram, self.latents.shift + shift)
+        latents = Latents(self.latents.precision + gram / temperature, self.latents.shift + shift / temperature)
         spread = seen.sum(-1, keepdim=True) * math.log(2 * math.pi)
-        evidence = -0.5 * (spread + distance + latents.energy - self.latents.energy)
+        evidence = -0.5 * ((spread + distance) / temperature + latents.energy - self.latents.energy)
         return SharedMixture(parts, self.log_weights + evidence, latents), evidence
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
@@ -223,10 +253,12 @@ class SharedMixture:
         _, evidence = self.observe(x, missing)
         return (self.log_weights + evidence).logsumexp(-1)
 
-    def condition(self, x: Tensor, missing: Tensor) -> ConditionalMixture:
-        """p(x_m | x_o), exact over all components; both arguments `(B, n)`."""
-        posterior, evidence = self.observe(x, ~missing)
+    def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
+        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1."""
+        posterior, evidence = self.observe(x, ~missing, temperature)
         observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
+        if temperature != 1:  # then log p(x) - log p(x_o) is another density
+            return ConditionalMixture(posterior, observed, missing)
         return ConditionalMixture(posterior, observed, missing, (self, surprise))
 
 
@@ -293,13 +325,30 @@ class ConditionalMixture(MixtureDensity):
     def _by_component(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """For each component some rows that it matters for: their places `(R,)`, weights `(R, 1)`, means and variances `(R, n)`."""
         parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
-        covariance = latents.covariance.expand(len(weights), -1, -1, -1)
+        chunk = CHUNK if CHUNK * parts.factors[0].numel() <= CHUNK_NUMBERS else 1
         matters = weights > NEGLIGIBLE
         for k in matters.any(0).nonzero()[:, 0].tolist():
-            for rows in matters[:, k].nonzero()[:, 0].split(CHUNK):
+            for rows in matters[:, k].nonzero()[:, 0].split(chunk):
                 mean = parts.mean[k] + latents.mean[rows, k] @ parts.factors[k]
-                spread = covariance[rows, k] @ parts.factors[k]  # (R, l, n)
-                yield rows, weights[rows, k, None], mean, parts.noise[k] + (spread * parts.factors[k]).sum(1)
+                yield rows, weights[rows, k, None], mean, parts.noise[k] + self._spread(rows, k)
+
+    def _spread(self, rows: Tensor, k: int) -> Tensor:
+        """The variance `(R, n)` that the latents of component k leave; of a single row only where values are missing, else zero."""
+        factors, latents = self.posterior.components.factors[k], self.posterior.latents
+        if len(rows) > 1:
+            covariance = latents.covariance.expand(len(self.observed), -1, -1, -1)[rows, k]
+            return ((covariance @ factors) * factors).sum(1)
+        hidden, spread = self.missing[rows[0]], torch.zeros_like(self._mean[rows])
+        spread[:, hidden] = self._turned(int(rows[0]), k, hidden).square().sum(0).to(spread)
+        return spread
+
+    def _turned(self, row: int, k: int, places: Tensor) -> Tensor:
+        """The factors `(l, places)` of what is left of component k for a row: L^-1 A with C = L L^T."""
+        factors, cholesky = self.posterior.components.factors[k][:, places], self.posterior.latents.cholesky
+        cholesky = cholesky[row if len(cholesky) > 1 else 0, k]
+        if len(factors) >= MANY:
+            factors, cholesky = factors.float(), cholesky.float()
+        return torch.linalg.solve_triangular(cholesky, factors, upper=False)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, and with `noise` that of each value."""
@@ -308,8 +357,15 @@ class ConditionalMixture(MixtureDensity):
         chosen = torch.multinomial(self.posterior.weights, count, replacement=True, generator=generator).T  # (count, B)
         row = torch.arange(rows)
         white = torch.randn(count, rows, parts.factors.shape[1], 1, **like)
-        cholesky = latents.cholesky.expand(rows, -1, -1, -1)[row, chosen]
-        z = latents.mean[row, chosen] + torch.linalg.solve_triangular(cholesky.mT, white, upper=True).squeeze(-1)
+        cholesky = latents.cholesky.expand(rows, -1, -1, -1)
+        if parts.factors.shape[1] < MANY:
+            steps = torch.linalg.solve_triangular(cholesky[row, chosen].mT, white, upper=True).squeeze(-1)
+        else:  # all draws of a row in one solve
+            steps, columns = torch.zeros_like(white[..., 0]), white.squeeze(-1).permute(1, 2, 0)  # (B, l, count)
+            for k in chosen.unique():
+                mine = torch.linalg.solve_triangular(cholesky[:, k].mT, columns, upper=True).permute(2, 0, 1)
+                steps = torch.where((chosen == k).unsqueeze(-1), mine, steps)
+        z = latents.mean[row, chosen] + steps
         draws = parts.mean[chosen]
         for k in chosen.unique():  # factors of each draw's own would be copies of the same few
             mine = chosen == k
@@ -323,19 +379,29 @@ class ConditionalMixture(MixtureDensity):
 
         Their weights sum to one again.
         """
-        parts, latents = self.posterior.components, self.posterior.latents
-        log_weights, chosen = self.posterior.log_weights.topk(
-            min(count, self.posterior.log_weights.shape[-1])
-        )  # (B, J)
-        row = torch.arange(len(chosen))[:, None]
-        z = latents.mean[row, chosen]
-        cholesky = latents.cholesky.expand(len(chosen), -1, -1, -1)[row, chosen]
-        factors = parts.factors[chosen]  # (B, J, l, n)
-        mean = parts.mean[chosen] + (z.unsqueeze(-2) @ factors).squeeze(-2)
-        factors = torch.linalg.solve_triangular(cholesky, factors, upper=False)
+        parts, weights = self.posterior.components, self.posterior.log_weights
+        log_weights, chosen = weights.topk(min(count, weights.shape[-1]))  # (B, J)
+        mean, factors = self._written_out(chosen)
         components = FactorAnalyzer(*(part.to(self.observed) for part in (mean, factors, parts.noise[chosen])))
         mixture = MixtureOfFactorAnalyzers(log_weights.to(self.observed), components)
         return mixture.restrict(self.observed, self.missing)
+
+    def _written_out(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Means `(B, J, n)` and factors `(B, J, l, n)` of the components `chosen` `(B, J)`; they mean nothing where values are seen."""
+        parts, latents = self.posterior.components, self.posterior.latents
+        row = torch.arange(len(chosen))[:, None]
+        z = latents.mean[row, chosen]
+        if parts.factors.shape[1] < MANY:
+            factors = parts.factors[chosen]
+            mean = parts.mean[chosen] + (z.unsqueeze(-2) @ factors).squeeze(-2)
+            cholesky = latents.cholesky.expand(len(chosen), -1, -1, -1)[row, chosen]
+            return mean, torch.linalg.solve_triangular(cholesky, factors, upper=False)
+        mean, factors = parts.mean[chosen], self.observed.new_zeros(*chosen.shape, *parts.factors.shape[1:])
+        for one, place in torch.ones_like(chosen).nonzero().tolist():
+            k, hidden = int(chosen[one, place]), self.missing[one]
+            mean[one, place] += z[one, place] @ parts.factors[k]
+            factors[one, place, :, hidden] = self._turned(one, k, hidden).to(factors)
+        return mean, factors
 
     def with_noise_floor(self, floor: float) -> ConditionalMixture:
         """The same density with no noise variance below `floor`; what was learnt from the observed values stays."""

@@ -1,5 +1,7 @@
 """The shared mixture against the mixture that is written out, and that one against the dense formula, in float64."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -87,6 +89,54 @@ def test_conditioning_is_the_dense_formula():
         torch.testing.assert_close(conditional.weights[row], weights)
         torch.testing.assert_close(conditional.mean[row, m], weights @ torch.stack(means))
         torch.testing.assert_close(conditional.log_prob(x, missing)[row], (weights.log() + torch.stack(scores)).logsumexp(0))  # fmt: skip
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5, 30.0])
+def test_tempered_conditioning_is_the_dense_formula_with_more_noise_on_what_is_seen(temperature):
+    """Latents by the noise t D of visible values, responsibilities by p^(1 / t), predictions with the noise D."""
+    (shared, _), (x, missing) = both(3), data()
+    parts, conditional = shared.components, shared.condition(x, missing, temperature)
+    for row in range(B):
+        m, o = missing[row], ~missing[row]
+        weights, means, spreads, scores = [], [], [], []
+        for k in range(K):
+            factors, noise = parts.factors[k], parts.noise[k]
+            seen = factors[:, o].T @ factors[:, o] + temperature * torch.diag(noise[o])
+            gain = factors[:, m].T @ factors[:, o] @ torch.linalg.inv(seen)
+            mean = parts.mean[k, m] + gain @ (x[row, o] - parts.mean[k, o])
+            spread = factors[:, m].T @ factors[:, m] + torch.diag(noise[m]) - gain @ factors[:, o].T @ factors[:, m]
+            visible = MultivariateNormal(parts.mean[k, o], seen).log_prob(x[row, o]) if o.any() else torch.tensor(0.0)
+            # N(x; y, D)^(1 / t) is N(x; y, t D) times this:
+            power = 0.5 * (
+                (1 - 1 / temperature) * (2 * torch.pi * noise[o]).log().sum() + o.sum() * math.log(temperature)
+            )
+            weights.append(shared.log_weights[0, k] + visible + power)
+            means.append(mean)
+            spreads.append(spread.diagonal())
+            scores.append(MultivariateNormal(mean, (spread + spread.T) / 2).log_prob(x[row, m]) if m.any() else torch.tensor(0.0))  # fmt: skip
+        weights, means, spreads = torch.stack(weights).softmax(0), torch.stack(means), torch.stack(spreads)
+        torch.testing.assert_close(conditional.weights[row], weights)
+        torch.testing.assert_close(conditional.mean[row, m], weights @ means)
+        between = (means - weights @ means).square()
+        torch.testing.assert_close(conditional.variance[row, m], weights @ (spreads + between), rtol=1e-7, atol=1e-5)
+        found, twin = conditional.log_prob(x, missing)[row], (weights.log() + torch.stack(scores)).logsumexp(0)
+        torch.testing.assert_close(found, twin, check_dtype=False)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 5.0])
+def test_components_of_many_factors_are_asked_in_other_ways_and_answer_alike(temperature, monkeypatch):
+    (shared, _), (x, missing) = both(3), data()
+    few = shared.condition(x, missing, temperature)
+    answers = [few.mean, few.variance, few.log_prob(x, missing), few.leading(2).variance, few.leading(2).mean]
+    draws = few.sample(5, torch.Generator().manual_seed(0))
+    monkeypatch.setattr("dmfa_demo.shared_mixture.MANY", 1)
+    monkeypatch.setattr("dmfa_demo.shared_mixture.CHUNK_NUMBERS", 1)
+    (shared, _) = both(3)
+    many = shared.condition(x, missing, temperature)
+    twins = [many.mean, many.variance, many.log_prob(x, missing), many.leading(2).variance, many.leading(2).mean]
+    for ours, twin in zip(answers, twins):
+        torch.testing.assert_close(ours, twin, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(draws, many.sample(5, torch.Generator().manual_seed(0)), atol=1e-4, rtol=1e-4)
 
 
 def test_what_lies_under_the_mask_plays_no_role_and_observed_values_are_pinned():

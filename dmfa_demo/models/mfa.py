@@ -1,7 +1,8 @@
 """MFA: a mixture of factor analysers of whole images, fitted by EM and conditioned in closed form.
 
 Unlike DMFA it has never seen a hole: it knows the density of complete images, from which the density of any missing part
-follows exactly (DMFA paper, equation (1)), by all components together. The public code behind the paper's "MFA" row takes
+follows exactly (DMFA paper, equation (1)), by all components together. With a temperature above 1 (see `shared_mixture`), which is
+chosen on validation images, the visible pixels are trusted less than exact conditioning trusts them. The public code behind the paper's "MFA" row takes
 only the best component, with a covariance of the latents that is wrong; its figures are not comparable.
 """
 
@@ -32,6 +33,9 @@ class MFAConfig(ImageShape):
     """a variance for each pixel of a component, or one for all its pixels (mixture of probabilistic PCA)"""
     noise_floor: PositiveFloat = 3e-5
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
+    temperature: float = 1.0
+    """how many visible values count as one when the hidden ones are inferred: 1 is exact conditioning; with few components, what
+    they leave unexplained is alike in neighbouring pixels, and to take each for news of its own trusts them too much"""
 
 
 class MFAImputer(Imputer):
@@ -55,16 +59,16 @@ class MFAImputer(Imputer):
     has_samples = True
     has_factors = True
 
-    def __init__(self, shape: tuple[int, int, int], mixture: SharedMixture):
-        self.shape, self.mixture = shape, mixture
+    def __init__(self, shape: tuple[int, int, int], mixture: SharedMixture, temperature: float = 1.0):
+        self.shape, self.mixture, self.temperature = shape, mixture, temperature
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         config, tensors = load_checkpoint(folder, MFAConfig)
-        return cls(config.shape, mixture_from(tensors))
+        return cls(config.shape, mixture_from(tensors), config.temperature)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        density = self.mixture.condition(flatten(images), flatten_missing(missing, images.shape[1]))
+        density = self.mixture.condition(flatten(images), flatten_missing(missing, images.shape[1]), self.temperature)
         return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
 
 
