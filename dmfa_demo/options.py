@@ -46,6 +46,7 @@ NonNegativeInt = Annotated[int, Range(at_least=0)]
 PositiveFloat = Annotated[float, Range(above=0)]
 NonNegativeFloat = Annotated[float, Range(at_least=0)]
 Share = Annotated[float, Range(at_least=0, at_most=1)]
+Temperature = Annotated[float, Range(at_least=1)]
 # As scikit-learn takes it.
 Seed = Annotated[int, Range(at_least=0, below=2**32)]
 # Channels, which group normalisation parts into eight.

@@ -8,7 +8,7 @@ from sklearn.mixture import GaussianMixture
 
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 from train import em
-from train.em import Rows, Statistics, expectation, initialise, maximization, reseed, symmetric, triangle
+from train.em import Rows, Statistics, expectation, initialise, maximization, principal, reseed, symmetric, triangle
 
 N, SIZE = 600, 8
 
@@ -213,3 +213,33 @@ def test_triangles_come_back_as_symmetric_matrices():
     values = values + values.mT
     rows, columns = triangle(4)
     assert torch.equal(symmetric(values[..., rows, columns], 4), values)
+
+
+@pytest.mark.parametrize("shown", [1.0, 0.9])
+def test_principal_axes_by_a_few_passes_are_those_of_the_whole_matrix(shown, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    scale = 0.8 ** torch.arange(30.0)
+    x = (torch.randn(400, 30, generator=generator) * scale + 0.5).double()
+    observed = torch.rand(400, 30, generator=generator) < shown if shown < 1 else torch.ones(1, 30, dtype=torch.bool)
+    monkeypatch.setattr("train.em.CHUNK", 150)
+    average = torch.full((30,), 0.5).double()
+    filled, mine = torch.where(observed, x, average), torch.arange(400) % 4 > 0
+    mean, variance, loadings = principal(Rows(x, observed), mine, average, 8, generator)
+    covariance = filled[mine].T.cov(correction=0)
+    values, vectors = torch.linalg.eigh(covariance)
+    best = (vectors[:, -8:] * values[-8:]) @ vectors[:, -8:].T
+    torch.testing.assert_close(mean, filled[mine].mean(0))
+    torch.testing.assert_close(variance, covariance.diagonal())
+    torch.testing.assert_close(loadings.T @ loadings, best, atol=2e-3, rtol=0)
+
+
+def test_hundreds_of_factors_start_from_all_rows_of_each_cluster(monkeypatch):
+    monkeypatch.setattr("train.em.MANY", 2)
+    generator = torch.Generator().manual_seed(0)
+    place = torch.randint(2, (300, 1), generator=generator) * 10.0
+    x = place + torch.randn(300, 5, generator=generator)
+    mixture = initialise(Rows(x, torch.ones(1, 5, dtype=torch.bool)), 2, 2, "diagonal", 1e-6, 0)
+    for mean, factors, noise in zip(mixture.components.mean, mixture.components.factors, mixture.components.noise):
+        mine = x[(place[:, 0] > 5) == (mean.mean() > 5)].double()
+        torch.testing.assert_close(mean, mine.mean(0))
+        torch.testing.assert_close(factors.square().sum(0) + noise, mine.var(0, correction=0))

@@ -18,11 +18,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
+from dmfa_demo.shared_mixture import MANY, SharedComponents, SharedMixture
 
 # Rows at a time; fewer where each row has moments of its own, so many that these hold no more than so many numbers.
 CHUNK, CHUNK_NUMBERS = 2_000, 20_000_000
 KMEANS_ROWS = 20_000
+
+# Random directions beside those that are looked for, as a share of these, and passes over the rows to find them.
+BESIDE, PASSES = 0.25, 5
 
 # In units of rows. Added to the diagonal of every regression, so that it can be solved where hardly any row counts.
 RIDGE = 1e-6
@@ -173,7 +176,7 @@ def reseed(mixture: SharedMixture, responsible: Tensor, generator: torch.Generat
 def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_floor: float, seed: int) -> SharedMixture:
     """Components from k-means clusters and their principal axes; what is missing is filled with the value's mean.
 
-    Looks at `KMEANS_ROWS` rows at most.
+    Looks at `KMEANS_ROWS` rows at most, except for the axes where hundreds are wanted.
 
     Raises:
         ValueError: when there are fewer rows than components, or values that no row shows.
@@ -190,21 +193,67 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
     x, observed = rows.take(torch.randperm(len(rows), generator=generator)[:KMEANS_ROWS])
     average = torch.where(observed, x, 0).sum(0) / observed.expand_as(x).sum(0).clamp(min=1)
     x = torch.where(observed, x, average)
-    labels = KMeans(components, n_init=cast(Any, 1), max_iter=30, random_state=seed).fit_predict(x.float().numpy())
-    labels = torch.from_numpy(labels).long()
+    clusters = KMeans(components, n_init=cast(Any, 1), max_iter=30, random_state=seed).fit(x.float().numpy())
+    labels = torch.from_numpy(clusters.labels_).long()
+    if many := factors >= MANY:
+        filled = (torch.where(observed, x, average).float() for x, observed in rows.chunks(CHUNK))
+        labels = torch.cat([torch.from_numpy(clusters.predict(part.numpy())).long() for part in filled])
     parts = []
     for cluster in range(components):
-        mine = x[labels == cluster]
-        mine = mine if len(mine) else x  # fewer different rows than clusters
-        mean, variance = mine.mean(0), mine.var(0, correction=0)
-        rank = min(factors, len(mine) - 1)
-        _, scale, axes = torch.linalg.svd(mine - mean, full_matrices=False)
-        axes = axes[:rank] * scale[:rank, None] / len(mine) ** 0.5
-        loadings = torch.cat([axes, axes.new_zeros(factors - len(axes), x.shape[1])])
-        left = (variance - loadings.square().sum(0)).clamp(min=max(noise_floor, 1e-3))
+        mine = labels == cluster
+        mine = mine if mine.any() else torch.ones_like(mine)  # fewer different rows than clusters
+        if many:
+            mean, variance, loadings = principal(rows, mine, average, factors, generator)
+        else:
+            mean, variance, loadings = _principal_exactly(x[mine], factors)
+        left = (variance - loadings.square().sum(0)).clamp(min=noise_floor if many else max(noise_floor, 1e-3))
         parts.append((mean, loadings, left.mean().expand_as(left) if noise == "isotropic" else left))
     weights = labels.bincount(minlength=components).to(x).clamp(min=1)
     return SharedMixture.prior(weights.log(), SharedComponents(*(torch.stack(part) for part in zip(*parts))))
+
+
+def _principal_exactly(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mean and variance `(n,)` of rows, and their first principal axes times their deviations, `(count, n)`, zeros where there are fewer."""
+    mean, variance = x.mean(0), x.var(0, correction=0)
+    rank = min(count, len(x) - 1)
+    _, scale, axes = torch.linalg.svd(x - mean, full_matrices=False)
+    axes = axes[:rank] * scale[:rank, None] / len(x) ** 0.5
+    return mean, variance, torch.cat([axes, axes.new_zeros(count - len(axes), x.shape[1])])
+
+
+def principal(
+    rows: Rows, mine: Tensor, average: Tensor, count: int, generator: torch.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """As `_principal_exactly`, of the rows in `mine`, bool `(N,)`, nearly: by a few passes over the data, which never hold them all.
+
+    Halko, Martinsson and Tropp, *Finding structure with randomness* (2011), algorithm 4.4: the covariance is applied again and again to
+    random directions, a few more than are wanted, and the axes are looked for among what these span. In single precision.
+
+    Args:
+        average: `(n,)`, what stands for missing values.
+    """
+    places = mine.nonzero()[:, 0].split(CHUNK)
+
+    def chunks() -> Iterator[Tensor]:
+        for some in places:
+            x, observed = rows.take(some)
+            yield torch.where(observed, x, average)
+
+    number, n = int(mine.sum()), len(average)
+    mean = torch.stack([x.sum(0) for x in chunks()]).sum(0) / number
+    variance = torch.stack([(x - mean).square().sum(0) for x in chunks()]).sum(0) / number
+    directions = torch.randn(n, min(n, number, count + int(BESIDE * count)), generator=generator)
+    turned = directions
+    for _ in range(PASSES):
+        directions, _ = torch.linalg.qr(turned)
+        turned = torch.zeros_like(directions)
+        for x in chunks():
+            centred = (x - mean).float()
+            turned.addmm_(centred.mT, centred @ directions, alpha=1 / number)
+    scale, rotation = torch.linalg.eigh((directions.mT @ turned).double())
+    scale, rotation = scale.flip(0)[:count], rotation.flip(1)[:, :count]
+    axes = (directions.double() @ rotation).mT * scale.clamp(min=0).sqrt().unsqueeze(1)
+    return mean, variance, torch.cat([axes, axes.new_zeros(count - len(axes), n)])
 
 
 def triangle(size: int) -> tuple[Tensor, Tensor]:
