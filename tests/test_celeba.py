@@ -68,6 +68,14 @@ def test_labels_are_the_attributes_by_their_official_places(stand_in):
     assert labels[1].tolist() == [int(values[name] == "1") for name, _ in ATTRIBUTES.values()]
 
 
+def test_a_face_without_attributes_is_read_and_its_labels_are_unknown(stand_in):
+    path = stand_in / "list_attr_celeba.txt"
+    path.write_text("".join(line for line in path.read_text().splitlines(True) if "000002" not in line))
+    _, labels, numbers = read_celeba(stand_in, "train", VIEWS["celeba"])
+    assert numbers.tolist() == [1, 2, 3]
+    assert (labels[1] == -1).all() and (labels[[0, 2]] >= 0).all()
+
+
 def test_the_limit_keeps_the_first(stand_in):
     assert read_celeba(stand_in, "train", VIEWS["celeba"], limit=2)[2].tolist() == [1, 2]
 
