@@ -1,4 +1,4 @@
-"""Independent Gaussians over latents, as encoders return them."""
+"""Independent Gaussians, over latents as encoders return them or over values."""
 
 from __future__ import annotations
 
@@ -38,8 +38,12 @@ class DiagonalGaussian:
 
     def log_prob(self, z: Tensor) -> Tensor:
         """log density in nats of z `(..., B, d)`, `(..., B)`."""
+        return self.log_prob_each(z).sum(-1)
+
+    def log_prob_each(self, z: Tensor) -> Tensor:
+        """log density in nats of each of z `(..., B, d)` on its own, shaped like z."""
         ratio = (z - self.mean) / self.deviation
-        return -(0.5 * ratio.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
+        return -(0.5 * ratio.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi))
 
     def kl(self, other: DiagonalGaussian) -> Tensor:
         """KL(self || other) in nats, `(B,)`."""

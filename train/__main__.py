@@ -20,6 +20,7 @@ from train import (
     dmfa,
     dynamics,
     evaluate,
+    guided,
     line_masks,
     mfa,
     publish,
@@ -32,6 +33,7 @@ from train.run import DatasetConfig
 
 COMMANDS = {
     "dmfa": dmfa.train,
+    "guided-dmfa": guided.train,
     "mfa": mfa.train,
     "vaeac": vaeac.train,
     "vaeac-synthetic": vaeac_synthetic.train,

@@ -11,13 +11,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import load_network
+from dmfa_demo.checkpoints import load_network, read_config
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.networks import UNet, observe, to_pixels
@@ -128,7 +128,11 @@ class DMFAImputer(Imputer):
         self.shape = network.config.shape
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path) -> DMFAImputer:
+        if "guide" in read_config(folder)["network"]:
+            from dmfa_demo.models.guided import GuidedDMFAImputer  # which is one of these
+
+            return GuidedDMFAImputer.load(folder)
         return cls(load_network(folder, DMFA, DMFAConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:

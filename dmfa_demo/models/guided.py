@@ -1,0 +1,118 @@
+"""Guided DMFA: a network that starts from what a linear Gaussian expects behind the hole, and mends it.
+
+The conditional Gaussian of MFA knows how thousands of hidden values hang together, but expects too little of what is
+nonlinear in faces; DMFA's network knows that, but cannot say more than a few factors. So the network sees the linear
+conditional mean and deviation beside the picture, and returns a better mean m and deviation s for each value, and the
+correlations R stay those of the linear Gaussian, conditioned on this very hole:
+
+    p(x_m | x_o) = N(m, diag(s) R diag(s)),     m = m_lin + f(x_o),     s = s_lin exp(g(x_o)).
+
+It is an extension of ours; the DMFA paper has nothing like it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.checkpoints import beside, load_checkpoint, load_network
+from dmfa_demo.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.guide import Guidance, Guide
+from dmfa_demo.imputation import ImageShape, Imputation, flatten, flatten_missing
+from dmfa_demo.models.dmfa import DMFAImputer
+from dmfa_demo.models.mfa import MFAConfig, mixture_from
+from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.rescaled import Rescaled
+from dmfa_demo.shared_mixture import SharedComponents
+
+
+@dataclass(frozen=True)
+class GuidedConfig(ImageShape):
+    """The shape of a guided DMFA network."""
+
+    guide: str = "mfa"
+    """the checkpoint beside this one that guides it: an MFA of one component"""
+    factors: int = 600
+    """so many of its factors, the strongest first; what the others explain counts as noise"""
+    noise_share: float = 1.0
+    """by what the guide's noise is multiplied before its correlations are taken; deviations stay the network's"""
+    widths: tuple[int, ...] = (32, 64, 128)
+    """channels of each level of the U-Net, finest first"""
+    blocks: int = 2
+    """residual blocks a level"""
+
+
+class GuidedDMFA(nn.Module):
+    """The network. `forward(images, missing, guidance)` returns a Gaussian for each value on its own.
+
+    Only what it says of missing values means something. It begins as its guide.
+    """
+
+    def __init__(self, config: GuidedConfig):
+        super().__init__()
+        self.config = config
+        width, channels = config.widths[0], config.channels
+        # The picture, the mask, the guide's mean, and its deviation.
+        self.unet = UNet(3 * channels + 1, config.widths, config.blocks)
+        self.norm = nn.GroupNorm(8, width)
+        self.head = nn.Conv2d(width, 2 * channels * UNet.BLOCK**2, 1)
+        nn.init.zeros_(self.head.weight)
+        assert self.head.bias is not None
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, images: Tensor, missing: Tensor, guidance: Guidance) -> DiagonalGaussian:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> Gaussians over n = C H W values, float32."""
+        config = self.config
+        mean, deviation = (part.view_as(images) for part in (guidance.mean, guidance.deviation))
+        deviation = torch.where(missing, deviation.clamp(min=1e-3), 0.05)  # of no account where it is visible
+        x = torch.cat([observe(images, missing), mean, deviation.log() + 3], 1)
+        features = F.silu(self.norm(self.unet(x.contiguous(memory_format=torch.channels_last)))).float()
+        with torch.autocast(features.device.type, enabled=False):
+            shift, stretch = to_pixels(self.head(features), config.height, config.width).chunk(2, 1)
+            return DiagonalGaussian(flatten(mean + 0.3 * shift), flatten(deviation * stretch.exp()))
+
+
+def load_guide(folder: Path, factors: int) -> Guide:
+    """The guide of so many factors from the checkpoint of an MFA of one component.
+
+    Raises:
+        ValueError: when it has several components.
+    """
+    config, tensors = load_checkpoint(folder, MFAConfig)
+    if config.components != 1:
+        raise ValueError(f"{folder} holds an MFA of {config.components} components; a guide has one")
+    return Guide(mixture_from(tensors), config.temperature).first(factors)
+
+
+class GuidedDMFAImputer(DMFAImputer):
+    """A trained guided network and its guide as an imputer."""
+
+    limits = (
+        "How hidden pixels hang together it takes from a linear model, which is the same for all faces but for the hole; its "
+        "samples are what the network expects plus smooth shapes of that model."
+    )
+
+    def __init__(self, network: GuidedDMFA, guide: Guide):
+        self.network, self.guide, self.shape = network.eval(), guide, network.config.shape
+        parts = guide.mixture.components
+        self.predicting = SharedComponents(parts.mean, parts.factors, parts.noise * network.config.noise_share)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        network = load_network(folder, GuidedDMFA, GuidedConfig).to(memory_format=torch.channels_last)
+        return cls(network, load_guide(beside(folder, network.config.guide), network.config.factors))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        x, hidden = flatten(images), flatten_missing(missing, images.shape[1])
+        linear = self.guide.condition(x, hidden)
+        latents = linear.posterior.latents.mean[:, 0].float()
+        found = self.network(images, missing, self.guide.explain(x, hidden, latents, linear.variance.sqrt()))
+        linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
+        scale = torch.where(hidden, found.deviation / linear.variance.sqrt(), 1)
+        density = Rescaled(linear, torch.where(hidden, found.mean, x), scale)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=density)
