@@ -8,7 +8,7 @@ import torch
 
 from dmfa_demo.checkpoints import save_checkpoint
 from dmfa_demo.guide import FREEDOM, Guide
-from dmfa_demo.models.dmfa import DMFAImputer
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, GuidedDMFAImputer, load_guide
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
 
@@ -77,14 +77,26 @@ def test_the_guide_of_the_first_factors_has_the_same_variances():
     torch.testing.assert_close(first.variance, whole.variance)
 
 
-def test_it_begins_as_its_guide():
+def test_it_begins_half_way_between_the_dmfa_it_begins_from_and_its_guide():
     guide, (images, missing) = Guide(mixture_from(tensors()), T), scene()
-    imputer = GuidedDMFAImputer(GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE)), guide)
-    ours, x, hidden = imputer.impute(images, missing), images.flatten(1), missing.expand(-1, 3, -1, -1).flatten(1)
-    theirs = guide.condition(x, hidden)
-    torch.testing.assert_close(ours.density.mean, theirs.mean)
-    ratio = torch.where(hidden, ours.density.variance / theirs.variance, torch.nan)[:3]
+    network = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE))
+    start = DMFA(DMFAConfig(components=1, factors=3, widths=(8, 16), blocks=1, **SHAPE))
+    torch.nn.init.normal_(start.head.weight, std=0.3)
+    network.begin_from(start.state_dict())
+    ours, x, hidden = GuidedDMFAImputer(network, guide).impute(images, missing), images.flatten(1), missing.expand(-1, 3, -1, -1).flatten(1)  # fmt: skip
+    linear = guide.condition(x, hidden)
+    with torch.inference_mode():
+        theirs = start(images, missing).mean
+    torch.testing.assert_close(ours.density.mean[hidden], ((linear.mean + theirs) / 2)[hidden])
+    ratio = torch.where(hidden, ours.density.variance / linear.variance, torch.nan)[:3]
     torch.testing.assert_close(ratio.nanmean(1).unsqueeze(1).expand_as(ratio)[hidden[:3]], ratio[hidden[:3]])
+
+
+def test_it_begins_from_no_dmfa_of_another_shape():
+    network = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE))
+    for config in (DMFAConfig(components=1, widths=(16, 16), blocks=1, **SHAPE), DMFAConfig(head="dense", widths=(8, 16), blocks=1, **SHAPE)):  # fmt: skip
+        with pytest.raises(ValueError, match="cannot begin from that DMFA"):
+            network.begin_from(DMFA(config).state_dict())
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])

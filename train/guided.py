@@ -15,11 +15,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from dmfa_demo.checkpoints import beside
+from dmfa_demo.checkpoints import beside, load_checkpoint
 from dmfa_demo.data import load_split, to_float
 from dmfa_demo.guide import Guidance, Guide
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
+from dmfa_demo.models.dmfa import DMFAConfig
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, finish, load_training
@@ -33,16 +34,17 @@ class GuidedTraining(RunConfig):
     loop: LoopConfig = field(default_factory=LoopConfig)
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
-    holes: int = 1_500
+    holes: int = 1_000
     """so many different ones"""
+    start: str | None = None
+    """the checkpoint beside the finished one to begin from: a DMFA without a guide, of one component, with the same widths and blocks"""
     mse_weight: float = 100.0
     """of the squared error beside the likelihood"""
 
     method = "dmfa"
     recipes: ClassVar = {
         "celeba": {
-            "network": GuidedConfig(widths=(32, 96, 192)),
-            "loop": LoopConfig(25_000, 32, 2e-3, precision="no", validate_every=500, save_every=200),
+            "loop": LoopConfig(33_000, 32, 1e-3, precision="no", validate_every=500, save_every=200),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
     }
@@ -96,7 +98,7 @@ def train(config: GuidedTraining) -> None:
         # Per missing pixel, so that a large hole does not drown the small ones.
         return ((nll + config.mse_weight * sse) / flatten_missing(missing, channels).sum(1).clamp(min=1)).mean()
 
-    held_out = to_float(validation.images[:250])
+    held_out = to_float(validation.images[:150])
     known = {}
     for name, masks, seed in (("all", family, 1), ("square", mask_family(f"square{height // 2}"), 2)):
         missing = masks(len(held_out), height, width, torch.Generator().manual_seed(seed))
@@ -116,7 +118,10 @@ def train(config: GuidedTraining) -> None:
         }
 
     torch.manual_seed(config.loop.seed)
-    network = GuidedDMFA(config.network).to(memory_format=torch.channels_last)
+    network = GuidedDMFA(config.network)
+    if config.start is not None:
+        network.begin_from(load_checkpoint(beside(config.checkpoint, config.start), DMFAConfig)[1])
+    network = network.to(memory_format=torch.channels_last)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
     finish(config, network.state_dict(), seconds, training)

@@ -2,10 +2,10 @@
 
 The conditional Gaussian of MFA knows how thousands of hidden values hang together, but expects too little of what is
 nonlinear in faces; DMFA's network knows that, but cannot say more than a few factors. So the network sees the linear
-conditional mean and deviation beside the picture, and returns a better mean m and deviation s for each value, and the
-correlations R stay those of the linear Gaussian, conditioned on this very hole:
+conditional mean and deviation beside the picture, and returns a mean of its own, how far to trust it (the two err differently),
+and a better deviation for each value, and the correlations R stay those of the linear Gaussian, conditioned on this very hole:
 
-    p(x_m | x_o) = N(m, diag(s) R diag(s)),     m = m_lin + f(x_o),     s = s_lin exp(g(x_o)).
+    p(x_m | x_o) = N(m, diag(s) R diag(s)),     m = g own + (1 - g) m_lin,     s = s_lin exp(h).
 
 It is an extension of ours; the DMFA paper has nothing like it.
 """
@@ -50,7 +50,8 @@ class GuidedConfig(ImageShape):
 class GuidedDMFA(nn.Module):
     """The network. `forward(images, missing, guidance)` returns a Gaussian for each value on its own.
 
-    Only what it says of missing values means something. It begins as its guide.
+    Only what it says of missing values means something. It begins half way between a mean that knows nothing, or that of a DMFA
+    without a guide (`begin_from`), and its guide's.
     """
 
     def __init__(self, config: GuidedConfig):
@@ -60,7 +61,7 @@ class GuidedDMFA(nn.Module):
         # The picture, the mask, the guide's mean, and its deviation.
         self.unet = UNet(3 * channels + 1, config.widths, config.blocks)
         self.norm = nn.GroupNorm(8, width)
-        self.head = nn.Conv2d(width, 2 * channels * UNet.BLOCK**2, 1)
+        self.head = nn.Conv2d(width, 3 * channels * UNet.BLOCK**2, 1)
         nn.init.zeros_(self.head.weight)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
@@ -73,8 +74,35 @@ class GuidedDMFA(nn.Module):
         x = torch.cat([observe(images, missing), mean, deviation.log() + 3], 1)
         features = F.silu(self.norm(self.unet(x.contiguous(memory_format=torch.channels_last)))).float()
         with torch.autocast(features.device.type, enabled=False):
-            shift, stretch = to_pixels(self.head(features), config.height, config.width).chunk(2, 1)
-            return DiagonalGaussian(flatten(mean + 0.3 * shift), flatten(deviation * stretch.exp()))
+            own, trust, stretch = to_pixels(self.head(features), config.height, config.width).chunk(3, 1)
+            mean = mean + trust.sigmoid() * (own.sigmoid() - mean)
+            return DiagonalGaussian(flatten(mean), flatten(deviation * stretch.exp()))
+
+    def begin_from(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what a DMFA of one component without a guide has learnt, from its state: its features and its mean.
+
+        Raises:
+            ValueError: when it is of another shape.
+        """
+        tensors, mine = dict(tensors), self.state_dict()
+        for name in (
+            "unet.stem.weight",
+            "head.weight",
+            "head.bias",
+        ):  # what it sees and says comes first; of the rest it knows nothing
+            theirs, whole = tensors.get(name, torch.empty(0)), torch.zeros_like(mine[name])
+            if name.startswith("head"):
+                theirs = theirs[: len(whole) // 3]
+            place = tuple(slice(0, size) for size in theirs.shape)
+            if whole[place].shape != theirs.shape:
+                break  # said below
+            whole[place] = theirs
+            tensors[name] = whole
+        try:
+            self.load_state_dict({name: tensors[name] for name in mine})
+        except (KeyError, RuntimeError) as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ValueError(f"a guided network of these widths cannot begin from that DMFA: {reason:.200}") from None
 
 
 def load_guide(folder: Path, factors: int) -> Guide:
