@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from dmfa_demo.guide import Guidance
 from dmfa_demo.models.dmfa import DMFAImputer
@@ -40,6 +41,26 @@ def test_it_leaves_a_checkpoint_that_knows_its_guide(guide: Path, small_mnist: P
     assert imputation.mean.isfinite().all() and imputation.sample(3).isfinite().all()
     rows = [json.loads(line) for line in (guide / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [2, 4] and {"square_sse", "value_nll"} <= set(rows[0])
+
+
+def test_it_begins_from_a_dmfa_beside_it(guide: Path, small_mnist: Path, tmp_path: Path):
+    plain = [
+        "dmfa",
+        "--data-root",
+        str(small_mnist),
+        "--run-folder",
+        str(tmp_path / "plain"),
+        "--output",
+        str(guide / "plain"),
+    ]
+    done = train(*plain, *"--widths 8 16 --blocks 1 --components 1 --steps 2 --batch-size 32".split())
+    assert done.returncode == 0, done.stderr
+    options = "--start", "plain", "--steps", "1", "--learning-rate", "1e-12", "--ema-decay", "0"
+    done = train(*command(small_mnist, guide, "--run-folder", str(tmp_path / "run"), *options, "--output", str(guide / "begun")))  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (load_file(guide / name / "model.safetensors") for name in ("begun", "plain"))
+    torch.testing.assert_close(ours["unet.stem.weight"][:, :8], theirs["unet.stem.weight"])
+    torch.testing.assert_close(ours["head.weight"][:4], theirs["head.weight"][:4])
 
 
 def test_the_loss_is_that_of_independent_gaussians_where_pixels_are_missing():
