@@ -14,22 +14,28 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import MixtureDensity
 from dmfa_demo.shared_mixture import ConditionalMixture
 
 
 @dataclass(frozen=True)
-class Rescaled:
+class Rescaled(MixtureDensity):
     """What becomes of a density over B rows of n values.
 
     Args:
         inner: p_y.
-        mean: `(B, n)`, observed values the row's own.
+        centre: the mean `(B, n)`, observed values the row's own.
         scale: `(B, n)`, positive; observed values do not vary, whatever it is there.
     """
 
     inner: ConditionalMixture
-    mean: Tensor
+    centre: Tensor
     scale: Tensor
+
+    @property
+    def mean(self) -> Tensor:
+        """`(B, n)`, observed values the row's own."""
+        return self.centre
 
     @property
     def weights(self) -> Tensor:

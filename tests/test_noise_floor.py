@@ -10,6 +10,7 @@ import torch
 import dmfa_demo
 from dmfa_demo.dense_gaussian import ConditionalGaussian
 from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.rescaled import Rescaled
 from dmfa_demo.shared_mixture import SharedComponents, SharedMixture
 
 B, K, FACTORS, SIZE, NOISE = 3, 2, 2, 6, 0.1
@@ -50,6 +51,7 @@ DENSITIES = {
     "shared mixture": shared,
     "leading components of a shared mixture": lambda: shared().leading(K),
     "dense Gaussian": dense,
+    "rescaled mixture": lambda: Rescaled(shared(), torch.where(MISSING, draw(B, SIZE), X), torch.ones_like(X)),
 }
 
 

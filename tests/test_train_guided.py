@@ -23,7 +23,7 @@ def command(root: Path, folder: Path, *options: str) -> list[str]:
 @pytest.fixture(scope="module")
 def guide(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("guided")
-    words = "--components 1 --factors 120 --iterations 0 --temperature 4 --temperatures 1 4".split()
+    words = "--components 1 --factors 120 --no-em --temperature 4 --temperatures 1 4".split()
     done = train("mfa", "--data-root", str(small_mnist), "--run-folder", str(folder / "run-mfa"), "--output", str(folder / "mfa"), *words)  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "temperature 1: square_nll" in done.stdout and "temperature 4: square_nll" in done.stdout

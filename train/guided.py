@@ -22,6 +22,7 @@ from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.masks import mask_family
 from dmfa_demo.models.dmfa import DMFAConfig
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
+from dmfa_demo.options import NonNegativeFloat, PositiveInt
 from train.loop import LoopConfig, fit
 from train.run import RunConfig, finish, load_training
 
@@ -34,17 +35,17 @@ class GuidedTraining(RunConfig):
     loop: LoopConfig = field(default_factory=LoopConfig)
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """what is hidden in training, see dmfa_demo/masks.py"""
-    holes: int = 1_000
+    holes: PositiveInt = 1_000
     """so many different ones"""
     start: str | None = None
     """the checkpoint beside the finished one to begin from: a DMFA without a guide, of one component, with the same widths and blocks"""
-    mse_weight: float = 100.0
+    mse_weight: NonNegativeFloat = 100.0
     """of the squared error beside the likelihood"""
 
     method = "dmfa"
     recipes: ClassVar = {
         "celeba": {
-            "loop": LoopConfig(33_000, 32, 1e-3, precision="no", validate_every=500, save_every=200),
+            "loop": LoopConfig(steps=33_000, batch_size=32, precision="no", validate_every=500, save_every=200),
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
     }

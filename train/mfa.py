@@ -47,7 +47,7 @@ class MFATraining(RunConfig):
     recipes: ClassVar = {
         # Principal axes as they are: EM moves hundreds of factors little. Of 1, 5, 15, 30 and 60, the temperature at which validation
         # faces have the smallest squared error; their likelihood changes by one per cent from there on.
-        "celeba": {"network": MFAConfig(components=1, factors=800, temperature=15.0), "em": False},
+        "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
         # So few faces in so few pixels: one component of many factors tells more than many of few.
         "celeba32": {"network": MFAConfig(components=1, factors=200), "iterations": 8},
     }

@@ -27,6 +27,7 @@ from dmfa_demo.imputation import ImageShape, Imputation, flatten, flatten_missin
 from dmfa_demo.models.dmfa import DMFAImputer
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
 from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.rescaled import Rescaled
 from dmfa_demo.shared_mixture import SharedComponents
 
@@ -37,13 +38,13 @@ class GuidedConfig(ImageShape):
 
     guide: str = "mfa"
     """the checkpoint beside this one that guides it: an MFA of one component"""
-    factors: int = 600
+    factors: PositiveInt = 600
     """so many of its factors, the strongest first; what the others explain counts as noise"""
-    noise_share: float = 1.0
+    noise_share: PositiveFloat = 1.0
     """by what the guide's noise is multiplied before its correlations are taken; deviations stay the network's"""
-    widths: tuple[int, ...] = (32, 64, 128)
+    widths: tuple[Width, ...] = (32, 64, 128)
     """channels of each level of the U-Net, finest first"""
-    blocks: int = 2
+    blocks: PositiveInt = 2
     """residual blocks a level"""
 
 

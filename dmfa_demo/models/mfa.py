@@ -50,7 +50,7 @@ class MFAImputer(Imputer):
     limits = (
         "It describes whole images, so its strength is spent on all pixels alike, and pixels that never varied in a component "
         "are trusted to stay as they are: a stroke where none was in training costs thousands of nats. Of faces it is one Gaussian with "
-        "800 factors. What these leave unexplained is alike in neighbouring pixels, so that exact conditioning would trust the visible ones too much; "
+        "600 factors. What these leave unexplained is alike in neighbouring pixels, so that exact conditioning would trust the visible ones too much; "
         "there fifteen of them count as one (a temperature, chosen on validation faces)."
     )
     formula = "p(x) = Σₖ πₖ N(x; μₖ, Aₖ Aₖᵀ + Dₖ), fitted to whole images by EM, then conditioned on x_o in closed form"
