@@ -7,9 +7,9 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from dmfa_demo.app.handwriting import find_digit
 from dmfa_demo.app.uploads import (
     MAX_BYTES,
-    digit_from_picture,
     image_from_picture,
     mask_from_picture,
     read_picture,
@@ -29,6 +29,10 @@ def drawing(paper: int = 255, ink: int = 0) -> np.ndarray:
     values[40:180, 60:80] = ink
     values[160:180, 60:130] = ink
     return values
+
+
+def digit_from_picture(picture: Image.Image) -> torch.Tensor:
+    return find_digit(picture).image
 
 
 TWIN = digit_from_picture(read_picture(file(Image.fromarray(drawing()))))

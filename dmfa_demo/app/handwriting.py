@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import torch
@@ -13,11 +13,17 @@ from PIL import Image
 from scipy import ndimage
 from torch import Tensor
 
-from dmfa_demo.app.uploads import BOX, SIDE, _centre_of_mass, _grey
+from dmfa_demo.app.uploads import grey_levels
+
+# MNIST's own recipe: the digit fits a 20 x 20 box, and its centre of mass lies in the pixel right below the middle of
+# 28 x 28 (measured: between 14 and 15 from the edge in every digit of the sample).
+BOX, SIDE = 20, 28
 
 BLANK = "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
 # The longer side of the picture in which a digit is looked for: a tenth of it still has more pixels than MNIST.
 WORK = 640
+# Paper is even where half of the picture differs by no more from its border, of 1.
+EVEN = 0.01
 # Marks smaller than this share of the picture are specks as long as there is anything else.
 SPECK = 0.04
 # The share of a mark's own strength from which on a pixel belongs to it; more, where it would else run into lines or shadows.
@@ -90,15 +96,27 @@ def find_digit(picture: Image.Image) -> Cutout:
         ValueError: when the picture is blank.
     """
     values = _shrunk(picture)
-    dark, ink, found = max(((*both, _strongest(*both)) for both in _inks(values)), key=lambda one: one[2].score)
-    if found.mark is None:
+    if (drawn := _on_even_paper(values, picture)) is not None:
+        return drawn
+    # Ink that fills most of the picture is like the paper around it; then only the border is taken for paper.
+    for inks in (_inks(values), _inks_within_border(values)):
+        dark, ink, found = max(((*both, _strongest(*both)) for both in inks), key=lambda one: one[2].score)
+        if found.mark is not None:
+            break
+    else:
         raise ValueError(BLANK)
     labels, _ = _marks(ink, found.level)
     mask = labels == labels[found.pixel]
-    wide = 4 * ndimage.distance_transform_edt(mask)[mask].mean()
+    wide = 4 * _depth(mask)[mask].mean()
     thick = ndimage.grey_opening(ink, max(1, round(wide / 2.5)))
-    for level in (*(edge * found.strength for edge in EDGES), found.level):
-        labels, marks = _marks(thick, level)
+    main, pieces, marks, level = found.mark, [], [], found.level
+    # What is left of thin strokes may be nothing, but of the ink itself there is the mark.
+    for source, level in (
+        *((thick, edge * found.strength) for edge in EDGES),
+        (thick, found.level),
+        (ink, found.level),
+    ):
+        labels, marks = _marks(source, level)
         pieces = [marks[number - 1] for number in np.unique(labels[mask]) if number]
         if not pieces:
             continue
@@ -124,9 +142,6 @@ def find_digit(picture: Image.Image) -> Cutout:
         loose.remove(near[0])
         whole = whole.with_(near[0])
     image = _drawn(ink, np.isin(labels, [mark.number for mark in pieces]), found.strength)
-    scale = picture.width / values.shape[1], picture.height / values.shape[0]
-    middle = [(part.start + part.stop) / 2 * one for part, one in zip((whole.columns, whole.rows), scale)]
-    half = whole.side * max(scale) * SIDE / BOX / 2
     unsure = None
     if main.touching:
         unsure = "it touches the border of the picture"
@@ -136,7 +151,37 @@ def find_digit(picture: Image.Image) -> Cutout:
         unsure = "it is faint"
     elif level > 0.6 * found.strength:
         unsure = "lines run through it"
-    return Cutout(image, (middle[0] - half, middle[1] - half, middle[0] + half, middle[1] + half), unsure)
+    return Cutout(image, _square(whole, values, picture), unsure)
+
+
+def _on_even_paper(values: np.ndarray, picture: Image.Image) -> Cutout | None:
+    """The digit of a drawing whose paper is all of one shade: whatever is darker or lighter than that, but specks and far marks.
+
+    None where the paper is not so, or where the largest mark does not lie free and alone.
+    """
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    ink = np.abs(values - np.median(border))
+    if np.median(ink) > EVEN or ink.max() < 0.1:
+        return None
+    labels, marks = _marks(ink, 0.2 * ink.max())
+    whole = main = max(marks, key=lambda mark: mark.side)
+    pieces, loose = [main], [mark for mark in marks if mark is not main and mark.side >= 0.08 * main.side]
+    while near := [mark for mark in loose if mark.gap(whole) <= 0.25 * main.side]:
+        pieces.append(near[0])
+        loose.remove(near[0])
+        whole = whole.with_(near[0])
+    if whole.touching or any(mark.touching or mark.side > 0.5 * main.side for mark in loose):
+        return None
+    mask = np.isin(labels, [mark.number for mark in pieces])
+    return Cutout(_placed(np.where(mask, ink, 0)), _square(whole, values, picture))
+
+
+def _square(mark: _Mark, values: np.ndarray, picture: Image.Image) -> Box:
+    """The square around a mark of the shrunk picture, with MNIST's margin, in the picture's own pixels."""
+    scale = picture.width / values.shape[1], picture.height / values.shape[0]
+    x, y = ((part.start + part.stop) / 2 * one for part, one in zip((mark.columns, mark.rows), scale))
+    half = mark.side * max(scale) * SIDE / BOX / 2
+    return x - half, y - half, x + half, y + half
 
 
 def cut_digit(picture: Image.Image, box: Box) -> Tensor:
@@ -168,7 +213,7 @@ def cut_digit(picture: Image.Image, box: Box) -> Tensor:
 
 def _shrunk(picture: Image.Image) -> np.ndarray:
     """Grey levels in [0, 1], float32 `(H, W)`, at most `WORK` a side."""
-    values = _grey(picture)
+    values = grey_levels(picture)
     share = min(WORK / max(values.shape), 1)
     size = [max(1, round(share * length)) for length in values.shape[::-1]]
     return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
@@ -187,6 +232,13 @@ def _inks(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         paper = ndimage.grey_closing(np.pad(dark, reach, "edge"), (reach, reach))[inside]
         ink = (paper - dark) / np.maximum(paper, 0.3)
         yield dark, np.maximum(ink - np.median(ink), 0)  # the closing runs along the top of the noise
+
+
+def _inks_within_border(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The same where the paper is everywhere as light as the picture's border."""
+    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
+    for dark, paper in ((values, np.median(border)), (1 - values, 1 - np.median(border))):
+        yield dark, np.maximum(paper - dark, 0) / max(paper, 0.3)
 
 
 def _strongest(dark: np.ndarray, ink: np.ndarray, cut: bool = False) -> _Found:
@@ -219,7 +271,7 @@ def _strongest(dark: np.ndarray, ink: np.ndarray, cut: bool = False) -> _Found:
 
 def _marks(ink: np.ndarray, level: float) -> tuple[np.ndarray, list[_Mark]]:
     """The connected pieces of all that is at least that strong: their numbers from 1, `(H, W)`, and each in turn."""
-    labels, _ = ndimage.label(ink >= level, np.ones((3, 3)))
+    labels, _ = cast(tuple[np.ndarray, int], ndimage.label(ink >= level, np.ones((3, 3))))
     (height, width), rim = ink.shape, max(ink.shape) // 200
     marks = [
         _Mark(i, y, x, (y.start <= rim) + (x.start <= rim) + (y.stop >= height - rim) + (x.stop >= width - rim))
@@ -237,7 +289,7 @@ def _standing(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
     around = tuple(slice(max(part.start - away - 1, 0), part.stop + away + 1) for part in (mark.rows, mark.columns))
     inside = labels[around] == mark.number
     near, ring = (ndimage.maximum_filter(inside, 2 * far + 1) for far in (away, away + 1))
-    ring &= ~near & (labels[around] == 0)
+    ring = ring & np.logical_not(near) & (labels[around] == 0)
     if not ring.any():
         return 0.0
     return (np.quantile(dark[around][ring], 0.15) - dark[around][inside].mean()) * (
@@ -259,8 +311,8 @@ def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
     pixel = math.ceil(max(np.ptp(rows), np.ptp(columns)) / BOX)
     part = tuple(slice(max(one[0] - pixel, 0), one[-1] + 1 + pixel) for one in (rows, columns))
     ink, mask = ink[part], mask[part]
-    near = ndimage.distance_transform_edt(~mask) <= pixel
-    wide = 4 * ndimage.distance_transform_edt(mask)[mask].mean()
+    near = _depth(~mask) <= pixel
+    wide = 4 * _depth(mask)[mask].mean()
     ink = np.where(near & (ink >= 0.2 * strength), ink / np.quantile(ink[mask], 0.75), 0).clip(0, 1)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
@@ -270,6 +322,19 @@ def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
         disc = np.hypot(*np.mgrid[-grow : grow + 1, -grow : grow + 1]) <= grow + 0.3
         ink = ndimage.maximum_filter(np.pad(ink, grow), footprint=disc)
         scale = BOX / max(ink.shape)
+    return _placed(ink)
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """How far each pixel of a mask lies from what is outside, `(H, W)`."""
+    return np.asarray(ndimage.distance_transform_edt(mask))
+
+
+def _placed(ink: np.ndarray) -> Tensor:
+    """Ink scaled into a box of 20 x 20 and placed with its centre of mass in the middle of 28 x 28; float32 `(1, 28, 28)`."""
+    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
+    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    scale = BOX / max(ink.shape)
     height, width = (max(1, round(length * scale)) for length in ink.shape)
     small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
@@ -278,3 +343,8 @@ def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
     ]
     canvas[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small / small.max()
     return torch.from_numpy(canvas)[None]
+
+
+def _centre_of_mass(values: np.ndarray, axis: int) -> float:
+    weights = values.sum(1 - axis)
+    return float((weights * (np.arange(len(weights)) + 0.5)).sum() / weights.sum())

@@ -25,10 +25,6 @@ TOPS = (1, 255, 1_023, 4_095, 65_535)
 # As far from black or white a shade still counts as such.
 NEAR = 1 / 8
 
-# MNIST's own recipe: the digit fits a 20 x 20 box, and its centre of mass lies in the pixel right below the middle of
-# 28 x 28 (measured: between 14 and 15 from the edge in every digit of the sample).
-BOX, SIDE = 20, 28
-
 
 def read_picture(data: bytes) -> Image.Image:
     """The first frame of a picture file, upright, as it is stored.
@@ -68,40 +64,6 @@ def read_picture(data: bytes) -> Image.Image:
         raise ValueError(f"The picture is damaged and cannot be read ({error}). Save it again and retry.") from None
 
 
-def digit_from_picture(picture: Image.Image) -> Tensor:
-    """A drawn or photographed digit as MNIST would hold it: light ink on black, in a 20 x 20 box, centred by mass.
-
-    Args:
-        picture: of any mode; ink lighter or darker than its paper.
-
-    Returns:
-        float32 `(1, 28, 28)` in [0, 1].
-
-    Raises:
-        ValueError: when the picture is blank.
-    """
-    values = _grey(picture)
-    paper = _paper(values)
-    # The paper, whatever its shade, becomes black.
-    values = paper - values if np.median(paper) > 0.5 else values - paper
-    if values.max() < 0.1:
-        raise ValueError(
-            "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
-        )
-    ink = np.where(values < 0.2 * values.max(), 0, values / values.max())
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(ink.shape)
-    height, width = (max(1, round(length * scale)) for length in ink.shape)
-    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
-    canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
-    corner = [
-        min(max(math.ceil(SIDE / 2 - _centre_of_mass(small, axis)), 0), SIDE - small.shape[axis]) for axis in (0, 1)
-    ]
-    canvas[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small / small.max()
-    return torch.from_numpy(canvas)[None]
-
-
 def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:
     """A picture as an image of exactly this shape (C, H, W), grey where C is 1; float32 in [0, 1].
 
@@ -119,7 +81,7 @@ def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Ten
         )
     picture = _plain(picture)
     if channels == 1 or picture.mode in ("L", "I", "F"):
-        return torch.from_numpy(_grey(picture, ground=0.0)).repeat(channels, 1, 1)
+        return torch.from_numpy(grey_levels(picture, ground=0.0)).repeat(channels, 1, 1)
     flat = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA")).convert("RGB")
     return torch.from_numpy(np.asarray(flat, dtype=np.float32) / 255).permute(2, 0, 1)
 
@@ -249,7 +211,7 @@ def _values_of(picture: Image.Image) -> str:
     return "; ".join(named) + (f"; and {len(values) - len(most)} more" if len(values) > len(most) else "")
 
 
-def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
+def grey_levels(picture: Image.Image, ground: float | None = None) -> np.ndarray:
     """Grey levels in [0, 1], float32 `(H, W)`, at most `WORK_SIDE` a side.
 
     What is transparent shows `ground`; without one, white under dark ink and black under light.
@@ -269,21 +231,6 @@ def _grey(picture: Image.Image, ground: float | None = None) -> np.ndarray:
     return np.asarray(picture.convert("L"), dtype=np.float32) / 255
 
 
-def _paper(values: np.ndarray) -> np.ndarray:
-    """The brightness of the empty paper, `(H, W)`: a plane through the border, since light falls from one side."""
-    grid = np.indices(values.shape)
-    rows, columns = grid[0], grid[1]
-    border = np.ones(values.shape, dtype=bool)
-    border[1:-1, 1:-1] = False
-    points = np.stack([np.ones(border.sum()), rows[border], columns[border]], 1)
-    kept, plane = np.ones(len(points), dtype=bool), np.zeros(3)
-    for _ in range(3):  # ink that touches the border is left out of the next fit
-        plane = np.linalg.lstsq(points[kept], values[border][kept], rcond=None)[0]
-        residual = np.abs(values[border] - points @ plane)
-        kept = residual <= 3 * np.median(residual) + 0.01
-    return (plane[0] + plane[1] * rows + plane[2] * columns).astype(np.float32)
-
-
 def _shades(picture: Image.Image) -> np.ndarray:
     """The values of a picture of mode I or F as grey levels in [0, 1], float32 `(H, W)`."""
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
@@ -301,8 +248,3 @@ def _plain(picture: Image.Image) -> Image.Image:
         return ImageCms.buildTransform(*profiles, "LAB", "RGB").apply(picture)
     mode = "RGBA" if picture.has_transparency_data else "L" if picture.mode in ("1", "L") else "RGB"
     return picture if picture.mode == mode else picture.convert(mode)
-
-
-def _centre_of_mass(values: np.ndarray, axis: int) -> float:
-    weights = values.sum(1 - axis)
-    return float((weights * (np.arange(len(weights)) + 0.5)).sum() / weights.sum())
