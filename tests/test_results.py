@@ -36,7 +36,7 @@ def test_damaged_figures_are_left_out(tmp_path, monkeypatch, capsys, spoilt):
 
 
 def names(html: str) -> list[str]:
-    return re.findall(r'<th scope="row">(?:<i[^>]*></i>)?([^<]+)', html)
+    return re.findall(r'<th scope="row" aria-label="[^"]*">(?:<i[^>]*></i>)?([^<]+)', html)
 
 
 def test_it_knows_all_measures_and_protocols_of_the_evaluation():

@@ -39,8 +39,8 @@ def test_the_map_lies_beside_the_weights_with_training_images_of_the_right_class
 def test_a_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(attractors, "ROOT", tmp_path)
     save(tmp_path, 2)
-    with pytest.raises(ValueError, match="no walk .* within 0 steps"):
-        draw(Attractors(resolution=4, images=20, steps=0, data_root=small_mnist))
+    with pytest.raises(ValueError, match="no walk .* within 1 steps"):
+        draw(Attractors(resolution=4, images=20, steps=1, data_root=small_mnist))
     assert not (tmp_path / "mnist" / "autoencoder-2d" / "map.safetensors").exists()
 
 

@@ -193,10 +193,16 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 
 def _explain(dataset: str) -> str:
-    first = next(iter(mapped(dataset)), None)
-    latents = 2 if first is None else read_config(ROOT / dataset / first)["network"]["latents"]
+    latents, fixed = 2, True
+    for name in mapped(dataset):
+        try:
+            fixed = _holds_attractor(load_map(dataset, name))
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+        else:
+            latents = read_config(ROOT / dataset / name)["network"]["latents"]
+            break
     squeezed = _SQUEEZED_TO_TWO if latents == 2 else _SQUEEZED_TO_MORE.format(latents)
-    fixed = first is None or _holds_attractor(load_map(dataset, first))
     return f'<p class="note">{squeezed} {_ARROWS} {_FIXED if fixed else _NOTHING_FIXED} {_LINES}</p>'
 
 
