@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from dmfa_demo.checkpoints import beside, load_checkpoint, load_network
 from dmfa_demo.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.guide import Guidance, Guide
-from dmfa_demo.imputation import ImageShape, Imputation, flatten, flatten_missing
+from dmfa_demo.imputation import Density, ImageShape, Imputation, flatten, flatten_missing
 from dmfa_demo.models.dmfa import DMFAImputer
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
 from dmfa_demo.networks import UNet, observe, to_pixels
@@ -86,11 +86,8 @@ class GuidedDMFA(nn.Module):
             ValueError: when it is of another shape.
         """
         tensors, mine = dict(tensors), self.state_dict()
-        for name in (
-            "unet.stem.weight",
-            "head.weight",
-            "head.bias",
-        ):  # what it sees and says comes first; of the rest it knows nothing
+        # What it sees and says comes first; of the rest it knows nothing.
+        for name in ("unet.stem.weight", "head.weight", "head.bias"):
             theirs, whole = tensors.get(name, torch.empty(0)), torch.zeros_like(mine[name])
             if name.startswith("head"):
                 theirs = theirs[: len(whole) // 3]
@@ -147,4 +144,4 @@ class GuidedDMFAImputer(DMFAImputer):
         found = self.network(images, missing, self.guide.explain(x, hidden, latents, deviation))
         scale = torch.where(hidden, found.deviation / linear.variance.sqrt(), 1)
         density = Rescaled(linear, torch.where(hidden, found.mean, x), scale)
-        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=density)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
