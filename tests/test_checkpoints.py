@@ -171,8 +171,9 @@ def test_what_is_shipped_is_whole_and_small(folder):
     assert weights_of(folder).stat().st_size < 20_000_000
     about = config["about"]
     assert about["command"].startswith("python -m train")
-    most = {"mnist": 55_000, "fashion-mnist": 55_000}.get(folder.parent.name, 8_003)
-    assert about["training_images"] == most or config["training"]["labels"]
+    # There are more faces by now than most models of faces have seen.
+    whole = {"mnist": (55_000,), "fashion-mnist": (55_000,)}.get(folder.parent.name, (8_003, 25_128))
+    assert about["training_images"] in whole or config["training"]["labels"]
     if not measured:
         return
     rows = json.loads((folder / "metrics.json").read_text())
@@ -184,7 +185,7 @@ def test_what_is_shipped_is_whole_and_small(folder):
 
 
 def test_all_of_it_is_small_enough_to_be_cloned():
-    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 150_000_000
+    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 200_000_000
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob(f"*/{RESULTS}")), ids=lambda path: path.parent.name)

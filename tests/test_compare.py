@@ -25,7 +25,12 @@ def test_the_best_of_each_kind_is_marked_and_a_single_one_is_not():
 @pytest.mark.parametrize("view", ["mean", "error", "deviation"])
 def test_every_chosen_method_has_one_card_of_each_view(view):
     (html,) = TAB.render(SCENE, MISSING, ImputationCache(), view, ["dmfa", "zero"])
-    assert html.count("<figure") == (3 if view == "deviation" else 4) and "DMFA" in html and "Zero" in html and "k-NN" not in html
+    assert (
+        html.count("<figure") == (3 if view == "deviation" else 4)
+        and "DMFA" in html
+        and "Zero" in html
+        and "k-NN" not in html
+    )
     assert ("no deviation" in html) == (view == "deviation")
     assert html.count('class="bar"') == (0 if view == "mean" else 1)
 

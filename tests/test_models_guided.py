@@ -1,6 +1,6 @@
 """Guided DMFA: what its guide tells it, that it begins as its guide, and its checkpoint."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,9 @@ def test_deviations_are_the_network_s_and_correlations_those_of_the_guide(checkp
     assert isinstance(imputer, GuidedDMFAImputer) and imputer.guide.mixture.components.factors.shape[1] == 4
     parts = imputer.guide.mixture.components
     imputer.predicting = type(parts)(parts.mean, parts.factors, parts.noise * share)
+    before = imputer.impute(images, missing, seed=0).variance
+    imputer.network.config = replace(imputer.network.config, deviation_scale=2.0)
+    torch.testing.assert_close(imputer.impute(images, missing, seed=0).variance, 4 * before)
     imputation, hidden = imputer.impute(images, missing, seed=0), missing.expand(-1, 3, -1, -1).flatten(1)
     linear = imputer.guide.condition(images.flatten(1), hidden).leading(1)
     for row in range(3):

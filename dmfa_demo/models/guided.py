@@ -42,6 +42,8 @@ class GuidedConfig(ImageShape):
     """so many of its factors, the strongest first; what the others explain counts as noise"""
     noise_share: PositiveFloat = 1.0
     """by what the guide's noise is multiplied before its correlations are taken; deviations stay the network's"""
+    deviation_scale: PositiveFloat = 1.0
+    """by what the network's deviations are multiplied: chosen on validation images, like what is above, for a trained network"""
     widths: tuple[Width, ...] = (32, 64, 128)
     """channels of each level of the U-Net, finest first"""
     blocks: PositiveInt = 2
@@ -142,6 +144,6 @@ class GuidedDMFAImputer(DMFAImputer):
         more = (self.guide.mixture.components.noise - self.predicting.noise).to(x)
         deviation = torch.where(hidden, linear.variance + more, 0).sqrt()
         found = self.network(images, missing, self.guide.explain(x, hidden, latents, deviation))
-        scale = torch.where(hidden, found.deviation / linear.variance.sqrt(), 1)
+        scale = torch.where(hidden, self.network.config.deviation_scale * found.deviation / linear.variance.sqrt(), 1)
         density = Rescaled(linear, torch.where(hidden, found.mean, x), scale)
         return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
