@@ -118,6 +118,11 @@ class LabelledImages:
             )
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
+    def labelled(self) -> LabelledImages:
+        """Those whose labels are known; unknown ones are negative."""
+        rows = (self.labels >= 0).flatten(1).all(1) if self.labels.dim() > 1 else self.labels >= 0
+        return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
+
     def first(self, count: int | None) -> LabelledImages:
         """The first `count` of them; all for None."""
         return LabelledImages(self.images[:count], self.labels[:count], self.indices[:count])

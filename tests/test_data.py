@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dmfa_demo.data import DATASETS, PORTRAITS, load_samples, load_split, sample_caption, to_float
+from dmfa_demo.data import DATASETS, PORTRAITS, LabelledImages, load_samples, load_split, sample_caption, to_float
 
 OF_ONE_CLASS = ("mnist", "fashion-mnist")
 
@@ -120,3 +120,11 @@ def test_a_class_of_which_there_is_no_image_is_named():
         ValueError, match=r"no image is of a class of \(11,\); there are \[0, 1, 2, 3, 4, 5, 6, 7, 8, 9\]"
     ):
         load_samples("mnist").only([11])
+
+
+def test_images_without_labels_are_left_out_of_those_with():
+    images = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
+    one = LabelledImages(images, torch.tensor([4, -1, 0]), torch.arange(3)).labelled()
+    assert one.labels.tolist() == [4, 0] and one.indices.tolist() == [0, 2] and len(one.images) == 2
+    several = LabelledImages(images, torch.tensor([[1, 0], [-1, -1], [0, 0]]), torch.arange(3)).labelled()
+    assert several.indices.tolist() == [0, 2]

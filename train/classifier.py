@@ -96,7 +96,7 @@ def train(config: ClassifierTraining) -> None:
         config = replace(config, network=replace(config.network, source=f"{kind.asks}-{config.incomplete}"))
     source = load_source(kind, beside / config.network.source)
     training, validation, test = (
-        load_split(config.dataset, part, config.data_root) for part in ("train", "validation", "test")
+        load_split(config.dataset, part, config.data_root).labelled() for part in ("train", "validation", "test")
     )
     size, about = training.images.shape[-2:], identity(config)
     preparing = kind(config.network, source)
