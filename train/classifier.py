@@ -50,6 +50,10 @@ SHIPPED = "mixed"
 Inputs = tuple[Tensor, ...]
 
 
+# Of the validation images so many choose the weights, as with DMFA.
+VALIDATED = 2_000
+
+
 @dataclass(frozen=True)
 class ClassifierTraining(RunConfig):
     """A classifier of images with holes, trained several times and measured on the test images."""
@@ -98,6 +102,7 @@ def train(config: ClassifierTraining) -> None:
     training, validation, test = (
         load_split(config.dataset, part, config.data_root).labelled() for part in ("train", "validation", "test")
     )
+    validation = validation.first(VALIDATED)
     size, about = training.images.shape[-2:], identity(config)
     preparing = kind(config.network, source)
     inputs = prepare(preparing, training.images, absent_pixels(config.incomplete, len(training), size, HOLES_SEED))
