@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,16 +19,12 @@ from dmfa_demo.app.uploads import grey_levels
 BOX, SIDE = 20, 28
 
 BLANK = "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
-# The longer side of the picture in which a digit is looked for: a tenth of it still has more pixels than MNIST.
+# The longer side of the picture in which a digit is looked for; one that is a twentieth of it still has MNIST's detail.
 WORK = 640
-# Paper is even where half of the picture differs by no more from its border, of 1.
-EVEN = 0.01
-# Marks smaller than this share of the picture are specks as long as there is anything else.
-SPECK = 0.04
-# The share of a mark's own strength from which on a pixel belongs to it; more, where it would else run into lines or shadows.
-EDGES = (0.5, 0.6, 0.7, 0.8)
-# Pens thinner than MNIST's, of whose digits 99 % have strokes of 1.5 pixels and more, are drawn as wide as its usual ones.
-THINNEST, WIDTH = 1.5, 2.0
+# What a mark counts that touches so many sides of the picture: a digit may be cut off, tables and ruled lines reach more.
+BORDER = (1.0, 0.3, 0.1, 0.1, 0.1)
+# Strokes in MNIST's pixels: in 99 % of its digits they are wider than 1.5 on average; those of thinner pens become 2.
+THIN, USUAL = 1.5, 2.0
 
 Box = tuple[float, float, float, float]
 
@@ -40,9 +35,9 @@ class Cutout:
 
     Attributes:
         image: float32 `(1, 28, 28)` in [0, 1], light ink on black.
-        box: the square it was cut from, as left, top, right, bottom in the upright picture's own pixels; it leaves the margin
-            that MNIST has, and so may reach beyond the picture.
-        unsure: why something else may be meant, in plain English; None when nothing speaks for that.
+        box: the square it was cut from, as left, top, right, bottom in the upright picture's own pixels; it has MNIST's
+            margin, and so may reach beyond the picture.
+        unsure: why something else may be meant, as a clause in plain English; None where nothing speaks for that.
     """
 
     image: Tensor
@@ -51,43 +46,29 @@ class Cutout:
 
 
 class _Mark(NamedTuple):
-    """A connected piece of ink: its number among all, its box, and how many sides of the picture it touches."""
+    """A connected piece of ink: its number among the labels, its box there, how many sides of the picture it touches."""
 
     number: int
-    rows: slice
-    columns: slice
+    box: tuple[slice, slice]
     touching: int
 
     @property
     def side(self) -> int:
-        return max(self.rows.stop - self.rows.start, self.columns.stop - self.columns.start)
-
-    def gap(self, other: _Mark) -> int:
-        """How many empty rows or columns lie between the boxes of two marks."""
-        pairs = (self.rows, other.rows), (self.columns, other.columns)
-        return max(max(one.start, two.start) - min(one.stop, two.stop) for one, two in pairs)
-
-    def with_(self, other: _Mark) -> _Mark:
-        """The box around both."""
-        rows, columns = (
-            slice(min(one.start, two.start), max(one.stop, two.stop))
-            for one, two in ((self.rows, other.rows), (self.columns, other.columns))
-        )
-        return self._replace(rows=rows, columns=columns)
+        return max(part.stop - part.start for part in self.box)
 
 
 class _Found(NamedTuple):
-    """The mark that stands out most, how much it does, its mean ink, the ink from which on it was cut, and one pixel of it."""
+    """The mark that stands out most: how much, its ink and the least ink in it, and where it is."""
 
-    score: float = 0.0
-    strength: float = 0.0
-    level: float = 0.0
-    mark: _Mark | None = None
-    pixel: tuple[int, int] = (0, 0)
+    score: float
+    strength: float
+    level: float
+    mark: _Mark
+    mask: np.ndarray
 
 
 def find_digit(picture: Image.Image) -> Cutout:
-    """The digit in a photograph or drawing: the strongest and largest mark that lies free, with the pieces beside it.
+    """The digit in a photograph or drawing: the mark that stands out most and lies free, with the pieces that belong to it.
 
     Args:
         picture: of any mode, upright; ink darker or lighter than its paper.
@@ -95,253 +76,189 @@ def find_digit(picture: Image.Image) -> Cutout:
     Raises:
         ValueError: when the picture is blank.
     """
-    values = _shrunk(picture)
-    if (drawn := _on_even_paper(values, picture)) is not None:
-        return drawn
-    # Ink that fills most of the picture is like the paper around it; then only the border is taken for paper.
-    for inks in (_inks(values), _inks_within_border(values)):
-        dark, ink, found = max(((*both, _strongest(*both)) for both in inks), key=lambda one: one[2].score)
-        if found.mark is not None:
-            break
-    else:
-        raise ValueError(BLANK)
-    labels, _ = _marks(ink, found.level)
-    mask = labels == labels[found.pixel]
-    wide = 4 * _depth(mask)[mask].mean()
-    thick = ndimage.grey_opening(ink, max(1, round(wide / 2.5)))
-    main, pieces, marks, level = found.mark, [], [], found.level
-    # What is left of thin strokes may be nothing, but of the ink itself there is the mark.
-    for source, level in (
-        *((thick, edge * found.strength) for edge in EDGES),
-        (thick, found.level),
-        (ink, found.level),
-    ):
-        labels, marks = _marks(source, level)
-        pieces = [marks[number - 1] for number in np.unique(labels[mask]) if number]
-        if not pieces:
-            continue
-        main = max(pieces, key=lambda mark: mark.side)
-        if main.touching <= found.mark.touching and main.side <= 1.25 * found.mark.side:
-            break
-    whole = main
-    for mark in pieces:
-        whole = whole.with_(mark)
-    loose = [mark for mark in marks if not mark.touching and mark.side / main.side >= 0.12 and mark not in pieces]
-
-    def belongs(mark: _Mark) -> bool:
-        inside = labels[mark.rows, mark.columns] == mark.number
-        return (
-            mark.gap(whole) <= 0.25 * main.side
-            and mark.side <= 1.5 * main.side
-            and not _line(inside)
-            and ink[mark.rows, mark.columns][inside].mean() >= 0.6 * found.strength
-        )
-
-    while near := [mark for mark in loose if belongs(mark)]:
-        pieces.append(near[0])
-        loose.remove(near[0])
-        whole = whole.with_(near[0])
-    image = _drawn(ink, np.isin(labels, [mark.number for mark in pieces]), found.strength)
-    unsure = None
-    if main.touching:
-        unsure = "it touches the border of the picture"
-    elif any(_standing(dark, labels, mark) * mark.side > 0.5 * found.score for mark in loose):
-        unsure = "there are several large marks"
-    elif found.score < 0.1 * main.side:
-        unsure = "it is faint"
-    elif level > 0.6 * found.strength:
-        unsure = "lines run through it"
-    return Cutout(image, _square(whole, values, picture), unsure)
-
-
-def _on_even_paper(values: np.ndarray, picture: Image.Image) -> Cutout | None:
-    """The digit of a drawing whose paper is all of one shade: whatever is darker or lighter than that, but specks and far marks.
-
-    None where the paper is not so, or where the largest mark does not lie free and alone.
-    """
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    ink = np.abs(values - np.median(border))
-    if np.median(ink) > EVEN or ink.max() < 0.1:
-        return None
-    labels, marks = _marks(ink, 0.2 * ink.max())
-    whole = main = max(marks, key=lambda mark: mark.side)
-    pieces, loose = [main], [mark for mark in marks if mark is not main and mark.side >= 0.08 * main.side]
-    while near := [mark for mark in loose if mark.gap(whole) <= 0.25 * main.side]:
-        pieces.append(near[0])
-        loose.remove(near[0])
-        whole = whole.with_(near[0])
-    if whole.touching or any(mark.touching or mark.side > 0.5 * main.side for mark in loose):
-        return None
-    mask = np.isin(labels, [mark.number for mark in pieces])
-    return Cutout(_placed(np.where(mask, ink, 0)), _square(whole, values, picture))
-
-
-def _square(mark: _Mark, values: np.ndarray, picture: Image.Image) -> Box:
-    """The square around a mark of the shrunk picture, with MNIST's margin, in the picture's own pixels."""
-    scale = picture.width / values.shape[1], picture.height / values.shape[0]
-    x, y = ((part.start + part.stop) / 2 * one for part, one in zip((mark.columns, mark.rows), scale))
-    half = mark.side * max(scale) * SIDE / BOX / 2
-    return x - half, y - half, x + half, y + half
+    dark, ink, found = _search(picture, BORDER)
+    mask, unsure = _gathered(dark, ink, found)
+    lines = [np.flatnonzero(mask.any(axis)) for axis in (0, 1)]
+    scale = max(picture.size) / max(mask.shape)
+    half = scale * SIDE / BOX * max(np.ptp(line) + 1 for line in lines) / 2
+    x, y = (scale * float(line[0] + line[-1] + 1) / 2 for line in lines)
+    return Cutout(_drawn(ink, mask, found.strength), (x - half, y - half, x + half, y + half), unsure)
 
 
 def cut_digit(picture: Image.Image, box: Box) -> Tensor:
-    """What is drawn in a box that somebody chose, as MNIST has it; only specks are left out.
+    """Everything that is drawn in a box that somebody chose, as MNIST has it: float32 `(1, 28, 28)` in [0, 1].
 
     Args:
         picture: of any mode, upright.
         box: left, top, right, bottom in the picture's own pixels; it may reach beyond the picture.
 
-    Returns:
-        float32 `(1, 28, 28)` in [0, 1].
-
     Raises:
         ValueError: when the box is blank.
     """
-    values = _shrunk(picture)
-    columns, rows = (
-        slice(*(round(min(max(side / whole, 0), 1) * length) for side in sides))
-        for sides, whole, length in zip((box[::2], box[1::2]), picture.size, values.shape[::-1])
-    )
-    parts = [(dark[rows, columns], ink[rows, columns]) for dark, ink in _inks(values)]
-    ink, found = max(((part[1], _strongest(*part, True)) for part in parts), key=lambda one: one[1].score)
-    if found.mark is None:
+    left, top, right, bottom = (round(min(max(edge, 0), limit)) for edge, limit in zip(box, picture.size * 2))
+    if left >= right or top >= bottom:
         raise ValueError(BLANK)
-    labels, marks = _marks(ink, EDGES[0] * found.strength)
-    large = [mark.number for mark in marks if mark.side >= 0.08 * max(mark.side for mark in marks)]
-    return _drawn(ink, np.isin(labels, large), found.strength)
+    _, ink, found = _search(picture.crop((left, top, right, bottom)), (1.0,) * len(BORDER))
+    labels, marks = _marks(ink, found.strength / 2)
+    speck = 0.08 * max(mark.side for mark in marks)
+    return _drawn(ink, np.isin(labels, [mark.number for mark in marks if mark.side >= speck]), found.strength)
 
 
-def _shrunk(picture: Image.Image) -> np.ndarray:
-    """Grey levels in [0, 1], float32 `(H, W)`, at most `WORK` a side."""
+def _search(picture: Image.Image, border: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, _Found]:
+    """The picture `(H, W)`, how much darker each pixel is than the paper around it, and the mark that stands out most.
+
+    Of the negative (brightness below zero), if more stands out there. Whatever is broader than `reach` both ways is paper, if it may go on beyond
+    the picture's border as it is: so are tables and large shadows.
+    """
     values = grey_levels(picture)
     share = min(WORK / max(values.shape), 1)
-    size = [max(1, round(share * length)) for length in values.shape[::-1]]
-    return np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
+    size = max(1, round(share * values.shape[1])), max(1, round(share * values.shape[0]))
+    values = np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
+    values = ndimage.gaussian_filter(values, max(size) / 1000)
+    for share in (0.3, 1.0):  # of the picture, that strokes are narrower than: nearly always
+        reach, results = math.ceil(share * min(size)), []
+        for negative in (0, 1):
+            dark = -values if negative else values
+            paper = ndimage.grey_closing(np.pad(dark, reach, "edge"), (reach, reach))[reach:-reach, reach:-reach]
+            ink = (paper - dark) / np.maximum(paper + negative, 0.3)
+            if share < 1:  # the closing runs along the top of the noise
+                ink = np.maximum(ink - np.median(ink), 0)
+            if found := _strongest(dark, ink, border):
+                results.append((dark, ink, found))
+        if results:
+            return max(results, key=lambda one: one[2].score)
+    raise ValueError(BLANK)
 
 
-def _inks(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The picture, and how much darker each pixel is than the paper around it, as a share of that; both `(H, W)`.
-
-    Then the same of the negative. Whatever is broader than `reach` in both directions is paper, if only it may go on as it is
-    beyond the picture's border: so are tables and large shadows.
-    """
-    values = ndimage.gaussian_filter(values, max(values.shape) / 1000)
-    reach = math.ceil(0.3 * min(values.shape))
-    inside = slice(reach, -reach), slice(reach, -reach)
-    for dark in (values, 1 - values):
-        paper = ndimage.grey_closing(np.pad(dark, reach, "edge"), (reach, reach))[inside]
-        ink = (paper - dark) / np.maximum(paper, 0.3)
-        yield dark, np.maximum(ink - np.median(ink), 0)  # the closing runs along the top of the noise
-
-
-def _inks_within_border(values: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """The same where the paper is everywhere as light as the picture's border."""
-    border = np.concatenate([values[0], values[-1], values[:, 0], values[:, -1]])
-    for dark, paper in ((values, np.median(border)), (1 - values, 1 - np.median(border))):
-        yield dark, np.maximum(paper - dark, 0) / max(paper, 0.3)
-
-
-def _strongest(dark: np.ndarray, ink: np.ndarray, cut: bool = False) -> _Found:
-    """The mark that is at once large and stands out from what is around it.
-
-    Marks that touch the picture's border, and specks, count less; not in a `cut` that somebody chose.
-    """
-    noise = np.median(ink[ink > 0]) if ink.any() else 0
-    floor = min(max(0.05, 4.5 * noise), 0.15)
-    speck = SPECK * max(ink.shape)
-
-    def weight(mark: _Mark) -> float:
-        return mark.side * (1 if cut else (0.1 if mark.side < speck else 1) * (1, 0.3, 0.1, 0.1, 0.1)[mark.touching])
-
-    best, level = _Found(), 0.9 * ink.max()
-    while level > floor:
+def _strongest(dark: np.ndarray, ink: np.ndarray, border: tuple[float, ...]) -> _Found | None:
+    """The mark that is at once large and stands out from what is around it, looked for at every level of ink."""
+    best, least, level = None, 0.0, 0.9 * float(ink.max())
+    while level > 0.05:
         labels, marks = _marks(ink, level)
-        for mark in sorted(marks, key=weight)[-12:]:
-            if weight(mark) > best.score:
-                score = _standing(dark, labels, mark) * weight(mark)
-                if score > best.score:
-                    inside = labels[mark.rows, mark.columns] == mark.number
-                    part = np.where(inside, ink[mark.rows, mark.columns], 0)
-                    row, column = np.unravel_index(part.argmax(), part.shape)
-                    strength = np.quantile(part[inside], 0.75)
-                    best = _Found(score, strength, level, mark, (mark.rows.start + row, mark.columns.start + column))
-        level *= 0.85
+        if len(marks) > 2_000:
+            break  # this is the noise
+        for weight, mark in sorted((mark.side * border[mark.touching], mark) for mark in marks)[-6:]:
+            if weight > least and (score := weight * _standing(dark, labels, mark)) > least:
+                mask = labels == mark.number
+                best, least = _Found(score, float(np.quantile(ink[mask], 0.75)), level, mark, mask), score
+        level *= 0.8
     return best
+
+
+def _gathered(dark: np.ndarray, ink: np.ndarray, found: _Found) -> tuple[np.ndarray, str | None]:
+    """All pieces of the digit that the mark is of, as a mask `(H, W)`, and why that may be wrong."""
+    for level in (found.strength / 2, found.level):  # half, if it does not join the mark to lines or to a shadow
+        labels, marks = _marks(ink, level)
+        own = [marks[number - 1] for number in np.unique(labels[found.mask]) if number]
+        main = max(own, key=lambda mark: mark.side)
+        if main.touching <= found.mark.touching and main.side <= 1.25 * found.mark.side:
+            break
+    stands = _standing(dark, labels, main)
+    others = [mark for mark in marks if mark not in own and not mark.touching and mark.side >= 0.12 * main.side]
+    others = [(mark, _standing(dark, labels, mark)) for mark in others]
+    pieces, mask = own, found.mask
+    for _ in range(3):  # pieces of pieces; those of one digit lie rather above each other than side by side
+        mask = np.isin(labels, [mark.number for mark in pieces])
+        reach = ndimage.maximum_filter(mask, [2 * round(share * main.side) + 1 for share in (0.35, 0.2)])
+        near = set(np.unique(labels[np.asarray(reach, dtype=bool)]))
+        pieces = own + [
+            mark
+            for mark, stand in others
+            if mark.number in near and mark.side <= 1.5 * main.side and stand >= 0.4 * stands
+        ]
+    rivals = (
+        stand * mark.side > 0.5 * stands * main.side and (mark not in pieces or _is_beside(mark, main))
+        for mark, stand in others
+    )
+    rows, columns = (mask.any(axis).sum() for axis in (1, 0))
+    reasons = {
+        "it touches the border of the picture": main.touching,
+        "it is very small": max(rows, columns) < 0.025 * max(mask.shape),
+        "there are several large marks": any(rivals),
+        "it is faint": stands < 0.08,
+        "lines or a shadow run into it": level == found.level,
+        "it does not look like strokes": _width(mask) > 0.35 * main.side,
+        "it is wider than digits are": columns > 1.5 * rows,
+    }
+    return mask, next((reason for reason, so in reasons.items() if so), None)
 
 
 def _marks(ink: np.ndarray, level: float) -> tuple[np.ndarray, list[_Mark]]:
     """The connected pieces of all that is at least that strong: their numbers from 1, `(H, W)`, and each in turn."""
-    labels, _ = cast(tuple[np.ndarray, int], ndimage.label(ink >= level, np.ones((3, 3))))
-    (height, width), rim = ink.shape, max(ink.shape) // 200
+    labels = np.zeros(ink.shape, np.int32)
+    ndimage.label(ink >= level, np.ones((3, 3)), labels)
+    rim = max(ink.shape) // 200
     marks = [
-        _Mark(i, y, x, (y.start <= rim) + (x.start <= rim) + (y.stop >= height - rim) + (x.stop >= width - rim))
-        for i, (y, x) in enumerate(ndimage.find_objects(labels), 1)
+        _Mark(number, box, sum((part.start <= rim) + (part.stop >= end - rim) for part, end in zip(box, ink.shape)))
+        for number, box in enumerate(ndimage.find_objects(labels), 1)
     ]
     return labels, marks
 
 
 def _standing(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
-    """How much darker a mark is than what lies all around it; little, where a part of its outline is no edge in the picture.
+    """The contrast of a mark to what is around it, at most 1; little for lines, and where part of its outline is no edge at all.
 
-    That is how strokes are told from the spaces between them, and from soft shadows. A frame does not stand out at all.
+    That is how strokes are told from the gaps between them, and from soft shadows.
     """
     away = 1 + mark.side // 40
-    around = tuple(slice(max(part.start - away - 1, 0), part.stop + away + 1) for part in (mark.rows, mark.columns))
-    inside = labels[around] == mark.number
-    near, ring = (ndimage.maximum_filter(inside, 2 * far + 1) for far in (away, away + 1))
-    ring = ring & np.logical_not(near) & (labels[around] == 0)
-    if not ring.any():
+    around = tuple(slice(max(part.start - away - 1, 0), part.stop + away + 1) for part in mark.box)
+    dark, inside, others = dark[around], labels[around] == mark.number, labels[around] > 0
+    near, beyond = (ndimage.maximum_filter(inside, 2 * far + 1) for far in (away, away + 1))
+    ring = beyond > near
+    outline = dark[ring & ~others]
+    if not outline.size or outline.size < ring.sum() / 2:
         return 0.0
-    return (np.quantile(dark[around][ring], 0.15) - dark[around][inside].mean()) * (
-        0.2 if _line(labels[mark.rows, mark.columns] == mark.number) else 1
-    )
+    paper, pen = float(np.quantile(outline, 0.15)), float(np.quantile(dark[inside], 0.75))
+    contrast = (paper - pen) / max(abs(paper), abs(pen), 0.1)  # to the brighter, in the negative too
+    return contrast * (0.2 if _is_line(labels[mark.box] == mark.number) else 1)
 
 
-def _line(inside: np.ndarray) -> bool:
-    """Whether a mark is a long thin line, or runs along its box only, as a sheet's edge does or a printed box."""
+def _is_line(inside: np.ndarray) -> bool:
+    """Whether a mark is one long thin line, or runs along its box only, as a sheet's edge does or a printed box."""
     top, left = (math.ceil(0.12 * length) for length in inside.shape)
-    return inside.sum() < 0.015 * max(inside.shape) ** 2 or (
-        min(inside.shape) > 20 and not inside[top:-top, left:-left].any()
-    )
+    hollow = min(inside.shape) > 20 and not inside[top:-top, left:-left].any()
+    return hollow or inside.sum() < 0.015 * max(inside.shape) ** 2
 
 
-def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
-    """Ink around the marks in `mask` as MNIST has it: in a box of 20 x 20, centred by mass; float32 `(1, 28, 28)`."""
-    rows, columns = (np.flatnonzero(mask.any(axis)) for axis in (1, 0))
-    pixel = math.ceil(max(np.ptp(rows), np.ptp(columns)) / BOX)
-    part = tuple(slice(max(one[0] - pixel, 0), one[-1] + 1 + pixel) for one in (rows, columns))
-    ink, mask = ink[part], mask[part]
-    near = _depth(~mask) <= pixel
-    wide = 4 * _depth(mask)[mask].mean()
-    ink = np.where(near & (ink >= 0.2 * strength), ink / np.quantile(ink[mask], 0.75), 0).clip(0, 1)
-    rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
-    ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(ink.shape)
-    if wide * scale < THINNEST:
-        grow = round((WIDTH / scale - wide) / 2)
-        disc = np.hypot(*np.mgrid[-grow : grow + 1, -grow : grow + 1]) <= grow + 0.3
-        ink = ndimage.maximum_filter(np.pad(ink, grow), footprint=disc)
-        scale = BOX / max(ink.shape)
-    return _placed(ink)
+def _is_beside(mark: _Mark, other: _Mark) -> bool:
+    """Whether two marks lie side by side and are about as tall, as digits of a number are."""
+    (rows, columns), (others, across) = mark.box, other.box
+    apart = columns.start >= across.stop or columns.stop <= across.start
+    lower, taller = sorted((rows.stop - rows.start, others.stop - others.start))
+    return apart and lower > 0.7 * taller
+
+
+def _width(mask: np.ndarray) -> float:
+    """How wide the strokes of a mask are on average, in pixels."""
+    return 4 * float(_depth(mask)[mask].mean())
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
-    """How far each pixel of a mask lies from what is outside, `(H, W)`."""
+    """How far each pixel of a mask is from the nearest one outside."""
     return np.asarray(ndimage.distance_transform_edt(mask))
 
 
-def _placed(ink: np.ndarray) -> Tensor:
-    """Ink scaled into a box of 20 x 20 and placed with its centre of mass in the middle of 28 x 28; float32 `(1, 28, 28)`."""
+def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
+    """The ink of the marks in `mask` as MNIST has it: in a box of 20 x 20, centred by mass; float32 `(1, 28, 28)`."""
+    lines = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
+    pixel = math.ceil(max(map(np.ptp, lines)) / BOX)
+    part = tuple(slice(max(line[0] - pixel, 0), line[-1] + 1 + pixel) for line in lines)
+    ink, mask, wide = ink[part], mask[part], _width(mask[part])
+    soft = (_depth(~mask) <= pixel) & (ink >= 0.2 * strength)
+    ink = np.where(soft, ink / np.quantile(ink[mask], 0.75), 0).clip(0, 1).astype(np.float32)
     rows, columns = (np.flatnonzero(ink.any(axis)) for axis in (1, 0))
     ink = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    scale = BOX / max(ink.shape)
-    height, width = (max(1, round(length * scale)) for length in ink.shape)
-    small = np.asarray(Image.fromarray(ink.astype(np.float32)).resize((width, height), Image.Resampling.BOX))
+    if wide * BOX / max(ink.shape) < THIN:
+        grow = round((USUAL * max(ink.shape) / BOX - wide) / 2)
+        disc = np.hypot(*np.mgrid[-grow : grow + 1, -grow : grow + 1]) <= grow + 0.3
+        ink = ndimage.maximum_filter(np.pad(ink, grow), footprint=disc)
+    height, width = (max(1, round(length * BOX / max(ink.shape))) for length in ink.shape)
+    small = np.asarray(Image.fromarray(ink).resize((width, height), Image.Resampling.BOX))
     canvas = np.zeros((SIDE, SIDE), dtype=np.float32)
-    corner = [
+    top, left = (
         min(max(math.ceil(SIDE / 2 - _centre_of_mass(small, axis)), 0), SIDE - small.shape[axis]) for axis in (0, 1)
-    ]
-    canvas[corner[0] : corner[0] + small.shape[0], corner[1] : corner[1] + small.shape[1]] = small / small.max()
+    )
+    canvas[top : top + height, left : left + width] = small / small.max()
     return torch.from_numpy(canvas)[None]
 
 
