@@ -16,7 +16,7 @@ const pen = canvas.getContext("2d");
 // Nothing larger is kept: a face that is cut out of it has a few dozen pixels a side.
 const LARGEST = 1600;
 const SIDE = 640; // of the canvas
-const DOUBLE_CLICK = 500; // ms
+const DOUBLE_CLICK = 500, SAME_PLACE = 12; // ms, px
 const START = 0.75; // the share of the photo's shorter side that the face is at first
 
 let photo = null; // a canvas
@@ -114,11 +114,15 @@ function close() {
 }
 
 // The second press of a double click does not reach what slides under the pointer.
-let closedAt = -Infinity;
+let closedAt = -Infinity, last = [NaN, NaN];
 for (const kind of ["pointerdown", "mousedown", "click"])
     document.addEventListener(kind, (event) => {
         if (event.detail === 0 && kind === "click") return; // by keyboard
-        if (performance.now() - closedAt < DOUBLE_CLICK) { event.preventDefault(); event.stopImmediatePropagation(); }
+        const moved = Math.hypot(event.clientX - last[0], event.clientY - last[1]);
+        if (performance.now() - closedAt < DOUBLE_CLICK && moved < SAME_PLACE) {
+            event.preventDefault();
+            event.stopImmediatePropagation();
+        } else last = [event.clientX, event.clientY];
     }, true);
 
 // --- the cut: a square of the photo, turned ---
