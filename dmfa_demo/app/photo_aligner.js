@@ -117,9 +117,10 @@ function close() {
 let closedAt = -Infinity, last = [NaN, NaN];
 for (const kind of ["pointerdown", "mousedown", "click"])
     document.addEventListener(kind, (event) => {
-        if (event.detail === 0 && kind === "click") return; // by keyboard
+        // A pointer does not count its presses.
         const moved = Math.hypot(event.clientX - last[0], event.clientY - last[1]);
-        if (performance.now() - closedAt < DOUBLE_CLICK && moved < SAME_PLACE) {
+        const second = kind === "pointerdown" ? moved < SAME_PLACE && !root.contains(event.target) : event.detail > 1;
+        if (second && performance.now() - closedAt < DOUBLE_CLICK) {
             event.preventDefault();
             event.stopImmediatePropagation();
         } else last = [event.clientX, event.clientY];

@@ -48,14 +48,8 @@ def test_a_doubtful_digit_is_shown_and_cut_out_by_hand(page: Page):
     expect(aligner.get_by_role("status").first).to_contain_text(
         "Please check what was cut out: there are several large marks."
     )
-    box = aligner.locator("canvas").bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] / 2 + 0.05 * box["width"], box["y"] + box["height"] / 2, steps=5)
-    page.mouse.up()
     aligner.get_by_role("button", name="Use this digit").click()
-    expect(aligner.get_by_role("status").first).to_have_text("The digit is on the canvas.")
-    expect(page.locator("#compare")).to_contain_text("your own digit")
     expect(aligner.locator("canvas")).to_be_hidden()
+    expect(page.locator("#compare")).to_contain_text("your own digit")
     choose(page, "Faces")
     expect(page.locator("#digit-aligner")).to_be_hidden()
