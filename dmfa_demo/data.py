@@ -35,6 +35,7 @@ class Dataset:
         several: whether an image may be of several classes, or none; its label is then a row of 0 and 1.
         mirrored: whether an image's mirror image might as well be one of the set.
         shareable: whether its images may be passed on, alone or inside of a checkpoint.
+        caution: what its images leave out and what models therefore get wrong, for people; empty where it does no harm.
     """
 
     title: str
@@ -44,6 +45,7 @@ class Dataset:
     several: bool = False
     mirrored: bool = False
     shareable: bool = True
+    caution: str = ""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -53,6 +55,10 @@ class Dataset:
 
 _FACES = tuple(ATTRIBUTES)
 _CELEBA = "CelebA (non-commercial research only, Liu, Luo, Wang, Tang)"
+_CAUTION = (
+    "The models learnt from press photographs of celebrities, mostly young, light-skinned and smiling. Behind a hole they "
+    "put what is common in those photographs, not what this person looks like."
+)
 
 DATASETS: dict[str, Dataset] = {
     "mnist": Dataset("MNIST", (1, 28, 28), tuple("0123456789"), "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)"),
@@ -62,8 +68,12 @@ DATASETS: dict[str, Dataset] = {
         ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
         "Fashion-MNIST (MIT, Zalando)",
     ),
-    "celeba": Dataset("CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True, shareable=False),
-    "celeba32": Dataset("CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True, shareable=False),
+    "celeba": Dataset(
+        "CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+    ),
+    "celeba32": Dataset(
+        "CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+    ),
 }
 
 SAMPLES = Path(__file__).parent / "samples"
@@ -74,7 +84,34 @@ PORTRAITS = (
     "Barack Obama (US government)",
     "Barack Obama, speaking (US government)",
     "Joe Biden (US government)",
-    "Mona Lisa (Leonardo)",
+    "Mona Lisa (Leonardo): a painting, while the models learnt from photographs",
+    "Andy Barr (US House)",
+    "Ann Wagner (US House)",
+    "Ben Cardin (US Senate)",
+    "Brian Mast (US House)",
+    "Catherine Cortez Masto (US Senate)",
+    "Cedric Richmond (US House)",
+    "David McKinley (US House)",
+    "Debbie Stabenow (US Senate)",
+    "Ernest Gonzales (US House)",
+    "Joe Neguse (US House)",
+    "John Moolenaar (US House)",
+    "Josh Gottheimer (US House)",
+    "Julia Brownley (US House)",
+    "Kirsten Gillibrand (US Senate)",
+    "Kweisi Mfume (US House)",
+    "Louie Gohmert (US House)",
+    "Marcy Kaptur (US House)",
+    "Nydia Velázquez (US House)",
+    "Patty Murray (US Senate)",
+    "Pete Stauber (US House)",
+    "Rob Portman (US Senate)",
+    "Stephanie Murphy (US House)",
+    "Steve Scalise (US House)",
+    "Tammy Duckworth (US Senate)",
+    "Teresa Leger Fernández (US House)",
+    "Tony Cárdenas (US House)",
+    "Virginia Foxx (US House)",
 )
 
 # Names a folder with CelebA for those who have it, of which the page then shows so many test images.

@@ -16,6 +16,7 @@ from dmfa_demo.app.address_controls import SEVERAL, controls_of, described, desc
 from dmfa_demo.app.compare import still_wanted, wanted_first
 from dmfa_demo.app.events import AT_ONCE, LATEST, on_canvas, told, worked
 from dmfa_demo.app.examples import Example
+from dmfa_demo.app.info import caution
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.mask_painter import Canvas
 from dmfa_demo.app.presets import OFFERS, START
@@ -58,6 +59,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             layout.painter: Canvas(scene, missing),
             layout.picker: Choice(scene.dataset, sample),
             layout.wanted: wanted,
+            layout.caution: caution(scene.dataset),
             **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
             layout.digit_upload: gr.UploadButton(visible=scene.dataset == "mnist"),
             layout.own_digit: gr.Column(visible=scene.dataset == "mnist"),
@@ -120,7 +122,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
 
     controls = [control for some in kept.values() for control in some]
     arranged = [layout.painter, layout.picker, layout.wanted, *layout.presets]
-    arranged += [layout.digit_upload, layout.own_digit, layout.own_face]
+    arranged += [layout.caution, layout.digit_upload, layout.own_digit, layout.own_face]
     arranged += [
         box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
     ]

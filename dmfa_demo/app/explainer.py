@@ -55,6 +55,17 @@ _PRIVACY = (
     "minutes after their last use, and writes none of it to disk. Nothing is sent anywhere else, there are no cookies of ours and no statistics."
 )
 
+_FACES = (
+    "The models of faces learnt from CelebA, photographs of celebrities taken by the press: mostly young adults from North America "
+    "and Europe, mostly light-skinned, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses "
+    "and faces turned aside are rare.",
+    "A model fills a hole with what was common around such visible pixels in its training images. When you hide the face of "
+    "somebody who was rare there, it may paint lighter skin, a younger face or a smile. This is a fault of the training images and of "
+    "the model. It says nothing about the person.",
+    "The models are for teaching how models of missing data work. What they paint is invented: it restores no hidden face and "
+    "identifies nobody. The model card beside each checkpoint says how many images it learnt from.",
+)
+
 
 class Explainer(gr.HTML):
     """The dialog and the footer. Any element with `data-explain="KEY"` opens the dialog at that entry; see `info.info_button`."""
@@ -81,6 +92,7 @@ def _entries() -> str:
     parts.append(_entry("glossary", "Glossary", f"<dl>{glossary}</dl><h3>On the Results tab</h3><dl>{measures}</dl>"))
     keys = "".join(f"<dt><kbd>{escape(key)}</kbd></dt><dd>{escape(text)}</dd>" for key, text in KEYS)
     parts.append(_entry("keys", "Keyboard", f'<dl class="keys">{keys}</dl>'))
+    parts.append(_entry("training-data", "What the models of faces learnt from", "".join(map(_paragraph, _FACES))))
     parts.append(_entry("privacy", "Privacy", _paragraph(_PRIVACY)))
     licences = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in DATASETS.values())
     parts.append(_entry("licences", "Data and licences", f"<dl>{licences}</dl>"))

@@ -19,6 +19,7 @@ from dmfa_demo.app.example_list import ExampleList
 from dmfa_demo.app.explainer import Explainer
 from dmfa_demo.app.factors import FactorsTab
 from dmfa_demo.app.first_layer import FirstLayer
+from dmfa_demo.app.info import caution as caution_of
 from dmfa_demo.app.info import info_button
 from dmfa_demo.app.latent_walk import LatentWalk
 from dmfa_demo.app.learn import LearnTab
@@ -74,6 +75,7 @@ class Layout:
     layer: FirstLayer
     learn: LearnTab
     results: ResultsTab
+    caution: gr.HTML
     dataset: gr.Radio
     picker: SamplePicker
     presets: tuple[gr.Button, ...]
@@ -130,6 +132,7 @@ class Layout:
                 with tab("results", follows_canvas=False):
                     results = ResultsTab.build(START)
             with gr.Column(elem_classes="choose"):
+                caution = gr.HTML(caution_of(START), elem_id="caution", apply_default_css=False)
                 _heading("Choose a picture")
                 dataset = segments([(offer.title, name) for name, offer in OFFERS.items()], "Data set", "dataset")
                 picker = SamplePicker(Choice(START, OFFERS[START].sample), elem_id="samples")
@@ -167,6 +170,7 @@ class Layout:
             *seen,
             learn,
             results,
+            caution,
             dataset,
             picker,
             presets,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo
 
 pytestmark = pytest.mark.browser
@@ -66,6 +67,38 @@ def test_the_canvas_stays_small_in_sight_while_one_reads_on(phone: Page):
     text = phone.locator("#painter [role=status]").inner_text()
     phone.touchscreen.tap(box["x"] + 0.5 * box["width"], box["y"] + 0.05 * box["height"])
     expect(phone.locator("#painter [role=status]")).not_to_have_text(text)  # it is still painted on
+
+
+CUT_LABELS = """() => [...document.querySelectorAll(".segments label")].filter((label) => {
+    const { left, right } = label.getBoundingClientRect();
+    for (let box = label.parentElement; box && box !== document.body; box = box.parentElement) {
+        const outer = box.getBoundingClientRect();
+        if (getComputedStyle(box).overflowX !== "visible" && (right > outer.right + 1 || left < outer.left - 1)) return true;
+    }
+    return false;
+}).map((label) => label.textContent)"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 820])
+def test_no_label_of_a_choice_is_cut_off(phone: Page, width: int):
+    phone.set_viewport_size({"width": width, "height": 844})
+    for name, part in READY.items():
+        phone.get_by_role("tab", name=name.capitalize(), exact=True).click()
+        expect(phone.locator(part).first).to_be_visible()
+        assert phone.evaluate(CUT_LABELS) == [], name
+    phone.get_by_role("tab", name="Compare", exact=True).click()
+
+
+def test_faces_come_with_a_word_about_the_training_images(phone: Page):
+    caution = phone.locator("#caution")
+    expect(caution).to_have_text("")
+    choose(phone, "Faces")
+    expect(caution).to_contain_text("what is common in those photographs")
+    caution.get_by_role("button", name="About the training images").click()
+    expect(phone.locator("#explainer dialog section:visible")).to_contain_text("It says nothing about the person")
+    phone.keyboard.press("Escape")
+    choose(phone, "MNIST")
+    expect(caution).to_have_text("")
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1920, 1080), (2560, 1440)])
