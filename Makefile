@@ -85,7 +85,7 @@ bench: .venv/.test
 	$(BIN)/python -m benchmarks.page
 
 fuzz: .venv/.test
-	FUZZ_REQUESTS=10000 $(BIN)/python -m pytest tests/test_fuzz.py
+	FUZZ_REQUESTS=10000 $(BIN)/python -m pytest tests/app/test_fuzz.py
 
 audit: .venv/.test
 	$(BIN)/python -m pip_audit --local --skip-editable

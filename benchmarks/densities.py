@@ -14,8 +14,8 @@ from torch import Tensor
 from torch.distributions import LowRankMultivariateNormal, MultivariateNormal
 
 from benchmarks import report
-from dmfa_demo.densities import FactorAnalyzer
-from dmfa_demo.masks import mask_family
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer
 
 BATCH, FACTORS, N, REPEATS = 64, 4, 784, 7
 

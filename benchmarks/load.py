@@ -25,11 +25,11 @@ from torch import Tensor
 from benchmarks import quantiles, report
 from benchmarks.page import TABS
 from benchmarks.server import start_server
+from dmfa_demo.app.canvas.mask_painter import Canvas, encode_canvas
+from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.layout import panel_of
-from dmfa_demo.app.mask_painter import Canvas, encode_canvas
-from dmfa_demo.app.presets import OFFERS, START
-from dmfa_demo.app.scene import Scene
-from dmfa_demo.masks import mask_family
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.data.masks import mask_family
 
 STROKES_A_SECOND = 2
 # The number of an event of the page, and what it is asked with of a mask.

@@ -18,12 +18,12 @@ import torch
 from torch import Tensor
 
 from benchmarks import report
-from dmfa_demo.data import load_samples, to_float
-from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.data.datasets import load_samples, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.shared_mixture import SharedMixture
 from dmfa_demo.imputation import flatten
-from dmfa_demo.masks import mask_family
-from dmfa_demo.shared_mixture import SharedMixture
-from train.em import Rows, expectation, initialise, maximization
+from train.engine.em import Rows, expectation, initialise, maximization
 
 COMPONENTS, FACTORS, FLOOR = 50, 6, 3e-5
 FIT_ROWS, ITERATIONS = 60_000, 20

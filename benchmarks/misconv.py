@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks import report
-from dmfa_demo.densities import FactorAnalyzer
-from dmfa_demo.masks import mask_family
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer
 from dmfa_demo.models.classifier import ClassifierConfig, ConvNet
 from dmfa_demo.models.misconv import MisConv2d, replace_first_conv
 

@@ -14,15 +14,15 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import quantiles, report
 from benchmarks.server import start_server
-from dmfa_demo.app.attractors import PERIOD, AttractorsTab
-from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.compare import of_wanted, wanted_first
+from dmfa_demo.app.canvas.mask_painter import decode_mask, encode_mask
+from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.layout import panel_of
-from dmfa_demo.app.mask_painter import decode_mask, encode_mask
 from dmfa_demo.app.page import build_page
-from dmfa_demo.app.presets import OFFERS, START
-from dmfa_demo.app.scene import Scene
-from dmfa_demo.masks import mask_family
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.attractors import PERIOD, AttractorsTab
+from dmfa_demo.app.tabs.compare import of_wanted, wanted_first
+from dmfa_demo.data.masks import mask_family
 from tests.browser import chromium
 
 STROKES = 200

@@ -5,7 +5,7 @@
 >>> # imputer.impute(images, missing).mean           # (B, 1, 28, 28)
 """
 
-from dmfa_demo.checkpoints import load_imputer
 from dmfa_demo.imputation import Imputation, Imputer
+from dmfa_demo.storage.checkpoints import load_imputer
 
 __all__ = ["Imputation", "Imputer", "load_imputer"]

@@ -23,7 +23,7 @@ from torch import Tensor
 from dmfa_demo.options import Options, PositiveInt
 
 if TYPE_CHECKING:
-    from dmfa_demo.densities import MixtureOfFactorAnalyzers
+    from dmfa_demo.densities.factor_analyzer import MixtureOfFactorAnalyzers
 
 
 class Density(Protocol):

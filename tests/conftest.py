@@ -18,8 +18,8 @@ import pytest
 from hypothesis import settings
 from PIL import Image
 
-from dmfa_demo.celeba import ALL_ATTRIBUTES
-from dmfa_demo.data import VALIDATION_SIZE, load_samples
+from dmfa_demo.data.celeba import ALL_ATTRIBUTES
+from dmfa_demo.data.datasets import VALIDATION_SIZE, load_samples
 
 # A busy machine takes long for an example, which says nothing about the code: how long things take is measured in benchmarks/.
 settings.register_profile("unhurried", deadline=None)

@@ -46,7 +46,7 @@ def test_the_example_of_a_method_is_the_one_in_the_code():
     assert example in (REPOSITORY / "dmfa_demo" / "models" / "baselines.py").read_text()
     assert f'"mean": "{METHODS["mean"]}"' in README
     story = re.search(r"    def mean\(config.*?\n\n", README, re.DOTALL)[0]
-    assert textwrap.dedent(story).strip() in (REPOSITORY / "train" / "baselines.py").read_text()
+    assert textwrap.dedent(story).strip() in (REPOSITORY / "train" / "methods" / "baselines.py").read_text()
 
 
 def test_the_likelihoods_of_clothes_are_the_measured_ones():

@@ -9,9 +9,11 @@ from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
-from dmfa_demo.data import DatasetName
+from dmfa_demo.data.datasets import DatasetName
 from dmfa_demo.options import OptionError
-from train import (
+from train.engine.loop import Interrupted
+from train.engine.run import DatasetConfig
+from train.methods import (
     attractors,
     autoencoder,
     baselines,
@@ -19,17 +21,13 @@ from train import (
     context_encoder,
     dmfa,
     dynamics,
-    evaluate,
     guided,
-    line_masks,
     mfa,
-    publish,
     universal_marginalizer,
     vaeac,
     vaeac_synthetic,
 )
-from train.loop import Interrupted
-from train.run import DatasetConfig
+from train.report import evaluate, line_masks, publish
 
 COMMANDS = {
     "dmfa": dmfa.train,

@@ -9,33 +9,33 @@ from typing import Self
 
 import gradio as gr
 
-from dmfa_demo.app.address import TABS, Address
-from dmfa_demo.app.address_bar import AddressBar
-from dmfa_demo.app.answered import Answered
-from dmfa_demo.app.attractors import AttractorsTab
-from dmfa_demo.app.changing_mind import ChangingMind
-from dmfa_demo.app.compare import CompareTab, wanted_first
-from dmfa_demo.app.example_list import ExampleList
-from dmfa_demo.app.explainer import Explainer
-from dmfa_demo.app.factors import FactorsTab
-from dmfa_demo.app.first_layer import FirstLayer
-from dmfa_demo.app.info import caution as caution_of
-from dmfa_demo.app.info import info_button
-from dmfa_demo.app.latent_walk import LatentWalk
-from dmfa_demo.app.learn import LearnTab
-from dmfa_demo.app.mask_painter import Canvas, MaskPainter
-from dmfa_demo.app.part import Part, Together
-from dmfa_demo.app.photo_aligner import DIGIT, FACE, PhotoAligner
-from dmfa_demo.app.pixel_by_pixel import PixelByPixel
-from dmfa_demo.app.predictions import Predictions
-from dmfa_demo.app.presets import OFFERS, START
-from dmfa_demo.app.preview import TITLE
-from dmfa_demo.app.results import ResultsTab
-from dmfa_demo.app.sample_picker import Choice, SamplePicker
-from dmfa_demo.app.samples import SamplesTab
-from dmfa_demo.app.scene import Scene
-from dmfa_demo.app.segments import OneOf, SomeThatFollow, segments
-from dmfa_demo.app.take_away import TakeAway
+from dmfa_demo.app.canvas.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.canvas.photo_aligner import DIGIT, FACE, PhotoAligner
+from dmfa_demo.app.canvas.presets import OFFERS, START
+from dmfa_demo.app.canvas.sample_picker import Choice, SamplePicker
+from dmfa_demo.app.lessons.explainer import Explainer
+from dmfa_demo.app.lessons.learn import LearnTab
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.sharing.address import TABS, Address
+from dmfa_demo.app.sharing.address_bar import AddressBar
+from dmfa_demo.app.sharing.example_list import ExampleList
+from dmfa_demo.app.sharing.export import TakeAway
+from dmfa_demo.app.sharing.preview import TITLE
+from dmfa_demo.app.tabs.attractors import AttractorsTab
+from dmfa_demo.app.tabs.changing_mind import ChangingMind
+from dmfa_demo.app.tabs.compare import CompareTab, wanted_first
+from dmfa_demo.app.tabs.factors import FactorsTab
+from dmfa_demo.app.tabs.first_layer import FirstLayer
+from dmfa_demo.app.tabs.latent_walk import LatentWalk
+from dmfa_demo.app.tabs.part import Part, Together
+from dmfa_demo.app.tabs.pixel_by_pixel import PixelByPixel
+from dmfa_demo.app.tabs.predictions import Predictions
+from dmfa_demo.app.tabs.results import ResultsTab
+from dmfa_demo.app.tabs.samples import SamplesTab
+from dmfa_demo.app.widgets.answered import Answered
+from dmfa_demo.app.widgets.info import caution as caution_of
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.segments import OneOf, SomeThatFollow, segments
 from dmfa_demo.imputation import METHODS
 
 MASTHEAD = f"""

@@ -13,25 +13,25 @@ import gradio as gr
 import torch
 from starlette.middleware import Middleware
 
-from dmfa_demo.app.address_events import follow_address
-from dmfa_demo.app.api import ApiBlocks, offer_endpoints
-from dmfa_demo.app.attractors import mapped
-from dmfa_demo.app.cache import ImputationCache
-from dmfa_demo.app.canvas_events import follow_canvas
-from dmfa_demo.app.guard import Guard, fetch_nothing
-from dmfa_demo.app.hole_walks import load_plane
+from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.canvas.uploads import MAX_BYTES
+from dmfa_demo.app.events.address_events import follow_address
+from dmfa_demo.app.events.canvas_events import follow_canvas
+from dmfa_demo.app.events.export_events import offer_take_away
+from dmfa_demo.app.events.tab_events import follow_controls
 from dmfa_demo.app.layout import Layout
-from dmfa_demo.app.predictions import predict
-from dmfa_demo.app.presets import OFFERS
-from dmfa_demo.app.preview import TITLE, Preview
-from dmfa_demo.app.scene import Scene, draw_mask, measure
-from dmfa_demo.app.tab_events import follow_controls
-from dmfa_demo.app.take_events import offer_take_away
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene, draw_mask, measure
+from dmfa_demo.app.server.api import ApiBlocks, offer_endpoints
+from dmfa_demo.app.server.guard import Guard, fetch_nothing
+from dmfa_demo.app.server.visits import forget_after_leaving
+from dmfa_demo.app.sharing.preview import TITLE, Preview
+from dmfa_demo.app.tabs.attractors import mapped
+from dmfa_demo.app.tabs.hole_walks import load_plane
+from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
-from dmfa_demo.app.uploads import MAX_BYTES
-from dmfa_demo.app.visits import forget_after_leaving
-from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.data import load_samples
+from dmfa_demo.data.datasets import load_samples
+from dmfa_demo.storage.checkpoints import available_methods
 
 MAX_WAITING = 64
 # Of glibc's malloc.h.

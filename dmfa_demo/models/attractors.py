@@ -10,9 +10,9 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from dmfa_demo.files import read_tensors, write_tensors
 from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.dynamics import Map, flow, latent_field, spectral_radius
+from dmfa_demo.storage.files import read_tensors, write_tensors
 
 # Beside the weights of an auto-encoder.
 MAP = "map.safetensors"

@@ -1,6 +1,6 @@
 """Auto-encoders: an encoder f to a small latent space, a decoder g back, r = g o f.
 
-Plain, denoising, variational and Wasserstein auto-encoders differ in how they are trained (train/autoencoder.py) and, for the
+Plain, denoising, variational and Wasserstein auto-encoders differ in how they are trained (train/methods/autoencoder.py) and, for the
 variational one, in an encoder that returns a Gaussian. Encoder and decoder are strided convolutions with a linear layer to and
 from the latents (Tolstikhin et al., 2018, appendix F), with group instead of batch normalisation, so that no image depends on
 the others in its batch.
@@ -14,10 +14,10 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.pixels import Pixels
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
-from dmfa_demo.pixels import Pixels
 
 
 @dataclass(frozen=True)

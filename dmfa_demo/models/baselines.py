@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.data import to_float
-from dmfa_demo.dense_gaussian import ConditionalGaussian
+from dmfa_demo.data.datasets import to_float
+from dmfa_demo.densities.dense_gaussian import ConditionalGaussian
 from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
 from dmfa_demo.options import OptionError, PositiveInt, Range
+from dmfa_demo.storage.checkpoints import load_checkpoint
 
 if TYPE_CHECKING:
     from sklearn.impute import IterativeImputer

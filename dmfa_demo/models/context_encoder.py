@@ -11,10 +11,10 @@ from typing import Self
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.checkpoints import load_network
 from dmfa_demo.imputation import Imputation, Imputer
 from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder, ConvolutionalEncoder
-from dmfa_demo.networks import observe
+from dmfa_demo.networks.unet import observe
+from dmfa_demo.storage.checkpoints import load_network
 
 
 class ContextEncoder(nn.Module):

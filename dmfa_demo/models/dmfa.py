@@ -17,11 +17,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import load_network, read_config
-from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
-from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
+from dmfa_demo.storage.checkpoints import load_network, read_config
 
 # The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
 NOISE_FLOOR = 1 / (255**2 * 12)

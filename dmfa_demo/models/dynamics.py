@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dmfa_demo.diagonal_gaussian import DiagonalGaussian
-from dmfa_demo.pixels import Pixels
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.pixels import Pixels
 
 Map = Callable[[Tensor], Tensor]
 """A batch of points to a batch of points, row by row: `(B, ...)` -> `(B, ...)`."""

@@ -20,16 +20,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import beside, load_checkpoint, load_network
-from dmfa_demo.diagonal_gaussian import DiagonalGaussian
-from dmfa_demo.guide import Guidance, Guide
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.guide import Guidance, Guide
+from dmfa_demo.densities.rescaled import Rescaled
+from dmfa_demo.densities.shared_mixture import SharedComponents
 from dmfa_demo.imputation import Density, ImageShape, Imputation, flatten, flatten_missing
 from dmfa_demo.models.dmfa import DMFAImputer
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
-from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
-from dmfa_demo.rescaled import Rescaled
-from dmfa_demo.shared_mixture import SharedComponents
+from dmfa_demo.storage.checkpoints import beside, load_checkpoint, load_network
 
 
 @dataclass(frozen=True)

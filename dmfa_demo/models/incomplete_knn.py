@@ -8,10 +8,10 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from dmfa_demo.checkpoints import load_checkpoint
-from dmfa_demo.data import to_float
+from dmfa_demo.data.datasets import to_float
 from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing, hide
 from dmfa_demo.models.baselines import KNNConfig, KNNImputer, unpacked
+from dmfa_demo.storage.checkpoints import load_checkpoint
 
 # Nearest references to look through for some that show a pixel.
 LOOKED_AT = 64

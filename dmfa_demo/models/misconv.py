@@ -27,7 +27,7 @@ from torch.fx.proxy import TraceError
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from dmfa_demo.densities import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import flatten, flatten_missing, hide
 
 FactorDensity = FactorAnalyzer | MixtureOfFactorAnalyzers

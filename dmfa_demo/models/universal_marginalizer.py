@@ -16,11 +16,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import load_network
+from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
-from dmfa_demo.networks import UNet, observe, to_pixels
+from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
-from dmfa_demo.pixels import Likelihood, Pixels, as_seen
+from dmfa_demo.storage.checkpoints import load_network
 
 # Images that go through the network at once.
 CHUNK = 200

@@ -21,12 +21,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.checkpoints import load_network
-from dmfa_demo.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
-from dmfa_demo.networks import Decoder, Encoder, ResidualBlock, observe, to_pixels
+from dmfa_demo.networks.unet import Decoder, Encoder, ResidualBlock, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
-from dmfa_demo.pixels import Likelihood, Pixels, as_seen
+from dmfa_demo.storage.checkpoints import load_network
 
 # Latents times images that go through the generator at once.
 CHUNK = 200

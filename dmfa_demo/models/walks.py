@@ -9,12 +9,12 @@ from typing import Self, cast
 import torch
 from torch import Tensor
 
-from dmfa_demo.checkpoints import load_network, load_once
 from dmfa_demo.imputation import Imputation, Imputer, hide
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt
+from dmfa_demo.storage.checkpoints import load_network, load_once
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dmfa_demo.app.address import TABS
-from dmfa_demo.checkpoints import available_methods
+from dmfa_demo.app.sharing.address import TABS
 from dmfa_demo.imputation import method_class
+from dmfa_demo.storage.checkpoints import available_methods
 from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, choose, choose_methods, hidden, mean, press, stroke
 

@@ -15,14 +15,14 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from dmfa_demo.app.address import TABS, Address
-from dmfa_demo.app.attractors import mapped
-from dmfa_demo.app.reproduction import code_for
-from dmfa_demo.checkpoints import available_methods
-from dmfa_demo.data import load_samples
+from dmfa_demo.app.sharing.address import TABS, Address
+from dmfa_demo.app.sharing.reproduction import code_for
+from dmfa_demo.app.tabs.attractors import mapped
+from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.figures import png_address
 from dmfa_demo.imputation import method_class
 from dmfa_demo.models.classifier import available_classifiers
+from dmfa_demo.storage.checkpoints import available_methods
 
 pytestmark = pytest.mark.browser
 

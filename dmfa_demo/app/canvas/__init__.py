@@ -1,0 +1,1 @@
+"""The canvas and what can be put on it."""

@@ -1,0 +1,188 @@
+"""The painter: a canvas over one image; its value is that image and the exact set of hidden pixels."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any, Literal, TypeGuard
+
+import gradio as gr
+import torch
+from gradio.events import Dependency, EventListener
+from torch import Tensor
+
+from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.canvas.uploads import image_from_picture, read_picture
+from dmfa_demo.app.scene.scene import OWN_CAPTIONS, Scene, check_size
+from dmfa_demo.app.widgets.own_component import files_of
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.figures import grey_or_colour, png_address
+
+# Larger than any image a model here works on; keeps a forged request from asking for the memory of one.
+MAX_SIDE = 512
+# Characters of an own picture as a data address; a face has about 12,000.
+MAX_ADDRESS = 200_000
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """What lies on the painter: a picture and its hidden pixels. The browser sends both together, so that no answer is about
+    another picture, whatever the server remembers of the visit.
+
+    Attributes:
+        scene: the picture.
+        missing: bool `(H, W)`, True where a pixel is hidden.
+        revision: the number that the browser gave this state of the canvas, from 1; answers return it. 0 is a canvas as Python
+            gave it, before the browser has a number for it.
+        change: what Python changes. With "picture" the mask stays as the browser has it by now, with strokes that Python has
+            not seen; with "mask" the picture stays, and the mask is dropped where another picture lies there by now; with
+            "nothing" the browser only sends again what lies there.
+    """
+
+    scene: Scene
+    missing: Tensor
+    revision: int = 0
+    change: Literal["both", "picture", "mask", "nothing"] = "both"
+
+
+class MaskPainter(gr.HTML):
+    """Paint which pixels are hidden. Python gives it a `Canvas`, and gets one back.
+
+    Args:
+        panels: ids of elements; while one of them is in sight, `painted` tells of it when the mask changes, so that nothing
+            else is rendered: what Gradio does for each output of an event takes as long as a small model does.
+    """
+
+    def __init__(self, value: Canvas | None = None, panels: Sequence[str] = (), **kwargs: Any):
+        files = files_of(__file__)
+        files["js_on_load"] = f"const panels = {json.dumps(list(panels))};\n{files['js_on_load']}"
+        super().__init__(value=value, **files, **kwargs)
+        self.panels = panels
+
+    def painted(self, panel: str) -> Callable[..., Dependency]:
+        """What listens to the mask while a panel is in sight, used as Gradio's own listeners are."""
+        return MethodType(EventListener(panel).listener, self)
+
+    def preprocess(self, payload: Any) -> Canvas:
+        try:
+            return decode_canvas(payload)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def postprocess(self, value: Canvas | None) -> dict[str, Any] | None:
+        return None if value is None else encode_canvas(value)
+
+    def api_info(self) -> dict[str, Any]:
+        return {
+            "type": "object",
+            "description": "hidden pixels, row by row: {height, width, runs: [start, length, start, length, ...]}, of a sample of a "
+            "data set, or of an image as a data address",
+            "properties": {
+                "height": {"type": "integer"},
+                "width": {"type": "integer"},
+                "runs": {"type": "array", "items": {"type": "integer"}},
+                "dataset": {"type": "string"},
+                "sample": {"type": ["integer", "null"]},
+                "image": {"type": ["string", "null"]},
+            },
+            "required": ["height", "width", "runs", "dataset"],
+        }
+
+    def example_payload(self) -> dict[str, Any]:
+        return {"height": 28, "width": 28, "runs": [392, 392], "dataset": "mnist", "sample": 0}
+
+    def example_value(self) -> dict[str, Any]:
+        return self.example_payload()
+
+
+def encode_canvas(canvas: Canvas) -> dict[str, Any]:
+    """A canvas as the browser takes it; the image as a data address."""
+    scene, about = canvas.scene, {"dataset": canvas.scene.dataset, "sample": canvas.scene.number}
+    if canvas.change in ("both", "picture") or scene.number is None:
+        about["image"] = png_address(grey_or_colour(scene.image))
+    return {**encode_mask(canvas.missing), **about, "change": canvas.change}
+
+
+def decode_canvas(payload: Any) -> Canvas:
+    """The canvas that the browser sends: a mask, and a bundled sample or a picture that the visitor brought.
+
+    Raises:
+        ValueError: for anything else; says what is wrong and what is accepted.
+    """
+    missing = decode_mask(payload)
+    dataset, sample, image = (payload.get(name) for name in ("dataset", "sample", "image"))
+    if not isinstance(dataset, str) or dataset not in OFFERS:
+        raise ValueError(f"there is no data set {dataset!r:.40}; choose one of {', '.join(OFFERS)}")
+    if sample is not None:
+        scene = Scene.sample(dataset, sample)
+    elif dataset not in OWN_CAPTIONS:
+        raise ValueError(f"{dataset} takes no picture of your own; send the number of a sample")
+    else:
+        scene = Scene.own(dataset, image_from_picture(read_picture(_file_of(image)), DATASETS[dataset].shape))
+    check_size(scene, missing)
+    revision = payload.get("revision")
+    return Canvas(scene, missing, revision if _is_whole(revision) else 0)
+
+
+def _file_of(address: Any) -> bytes:
+    """The file in a data address."""
+    head, _, text = address.partition(";base64,") if isinstance(address, str) else ("", "", "")
+    try:
+        if head.startswith("data:image/") and len(text) <= MAX_ADDRESS:
+            return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        pass
+    raise ValueError(
+        f"a canvas holds the number of a sample, or an image as a data address (data:image/png;base64,...) of at most "
+        f"{MAX_ADDRESS:,} characters; got {address!r:.40}"
+    )
+
+
+def encode_mask(missing: Tensor) -> dict[str, Any]:
+    """bool `(H, W)` as `{height, width, runs}`; runs are pairs of start and length in row-major order."""
+    height, width = missing.shape
+    bits = torch.nn.functional.pad(missing.flatten().to(torch.int8), (1, 1))
+    edges = bits.diff().nonzero()[:, 0]
+    starts, ends = edges[::2], edges[1::2]
+    return {"height": height, "width": width, "runs": torch.stack([starts, ends - starts], 1).flatten().tolist()}
+
+
+def decode_mask(payload: Any) -> Tensor:
+    """The inverse of `encode_mask`, for what comes from outside.
+
+    Raises:
+        ValueError: for anything that is not a mask; says what is wrong and what is accepted.
+    """
+    form = "a mask is {height, width, runs: [start, length, start, length, ...]}"
+    if not isinstance(payload, dict):
+        raise ValueError(f"{form}; got {type(payload).__name__}")
+    height, width, runs = payload.get("height"), payload.get("width"), payload.get("runs")
+    if not (_is_whole(height) and _is_whole(width) and 1 <= min(height, width) <= max(height, width) <= MAX_SIDE):
+        raise ValueError(
+            f"{form}; height and width are whole numbers from 1 to {MAX_SIDE}, got {height!r:.40} and {width!r:.40}"
+        )
+    size, end = height * width, 0
+    if not isinstance(runs, list) or len(runs) % 2 or len(runs) > size + 1 or not all(map(_is_whole, runs)):
+        raise ValueError(f"{form}; runs is a list of whole numbers in pairs, got {runs!r:.60}")
+    missing = torch.zeros(size, dtype=torch.bool)
+    for start, length in zip(runs[::2], runs[1::2]):
+        if start < 0 or length < 1 or start + length > size:
+            run = f"the run of {_short(length)} pixels from pixel {_short(start)}"
+            raise ValueError(f"{form}; {run} leaves the {height}x{width} image")
+        if start < end:
+            raise ValueError(f"{form}; runs go in order and do not overlap, but one starts at {start} before {end}")
+        end = start + length
+        missing[start:end] = True
+    return missing.view(height, width)
+
+
+def _short(number: int) -> str:
+    return str(number) if abs(number) < 10**9 else "over a billion"
+
+
+def _is_whole(value: Any) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

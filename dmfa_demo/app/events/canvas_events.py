@@ -1,0 +1,102 @@
+"""What happens when something is put on the canvas, and how the open tab follows it.
+
+Whatever changes the canvas only changes the canvas: the painter then sends its mask to the tab that is in sight, which renders
+itself; the others do when they are opened. The cache lets all share one pass through each model.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import gradio as gr
+from gradio.events import Dependency
+from PIL import Image
+from torch import Tensor
+
+from dmfa_demo.app.canvas.handwriting import cut_digit, find_digit
+from dmfa_demo.app.canvas.mask_painter import Canvas
+from dmfa_demo.app.canvas.photo_aligner import Photo
+from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.canvas.sample_picker import Choice
+from dmfa_demo.app.canvas.uploads import mask_from_picture, read_picture
+from dmfa_demo.app.events.events import LATEST, ONCE, STROKES, on_canvas, told, worked
+from dmfa_demo.app.layout import Layout, panel_of
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene, draw_mask, fitted
+from dmfa_demo.app.tabs.part import answering
+from dmfa_demo.figures import grey_or_colour
+
+
+def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
+    """Listen to the painter, to the tabs' labels, and to all that puts something on the canvas.
+
+    Returns:
+        What opens another tab.
+    """
+    painter = layout.painter
+
+    looked = []
+    for name, tab in layout.tabs.items():
+        label = layout.labels[name]
+        # Which tab is open the browser itself says: an answer might come after that to the next one.
+        looked.append(label.select(None, [], [layout.opened], js=f"() => '{name}'", api_visibility="private"))
+        if not tab.outputs:  # the results of all test images do not follow the canvas
+            continue
+        asking, when_free = [label.select, painter.painted(panel_of(name))], LATEST
+        if name == "compare":
+            # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what is
+            # not, so that its controls are of the same event.
+            asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
+        outputs = [*tab.outputs, layout.answered[name]]
+        gr.on(asking, told(answering(tab, cache)), [painter, *tab.inputs], outputs, **when_free)
+    on_canvas(layout.picker.select, _pick, [layout.picker, painter], [painter], **LATEST)
+    for position, button in enumerate(layout.presets):
+        on_canvas(button.click, partial(_preset, position), [painter], [painter], **LATEST)
+    on_canvas(layout.mask_upload.upload, _take_mask, [layout.mask_upload, painter], [painter], **ONCE)
+    taken = [painter, layout.picker]
+    doubted = [*taken, layout.digit_aligner]
+    on_canvas(layout.digit_upload.upload, _take_digit, [layout.digit_upload, painter], doubted, **ONCE)
+    on_canvas(layout.digit_aligner.input, _take_cut_digit, [layout.digit_aligner, painter], taken, **ONCE)
+    on_canvas(layout.face_aligner.input, _take_face, [layout.face_aligner, painter], taken, **ONCE)
+    return looked
+
+
+def _pick(choice: Choice | None, canvas: Canvas) -> Any:
+    if choice is None or choice.dataset != canvas.scene.dataset:  # it was clicked before another data set came
+        return gr.skip()
+    picked = Scene.sample(choice.dataset, choice.number)
+    return Canvas(picked, fitted(canvas.missing, picked), change="picture")
+
+
+def _preset(position: int, canvas: Canvas) -> Canvas:
+    name = OFFERS[canvas.scene.dataset].presets[position][1]
+    return Canvas(canvas.scene, draw_mask(name, canvas.scene), change="mask")
+
+
+def _take_mask(data: bytes, canvas: Canvas) -> Canvas:
+    missing = mask_from_picture(read_picture(data), *canvas.scene.image.shape[1:])
+    return Canvas(canvas.scene, missing, change="mask")
+
+
+def _take_digit(data: bytes, canvas: Canvas) -> list[Any]:
+    """The digit in a picture, and where that is doubtful, the picture to cut it out by hand."""
+    picture = read_picture(data)
+    found = find_digit(picture)
+    photo = gr.skip() if found.unsure is None else Photo(picture, found.box, found.unsure)
+    return [*_take_own(Scene.own("mnist", found.image), canvas), photo]
+
+
+def _take_cut_digit(cut: Tensor, canvas: Canvas) -> list[Any]:
+    picture = Image.fromarray(grey_or_colour(cut))
+    return _take_own(Scene.own("mnist", cut_digit(picture, (0, 0, *picture.size))), canvas)
+
+
+def _take_face(face: Tensor, canvas: Canvas) -> list[Any]:
+    return _take_own(Scene.own("celeba", face), canvas)
+
+
+def _take_own(own: Scene, canvas: Canvas) -> list[Any]:
+    if canvas.scene.dataset != own.dataset:  # another data set was chosen meanwhile
+        return [gr.skip(), gr.skip()]
+    return [Canvas(own, fitted(canvas.missing, own), change="picture"), None]

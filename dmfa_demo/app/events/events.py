@@ -1,0 +1,61 @@
+"""How the page's events are answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import gradio as gr
+
+from dmfa_demo.app.scene.cache import MOST
+from dmfa_demo.app.widgets.answered import ASKED, SETTLED
+
+# One at a time, for two cores; what is asked meanwhile waits, or is dropped where it does not matter any more.
+ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
+# Strokes made while one is answered collapse into the last.
+LATEST = dict(ONCE, trigger_mode="always_last")
+# Of several visitors at once, for they are answered together: while some are, the next gather.
+STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
+# Every click is answered: one that waited would find the answer to the one before it in the place of its value.
+EVERY = dict(ONCE, trigger_mode="multiple")
+# Answers that come in many parts, beside all others.
+STREAMED: dict[str, Any] = dict(
+    show_progress="hidden",
+    concurrency_id="streams",
+    concurrency_limit=4,
+    trigger_mode="once",
+    api_visibility="private",
+)
+# What needs no model waits for nobody.
+AT_ONCE: dict[str, Any] = dict(
+    show_progress="hidden", concurrency_limit=None, trigger_mode="always_last", api_visibility="private"
+)
+
+
+def worked(control: gr.components.Component) -> Any:
+    """When somebody works a control; every one of the page can be worked, which the class of all components does not know."""
+    return control.input  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def on_canvas(
+    listener: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any], outputs: list[Any], **options: Any
+) -> None:
+    """Listen to something that puts another picture or mask on the canvas, which is visibly waited for meanwhile."""
+    listener(None, [], [], js=ASKED, api_visibility="private")
+    answer = listener(told(handler), inputs, outputs, **options)
+    answer.then(None, [], [], js=SETTLED, api_visibility="private")
+
+
+def told(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, with bad input answered by a message that leaves the page as it is."""
+
+    @wraps(handler)
+    def telling(*arguments: Any) -> Any:
+        try:
+            return handler(*arguments)
+        except ValueError as error:
+            gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
+            return gr.skip()
+
+    return telling

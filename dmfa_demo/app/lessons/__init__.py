@@ -1,0 +1,1 @@
+"""The chapters of Learn, and explanations."""

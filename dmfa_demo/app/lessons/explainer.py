@@ -1,0 +1,137 @@
+"""What every method, tab, measure and key is, in a dialog that opens where one asks: by an "i", by `?`, or from the footer."""
+
+from __future__ import annotations
+
+import os
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from dmfa_demo.app.tabs.results import MEASURES
+from dmfa_demo.app.widgets.own_component import files_of
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.imputation import METHODS, Imputer, method_class
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+
+# Where the code is to be had, for the footer.
+SOURCE_VARIABLE = "DMFA_DEMO_SOURCE"
+
+TABS = {
+    "compare": ("Compare", "What each method makes of the hidden pixels, side by side: its best guess, the error of it, or where it is unsure."),
+    "factors": ("Factors", "One Gaussian of a method's density taken apart: its mean, the few directions in which it can change, and the noise of each pixel."),
+    "samples": ("Samples", "Whole answers drawn from each method that has a distribution, how near the best of n comes to the truth, and a walk through a latent space."),
+    "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back again and again, on a map of its latent plane."),
+    "predictions": ("Predictions", "What a classifier makes of the visible pixels under each treatment of the hidden ones, and when it changes its mind."),
+    "learn": ("Learn", "Six short chapters on the picture on the canvas: one idea each, with a guess to make and the formula."),
+    "results": ("Results", "What was measured on test images that no method has seen, beside the figures that the papers report."),
+}  # fmt: skip
+
+TERMS = {
+    "psnr": ("PSNR", "Peak signal-to-noise ratio, 10 log₁₀(1 / mean squared error), in decibels: 3 dB more is half the squared error. More is better."),
+    "ssim": ("SSIM", "Structural similarity of two images, from −1 to 1: it compares brightness, contrast and structure in a small window that moves over them. More is better. The window here is 11 × 11, Gaussian, of deviation 1.5."),
+    "nll": ("NLL", "Negative log-likelihood of the true hidden pixels under a method's density, in nats: how surprised the method is by the truth. Less is better, and it may be negative, since a density may be larger than one."),
+    "crps": ("CRPS", "Continuous ranked probability score: the squared distance between a predicted distribution function and the step at the truth. Of a single guess it is the absolute error. Less is better."),
+    "coverage": ("90 % coverage", "The share of hidden pixels that lie inside their 90 % interval. A calibrated method has 0.9; less says that it is too sure, more that it is not sure enough."),
+    "deviation": ("Deviation", "The standard deviation of each hidden pixel under a method's density: how far it may well be from the mean."),
+    "factor": ("Factor", "A direction in which all hidden pixels can change together. A Gaussian with l factors has the covariance A Aᵀ + diag(d)."),
+}  # fmt: skip
+
+KEYS = (
+    ("Arrow keys", "move the brush"),
+    ("Space", "paint"),
+    ("Shift + arrow", "paint along the way"),
+    ("B, E", "brush, eraser"),
+    ("[, ]", "smaller, larger brush"),
+    ("I", "swap hidden and visible"),
+    ("Delete", "uncover everything"),
+    ("Ctrl Z, Ctrl Shift Z", "undo, redo"),
+    ("?", "this help"),
+)
+
+_PRIVACY = (
+    "The server receives the mask and which picture is on the canvas. A picture of your own is cut out in your browser; the "
+    "28 × 28 or 64 × 64 pixels that remain are sent with each stroke. The server keeps results of them in memory for at most ten "
+    "minutes after their last use, and writes none of it to disk. Nothing is sent anywhere else, there are no cookies of ours and no statistics."
+)
+
+_FACES = (
+    "The models of faces learnt from CelebA, photographs of celebrities taken by the press: mostly young adults from North America "
+    "and Europe, mostly light-skinned, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses "
+    "and faces turned aside are rare.",
+    "A model fills a hole with what was common around such visible pixels in its training images. When you hide the face of "
+    "somebody who was rare there, it may paint lighter skin, a younger face or a smile. This is a fault of the training images and of "
+    "the model. It says nothing about the person.",
+    "The models are for teaching how models of missing data work. What they paint is invented: it restores no hidden face and "
+    "identifies nobody. The model card beside each checkpoint says how many images it learnt from.",
+)
+
+
+class Explainer(gr.HTML):
+    """The dialog and the footer. Any element with `data-explain="KEY"` opens the dialog at that entry; see `info.info_button`."""
+
+    def __init__(self, **kwargs: Any):
+        files = files_of(__file__)
+        files["html_template"] = files["html_template"].replace("ENTRIES", _entries()).replace("FOOTER", _footer())
+        super().__init__(**files, **kwargs)
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def _entries() -> str:
+    """All entries of the dialog, as HTML; each is hidden until somebody asks for it."""
+    kinds = [method_class(name) for name in METHODS]
+    parts = [_entry(kind.name, kind.title, _about(kind)) for kind in kinds]
+    parts += [_entry(folder_of(name), kind.title, _about(kind)) for name, kind in CLASSIFIERS.items()]
+    parts += [_entry(f"tab-{name}", title, _paragraph(text)) for name, (title, text) in TABS.items()]
+    glossary = "".join(f"<dt>{escape(title)}</dt><dd>{escape(text)}</dd>" for title, text in TERMS.values())
+    measures = "".join(
+        f"<dt>{escape(measure.title)}</dt><dd>{escape(measure.meaning)}</dd>" for measure in MEASURES.values()
+    )
+    parts.append(_entry("glossary", "Glossary", f"<dl>{glossary}</dl><h3>On the Results tab</h3><dl>{measures}</dl>"))
+    keys = "".join(f"<dt><kbd>{escape(key)}</kbd></dt><dd>{escape(text)}</dd>" for key, text in KEYS)
+    parts.append(_entry("keys", "Keyboard", f'<dl class="keys">{keys}</dl>'))
+    parts.append(_entry("training-data", "What the models of faces learnt from", "".join(map(_paragraph, _FACES))))
+    parts.append(_entry("privacy", "Privacy", _paragraph(_PRIVACY)))
+    licences = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in DATASETS.values())
+    parts.append(_entry("licences", "Data and licences", f"<dl>{licences}</dl>"))
+    return "".join(parts)
+
+
+def _entry(key: str, title: str, content: str) -> str:
+    return f'<section data-entry="{escape(key)}" hidden><h2>{escape(title)}</h2>{content}</section>'
+
+
+def _about(kind: type[Imputer] | type[Classifier]) -> str:
+    """What a method is, where it ends, its formula and where to read more, as HTML."""
+    formula = f'<p class="formula">{escape(kind.formula)}</p>' if kind.formula else ""
+    reference = f'<p><a href="{escape(kind.url)}" rel="noopener">{escape(kind.citation)}</a></p>' if kind.url else ""
+    return f"{_paragraph(kind.summary)}{formula}{_paragraph('Limits: ' + kind.limits)}{reference}"
+
+
+def _paragraph(text: str) -> str:
+    return f"<p>{escape(text)}</p>"
+
+
+def _footer() -> str:
+    space = os.environ.get("SPACE_ID")
+    source = os.environ.get(SOURCE_VARIABLE) or (f"https://huggingface.co/spaces/{space}/tree/main" if space else None)
+    link = f'<a href="{escape(source)}" rel="noopener">Source code</a>' if source else ""
+    papers = {method_class(name).url: method_class(name).citation for name in METHODS}
+    papers |= {kind.url: kind.citation for kind in CLASSIFIERS.values()}
+    names = ", ".join(
+        f'<a href="{escape(url)}" rel="noopener">{escape(reference.partition(":")[0])} {escape(reference[-6:])}</a>'
+        for url, reference in papers.items()
+        if url
+    )
+    buttons = "".join(
+        f'<button type="button" data-explain="{key}">{title}</button>'
+        for key, title in (
+            ("glossary", "Glossary"),
+            ("keys", "Keyboard (?)"),
+            ("privacy", "Privacy"),
+            ("licences", "Data and licences"),
+        )
+    )
+    return f"<div>{link}{buttons}</div><p>Faces: models trained on CelebA, for non-commercial research only. Papers: {names}.</p>"

@@ -1,0 +1,105 @@
+"""The player of a chapter: films that run together, a guess to make before the answer is shown, the formula."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import gradio as gr
+
+from dmfa_demo.app.lessons.lessons import Lesson, Shown
+from dmfa_demo.app.widgets.own_component import files_of
+from dmfa_demo.figures import png_address
+
+
+class Slice(NamedTuple):
+    """Where the Gaussian of two pixels is cut, standard normal each: at `observed`, the first pixel's value."""
+
+    observed: float = 1.5
+    correlation: float = 0.8
+
+
+# How far from zero each may be.
+FURTHEST = Slice(3.0, 0.95)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter with what it shows of a scene, or a remark why it shows nothing."""
+
+    number: int
+    lesson: Lesson
+    shown: Shown
+    at: Slice
+    remark: str = ""
+
+
+class LessonPlayer(gr.HTML):
+    """Shows a `Chapter`, or keeps a `Slice` for when its chapter comes; gives the slice."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(
+            **files_of(__file__),
+            **kwargs,
+        )
+
+    def preprocess(self, payload: Any) -> Slice:
+        at = payload.get("slice") if isinstance(payload, dict) else None
+        try:
+            return Slice() if at is None else sliced(at)
+        except ValueError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    def postprocess(self, value: Chapter | Slice | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        if isinstance(value, Slice):
+            return {"slice": list(value)}
+        lesson = value.lesson
+        films = [
+            {
+                "title": film.title,
+                "frames": [
+                    {"address": png_address(one.pixels), "caption": one.caption, "alt": one.alt}
+                    for one in film.pictures
+                ],
+            }
+            for film in value.shown.films
+        ]
+        return {
+            "number": value.number,
+            "title": lesson.title,
+            "idea": lesson.idea,
+            "playful": lesson.show is None,
+            "slice": list(value.at),
+            "remark": value.remark,
+            "films": films,
+            "question": lesson.question,
+            "options": list(lesson.options),
+            "answer": lesson.answer,
+            "because": lesson.because,
+            "figures": value.shown.figures,
+            "formula": lesson.formula,
+            "symbols": [{"symbol": symbol, "meaning": meaning} for symbol, meaning in lesson.symbols],
+            "paper": lesson.paper,
+            "address": lesson.address,
+        }
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object", "properties": {"slice": {"type": "array", "items": {"type": "number"}}}}
+
+
+def sliced(at: Any) -> Slice:
+    """The slice that two numbers say.
+
+    Raises:
+        ValueError: for anything else, and for numbers that are too far from zero.
+    """
+    with suppress(TypeError, ValueError):
+        observed, correlation = at
+        if abs(observed) <= FURTHEST.observed and abs(correlation) <= FURTHEST.correlation:
+            return Slice(float(observed), float(correlation))
+    raise ValueError(
+        f"a slice is an observed value up to {FURTHEST.observed:g} and a correlation up to {FURTHEST.correlation:g}, got {at!r:.60}"
+    )

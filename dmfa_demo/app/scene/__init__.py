@@ -1,0 +1,1 @@
+"""What is on the canvas, and the imputations of it that are kept."""

@@ -1,0 +1,149 @@
+"""What methods make of scenes, computed once for all tabs and visitors, and for several visitors in one pass."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.scene.memory import Memory
+from dmfa_demo.app.scene.scene import Figures, Scene, measure_all
+from dmfa_demo.imputation import Imputation
+from dmfa_demo.storage.checkpoints import load_imputer
+
+Result = TypeVar("Result")
+# A method of a data set, and whether its variances are wanted.
+_Wanted = tuple[str, str, bool]
+
+# Scenes in one pass; with more of them the first would wait too long for the last.
+MOST = 16
+# Methods that are asked at the same time; more would wait for the interpreter.
+ABREAST = 2
+# Seconds for which results of a picture that a visitor brought are kept after their last use.
+KEEP_OWN = 600
+
+
+@dataclass(frozen=True)
+class Glance:
+    """What a method makes of one scene, at a glance.
+
+    Attributes:
+        mean: `(C, H, W)`.
+        variance: of each pixel `(C, H, W)`; None for a single answer, and where it was not asked for.
+        figures: how good the mean is; None where nothing is missing.
+    """
+
+    mean: Tensor
+    variance: Tensor | None
+    figures: Figures | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Question:
+    scene: Scene
+    missing: Tensor
+    names: Sequence[str]
+    spread: bool
+    answer: Future[list[Glance]] = field(default_factory=Future)
+
+
+class ImputationCache:
+    """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
+
+    Results of pictures that visitors brought are kept apart and for `KEEP_OWN` seconds only.
+    """
+
+    def __init__(self):
+        # A glance is small; an imputation of a face with its density takes 2 MB.
+        self._imputations, self._glances = Memory(64), Memory(256)
+        self._own_imputations, self._own_glances = Memory(32, KEEP_OWN), Memory(256, KEEP_OWN)
+        self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
+        self._helpers = ThreadPoolExecutor(ABREAST)
+
+    def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
+        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
+
+        def make() -> Imputation:
+            return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
+
+        return self.recall(scene, (method, seed, missing.numpy().tobytes()), make)
+
+    def recall(self, scene: Scene, key: Hashable, make: Callable[[], Result]) -> Result:
+        """What `make` returned for this scene and key, now or before."""
+        memory = self._own_imputations if scene.number is None else self._imputations
+        return memory.recall((scene.digest, key), make)
+
+    def expire(self) -> None:
+        """Drop the results of pictures that visitors brought and left alone for `KEEP_OWN` seconds."""
+        self._own_imputations.expire()
+        self._own_glances.expire()
+
+    def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
+        """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass.
+
+        Some methods take time of their own for variances; `spread` says whether they are wanted.
+        """
+        question = _Question(scene, missing, names, spread)
+        self._waiting.append(question)
+        self._worker.submit(self._answer_waiting)
+        return question.answer.result()
+
+    def _answer_waiting(self) -> None:
+        questions = []
+        while self._waiting and len(questions) < MOST:
+            questions.append(self._waiting.popleft())
+        self._settle(questions)
+
+    def _settle(self, questions: list[_Question]) -> None:
+        try:
+            found = self._answer(questions)
+        except Exception as error:
+            if len(questions) == 1:
+                questions[0].answer.set_exception(error)
+            else:  # what cannot be answered to one spoils nobody else's answer
+                for question in questions:
+                    self._settle([question])
+        else:
+            for question, glances in zip(questions, found):
+                question.answer.set_result(glances)
+
+    def _answer(self, questions: list[_Question]) -> list[list[Glance]]:
+        """The answers to some questions, each method asked once for all scenes of a data set that want it and are new."""
+        found: list[dict[str, Glance]] = [{} for _ in questions]
+        new: dict[_Wanted, list[int]] = {}
+        for place, question in enumerate(questions):
+            for name in question.names:
+                known = self._memory(question.scene).get(_key(question, name))
+                if known is None:
+                    new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
+                else:
+                    found[place][name] = known
+        asked = [[questions[place] for place in places] for places in new.values()]
+        for (_, name, _), places, glances in zip(new, new.values(), self._helpers.map(_look, new, asked)):
+            for place, glance in zip(places, glances):
+                self._memory(questions[place].scene).keep(_key(questions[place], name), glance)
+                found[place][name] = glance
+        return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]
+
+    def _memory(self, scene: Scene) -> Memory:
+        return self._own_glances if scene.number is None else self._glances
+
+
+def _look(wanted: _Wanted, questions: Sequence[_Question]) -> list[Glance]:
+    """What one method makes of the scenes of some questions."""
+    dataset, name, spread = wanted
+    images = torch.stack([question.scene.image for question in questions])
+    missing = torch.stack([question.missing for question in questions])[:, None]
+    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    variance = imputation.variance if spread else None
+    variances = [None] * len(questions) if variance is None else variance.unbind()
+    return list(map(Glance, imputation.mean.unbind(), variances, measure_all(imputation, images, missing)))
+
+
+def _key(question: _Question, name: str) -> Hashable:
+    return question.scene.digest, "glance", name, question.spread, question.missing.numpy().tobytes()

@@ -1,0 +1,115 @@
+"""What lies on the canvas, and how good an imputation of it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from dmfa_demo import metrics
+from dmfa_demo.data.datasets import load_samples, sample_caption, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+
+# Of a picture that a visitor brought, for the data sets that take one.
+OWN_CAPTIONS = {"mnist": "your own digit", "celeba": "your own face"}
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """One image on the canvas.
+
+    Attributes:
+        dataset: whose models look at it.
+        image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
+        caption: what it is, for people.
+        labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where nobody has said.
+        number: the bundled sample that it is; None for a picture that a visitor brought.
+    """
+
+    dataset: str
+    image: Tensor
+    caption: str
+    labels: tuple[int, ...] | None = None
+    number: int | None = None
+
+    @cached_property
+    def digest(self) -> bytes:
+        """The same for the same image of the same data set."""
+        return blake2b(self.dataset.encode() + self.image.numpy().tobytes(), digest_size=16).digest()
+
+    @classmethod
+    def sample(cls, dataset: str, number: Any) -> Scene:
+        """The `number`-th bundled sample.
+
+        Raises:
+            ValueError: for a data set or number that there is not.
+        """
+        samples = load_samples(dataset)
+        if not isinstance(number, int) or isinstance(number, bool) or number not in range(len(samples)):
+            raise ValueError(
+                f"there is no sample {number!r:.20} of {dataset}; samples are numbered 0 to {len(samples) - 1}"
+            )
+        label = samples.labels[number]
+        labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
+        return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number), labels, number)
+
+    @classmethod
+    def own(cls, dataset: str, image: Tensor) -> Scene:
+        """A picture `(C, H, W)` that a visitor brought, in the 8 bits a channel that the browser keeps of it."""
+        return cls(dataset, to_float((image.clamp(0, 1) * 255).round().byte()), OWN_CAPTIONS[dataset])
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How good an imputation of a known image is; None where nothing is missing."""
+
+    nll: float | None
+    psnr: float
+    ssim: float
+
+
+def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | None:
+    """The figures of an imputation of one scene against its own image; None when nothing is missing."""
+    return measure_all(imputation, scene.image[None], missing[None, None])[0]
+
+
+@torch.inference_mode()
+def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[Figures | None]:
+    """The figures of an imputation of each of some images `(B, C, H, W)` with `missing` `(B, 1, H, W)` hidden."""
+    mask, density = flatten_missing(missing, truth.shape[1]), imputation.density
+    nothing = [None] * len(truth)
+    nll = nothing if density is None else metrics.nll(density, flatten(truth), mask).tolist()
+    psnr = metrics.psnr(flatten(imputation.mean), flatten(truth), mask).tolist()
+    ssim = metrics.ssim(imputation.mean, truth).tolist()
+    rows = zip(mask.any(1).tolist(), nll, psnr, ssim)
+    return [Figures(a, b, c) if hidden else None for hidden, a, b, c in rows]
+
+
+def fitted(missing: Tensor, scene: Scene) -> Tensor:
+    """A mask `(H, W)` of one scene taken over to another, perhaps of another size: a pixel is hidden where the nearest one was."""
+    size = scene.image.shape[1:]
+    return F.interpolate(missing[None, None].float(), size, mode="nearest-exact")[0, 0] > 0.5
+
+
+def draw_mask(name: str, scene: Scene, seed: int | None = None) -> Tensor:
+    """A mask `(H, W)` of the family called `name` for the scene's image; another each time without a seed."""
+    generator = torch.Generator()
+    generator.seed() if seed is None else generator.manual_seed(seed)
+    _, height, width = scene.image.shape
+    return mask_family(name)(1, height, width, generator)[0, 0]
+
+
+def check_size(scene: Scene, missing: Tensor) -> None:
+    """Raise a ValueError when a mask `(H, W)` belongs to an image of another size."""
+    if missing.shape != scene.image.shape[1:]:
+        raise ValueError(f"the mask is {_size(missing)}, the image {_size(scene.image)}; both must have the same size")
+
+
+def _size(tensor: Tensor) -> str:
+    return "x".join(map(str, tensor.shape[-2:]))

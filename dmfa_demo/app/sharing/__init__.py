@@ -1,0 +1,1 @@
+"""Links, prepared scenes, exports and previews."""

@@ -1,0 +1,231 @@
+"""The Attractors tab: where an auto-encoder's dynamics lead from everywhere in its latent plane, and where they lead a hole."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.hole_walks import Run, load_map, load_plane, truth_at
+from dmfa_demo.app.tabs.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
+from dmfa_demo.app.widgets.cards import LOADING, note
+from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.segments import OneOf, segments
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.models.attractors import MAP, LatentMap
+from dmfa_demo.models.dynamics import flow, latent_field
+from dmfa_demo.storage.checkpoints import ROOT, is_usable, read_config, set_aside
+
+STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
+
+# Of a walk on the map: at most so many steps, and fixed when one moves it by no more of how far the latents spread.
+LATENT_STEPS, EXACT = 200, 1e-3
+
+# The colour of the walk from a place that somebody chose.
+OWN = "#8b4bb8"
+
+# Between two answers, and how long of that the walks themselves may take.
+PERIOD, BUDGET = 0.05, 0.05
+
+
+def mapped(dataset: str) -> dict[str, str]:
+    """The auto-encoders of a data set that have a map: folder -> what it was trained on, for people."""
+    found = {}
+    for folder in sorted(path.parent for path in (ROOT / dataset).glob(f"*/{MAP}")):
+        if is_usable(folder):
+            try:
+                with set_aside(folder):
+                    labels = read_config(folder)["training"]["labels"]
+                    names = ", ".join(DATASETS[dataset].classes[label] for label in labels)
+            except ValueError as error:
+                print(f"left out: {error}", file=sys.stderr)
+            else:
+                found[folder.name] = f"Only {names}" if labels else "All classes"
+    return found
+
+
+@dataclass(frozen=True)
+class AttractorsTab:
+    """The tab's components. `render` begins a run, `advance` takes it further at each tick until it is done.
+
+    Each call is short, so that a stroke waits for one of them and not for all steps; a run ends with its hole.
+    """
+
+    plane: gr.Radio
+    step_size: gr.Radio
+    again: gr.Button
+    player: WalkPlayer
+    strip: gr.HTML
+    explanation: gr.HTML
+    seed: Counter
+    run: gr.State
+    shown: OneOf
+    clock: gr.Timer
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        with gr.Row(elem_classes="choices"):
+            plane = segments(_choices(dataset), "Map", "plane", follows=True)
+            step_size = segments(STEP_SIZES, "Step size", "step-size")
+            again = gr.Button("Other noise", size="sm", elem_id="again")
+        player = WalkPlayer(elem_id="player")
+        strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
+        explanation = gr.HTML(_explain(dataset), apply_default_css=False)
+        # The number of the noise, the walks of the hole, and the data set whose maps the player has.
+        states = Counter(), gr.State(None), OneOf(list(OFFERS), value=None, visible=False)
+        clock = gr.Timer(PERIOD, active=False)
+        return cls(plane, step_size, again, player, strip, explanation, *states, clock)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.plane, self.explanation]
+
+    def follow(self, dataset: str, name: str | None) -> list[Any]:
+        """The contents of `followers` for a data set: the map of this name if it has it."""
+        choices = _choices(dataset)
+        value = name if name in dict(choices).values() else choices[0][1]
+        return [gr.Radio(choices=choices, value=value), _explain(dataset)]
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` and `advance` take after scene and mask."""
+        return [self.plane, self.step_size, self.seed, self.run, self.shown]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` and `advance` fill."""
+        return [self.player, self.strip, self.run, self.shown, self.clock]
+
+    def render(
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        plane: str,
+        step_size: float,
+        seed: int,
+        run: Run | None,
+        shown: str | None,
+    ) -> list[Any]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
+
+        Raises:
+            ValueError: for a step size that there is not.
+        """
+        if step_size not in dict(STEP_SIZES).values():
+            raise ValueError(f"there is no step size {step_size!r:.40}; choose one of the two")
+        planes = mapped(scene.dataset)
+        if not planes:
+            return [gr.skip(), note("There is no map for these pictures."), None, shown, gr.Timer(active=False)]
+        # The choice is of another data set for as long as its own is on the way.
+        plane = plane if plane in planes else next(iter(planes))
+        maps = None
+        if shown != scene.dataset:
+            maps = Maps({name: load_map(scene.dataset, name) for name in planes}, DATASETS[scene.dataset].kinds)
+        if not missing.any():
+            walks = Walks(plane, 0, truth_at(scene, plane), scene.image, [], False, maps)
+            text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
+            return [walks, text, None, scene.dataset, gr.Timer(active=False)]
+        if run is None or not run.is_of(scene, missing, plane, step_size, seed):
+            run = Run(scene, missing, plane, step_size, seed, cache)
+        walks, strip, _, clock = self._further(run)
+        if maps is not None:
+            walks = replace(run.walks(), maps=maps)
+        return [walks, strip, run, scene.dataset, clock]
+
+    def advance(
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        plane: str,
+        step_size: float,
+        seed: int,
+        run: Run | None,
+        shown: str | None,
+    ) -> list[Any]:
+        """The contents of `outputs` some steps later; from the beginning where the server has forgotten the run."""
+        if run is None:
+            return self.render(scene, missing, cache, plane, step_size, seed, run, shown)
+        if run.done or not run.is_of(scene, missing, plane, step_size, seed):
+            return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
+        walks, strip, run, clock = self._further(run)
+        return [walks, strip, run, shown, clock]
+
+    @torch.inference_mode()
+    def drop(self, scene: Scene, started: tuple[str, Tensor] | None) -> Dropped | None:
+        """The walk z <- f(g(z)) from a place on a map.
+
+        Raises:
+            ValueError: for a map that the scene's data set does not have.
+        """
+        if started is None:
+            return None
+        name, place = started
+        if name not in mapped(scene.dataset):
+            raise ValueError(f"there is no map {name!r:.40} of {scene.dataset}")
+        plane, drawn = load_plane(scene.dataset, name), load_map(scene.dataset, name)
+        field, tolerance = latent_field(plane.encode, plane.decode), EXACT * drawn.points.std().item()
+        start = place.clamp(drawn.low, drawn.high)[None]
+        states = list(flow(lambda z, rows: field(z), start, 1.0, LATENT_STEPS, tolerance))
+        path, residual = torch.cat([state.points for state in states]), torch.cat([state.residual for state in states])
+        walk = Walk("Your start", OWN, path, residual, plane.decode(path), not bool(states[-1].moving))
+        return Dropped(name, walk)
+
+    def _further(self, run: Run) -> list[Any]:
+        before = len(run.states)
+        run.advance(BUDGET)
+        walks = run.walks() if len(run.states) > before else gr.skip()  # the player has them already
+        return [walks, run.strip(), run, gr.Timer(active=not run.done)]
+
+
+def _choices(dataset: str) -> list[tuple[str, str]]:
+    return [(title, name) for name, title in mapped(dataset).items()] or [("No map", "")]
+
+
+def _explain(dataset: str) -> str:
+    latents, fixed = 2, True
+    for name in mapped(dataset):
+        try:
+            fixed = _holds_attractor(load_map(dataset, name))
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
+        else:
+            latents = read_config(ROOT / dataset / name)["network"]["latents"]
+            break
+    squeezed = _SQUEEZED_TO_TWO if latents == 2 else _SQUEEZED_TO_MORE.format(latents)
+    return f'<p class="note">{squeezed} {_ARROWS} {_FIXED if fixed else _NOTHING_FIXED} {_LINES}</p>'
+
+
+def _holds_attractor(plane: LatentMap) -> bool:
+    """Whether an attractor lies within the edges of a map, where it is drawn."""
+    return bool(((plane.attractors >= plane.low) & (plane.attractors <= plane.high)).all(1).any())
+
+
+_SQUEEZED_TO_TWO = "This auto-encoder squeezes every picture through two numbers, its place on the map, and back."
+_SQUEEZED_TO_MORE = (
+    "This auto-encoder squeezes every picture through {} numbers and back. The map is a plane through them, along the <strong>first two "
+    "principal directions</strong> of what pictures become; what leads out of the plane is not seen on it, and forgotten by the arrows."
+)
+_ARROWS = "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again."
+_FIXED = (
+    "Follow them and you end at an <strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its "
+    "basin. Where arrows leave the map it lies outside."
+)
+_NOTHING_FIXED = (
+    "Follow them and they lead out of the map: the <strong>attractors</strong>, where nothing moves any more, lie outside. All places that "
+    "lead to the same one have the same colour."
+)
+_LINES = (
+    "The lines are your picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
+    "whole picture, while the visible pixels stay and pull it aside."
+)

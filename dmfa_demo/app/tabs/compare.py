@@ -1,0 +1,203 @@
+"""The Compare tab: the image, what the models see of it, and what each makes of the rest, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import gradio as gr
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import Glance, ImputationCache
+from dmfa_demo.app.scene.scene import Figures, Scene
+from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note, scale
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
+from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
+from dmfa_demo.imputation import METHODS, Imputer, method_class
+from dmfa_demo.storage.checkpoints import available_methods
+
+# Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
+# more than 0.5; a Gaussian may say more, and is shown as the brightest.
+MAX_DEVIATION = 0.5
+
+VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
+
+_EXPLANATIONS = {
+    "mean": "The <strong>mean</strong> is the best single guess in the squared-error sense, so it blurs where several "
+    "answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture"
+    + info_button("glossary", "PSNR, SSIM and NLL")
+    + ".",
+    "error": "The <strong>error</strong> is the mean less the truth: red where the guess is too light, blue where it is too dark (on a "
+    "digit light is ink); of colours the average. All cards share one scale.",
+    "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be otherwise. "
+    "All cards share one scale, and it is zero wherever you left the picture visible.",
+}
+_SCALES = {
+    "error": Bar(DIVERGING, "−1, too little", "+1, too much"),
+    "deviation": Bar(SEQUENTIAL, "0, certain", f"≥ {MAX_DEVIATION}, open"),
+}
+
+
+def wanted_first() -> list[str]:
+    """The methods to compare before somebody chooses others, whether a data set has them or not."""
+    return [name for name in METHODS if method_class(name).shown_first]
+
+
+def of_wanted(dataset: str, wanted: Sequence[str]) -> list[str]:
+    """Those of a data set's methods that are wanted, or stand in for one that is and that it does not have."""
+    names = available_methods(dataset)
+    missing = set(wanted) - set(names)
+    return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
+
+
+def still_wanted(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """What is wanted when of a data set's methods these are `chosen`: they, and those before that it does not have."""
+    names = available_methods(dataset)
+    missing = [name for name in wanted if name not in names]
+    return missing + [name for name in names if name in chosen and method_class(name).stands_in_for not in missing]
+
+
+@dataclass(frozen=True)
+class CompareTab:
+    """The tab's components; `render` makes the content of `outputs`."""
+
+    view: gr.Radio
+    methods: gr.CheckboxGroup
+    cards: gr.HTML
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        with gr.Row(elem_classes="choices"):
+            view = segments(VIEWS, "What to show", "view")
+            with gr.Accordion("Methods", open=False, elem_classes="methods", elem_id="choose-methods"):
+                methods = SomeThatFollow(
+                    _choices(dataset),
+                    value=of_wanted(dataset, wanted_first()),
+                    label="Methods to compare",
+                    show_label=False,
+                    elem_classes="segments",
+                    elem_id="methods",
+                )
+        script = (Path(__file__).parent / "compare.js").read_text()
+        cards = gr.HTML(LOADING, elem_id="compare", apply_default_css=False, js_on_load=script)
+        return cls(view, methods, cards)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.methods]
+
+    def follow(self, dataset: str, wanted: Sequence[str]) -> list[Any]:
+        """The contents of `followers` for a data set: of the methods that are wanted, those that it has."""
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=of_wanted(dataset, wanted))]
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: what to show, and of which methods."""
+        return [self.view, self.methods]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.cards]
+
+    def render(
+        self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]
+    ) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
+
+        Raises:
+            ValueError: for a view that there is not.
+        """
+        if view not in _PICTURES:
+            raise ValueError(f"there is no view {view!r:.40}; choose one of {', '.join(_PICTURES)}")
+        hidden = int(missing.sum())
+        cards = [
+            Card(
+                grey_or_colour(scene.image), "Original", f"The original image: {scene.caption}", (Line(scene.caption),)
+            ),
+            Card(
+                with_holes(scene.image, missing),
+                "What the models see",
+                f"The image with {hidden} pixels hidden, shown as a grey check",
+                (Line(f"{hidden} of {missing.numel()} pixels hidden"),),
+            ),
+        ]
+        names = [name for name in available_methods(scene.dataset) if name in methods]
+        glances = cache.glance(scene, missing, names, spread=view == "deviation")
+        # What was guessed without seeing anything is no better than another guess.
+        lines = _lines([glance.figures for glance in glances], marked=not missing.all())
+        single = []
+        for name, glance, of_method in zip(names, glances, lines):
+            method = method_class(name)
+            if view == "deviation" and glance.variance is None:
+                single.append(method.title)
+            else:
+                cards.append(_PICTURES[view](method, glance, scene, of_method))
+        without = note(f"One answer and no deviation: {', '.join(single)}.") if single else ""
+        hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
+        if not hidden:
+            hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
+        bar = scale(_SCALES[view]) if view in _SCALES else ""
+        return [
+            card_grid(cards)
+            + without
+            + hint
+            + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>'
+        ]
+
+
+def _choices(dataset: str) -> list[tuple[str, str]]:
+    return [(method_class(name).title, name) for name in available_methods(dataset)]
+
+
+def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
+    return Card(grey_or_colour(glance.mean), method.title, alt, lines, method.colour, explained=method.name)
+
+
+def _error(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    error = (glance.mean - scene.image).mean(0)
+    alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
+    picture = coloured(error, -1, 1, DIVERGING)
+    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
+
+
+def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    assert glance.variance is not None, "a single answer has no card here"
+    deviation = glance.variance.sqrt().mean(0)
+    alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
+    lines = (Line(f"largest {deviation.max():.2f}"), *lines)
+    picture = coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL)
+    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
+
+
+_PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], Card]] = {
+    "mean": _mean,
+    "error": _error,
+    "deviation": _deviation,
+}
+
+# (the figure, how it reads, whether more is better)
+_FIGURES: tuple[tuple[str, Callable[[float], str], bool], ...] = (
+    ("psnr", lambda value: f"PSNR {value:.1f} dB", True),
+    ("ssim", lambda value: f"SSIM {value:.3f}", True),
+    ("nll", lambda value: f"NLL {value:,.0f} nats".replace("-", "−"), False),
+)
+
+
+def _lines(figures: Sequence[Figures | None], marked: bool = True) -> list[tuple[Line, ...]]:
+    """Each method's figures below its picture; the best of each kind marked, all that read the same."""
+    lines: list[list[Line]] = [[] for _ in figures]
+    for name, reads, more in _FIGURES:
+        values = [getattr(of_method, name, None) for of_method in figures]
+        known = [value for value in values if value is not None]
+        best = reads((max if more else min)(known)) if marked and len(known) > 1 else None
+        for line, value in zip(lines, values):
+            if value is not None:
+                line.append(Line(reads(value), best=reads(value) == best))
+    return [tuple(line) for line in lines]

@@ -1,0 +1,208 @@
+"""The Factors tab: mean, factors and noise of one Gaussian of the mixture, and a slider to walk along each factor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note
+from dmfa_demo.app.widgets.segments import segments
+from dmfa_demo.app.widgets.sliders import check_steps, walk_slider
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
+from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.storage.checkpoints import available_methods
+
+# Sliders on the page; a model with more factors shows its strongest.
+FACTORS = 4
+# Gaussians to choose from, those of most weight; a model may have hundreds.
+COMPONENTS = 5
+
+
+@dataclass(frozen=True)
+class FactorsTab:
+    """The tab's components; `render` makes their content, in the order of `outputs`."""
+
+    method: gr.Radio
+    component: gr.Radio
+    overview: gr.HTML
+    factors: tuple[gr.HTML, ...]
+    sliders: tuple[gr.Slider, ...]
+    reset: gr.Button
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        with gr.Row(elem_classes="choices"):
+            method = segments(_methods(dataset), "Whose Gaussians", "factors-of", follows=True)
+            component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component", follows=True)
+        overview = gr.HTML(LOADING, elem_id="gaussian", apply_default_css=False)
+        factors, sliders = [], []
+        with gr.Row(elem_classes="factors"):
+            for number in range(1, FACTORS + 1):
+                with gr.Column(min_width=0):
+                    factors.append(gr.HTML(apply_default_css=False))
+                    sliders.append(walk_slider(f"factor {number}", f"factor-{number}"))
+        reset = gr.Button("Sliders to zero", size="sm", elem_classes="reset", elem_id="sliders-to-zero")
+        gr.HTML(
+            '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
+            "in which it can change (the <strong>factors</strong>: red lightens, blue darkens; of colours each channel moves by itself "
+            "and no change is grey), and a little "
+            "independent <strong>noise</strong> per pixel. A model holds several such Gaussians; those that fit the visible "
+            "pixels best come first, with their share. Each slider walks along one factor, in standard deviations: "
+            "x = mean + z₁ factor₁ + … Factors are only known up to a rotation; these are the principal "
+            "ones, strongest first.</p>",
+            apply_default_css=False,
+        )
+        return cls(method, component, overview, tuple(factors), tuple(sliders), reset)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.method]
+
+    def follow(self, dataset: str, name: str | None) -> list[Any]:
+        """The contents of `followers` for a data set: the same method if it has it."""
+        choices = _methods(dataset)
+        return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]
+
+    def choose(self, component: int) -> gr.Radio:
+        """The content of `component` with this Gaussian chosen, before it is known how many there are."""
+        return gr.Radio(choices=[(_choice(number, None), number) for number in range(COMPONENTS)], value=component)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: the method, the chosen Gaussian and the sliders."""
+        return [self.method, self.component, *self.sliders]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.component, self.overview, *self.factors]
+
+    def render(
+        self, scene: Scene, missing: Tensor, cache: ImputationCache, name: str, component: int, *steps: float
+    ) -> list:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors.
+
+        Raises:
+            ValueError: when a slider holds no number within its range.
+        """
+        check_steps(steps)
+        names = [known for _, known in _methods(scene.dataset)]
+        # The choice is of another data set for as long as its own is on the way.
+        name = name if name in names else names[0]
+        if not name:
+            text = note("No method for these pictures has a density with factors.")
+            return [gr.skip(), text, *[""] * FACTORS]
+        density, method = cache.impute(name, scene, missing).mixture, method_class(name)
+        weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
+        # The page may still show a choice that this model does not have.
+        rank = int(component) if component in range(len(weights)) else 0
+        hidden = bool(missing.any())
+        choices = [(_choice(number, weight if hidden else None), number) for number, weight in enumerate(weights)]
+        # A value that stays is left out, since by now another may have been chosen.
+        value: dict[str, Any] = {} if rank == component else {"value": rank}
+        radio = gr.Radio(choices=choices, interactive=hidden, **value)
+        if not hidden:
+            return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
+        gaussian = principal(density.leading(COMPONENTS), rank)
+        overview = card_grid(_overview(gaussian, scene, steps, method))
+        largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
+        cards = [
+            card_grid([_factor_card(factor, number, step, largest, scene, method)])
+            for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
+        ]
+        return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
+
+
+def _methods(dataset: str) -> list[tuple[str, str]]:
+    names = available_methods(dataset, "has_factors")
+    return [(method_class(name).title, name) for name in names] or [("No density", "")]
+
+
+def _place(number: int, step: float) -> str:
+    return f"z{number} = {step:+.1f}".replace("-", "−")
+
+
+def _choice(number: int, weight: float | None) -> str:
+    """A Gaussian's name in the choice, with its share where there is one."""
+    return f"{'' if number else 'Gaussian '}{number + 1}" + ("" if weight is None else f": {_percent(weight)}")
+
+
+def _percent(weight: float) -> str:
+    return f"{100 * weight:.0f} %" if weight >= 0.005 else "< 1 %"
+
+
+def principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
+    """One component of a batch of one, with its principal factors: mean `(n,)`, factors `(l, n)`."""
+    gaussian = density.component(index).principal()
+    return FactorAnalyzer(gaussian.mean[0], gaussian.factors[0], gaussian.noise[0])
+
+
+def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], method: type[Imputer]) -> list[Card]:
+    colour, title = method.colour, method.title
+    walk = torch.tensor(steps, dtype=torch.float32)[: len(gaussian.factors)]
+    walked = gaussian.mean + walk @ gaussian.factors[: len(walk)]
+    noise = gaussian.noise.sqrt().view_as(scene.image).mean(0)
+    draw = gaussian.sample(1, torch.Generator().manual_seed(0))[0]
+    moved = ", ".join(_place(j, step) for j, step in enumerate(steps[: len(walk)], 1) if step) or "all sliders at zero"
+
+    def picture(values: Tensor) -> np.ndarray:
+        return grey_or_colour(values.view_as(scene.image))
+
+    return [
+        Card(
+            picture(walked),
+            "Mean plus factors",
+            f"The mean moved along the factors: {moved}",
+            (Line(moved),),
+            colour,
+            explained=method.name,
+        ),
+        Card(
+            picture(gaussian.mean),
+            "Mean",
+            f"{title}'s mean for this Gaussian",
+            (Line("centre of this Gaussian"),),
+            colour,
+            explained=method.name,
+        ),
+        Card(
+            coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
+            "Noise",
+            f"Standard deviation of the independent noise of each pixel, largest {noise.max():.2f}",
+            (Line("standard deviation"),),
+            colour,
+            Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
+            explained="glossary",
+        ),
+        Card(
+            picture(draw),
+            "One draw",
+            "A random draw: mean, factors and noise together",
+            (Line("factors and noise at random"),),
+            colour,
+            explained=method.name,
+        ),
+    ]
+
+
+def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene: Scene, method: type[Imputer]) -> Card:
+    values, strongest = factor.view_as(scene.image), f"strongest {factor.abs().max():.2f}"
+    title, lines, colour = f"Factor {number}", (Line(_place(number, step)),), method.colour
+    if len(values) > 1:  # as a picture around grey
+        picture = grey_or_colour(0.5 + values / (2 * max(largest, 1e-12)))
+        alt = f"{title}: what its slider adds to each colour, around grey, {strongest}"
+        return Card(picture, title, alt, lines, colour, explained="glossary")
+    alt = f"{title}: red pixels grow lighter with its slider, blue ones darker, {strongest}"
+    bar = Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}")
+    picture = coloured(values[0], -largest, largest, DIVERGING)
+    return Card(picture, title, alt, lines, colour, bar, explained="glossary")

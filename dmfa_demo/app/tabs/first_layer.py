@@ -1,0 +1,97 @@
+"""Part of the Predictions tab: what the first layer makes of a guess and of a density (MisConv paper, figure 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import gradio as gr
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.predictions import believed
+from dmfa_demo.app.widgets.cards import note
+from dmfa_demo.app.widgets.strips import Picture, strip
+from dmfa_demo.figures import SEQUENTIAL, coloured
+from dmfa_demo.models.classifier import (
+    DMFAMisConvClassifier,
+    available_classifiers,
+    load_classifier,
+)
+
+# Filters in a row.
+SHOWN = 9
+
+
+@dataclass(frozen=True)
+class FirstLayer:
+    """The part's components; `render` makes the content of `outputs`."""
+
+    strips: gr.HTML
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the part inside the current Blocks."""
+        gr.HTML(
+            f'<h2 class="section">What the first layer sees</h2><p class="note">{_EXPLANATION}</p>',
+            apply_default_css=False,
+        )
+        return cls(gr.HTML(elem_id="first-layer", apply_default_css=False))
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: nothing."""
+        return []
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.strips]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the filters that differ most."""
+        kind = DMFAMisConvClassifier
+        if kind.name not in available_classifiers(scene.dataset):
+            return [""]
+        if not missing.any():
+            return [note("Nothing is hidden, so both are the ordinary layer. Paint over the picture.")]
+        classifier = load_classifier(kind.name, scene.dataset)
+        belief = believed(classifier, scene, missing, cache)
+        assert isinstance(classifier, kind) and belief is not None
+        layers = classifier.first_layer(scene.image[None], missing[None, None], belief)
+        imputed, expected = (values[0] for values in layers)  # (32, H, W)
+        difference = expected - imputed
+        filters = difference.abs().sum((1, 2)).topk(SHOWN).indices.sort().values.tolist()
+        brightest = max(imputed[filters].max().item(), expected[filters].max().item())
+        strongest = difference[filters].max().item()
+        rows = (
+            ("The layer for DMFA's mean", imputed, brightest),
+            ("Averaged over DMFA's density", expected, brightest),
+            ("Difference", difference, strongest),
+        )
+        return [
+            "".join(
+                strip(
+                    kind,
+                    [
+                        Picture(
+                            coloured(values[number], 0, most, SEQUENTIAL),
+                            f"filter {number + 1}",
+                            f"{title}, filter {number + 1}",
+                        )
+                        for number in filters
+                    ],
+                    f"from 0 to {most:.2f}",
+                    title,
+                )
+                for title, values, most in rows
+            )
+        ]
+
+
+_EXPLANATION = (
+    "The activations of MisConv's first layer: for DMFA's mean, as if it were certain, and averaged over all that DMFA's density holds "
+    "possible. The average is never below the activation of the mean: a filter that the mean just fails to wake is awake for some of "
+    "what may be there. Away from the hole both are the same."
+)

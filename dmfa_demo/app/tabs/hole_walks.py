@@ -1,0 +1,165 @@
+"""The walks of a painted hole in an auto-encoder with a map, taken a little further at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from functools import cache
+from itertools import count
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.walk_player import Walk, Walks
+from dmfa_demo.app.widgets.strips import Picture, strip
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.figures import grey_or_colour
+from dmfa_demo.imputation import method_class
+from dmfa_demo.models.attractors import LatentMap, LatentPlane
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.dynamics import State, impute_along
+from dmfa_demo.models.walks import DynamicsImputer
+from dmfa_demo.storage.checkpoints import ROOT, available_methods, load_network, set_aside
+
+# A walk has arrived when its residual is not above the tolerance.
+STEPS, TOLERANCE = 100, 0.01
+
+# Methods whose mean is a start, where they are there; noise is one always.
+STARTS = ("mean", "knn", "dmfa")
+
+
+@cache
+def load_map(dataset: str, folder: str) -> LatentMap:
+    """The map beside an auto-encoder's weights; a ValueError when it is damaged, and then it is not `mapped` any more."""
+    with set_aside(ROOT / dataset / folder):
+        return LatentMap.load(ROOT / dataset / folder)
+
+
+@cache
+def load_plane(dataset: str, folder: str) -> LatentPlane:
+    """The auto-encoder of a map, seen in the map's plane; raises as `load_map` does."""
+    with set_aside(ROOT / dataset / folder):
+        return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
+
+
+@torch.inference_mode()
+def truth_at(scene: Scene, folder: str) -> Tensor:
+    """Where the complete image lies on a map, `(2,)`."""
+    return load_plane(scene.dataset, folder).encode(scene.image[None])[0]
+
+
+class Run:
+    """The walks of one hole, taken a little further at a time."""
+
+    _numbers = count(1)
+
+    def __init__(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, cache: ImputationCache):
+        self.asked = (scene.image, missing, plane, step_size, seed)
+        self.number, self.plane = next(self._numbers), plane
+        self.model = load_plane(scene.dataset, plane)
+        self.scene, self.holes = scene, {"as painted": missing, **neighbours(missing)}
+        self.holes = {name: hole for name, hole in self.holes.items() if hole.any()}
+        self.done = False
+        names = [name for name in STARTS if name in available_methods(scene.dataset)]
+        self.methods = [DynamicsImputer.name, *names]
+        self.names = ["Noise", *(method_class(name).title for name in names)]
+        self.colours = [DynamicsImputer.colour, *(method_class(name).colour for name in names)]
+        noise = torch.rand(scene.image.shape, generator=torch.Generator().manual_seed(seed))
+        fillings = torch.stack([noise, *(cache.impute(name, scene, missing).mean[0] for name in names)])
+        holes = torch.stack(list(self.holes.values()))[:, None]
+        self.states: list[State] = []
+        self.varied: State | None = None
+        self._steps = self._walk(fillings, missing, noise, holes, step_size)
+
+    def is_of(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int) -> bool:
+        """Whether these are the walks of this hole on this map."""
+        image, hole, *rest = self.asked
+        return torch.equal(image, scene.image) and torch.equal(hole, missing) and rest == [plane, step_size, seed]
+
+    @torch.inference_mode()
+    def advance(self, seconds: float) -> None:
+        """Walk on for a while, or to the end."""
+        end = time.monotonic() + seconds
+        for _ in self._steps:
+            if time.monotonic() >= end:
+                return
+        self.done = True
+
+    def _walk(
+        self, fillings: Tensor, missing: Tensor, noise: Tensor, holes: Tensor, step_size: float
+    ) -> Iterator[None]:
+        """First from every start, then from noise with every hole that is almost the same."""
+        images, reconstruct = self.scene.image[None], self.model.reconstruct
+        for state in impute_along(
+            reconstruct,
+            torch.where(missing, fillings, images),
+            missing.expand(len(fillings), 1, *missing.shape),
+            step_size,
+            STEPS,
+            TOLERANCE,
+        ):
+            self.states.append(state)
+            yield
+        for state in impute_along(reconstruct, torch.where(holes, noise, images), holes, step_size, STEPS, TOLERANCE):
+            self.varied = state
+            yield
+
+    @torch.inference_mode()
+    def walks(self) -> Walks:
+        """What the player shows by now."""
+        points = torch.stack([state.points for state in self.states])  # (T, starts, C, H, W)
+        residual = torch.stack([state.residual for state in self.states])
+        moving = torch.stack([state.moving for state in self.states])
+        places = self.model.encode(points.flatten(0, 1)).unflatten(0, points.shape[:2])
+        walks, more = [], self.varied is None and bool(moving[-1].any()) and len(points) <= STEPS
+        for index, (name, colour) in enumerate(zip(self.names, self.colours)):
+            steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the one where it did
+            own = slice(steps), index
+            arrived = not bool(moving[-1, index])
+            method = self.methods[index]
+            walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived, method))
+        return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks, more)
+
+    @torch.inference_mode()
+    def strip(self) -> str:
+        """Where the walk from noise ends when the hole is a little different, as HTML; empty before it is known."""
+        if not self.done or self.varied is None:
+            return ""
+        plane = load_map(self.scene.dataset, self.plane)
+        basins = plane.basin_of(self.model.encode(self.varied.points)).tolist()
+        names, classes = DATASETS[self.scene.dataset].kinds, plane.classes.tolist()
+        pictures = []
+        for name, image, basin in zip(self.holes, self.varied.points, basins):
+            place = f"the basin of “{names[classes[basin]]}”" if basin >= 0 else "no basin"
+            other = basin != basins[0]
+            alt = f"Where the walk ends with the hole {name}: in {place}" + (", another one" if other else "")
+            pictures.append(Picture(grey_or_colour(image), name, alt, other))
+        changed = sum(basin != basins[0] for basin in basins)
+        told = (
+            f"in another basin for {changed} of {len(basins) - 1} (framed)"
+            if changed
+            else "in the same basin each time"
+        )
+        remark = f"the walk from noise then ends {told}"
+        return strip(DynamicsImputer, pictures, remark, "If the hole were one pixel different")
+
+
+def shifted(missing: Tensor, down: int, right: int) -> Tensor:
+    """A hole `(H, W)` moved by some pixels; what leaves the image is lost."""
+    rolled = missing.roll((down, right), (0, 1))
+    for axis, by in ((0, down), (1, right)):
+        if by:
+            edge = range(by) if by > 0 else range(by, 0)
+            rolled.index_fill_(axis, torch.tensor(edge) % missing.shape[axis], False)
+    return rolled
+
+
+def neighbours(missing: Tensor) -> dict[str, Tensor]:
+    """Holes that differ by one pixel from `missing` `(H, W)`: wider, narrower, or moved."""
+    moves = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
+    moved = {name: shifted(missing, *by) for name, by in moves.items()}
+    grown = torch.stack([missing, *moved.values()]).any(0)
+    shrunk = ~torch.stack([~missing, *(shifted(~missing, *by) for by in moves.values())]).any(0)
+    return {"wider": grown, "narrower": shrunk, **moved}

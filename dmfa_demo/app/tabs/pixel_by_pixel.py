@@ -1,0 +1,124 @@
+"""Part of the Samples tab: a method that fills the hole one pixel after the other, watched while it does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Self
+
+import gradio as gr
+from gradio.blocks import Block
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.cards import note
+from dmfa_demo.app.widgets.strips import SHOWN, Picture, psnr_in_hole, sample_pictures, strip
+from dmfa_demo.figures import with_holes
+from dmfa_demo.imputation import method_class
+from dmfa_demo.storage.checkpoints import available_methods
+
+# Of a method that has a place here.
+TRAIT = "fills_in_steps"
+# Seconds between two pictures of what is filled so far.
+PERIOD = 0.1
+
+
+@dataclass(frozen=True)
+class PixelByPixel:
+    """The part's components. `render` shows the hole, or what it was filled with; `fill` streams the pictures while it is filled."""
+
+    box: gr.Column
+    start: gr.Button
+    strip: gr.HTML
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the part inside the current Blocks, in sight where a method of the data set fills step by step."""
+        with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
+            gr.HTML(
+                f'<h2 class="section">Pixel by pixel</h2><p class="note">{_EXPLANATION}</p>',
+                apply_default_css=False,
+            )
+            with gr.Row(elem_classes="choices"):
+                start = gr.Button("Fill the hole", size="sm", elem_id="fill")
+            strip = gr.HTML(elem_id="filling", apply_default_css=False)
+        return cls(box, start, strip)
+
+    @property
+    def followers(self) -> list[Block]:
+        """What `follow` fills when the data set changes."""
+        return [self.box]
+
+    def follow(self, dataset: str) -> list[Any]:
+        """The contents of `followers` for a data set."""
+        return [gr.Column(visible=bool(available_methods(dataset, TRAIT)))]
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: nothing."""
+        return []
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` and `fill` fill."""
+        return [self.strip]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
+        """The content of `outputs` as the tab is opened: the hole, or what it was last filled with."""
+        names = available_methods(scene.dataset, TRAIT)
+        if not names:
+            return [""]
+        if not missing.any():
+            return [note("Nothing is hidden, so there is nothing to fill. Paint over the picture.")]
+
+        def hole() -> list[Any]:
+            method, picture = method_class(names[0]), with_holes(scene.image, missing)
+            waiting = Picture(picture, "", f"The hole that {method.title} will fill")
+            return [strip(method, [waiting] * SHOWN, _left(int(missing.sum())))]
+
+        return [cache.recall(scene, _key(missing), hole)[0]]
+
+    def fill(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> Iterator[str]:
+        """The content of `strip` every `PERIOD` seconds until the hole is filled; the same seed fills it in the same way.
+
+        PSNR is given, and the nearest framed, after the last pixels.
+        """
+        names = available_methods(scene.dataset, TRAIT)
+        if not names or not missing.any():
+            yield self.render(scene, missing, cache)[0]
+            return
+        method, filling = method_class(names[0]), cache.impute(names[0], scene, missing, seed).filling
+        assert filling is not None, "by the method's own word"
+        shown = cache.recall(scene, _key(missing), lambda: [""])
+        until = time.monotonic() + PERIOD
+        for filled, left in filling(SHOWN):
+            filled, left = filled[:, 0], left[:, 0]
+            if not left.any():
+                pictures = sample_pictures(method, filled, psnr_in_hole(filled, scene, missing))
+                shown[0] = strip(method, pictures, "filled")
+                yield shown[0]
+                return
+            if time.monotonic() >= until:
+                pictures = [
+                    Picture(with_holes(image, hole[0]), "", f"Sample {number} of {method.title} so far")
+                    for number, (image, hole) in enumerate(zip(filled, left), 1)
+                ]
+                yield strip(method, pictures, _left(int(left[0].sum())))
+                until = time.monotonic() + PERIOD
+
+
+def _key(missing: Tensor) -> tuple[str, bytes]:
+    return "filled", missing.numpy().tobytes()
+
+
+def _left(count: int) -> str:
+    return f"{count} pixel{'' if count == 1 else 's'} to fill"
+
+
+_EXPLANATION = (
+    "The Universal Marginalizer knows only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
+    "visible, asks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
+    "sharp strokes, and takes a pass through the network for each pixel, where the methods above draw all at once."
+)

@@ -1,0 +1,108 @@
+"""Part of the Predictions tab: which class every classifier sees in what is visible, as aligned bars."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Self
+
+import gradio as gr
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.cards import LOADING, note
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.data.datasets import DATASETS, Dataset
+from dmfa_demo.imputation import Imputation
+from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The part's components; `render` makes the content of `outputs`."""
+
+    bars: gr.HTML
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the part inside the current Blocks."""
+        return cls(gr.HTML(LOADING, elem_id="predictions", apply_default_css=False))
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: nothing."""
+        return []
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.bars]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
+        answers, about = predict(scene, missing, cache), DATASETS[scene.dataset]
+        if not answers:
+            return [note("There is no classifier for these pictures.")]
+        truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
+        panels = [_panel(classifier, answer, truth, about) for classifier, answer in answers]
+        names = named(truth, about)
+        if scene.labels is None:
+            said = f"Nobody said what this is; marked is what the complete image is taken for: {names}."
+        else:
+            said = f"The truth is marked in every panel: {names}."
+        return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
+
+
+def predict(scene: Scene, missing: Tensor, cache: ImputationCache) -> list[tuple[Classifier, Tensor]]:
+    """Every classifier of the scene's data set with its probability of each class `(classes,)`; the first sees all."""
+    classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
+    images, hidden = scene.image[None], missing[None, None]
+    beliefs = [believed(classifier, scene, missing, cache) for classifier in classifiers]
+    return [(one, one.predict(images, hidden, belief)[0]) for one, belief in zip(classifiers, beliefs)]
+
+
+def believed(classifier: Classifier, scene: Scene, missing: Tensor, cache: ImputationCache) -> Imputation | None:
+    """What a classifier's source makes of the hole, one answer for all who ask the same source."""
+    key = "belief", classifier.config.source, missing.numpy().tobytes()
+    return cache.recall(scene, key, lambda: classifier.believe(scene.image[None], missing[None, None]))
+
+
+def seen_in(answer: Tensor, about: Dataset) -> tuple[int, ...]:
+    """The classes that probabilities `(classes,)` say: the likeliest, or where there may be several each that is likelier than not."""
+    return tuple((answer > 0.5).nonzero().flatten().tolist()) if about.several else (int(answer.argmax()),)
+
+
+def named(classes: tuple[int, ...], about: Dataset) -> str:
+    """Classes as people read them."""
+    return ", ".join(about.classes[number] for number in classes) or "none of these"
+
+
+def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about: Dataset) -> str:
+    """A classifier's probabilities as bars of one scale, and whether it is right."""
+    seen = seen_in(answer, about)
+    right = seen == truth
+    said = named(seen, about) if about.several else f"{named(seen, about)}, {_percent(answer[seen[0]])}"
+    alt = f"{classifier.title} says {said}, which is {'right' if right else 'wrong'}"
+    bars = "".join(
+        f"<li{' class=true' if number in truth else ''}><span>{escape(name)}</span>"
+        f'<b><i style="width:{100 * share:.1f}%"></i></b><em>{_percent(share)}</em></li>'
+        for number, (name, share) in enumerate(zip(about.classes, answer.tolist()))
+    )
+    return (
+        f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
+        f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}{info_button(folder_of(classifier.name), classifier.title)}</h2>'
+        f"<p>{'✓' if right else '✗'} {escape(said)}</p><ol>{bars}</ol></section>"
+    )
+
+
+def _percent(share: float | Tensor) -> str:
+    return f"{100 * float(share):.0f} %"
+
+
+_EXPLANATION = (
+    "Each panel is a network of the same small shape, trained on images with holes with its own treatment of them; the first is trained "
+    "and asked on complete images. Filling in a guess tells a network that the guess is certain. <strong>MisConv</strong> gives its "
+    "first layer all that a density holds possible, so that a doubtful pixel counts as doubtful; watch how sure each is as the hole "
+    "grows, and whether it should be. What each reaches on all test images is on the Results tab."
+)

@@ -1,0 +1,377 @@
+"""The Results tab: what was measured on the test images, ours beside the papers', as a chart and a sortable table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from pathlib import Path
+from typing import Any, Self
+
+import gradio as gr
+
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.cards import note
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
+from dmfa_demo.data.celeba import ATTRIBUTES
+from dmfa_demo.imputation import METHODS, method_class
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.storage.checkpoints import RESULTS, ROOT
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measured figure is shown.
+
+    Attributes:
+        title: its name, with its unit.
+        short: its name above a column.
+        digits: after the point.
+        more: whether more is better; None where neither is.
+        meaning: one sentence.
+    """
+
+    title: str
+    short: str
+    digits: int
+    more: bool | None
+    meaning: str
+
+
+MEASURES = {
+    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
+    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
+    "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
+    "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
+    "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
+    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
+    "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
+    "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
+    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
+    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
+    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
+    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    **{
+        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        for number, name in enumerate(ATTRIBUTES, 1)
+    },
+    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
+}  # fmt: skip
+
+# Data sets whose figures are shown with another's.
+ALSO = {"celeba": ("celeba32",)}
+
+PROTOCOLS = {
+    "square14": "Square 14×14",
+    "rect10x15": "Rectangle 10×15",
+    "square13": "Square 13×13",
+    "square16": "Square 16×16 of 32×32",
+    "rect12x20": "Rectangle 12×20 of 32×32",
+    "square25": "Square 25×25",
+    "centre": "Centre",
+    "pattern": "Blobs",
+    "noise80": "Noise 80 %",
+    "gfc-o1": "O1, left half of the face",
+    "gfc-o2": "O2, right half of the face",
+    "gfc-o3": "O3, both eyes",
+    "gfc-o4": "O4, left eye",
+    "gfc-o5": "O5, right eye",
+    "gfc-o6": "O6, mouth and chin",
+    "arbitrary": "Arbitrary (ACFlow)",
+    "half": "Half",
+    "noise75": "Noise 75 %",
+    "line3": "All but a line",
+    "strokes": "Strokes",
+    "line3-binarised": "All but a line, binarised",
+    "classify-square14": "Classify, square 14×14",
+    "classify-square14-complete": "Learn with square 14×14, see all",
+    "classify-trapezoid": "Classify, trapezoid",
+    "classify-trapezoid-complete": "Learn with trapezoid, see all",
+    "classify-noise75": "Classify, noise 75 %",
+    "classify-noise75-complete": "Learn with noise 75 %, see all",
+    "classify-mixed": "Classify, mixed holes",
+    "classify-mixed-complete": "Learn with mixed holes, see all",
+}
+
+
+@dataclass(frozen=True)
+class ResultsTab:
+    """The tab's components. It follows its own choices and no canvas."""
+
+    protocol: gr.Dropdown
+    measure: gr.Dropdown
+    chart: gr.HTML
+    table: gr.HTML
+
+    @classmethod
+    def build(cls, dataset: str) -> Self:
+        """Lay out the tab inside the current Blocks, with what a data set has first."""
+        first = _Choice.of(dataset, None, "sse")
+        with gr.Row(elem_classes="choices"):
+            protocol = OneOfManyThatFollow(
+                first.protocols,
+                value=first.protocol,
+                label="What is hidden",
+                filterable=False,
+                elem_id="results-protocol",
+            )
+            measure = OneOfManyThatFollow(
+                first.measures,
+                value=first.measure,
+                label="What is measured",
+                filterable=False,
+                elem_id="results-measure",
+            )
+        chart = gr.HTML(first.chart(), elem_id="chart", apply_default_css=False)
+        script = (Path(__file__).parent / "results.js").read_text()
+        table = gr.HTML(first.table(), elem_id="results-table", apply_default_css=False, js_on_load=script)
+        gr.HTML(
+            note(
+                "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
+                "checkpoints/ say how each was made and what each measure means."
+            ),
+            apply_default_css=False,
+        )
+        return cls(protocol, measure, chart, table)
+
+    @property
+    def followers(self) -> list[gr.components.Component]:
+        """What `follow` fills when the data set changes."""
+        return [self.protocol, self.measure, self.chart, self.table]
+
+    def follow(self, dataset: str, protocol: str | None, measure: str | None) -> list[Any]:
+        """The contents of `followers` for a data set: the same kind of hole and measure where there are figures of them."""
+        choice = _Choice.of(dataset, protocol, measure)
+        return [
+            gr.Dropdown(choices=choice.protocols, value=choice.protocol),
+            gr.Dropdown(choices=choice.measures, value=choice.measure),
+            choice.chart(),
+            choice.table(),
+        ]
+
+    def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
+        """The content of `measure`, for what was measured with a kind of hole, and of `chart`."""
+        choice = _Choice.of(scene.dataset, protocol, measure)
+        # A value that stays is left out, since by now another may have been chosen.
+        value: dict[str, Any] = {} if choice.measure == measure else {"value": choice.measure}
+        return gr.Dropdown(choices=choice.measures, **value), choice.chart()
+
+    def render_table(self, scene: Scene, protocol: str | None) -> str:
+        """The content of `table`."""
+        return _Choice.of(scene.dataset, protocol, None).table()
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """A kind of hole and a measure among those of which there are figures.
+
+    Attributes:
+        protocols: the kinds of hole, as people read them and by name.
+        protocol: the chosen one's name; None where there are no figures.
+        measures: what was measured with it, as people read it and by name.
+        measure: the chosen one's name.
+    """
+
+    dataset: str
+    protocols: list[tuple[str, str]]
+    protocol: str | None
+    measures: list[tuple[str, str]]
+    measure: str
+
+    @classmethod
+    def of(cls, dataset: str, protocol: str | None, measure: str | None) -> Self:
+        """What was asked for; what there are no figures of gives way to the first."""
+        holes = protocols(dataset)
+        names = [name for _, name in holes]
+        protocol = protocol if protocol in names else next(iter(names), None)
+        found = {row["metric"] for row in _rows(dataset, protocol)}
+        known = [name for name in MEASURES if name in found] or list(MEASURES)
+        measures = [(MEASURES[name].title, name) for name in known]
+        return cls(dataset, holes, protocol, measures, measure if measure in known else known[0])
+
+    def chart(self) -> str:
+        """The figures of the measure as HTML."""
+        rows = [row for row in _rows(self.dataset, self.protocol) if row["metric"] == self.measure]
+        return _chart(rows, MEASURES[self.measure])
+
+    def table(self) -> str:
+        """All figures of the kind of hole as HTML."""
+        return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"])
+
+
+def protocols(dataset: str) -> list[tuple[str, str]]:
+    """The kinds of hole for which there are figures, as people read them and by name."""
+    results = _load(dataset)
+    names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
+    return [(PROTOCOLS.get(name, str(name)), name) for name in names]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a file of figures holds; None where there is none, or a damaged one, which is said to whoever started the page."""
+    if not path.is_file():
+        return None
+    try:
+        results = json.loads(path.read_text())
+        return {key: results[key] for key in ("rows", "published", "hardware")}
+    except (ValueError, KeyError, TypeError) as error:
+        print(f"left out: {path} is damaged ({error!r:.80}); fetch or make it again", file=sys.stderr)
+        return None
+
+
+@cache
+def _load(dataset: str) -> dict[str, Any]:
+    """The figures of a data set, and of the protocols that belong to it under another name."""
+    paths = [ROOT / name / RESULTS for name in (dataset, *ALSO.get(dataset, ()))]
+    found = [part for path in paths if (part := _read(path))]
+    results = {key: [row for part in found for row in part[key]] for key in ("rows", "published")}
+    return {**results, "hardware": found[0]["hardware"] if found else ""}
+
+
+def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
+    """What was measured with a kind of hole, and the papers' rows for which we have no method."""
+    results = _load(dataset)
+    rows = [row for row in results["rows"] if row["protocol"] == protocol]
+    measured = {(_row_of_paper(row), row["metric"]) for row in rows}
+    return rows + [
+        {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
+        for row in results["published"]
+        if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
+    ]
+
+
+def _row_of_paper(row: dict[str, Any]) -> str | None:
+    """The row of a paper's table that one of ours stands beside."""
+    if kind := _classifier(row):
+        return kind.paper
+    return row.get("title") or method_class(row["method"]).paper
+
+
+def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
+    """The classifier that a row is of."""
+    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
+
+
+def _title(row: dict[str, Any]) -> str:
+    """Of our method, or of the row of a paper's table that this is."""
+    return row.get("title") or method_class(row["method"]).title
+
+
+def _info(row: dict[str, Any]) -> str:
+    """The "i" of a row that is of one of our methods."""
+    name = row.get("method", "")
+    return info_button(name, _title(row)) if name in METHODS or _classifier(row) else ""
+
+
+def _colour(row: dict[str, Any]) -> str:
+    """Our method's, or none for a row that is not one of the page's methods."""
+    if kind := _classifier(row):
+        return kind.colour
+    return method_class(row["method"]).colour if row.get("method") in METHODS else "currentColor"
+
+
+def _table(rows: list[dict[str, Any]], hardware: str) -> str:
+    """A line for each method and a column for each measure; its headings are buttons that sort (results.js)."""
+    lines: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in rows:
+        lines.setdefault(_title(row), {})[row["metric"]] = row
+    shown = [name for name in MEASURES if any(name in line for line in lines.values())]
+    headings = "".join(
+        f'<th scope="col" title="{escape(MEASURES[name].meaning)}"><button type="button">{escape(MEASURES[name].short)}</button></th>'
+        for name in shown
+    )
+    papers = sorted({row["source"] for row in rows if row["source"]})
+    sources = f"Figures of papers: {'; '.join(papers)}." if papers else "No paper reports this."
+    body = ""
+    for title, line in lines.items():
+        first = next(iter(line.values()))
+        body += (
+            f'<tr><th scope="row" data-value="{escape(title)}" aria-label="{escape(title)}">{escape(title)}{_info(first)}'
+            f"<small>{_sizes(first)}</small></th>"
+        )
+        body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
+    if any(_classifier(row) for row in rows):
+        errors, counted = "over networks trained with different seeds", "test images × networks"
+    else:
+        errors, counted = "over images", "test images × masks of each"
+    return (
+        f'<p class="note below">Everything measured with this hole, with its standard error {errors} and the paper\'s figure '
+        f"below; below each name, {counted}, and how many images there were to learn from. Press a heading to sort.</p>"
+        '<div class="scroll" tabindex="0" role="region" aria-label="All figures; scrolls sideways"><table class="figures">'
+        f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+        '<p class="note small more">More columns to the right: scroll the table sideways.</p>'
+        f'<p class="note small">{escape(sources)} Times were last measured on {escape(hardware)}.</p>'
+    )
+
+
+def _sizes(row: dict[str, Any]) -> str:
+    """On how many images a row was measured, and how many there were to learn from."""
+    if "n" not in row:
+        return "published"
+    known = row["training_images"]
+    return f"{row['n']:,} × {row['seeds']}" + (f", {known:,} to learn from" if known else "")
+
+
+def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
+    if row is None:
+        return '<td data-value=""></td>'
+    value, paper, error = row.get("value"), row["paper"], row.get("stderr")
+    text = "" if value is None else _number(value, measure)
+    text += f"<small>± {error:.2g}</small>" if error else ""
+    text += f"<small>paper {_number(paper, measure)}</small>" if paper is not None else ""
+    return f'<td data-value="{paper if value is None else value}">{text}</td>'
+
+
+def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
+    """A dot for each of our figures and a ring for each paper's, on one axis; best first, or nearest to calibrated."""
+    if not rows:
+        return note("This has not been measured for this kind of hole. Choose another measure.")
+    sign = -1 if measure.more else 1
+
+    def rank(row: dict[str, Any]) -> float:
+        value = row.get("value", row["paper"])
+        return abs(value - 0.9) if measure.more is None else sign * value
+
+    rows = sorted(rows, key=rank)
+    values = [value for row in rows for value in (row.get("value"), row["paper"]) if value is not None]
+    low, high = min(values), max(values)
+    margin = 0.04 * (high - low or 1)
+
+    def place(value: float) -> str:
+        return f"{100 * (value - low + margin) / (high - low + 2 * margin):.2f}%"
+
+    lines = []
+    for row in rows:
+        value, error, paper = row.get("value"), row.get("stderr"), row["paper"]
+        marks, ours, colour = "", "", _colour(row)
+        if value is not None:
+            marks += f'<i class="dot" style="left:{place(value)};background:{colour}"></i>'
+            ours = _number(value, measure) + (f" <small>± {error:.{measure.digits}f}</small>" if error else "")
+        if paper is not None:
+            marks += f'<i class="ring" style="left:{place(paper)};border-color:{colour}" title="{escape(row["source"])}"></i>'
+        lines.append(
+            f'<tr><th scope="row" aria-label="{escape(_title(row))}"><i style="background:{colour if value is not None else "none"}"></i>'
+            f"{escape(_title(row))}{_info(row)}</th>"
+            f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
+            f"<td>{'' if paper is None else _number(paper, measure)}</td></tr>"
+        )
+    better = {True: "more is better", False: "less is better", None: "0.9 is best"}[measure.more]
+    return (
+        f'<table class="dots"><caption><strong>{escape(measure.title)}</strong> ({better}). {escape(measure.meaning)}</caption>'
+        '<thead><tr><th scope="col">Method</th><td class="track"></td>'
+        '<th scope="col"><i class="dot"></i>ours</th><th scope="col"><i class="ring"></i>paper</th></tr></thead>'
+        f"<tbody>{''.join(lines)}</tbody></table>"
+    )
+
+
+def _number(value: float, measure: Measure) -> str:
+    return f"{value:,.{measure.digits}f}".replace("-", "−")

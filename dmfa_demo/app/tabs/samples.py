@@ -1,0 +1,147 @@
+"""The Samples tab: whole answers drawn from every method that has a distribution, and how near the best of n comes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+from typing import Self
+
+import gradio as gr
+import torch
+from torch import Tensor
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.cards import LOADING, note
+from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.segments import segments
+from dmfa_demo.app.widgets.strips import psnr_in_hole, sample_pictures, strip
+from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.storage.checkpoints import available_methods
+
+# Drawn of each method for the curve; the first of them are shown.
+DRAWN = 32
+
+NOISE = (("Without pixel noise", False), ("With pixel noise", True))
+
+# Of the curve, in units of its drawing.
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 96, 12, 34
+
+
+@dataclass(frozen=True)
+class SamplesTab:
+    """The tab's components; `render` makes the content of `outputs`."""
+
+    noise: gr.Radio
+    more: gr.Button
+    seed: Counter
+    strips: gr.HTML
+
+    @classmethod
+    def build(cls) -> Self:
+        """Lay out the tab inside the current Blocks."""
+        with gr.Row(elem_classes="choices"):
+            noise = segments(NOISE, "Noise", "noise")
+            more = gr.Button("More samples", size="sm", elem_id="more")
+        strips = gr.HTML(LOADING, elem_id="strips", apply_default_css=False)
+        return cls(noise, more, Counter(), strips)
+
+    @property
+    def inputs(self) -> list[gr.components.Component]:
+        """What `render` takes after scene and mask: whether with noise, and the seed."""
+        return [self.noise, self.seed]
+
+    @property
+    def outputs(self) -> list[gr.components.Component]:
+        """What `render` fills."""
+        return [self.strips]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, noise: bool, seed: int) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""
+        if not missing.any():
+            return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
+        strips, curves = [], []
+        for name in available_methods(scene.dataset, "has_samples"):
+            method = method_class(name)
+            if method.fills_in_steps:  # those that fill are too slow to draw unasked
+                continue
+            imputation = cache.impute(name, scene, missing, seed)
+            samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
+            psnr = psnr_in_hole(samples, scene, missing)
+            remark = "with pixel noise" if noise else "without pixel noise"
+            strips.append(strip(method, sample_pictures(method, samples, psnr), remark))
+            curves.append((method, best_of(psnr), psnr_in_hole(imputation.mean, scene, missing).item()))
+        if not curves:
+            return [note("No method here can draw samples.")]
+        return ["".join(strips) + _chart(curves) + f'<p class="note">{_EXPLANATION}</p>']
+
+
+_EXPLANATION = (
+    "Each picture is one whole answer that the method believes possible; the framed one is nearest to the truth. A single "
+    "sample is usually further off than the mean (dashed), which is nobody's picture but near to all of them; of many samples "
+    "one comes nearer. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
+    "factors or latents alone can draw. The Gaussian has no such part, all its noise hangs together."
+)
+
+
+def best_of(values: Tensor) -> Tensor:
+    """The expected best of n of M values drawn without replacement, for n = 1 to M, `(M,)`.
+
+    The i-th smallest is the best of n in C(i - 1, n - 1) of the C(M, n) choices.
+    """
+    return _shares(len(values)).to(values) @ values.sort().values
+
+
+@cache
+def _shares(count: int) -> Tensor:
+    """In which share of the choices of n each of the ordered values is the best, `(count, count)`."""
+    shares = [[math.comb(i, n - 1) / math.comb(count, n) for i in range(count)] for n in range(1, count + 1)]
+    return torch.tensor(shares, dtype=torch.float64)
+
+
+def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
+    """PSNR of the best of n samples against n, and of the mean as a dashed line, as SVG."""
+    low = min(min(curve.min().item(), mean) for _, curve, mean in curves)
+    high = max(max(curve.max().item(), mean) for _, curve, mean in curves)
+    low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
+
+    def x(count: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * math.log2(count) / math.log2(DRAWN)
+
+    def y(value: float) -> float:
+        return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
+
+    step = max(1, round((high - low) / 4))
+    grid = "".join(
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value}</text>'
+        for value in range(low, high + 1, step)
+    )
+    ticks = "".join(
+        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{count}</text>'
+        for count in (1, 2, 4, 8, 16, 32)
+    )
+    lines = []
+    # Names beside the ends of their lines, pushed apart where lines meet.
+    heights: list[float] = []
+    for method, curve, mean in sorted(curves, key=lambda one: -one[1][-1].item()):
+        heights.append(max(y(curve[-1].item()), heights[-1] + 15 if heights else 0))
+        points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(curve.tolist(), 1))
+        colour = method.colour
+        lines.append(
+            f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
+            f'<polyline points="{points}" stroke="{colour}"/>'
+            f'<rect x="{WIDTH - RIGHT + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
+            f'<text x="{WIDTH - RIGHT + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
+        )
+    said = "; ".join(
+        f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"
+        for method, curve, mean in curves
+    )
+    return (
+        f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f'<g class="grid">{grid}{ticks}<text x="{LEFT}" y="{HEIGHT - 2}">PSNR in the hole, dB, of the best of n samples '
+        f"(dashed: of the mean)</text></g>{''.join(lines)}</svg></figure>"
+    )

@@ -1,0 +1,218 @@
+"""The player: walks of an auto-encoder on a map of its latent plane, step by step."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+import matplotlib
+import numpy as np
+import torch
+from matplotlib.colors import to_hex, to_rgb
+from torch import Tensor
+
+from dmfa_demo.app.widgets.own_component import files_of
+from dmfa_demo.figures import grey_or_colour, png_address, sheet
+from dmfa_demo.models.attractors import LatentMap
+
+# Arrows a side of the map, and how long one may be, in steps from arrow to arrow.
+ARROWS, LONGEST = 22, 0.9
+
+# How much finer than the basins the lines between them are.
+FINER = 4
+
+# Of a walk's steps so many at first have a picture, and of the others every so many.
+FIRST, EVERY = 24, 4
+
+# No place that somebody chooses is further away; what it stands for is then clamped to the map.
+FAR = 1e6
+
+# How strongly basins and the lines between them are coloured, 0 to 255.
+BASIN, BORDER = 46, 150
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One walk, or what is known of it so far.
+
+    Attributes:
+        name, colour: of its start.
+        path: `(T, 2)` in the latent plane.
+        residual: `(T,)`, |r(x) - x| over the hole, or |f(g(z)) - z| of a walk on the map.
+        images: `(T, C, H, W)` in [0, 1].
+        arrived: whether the last one is fixed.
+        method: the registered name of the method that it starts from or follows, for its explanation; "" for a place on the map.
+    """
+
+    name: str
+    colour: str
+    path: Tensor
+    residual: Tensor
+    images: Tensor
+    arrived: bool
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Maps:
+    """The maps of a data set: by name, and the names of the kinds of their points."""
+
+    planes: dict[str, LatentMap]
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Walks:
+    """All walks of a hole: what they are of, so that the player knows when the same have come further.
+
+    Attributes:
+        plane: the name of the map they are on.
+        number: the same as long as they are walks of the same hole.
+        truth, image: `(2,)` and `(C, H, W)`, the complete image and where it lies.
+        walks: one for each start.
+        more: whether they go on.
+        maps: what to show from now on, where that changes.
+    """
+
+    plane: str
+    number: int
+    truth: Tensor
+    image: Tensor
+    walks: list[Walk]
+    more: bool
+    maps: Maps | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A walk from a place on the map called `plane` that somebody chose."""
+
+    plane: str
+    walk: Walk
+
+
+class WalkPlayer(gr.HTML):
+    """Python gives it `Walks` or a `Dropped`, and gets back (map, place `(2,)`) where somebody wants a walk to start.
+
+    It shows nothing before the first walks bring their maps.
+    """
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(
+            **files_of(__file__),
+            **kwargs,
+        )
+
+    def preprocess(self, payload: Any) -> tuple[str, Tensor] | None:
+        if not isinstance(payload, dict) or "at" not in payload:
+            return None
+        name, place = payload.get("plane"), payload["at"]
+        if not isinstance(name, str):
+            raise gr.Error(f"there is no map {name!r:.40}", print_exception=False)
+        if not (isinstance(place, list) and len(place) == 2 and all(map(_is_number, place))):
+            raise gr.Error(f"a walk starts at two numbers, got {place!r:.40}", print_exception=False)
+        return name, torch.tensor(place, dtype=torch.float64).clamp(-FAR, FAR).float()
+
+    def postprocess(self, value: Walks | Dropped | None) -> dict[str, Any] | None:
+        if value is None:
+            return None
+        if isinstance(value, Dropped):
+            return {"plane": value.plane, "dropped": _encode_walk(value.walk)}
+        truth = {"at": _rounded(value.truth), "picture": png_address(grey_or_colour(value.image))}
+        walks = [_encode_walk(walk) for walk in value.walks]
+        encoded = {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks, "more": value.more}
+        return {**encoded, "maps": _encode_maps(value.maps)} if value.maps else encoded
+
+    def api_info(self) -> dict[str, Any]:
+        place = {"type": "array", "items": {"type": "number"}}
+        return {"type": "object", "properties": {"plane": {"type": "string"}, "at": place}}
+
+    def example_payload(self) -> dict[str, Any]:
+        return {"plane": "autoencoder-2d", "at": [0.0, 0.0]}
+
+    def example_value(self) -> dict[str, Any]:
+        return self.example_payload()
+
+
+def _encode_maps(maps: Maps) -> str:
+    """As text: the page would watch every number of an object, at every stroke."""
+    return json.dumps({name: {**encode_plane(plane), "names": maps.kinds} for name, plane in maps.planes.items()})
+
+
+def encode_plane(plane: LatentMap) -> dict[str, Any]:
+    """A map as the browser draws it."""
+    classes = class_colours()
+    colours = [classes[label] for label in plane.classes.tolist()]
+    return {
+        "low": _rounded(plane.low),
+        "high": _rounded(plane.high),
+        "basins": png_address(_basins(plane, colours)),
+        "points": [[*_rounded(point), label] for point, label in zip(plane.points, plane.labels.tolist())],
+        "arrows": _arrows(plane),
+        "attractors": [
+            {"at": _rounded(place), "picture": png_address(grey_or_colour(picture)), "colour": colour}
+            for place, picture, colour in zip(plane.attractors, plane.pictures, colours)
+        ],
+        "classes": classes,
+    }
+
+
+def class_colours() -> list[str]:
+    """Ten colours that tell ten classes apart."""
+    return [to_hex(colour) for colour in matplotlib.colormaps["tab10"](range(10))]
+
+
+def _basins(plane: LatentMap, colours: list[str]) -> np.ndarray:
+    """uint8 `(H, W, 4)`, top row first: each basin in its attractor's colour, stronger along its border."""
+    table = np.array([to_rgb(colour) for colour in colours] + [(0.5, 0.5, 0.5)])
+    basins = plane.basins.flip(0).numpy().repeat(FINER, 0).repeat(FINER, 1)
+    padded = np.pad(basins, 1, mode="edge")
+    border = (basins != padded[1:-1, 2:]) | (basins != padded[2:, 1:-1])
+    strength = np.where(border, BORDER, np.where(basins < 0, 0, BASIN)).astype(np.uint8)
+    return np.concatenate([(table[basins] * 255).round().astype(np.uint8), strength[..., None]], -1)
+
+
+def _arrows(plane: LatentMap) -> list[list[float]]:
+    """Place and direction of some arrows of the field; long ones are shortened."""
+    rows, columns = plane.basins.shape
+    every = max(1, rows // ARROWS)
+    gap = (plane.high - plane.low) / torch.tensor([columns - 1, rows - 1]) * every
+    field = plane.field[every // 2 :: every, every // 2 :: every]
+    length = (field / gap).norm(dim=-1, keepdim=True)
+    field = field / length.clamp(min=1e-9) * (LONGEST * torch.tanh(2 * length))
+    index = torch.stack(torch.meshgrid(*(torch.arange(every // 2, size, every) for size in (rows, columns)), indexing="ij"), -1)  # fmt: skip
+    places = plane.low + index.flip(-1) * gap / every
+    return [_rounded(arrow) for arrow in torch.cat([places, field], -1).flatten(0, 1)]
+
+
+def shown_steps(count: int) -> list[int]:
+    """The steps of a walk of `count` states that have a picture: all at first, then every few, and the last.
+
+    Late steps hardly change anything, and a face has twelve thousand bytes.
+    """
+    return sorted({*range(min(count, FIRST)), *range(FIRST, count, EVERY), count - 1})
+
+
+def _encode_walk(walk: Walk) -> dict[str, Any]:
+    shown = shown_steps(len(walk.images))
+    return {
+        "name": walk.name,
+        "method": walk.method,
+        "colour": walk.colour,
+        "path": [_rounded(place) for place in walk.path],
+        "residual": _rounded(walk.residual),
+        "frames": png_address(sheet(walk.images[shown], 1)),
+        "shown": shown,
+        "arrived": walk.arrived,
+    }
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [round(value, 3) for value in values.tolist()]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,93 @@
+"""The cards that every result is shown in: a square picture in a thin frame, a title, a line of figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.figures import colour_bar, png_address
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A colour bar below a picture: a colour map and the labels of its two ends."""
+
+    colours: str
+    low: str
+    high: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of figures; the best among its like is marked."""
+
+    text: str
+    best: bool = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """One picture with its words.
+
+    Attributes:
+        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`; None where there is nothing to see.
+        title: what it is.
+        alt: the same in a sentence, for those who do not see it.
+        lines: figures or a note below the title.
+        colour: of the method, as a mark before the title; None for pictures that belong to no method.
+        explained: the entry of the `Explainer` that its "i" opens; None for no "i".
+        bar: the colour bar that explains its colours.
+    """
+
+    picture: np.ndarray | None
+    title: str
+    alt: str
+    lines: tuple[Line, ...] = ()
+    colour: str | None = None
+    bar: Bar | None = None
+    explained: str | None = None
+
+
+def card_grid(cards: list[Card]) -> str:
+    """Equal cards in a grid that wraps, as HTML."""
+    return f'<div class="cards">{"".join(map(_figure, cards))}</div>'
+
+
+def note(text: str) -> str:
+    """A quiet sentence in place of results."""
+    return f'<p class="note">{escape(text)}</p>'
+
+
+# Until the first answer, which has to load them.
+LOADING = note("Loading the models…")
+
+
+def scale(bar: Bar) -> str:
+    """A colour bar with its ends, as HTML."""
+    return (
+        f'<div class="bar"><small>{escape(bar.low)}</small>'
+        f'<b style="background:{colour_bar(bar.colours)}"></b><small>{escape(bar.high)}</small></div>'
+    )
+
+
+def _figure(card: Card) -> str:
+    mark = f'<i style="background:{card.colour}"></i>' if card.colour else ""
+    if card.picture is None:
+        picture = f'<div class="nothing" role="img" aria-label="{escape(card.alt)}">–</div>'
+    else:
+        picture = f'<img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
+    info = info_button(card.explained, card.title) if card.explained else ""
+    lines = "".join(_line(line) for line in card.lines)
+    return (
+        f'<figure class="card">{picture}'
+        f"<figcaption><strong>{mark}{escape(card.title)}</strong>{info}{lines}{scale(card.bar) if card.bar else ''}"
+        "</figcaption></figure>"
+    )
+
+
+def _line(line: Line) -> str:
+    best = '<b title="the best of the methods shown">best</b>' if line.best else ""
+    return f"<span{' class=best' if line.best else ''}>{escape(line.text)}{best}</span>"

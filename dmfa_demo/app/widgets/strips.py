@@ -1,0 +1,77 @@
+"""Strips of small pictures: a method's name, its pictures in a row, a caption below each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
+from dmfa_demo.imputation import Imputer, flatten, flatten_missing
+from dmfa_demo.models.classifier import Classifier
+
+# Pictures of samples in a row.
+SHOWN = 8
+
+# Pictures of more rows of pixels are shown larger, fewer in a row.
+LARGE = 32
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of a strip.
+
+    Attributes:
+        pixels: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
+        caption: the little text below it.
+        alt: the same in a sentence, for those who do not see it.
+        framed: whether it stands out.
+    """
+
+    pixels: np.ndarray
+    caption: str
+    alt: str
+    framed: bool = False
+
+
+def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], remark: str = "", title: str = "") -> str:
+    """A method's pictures in a row, as HTML, under its own title or another."""
+    large = " large" if len(pictures[0].pixels) > LARGE else ""
+    info = "" if title else info_button(method.name, method.title)
+    remark = f"<small>{escape(remark)}</small>" if remark else ""
+    return (
+        f'<section class="strip{large}"><h2><i style="background:{method.colour}"></i>{escape(title or method.title)}{info}{remark}</h2>'
+        f"<div>{''.join(map(_figure, pictures))}</div></section>"
+    )
+
+
+def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> list[Picture]:
+    """The first of samples `(S, C, H, W)`, the nearest of them by `psnr` `(S,)` framed, and how much all differ in each pixel."""
+    best, pictures = int(psnr[:SHOWN].argmax()), []
+    for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
+        nearest = number == best
+        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (
+            ", the nearest of these to the truth" if nearest else ""
+        )
+        pictures.append(Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, nearest))
+    spread = samples.std(0).mean(0)
+    alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
+    return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
+
+
+def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
+    """PSNR over the hole `(H, W)` of each of `(S, C, H, W)`, dB, `(S,)`."""
+    mask = flatten_missing(missing[None, None], scene.image.shape[0])
+    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
+
+
+def _figure(picture: Picture) -> str:
+    return (
+        f'<figure{" class=framed" if picture.framed else ""}><img src="{png_address(picture.pixels)}" '
+        f'alt="{escape(picture.alt)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+    )

@@ -1,0 +1,258 @@
+"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, and the small sample set that lies in the repository."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dmfa_demo.data.celeba import ATTRIBUTES, VIEWS, read_celeba
+
+Split = Literal["train", "validation", "test"]
+
+DatasetName = Literal["mnist", "fashion-mnist", "celeba", "celeba32"]
+
+# The last images of the official training part are for validation; the official test part is for the final figures.
+VALIDATION_SIZE = 5_000
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What there is to know of a data set before its images are read.
+
+    Attributes:
+        title: its name for people.
+        shape: (C, H, W) of its images.
+        classes: names of what a classifier tells: one of these for each image, or any number of them (`several`).
+        licence: under which its images stand, and whose they are.
+        several: whether an image may be of several classes, or none; its label is then a row of 0 and 1.
+        mirrored: whether an image's mirror image might as well be one of the set.
+        shareable: whether its images may be passed on, alone or inside of a checkpoint.
+        caution: what its images leave out and what models therefore get wrong, for people; empty where it does no harm.
+    """
+
+    title: str
+    shape: tuple[int, int, int]
+    classes: tuple[str, ...]
+    licence: str
+    several: bool = False
+    mirrored: bool = False
+    shareable: bool = True
+    caution: str = ""
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Names of what parts all images: the classes, or, where an image may be of several, whether it is of the first."""
+        return (f"not {self.classes[0]}", self.classes[0]) if self.several else self.classes
+
+
+_FACES = tuple(ATTRIBUTES)
+_CELEBA = "CelebA (non-commercial research only, Liu, Luo, Wang, Tang)"
+_CAUTION = (
+    "The models learnt from press photographs of celebrities, mostly young, light-skinned and smiling. Behind a hole they "
+    "put what is common in those photographs, not what this person looks like."
+)
+
+DATASETS: dict[str, Dataset] = {
+    "mnist": Dataset("MNIST", (1, 28, 28), tuple("0123456789"), "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)"),
+    "fashion-mnist": Dataset(
+        "Fashion-MNIST",
+        (1, 28, 28),
+        ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        "Fashion-MNIST (MIT, Zalando)",
+    ),
+    "celeba": Dataset(
+        "CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+    ),
+    "celeba32": Dataset(
+        "CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+    ),
+}
+
+SAMPLES = Path(__file__).parent / "samples"
+
+# The bundled portraits, all in the public domain: photographs by NASA and by the US federal government, and a painting.
+PORTRAITS = (
+    "Eileen Collins (NASA)",
+    "Barack Obama (US government)",
+    "Barack Obama, speaking (US government)",
+    "Joe Biden (US government)",
+    "Mona Lisa (Leonardo): a painting, while the models learnt from photographs",
+    "Andy Barr (US House)",
+    "Ann Wagner (US House)",
+    "Ben Cardin (US Senate)",
+    "Brian Mast (US House)",
+    "Catherine Cortez Masto (US Senate)",
+    "Cedric Richmond (US House)",
+    "David McKinley (US House)",
+    "Debbie Stabenow (US Senate)",
+    "Ernest Gonzales (US House)",
+    "Joe Neguse (US House)",
+    "John Moolenaar (US House)",
+    "Josh Gottheimer (US House)",
+    "Julia Brownley (US House)",
+    "Kirsten Gillibrand (US Senate)",
+    "Kweisi Mfume (US House)",
+    "Louie Gohmert (US House)",
+    "Marcy Kaptur (US House)",
+    "Nydia Velázquez (US House)",
+    "Patty Murray (US Senate)",
+    "Pete Stauber (US House)",
+    "Rob Portman (US Senate)",
+    "Stephanie Murphy (US House)",
+    "Steve Scalise (US House)",
+    "Tammy Duckworth (US Senate)",
+    "Teresa Leger Fernández (US House)",
+    "Tony Cárdenas (US House)",
+    "Virginia Foxx (US House)",
+)
+
+# Names a folder with CelebA for those who have it, of which the page then shows so many test images.
+CELEBA_VARIABLE, CELEBA_SAMPLES = "DMFA_DEMO_CELEBA", 45
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images of one split.
+
+    Attributes:
+        images: uint8 `(N, C, H, W)`, as stored: 255 is white (MNIST: ink).
+        labels: int64 `(N,)`, positions in the data set's classes; `(N, classes)` of 0 and 1 where an image may be of several.
+        indices: int64 `(N,)`, each image's place in the official split it comes from; of CelebA the number of its file.
+    """
+
+    images: Tensor
+    labels: Tensor
+    indices: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def kinds(self) -> Tensor:
+        """int64 `(N,)`, positions in the data set's `kinds`."""
+        return self.labels[:, 0] if self.labels.dim() > 1 else self.labels
+
+    def only(self, classes: Sequence[int]) -> LabelledImages:
+        """Those of these classes.
+
+        Raises:
+            ValueError: where an image may be of several classes, or none is of these.
+        """
+        if self.labels.dim() > 1:
+            raise ValueError("these images are not of one class each; none can be chosen by class")
+        rows = torch.isin(self.labels, torch.tensor(list(classes)))
+        if not rows.any():
+            raise ValueError(
+                f"no image is of a class of {tuple(classes)}; there are {sorted(set(self.labels.tolist()))}"
+            )
+        return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
+
+    def labelled(self) -> LabelledImages:
+        """Those whose labels are known; unknown ones are negative."""
+        rows = (self.labels >= 0).flatten(1).all(1) if self.labels.dim() > 1 else self.labels >= 0
+        return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
+
+    def first(self, count: int | None) -> LabelledImages:
+        """The first `count` of them; all for None."""
+        return LabelledImages(self.images[:count], self.labels[:count], self.indices[:count])
+
+    def with_mirrored(self) -> LabelledImages:
+        """Each image, then the mirror image of each."""
+        images = torch.cat([self.images, self.images.flip(-1)])
+        return LabelledImages(images, torch.cat([self.labels] * 2), torch.cat([self.indices] * 2))
+
+
+def to_float(images: Tensor) -> Tensor:
+    """uint8 images as float32 in [0, 1]."""
+    return images.float() / 255
+
+
+def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
+    """One split: of MNIST and Fashion-MNIST 55,000 for training, 5,000 for validation, 10,000 for the test; of CelebA its partition.
+
+    Args:
+        dataset: a name in `DATASETS`.
+        split: `train`, `validation` or `test`.
+        root: torchvision's data folder: `MNIST/raw` and `FashionMNIST/raw`, downloaded there when they are missing, and
+            `celeba`, which cannot be downloaded by a program.
+
+    Raises:
+        ValueError: for an unknown data set, or files that are damaged or hold too few images.
+        FileNotFoundError: when the data are not there and cannot be downloaded.
+    """
+    if dataset not in DATASETS:
+        raise ValueError(f"unknown data set {dataset!r}; accepted: {', '.join(DATASETS)}")
+    if dataset in VIEWS:
+        return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
+    return _torchvision(dataset, split, root)
+
+
+def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages:
+    from torchvision import datasets  # only training and measuring need torchvision
+
+    kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[dataset]
+    folder = Path(root).resolve() / kind.__name__ / "raw"
+    mend = "delete them, and they are downloaded again, or name another folder with --data-root"
+    try:
+        part = kind(str(root), train=split != "test", download=True)
+    except (OSError, RuntimeError) as error:
+        raise FileNotFoundError(
+            f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder that holds "
+            f"torchvision's {kind.__name__}/raw with --data-root, or run once with a network."
+        ) from error
+    except (ValueError, AssertionError) as error:  # of files that are no images and labels, or none at all
+        raise ValueError(f"the files in {folder} are damaged ({error!r:.200}); {mend}") from error
+    least = 1 if split == "test" else VALIDATION_SIZE + 1
+    if len(part.data) < least:
+        raise ValueError(
+            f"there are {len(part.data)} images in the {'test' if split == 'test' else 'training'} part in {folder}, which needs "
+            f"at least {least:,}"
+            + ("" if split == "test" else f": its last {VALIDATION_SIZE:,} are for validation")
+            + f"; {mend}"
+        )
+    first, last = {
+        "train": (0, len(part.data) - VALIDATION_SIZE),
+        "validation": (len(part.data) - VALIDATION_SIZE, len(part.data)),
+        "test": (0, len(part.data)),
+    }[split]
+    return LabelledImages(part.data[first:last, None], part.targets[first:last], torch.arange(first, last))
+
+
+@cache
+def load_samples(dataset: str) -> LabelledImages:
+    """The bundled samples: the first ten test images of each class, class by class; for `celeba` the portraits.
+
+    Where `CELEBA_VARIABLE` names a folder with CelebA, some of its test images follow the portraits.
+
+    Raises:
+        ValueError: when no samples of `dataset` lie in the repository.
+        FileNotFoundError: when `CELEBA_VARIABLE` names a folder without CelebA.
+    """
+    path = SAMPLES / f"{dataset}.npz"
+    if dataset not in DATASETS or not path.is_file():
+        known = sorted(path.stem for path in SAMPLES.glob("*.npz"))
+        raise ValueError(f"no bundled samples of {dataset!r:.40}; there are some of: {', '.join(known)}")
+    with np.load(path, allow_pickle=False) as archive:
+        bundled = LabelledImages(*(torch.from_numpy(archive[key]) for key in ("images", "labels", "indices")))
+    if dataset == "celeba" and (folder := os.environ.get(CELEBA_VARIABLE)):
+        found = LabelledImages(*read_celeba(Path(folder), "test", VIEWS["celeba"], limit=CELEBA_SAMPLES))
+        return LabelledImages(
+            *(torch.cat([getattr(part, key) for part in (bundled, found)]) for key in ("images", "labels", "indices"))
+        )
+    return bundled
+
+
+def sample_caption(dataset: str, number: int) -> str:
+    """What the `number`-th bundled sample is, for people: whose portrait, or its class and its place in the official test part."""
+    samples = load_samples(dataset)
+    if dataset == "celeba":
+        return PORTRAITS[number] if number < len(PORTRAITS) else f"CelebA {samples.indices[number]:06d}"
+    return f"{DATASETS[dataset].classes[samples.labels[number]]}, test image {samples.indices[number]}"

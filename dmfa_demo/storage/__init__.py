@@ -1,0 +1,1 @@
+"""Files, checkpoints and the Hugging Face Hub."""

@@ -1,0 +1,177 @@
+"""The Attractors tab without a browser: short calls that add up to the library's own walks, and holes that are almost the same."""
+
+import shutil
+from contextlib import suppress
+
+import gradio as gr
+import pytest
+import torch
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.attractors import AttractorsTab, mapped
+from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane
+from dmfa_demo.app.tabs.walk_player import Walks
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS
+
+TAB = AttractorsTab(*[None] * 10)
+SCENE = Scene.sample("mnist", 42)
+MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
+PLANE = "autoencoder-2d"
+
+
+def cut(folder):
+    whole = (folder / MAP).read_bytes()
+    (folder / MAP).write_bytes(whole[: len(whole) // 2])
+
+
+def without_weights(folder):
+    (folder / WEIGHTS).unlink()
+
+
+def broken_config(folder):
+    (folder / CONFIG).write_text('{"network": {')
+
+
+def config_of_another_model(folder):
+    (folder / CONFIG).write_text('{"network": {}, "training": {}}')
+
+
+@pytest.mark.parametrize("spoil", [cut, without_weights, broken_config, config_of_another_model])
+def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
+    for folder in mapped("mnist"):
+        shutil.copytree(ROOT / "mnist" / folder, tmp_path / "mnist" / folder)
+    for module in ("checkpoints", "app.attractors", "app.hole_walks"):
+        monkeypatch.setattr(f"dmfa_demo.{module}.ROOT", tmp_path)
+    monkeypatch.setattr("dmfa_demo.storage.checkpoints._DAMAGED", set())
+    load_map.cache_clear(), load_plane.cache_clear()
+    spoil(tmp_path / "mnist" / PLANE)
+    with gr.Blocks():
+        AttractorsTab.build("mnist")
+    try:
+        with suppress(ValueError):  # is told to the first who looks at it
+            load_plane("mnist", PLANE)
+        assert list(mapped("mnist")) == ["autoencoder-2d-012"]
+        walks, *_ = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, None)
+        assert walks.plane == "autoencoder-2d-012" and len(walks.maps.planes) == 1
+    finally:
+        load_map.cache_clear(), load_plane.cache_clear()
+
+
+def walk_to_the_end(step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING) -> tuple[Walks, str, Run]:
+    walks, strip, run, _, clock = TAB.render(SCENE, missing, ImputationCache(), PLANE, step_size, seed, None, "mnist")
+    while clock.active:
+        further, strip, run, _, clock = TAB.advance(
+            SCENE, missing, ImputationCache(), PLANE, step_size, seed, run, "mnist"
+        )
+        walks = walks if isinstance(further, dict) else further  # skipped where nothing is new
+    return walks, strip, run
+
+
+def test_short_calls_add_up_to_the_librarys_own_walks():
+    walks, strip, run = walk_to_the_end()
+    model = load_plane("mnist", PLANE)
+    noise = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
+    start = torch.where(MISSING, noise, SCENE.image)[None]
+    with torch.inference_mode():
+        twin = [
+            state.points for state in impute_along(model.reconstruct, start, MISSING[None, None], 0.3, STEPS, TOLERANCE)
+        ]
+        ours = walks.walks[0]
+        assert len(ours.images) == len(twin) and ours.arrived == (len(twin) <= STEPS)
+        torch.testing.assert_close(ours.images, torch.cat(twin), atol=1e-4, rtol=0)
+        torch.testing.assert_close(ours.path, model.encode(torch.cat(twin)), atol=1e-3, rtol=1e-3)
+    assert not walks.more and [walk.name for walk in walks.walks] == ["Noise", "Training mean", "k-NN", "DMFA"]
+    assert strip.count("<img") == 7 and run.done
+
+
+def test_the_first_answer_comes_before_the_walks_end_and_the_same_walks_go_on():
+    first = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")
+    assert first[-1].active and first[0].more and first[1] == "" and len(first[0].walks[0].path) >= 1
+    again = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, first[2], "mnist")
+    assert again[2] is first[2] and again[0].number == first[0].number
+    assert len(again[0].walks[0].path) > len(first[0].walks[0].path)
+
+
+def test_the_maps_come_with_the_first_walks_of_a_data_set():
+    new = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "fashion-mnist")
+    assert new[3] == "mnist" and new[0].maps.kinds == tuple("0123456789")
+    assert TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[0].maps is None
+    stale = TAB.render(SCENE, MISSING, ImputationCache(), "of another data set", 0.3, 0, None, "mnist")
+    assert stale[0].plane == PLANE
+
+
+def test_visible_pixels_stay_and_all_walks_see_the_same_hole():
+    walks, *_ = walk_to_the_end(step_size=1.0)
+    for walk in walks.walks:
+        assert torch.equal(walk.images[:, 0, ~MISSING], SCENE.image[0, ~MISSING].expand(len(walk.images), -1))
+
+
+@pytest.mark.parametrize("change", ["hole", "seed", "step size", "scene"])
+def test_another_question_ends_the_run(change):
+    run = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[2]
+    scene = Scene.sample("mnist", 3) if change == "scene" else SCENE
+    missing = ~MISSING if change == "hole" else MISSING
+    asked = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
+    late = TAB.advance(scene, missing, ImputationCache(), *asked, run, "mnist")
+    assert not late[-1].active and all(isinstance(one, dict) for one in late[:4]), "a late tick changes nothing"
+    fresh = TAB.render(scene, missing, ImputationCache(), *asked, run, "mnist")
+    assert fresh[2] is not run and fresh[0].number != run.number
+
+
+def test_the_same_seed_starts_from_the_same_random_pixels():
+    starts = [walk_to_the_end(seed=seed)[0].walks[0].images[0] for seed in (0, 0, 1)]
+    assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
+
+
+def test_without_a_hole_nothing_walks_but_the_picture_has_its_place():
+    nothing = torch.zeros_like(MISSING)
+    walks, strip, run, shown, clock = TAB.render(SCENE, nothing, ImputationCache(), PLANE, 0.3, 0, None, None)
+    assert shown == "mnist" and list(walks.maps.planes) == list(mapped("mnist"))
+    assert walks.walks == [] and walks.truth.shape == (2,) and "Nothing is hidden" in strip
+    assert run is None and not clock.active
+
+
+def test_everything_may_be_hidden_and_one_pixel_too():
+    corner = torch.zeros_like(MISSING)
+    corner[0, 0] = True
+    for missing, holes in ((torch.ones_like(MISSING), 7), (corner, 4)):  # what leaves the image is no hole
+        walks, strip, _ = walk_to_the_end(missing=missing)
+        assert strip.count("<img") == holes and all(walk.images.isfinite().all() for walk in walks.walks)
+
+
+def test_a_chosen_place_walks_to_its_basins_attractor():
+    plane, model = load_map("mnist", PLANE), load_plane("mnist", PLANE)
+    places = plane.low + torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) * (plane.high - plane.low)
+    basins, near = plane.basin_of(places), 0
+    for place, basin in zip(places, basins.tolist()):
+        walk = TAB.drop(SCENE, (PLANE, place)).walk
+        assert torch.equal(walk.path[0], place) and len(walk.images) == len(walk.path) == len(walk.residual)
+        torch.testing.assert_close(walk.images[0], model.decode(place[None])[0].detach())
+        near += basin >= 0 and bool((walk.path[-1] - plane.attractors[basin]).norm() < 0.1 * plane.points.std())
+    assert near >= 37  # the others start beside a border, where the grid is too coarse
+    assert TAB.drop(SCENE, None) is None
+    far = TAB.drop(SCENE, (PLANE, torch.tensor([1e6, -1e6]))).walk.path[0]
+    assert torch.equal(far, torch.stack([plane.high[0], plane.low[1]])), "a walk starts on the map"
+    with pytest.raises(ValueError, match="no map 'there'"):
+        TAB.drop(SCENE, ("there", places[0]))
+
+
+@torch.inference_mode()
+def test_every_map_belongs_to_an_auto_encoder_with_two_latents():
+    planes = mapped("mnist")
+    assert planes == {"autoencoder-2d": "All classes", "autoencoder-2d-012": "Only 0, 1, 2"}
+    for folder in planes:
+        plane, model = load_map("mnist", folder), load_plane("mnist", folder)
+        torch.testing.assert_close(model.decode(plane.attractors), plane.pictures, atol=1e-4, rtol=0)
+        later = plane.attractors
+        for _ in range(500):
+            later = model.encode(model.decode(later))
+        assert (later - plane.attractors).norm(dim=1).max() < 0.01 * plane.points.std(), (
+            "an attractor stays where it is"
+        )
+        assert torch.pdist(plane.attractors).min() > 0.01 * plane.points.std()
+        assert (plane.radii < 1).all() and (plane.basins >= 0).double().mean() > 0.9

@@ -1,0 +1,53 @@
+"""The Compare tab without a browser: what an address asks for, and which figures are marked as the best."""
+
+import pytest
+import torch
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Figures, Scene
+from dmfa_demo.app.tabs import compare
+from dmfa_demo.app.tabs.compare import CompareTab, _lines
+from dmfa_demo.data.masks import mask_family
+
+TAB = CompareTab(None, None, None)
+SCENE = Scene.sample("mnist", 42)
+MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
+
+
+def test_the_best_of_each_kind_is_marked_and_a_single_one_is_not():
+    figures = [Figures(-5.0, 10.0, 0.5), Figures(None, 12.0, 0.4), Figures(-7.0, 11.0, 0.45)]
+    marked = [[line.text.split()[0] for line in lines if line.best] for lines in _lines(figures)]
+    assert marked == [["SSIM"], ["PSNR"], ["NLL"]]
+    assert not any(line.best for line in _lines(figures[:1])[0]) and _lines([None]) == [()]
+    assert [line.text for line in _lines(figures)[1]] == ["PSNR 12.0 dB", "SSIM 0.400"]
+
+
+@pytest.mark.parametrize("view", ["mean", "error", "deviation"])
+def test_every_chosen_method_has_one_card_of_each_view(view):
+    (html,) = TAB.render(SCENE, MISSING, ImputationCache(), view, ["dmfa", "zero"])
+    assert (
+        html.count("<figure") == (3 if view == "deviation" else 4)
+        and "DMFA" in html
+        and "Zero" in html
+        and "k-NN" not in html
+    )
+    assert ("no deviation" in html) == (view == "deviation")
+    assert html.count('class="bar"') == (0 if view == "mean" else 1)
+
+
+def test_a_view_that_there_is_not_is_refused():
+    with pytest.raises(ValueError, match="choose one of mean, error, deviation"):
+        TAB.render(SCENE, MISSING, ImputationCache(), None, ["dmfa"])
+
+
+def test_what_is_wanted_survives_a_data_set_that_lacks_it(monkeypatch):
+    there = {"digits": ["dmfa", "mfa", "dynamics", "dynamics-knn", "knn"], "faces": ["dmfa", "mfa", "dynamics"]}
+    monkeypatch.setattr(compare, "available_methods", there.__getitem__)
+    wanted = ["dmfa", "mfa", "dynamics-knn", "knn"]
+    assert compare.of_wanted("digits", wanted) == wanted
+    assert compare.of_wanted("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
+    wanted = compare.still_wanted("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
+    assert compare.of_wanted("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
+    wanted = compare.still_wanted("digits", wanted, ["dynamics"])
+    assert compare.of_wanted("faces", wanted) == ["dynamics"]
+    assert compare.of_wanted("digits", compare.still_wanted("faces", wanted, ["dynamics"])) == ["dynamics"]

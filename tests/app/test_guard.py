@@ -1,0 +1,43 @@
+"""Gradio fetches no address that somebody sends; where it cannot be kept from it, the page does not start."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import gradio as gr
+import httpx
+import pytest
+from gradio import processing_utils
+
+from dmfa_demo.app.server import guard
+from tests.conftest import REPOSITORY
+
+
+@pytest.fixture
+def shape_of_picture(monkeypatch) -> Iterator[str]:
+    """The address of a small Gradio server, kept from fetching, with an endpoint that takes a picture."""
+    monkeypatch.setattr(processing_utils, guard.DOWNLOAD, getattr(processing_utils, guard.DOWNLOAD))  # put back after
+    guard.fetch_nothing()
+    with gr.Blocks() as page:
+        picture, answer = gr.Image(), gr.Textbox()
+        picture.change(lambda image: str(image.shape), picture, answer, api_name="shape")
+    _, address, _ = page.launch(prevent_thread_lock=True, quiet=True, server_name="127.0.0.1")
+    yield f"{address}gradio_api/call/shape"
+    page.close()
+
+
+def test_a_picture_that_is_an_address_is_refused(shape_of_picture):
+    file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
+    asked = httpx.post(shape_of_picture, json={"data": [file]}, timeout=30)
+    told = httpx.get(f"{shape_of_picture}/{asked.json()['event_id']}", timeout=30).text
+    assert "this server fetches no addresses; send the picture itself" in told
+
+
+def test_a_gradio_that_downloads_by_another_name_stops_the_start():
+    code = (
+        f"from gradio import processing_utils; del processing_utils.{guard.DOWNLOAD}; "
+        "from dmfa_demo.app.page import launch; launch()"
+    )
+    started = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert started.returncode == 1
+    assert f"RuntimeError: Gradio {gr.__version__} has no gradio.processing_utils.{guard.DOWNLOAD}" in started.stderr

@@ -1,0 +1,67 @@
+"""What a link to the page looks like elsewhere, and what the footer says."""
+
+import re
+
+import httpx
+import pytest
+
+from dmfa_demo.app.lessons import explainer
+from dmfa_demo.app.lessons.explainer import Explainer
+from dmfa_demo.app.sharing.preview import DESCRIPTION, TITLE
+from dmfa_demo.imputation import METHODS, method_class
+from dmfa_demo.models.classifier import CLASSIFIERS
+
+
+def tags(page: str) -> dict[str, list[str]]:
+    """The contents of all tags that previews read, by name."""
+    found: dict[str, list[str]] = {}
+    for name, content in re.findall(r'<meta\s+(?:property|name)="([^"]+)"\s+content="([^"]*)"', page):
+        found.setdefault(name, []).append(content)
+    return found
+
+
+def test_a_preview_shows_title_description_and_picture_of_the_page(served):
+    found = tags(httpx.get(served).text)
+    assert found["og:title"] == [TITLE] and found["og:description"] == [DESCRIPTION] == found["description"]
+    assert found["og:image"] == [f"{served}/preview.png"] and "Gradio" not in str(found)
+    picture = httpx.get(found["og:image"][0])
+    assert picture.headers["content-type"] == "image/png" and picture.content.startswith(b"\x89PNG")
+
+
+def test_behind_a_proxy_the_picture_has_the_address_that_visitors_use(served):
+    headers = {"X-Forwarded-Proto": "https", "Host": "paint.example.org"}
+    assert tags(httpx.get(served, headers=headers).text)["og:image"] == ["https://paint.example.org/preview.png"]
+
+
+def test_the_page_itself_stays_whole(served):
+    answer = httpx.get(served)
+    assert "window.gradio_config" in answer.text and answer.text.count("<head>") == 1
+    assert answer.text.rstrip().endswith("</html>")
+
+
+@pytest.mark.parametrize("kind", [*map(method_class, METHODS), *CLASSIFIERS.values()], ids=lambda kind: kind.name)
+def test_every_method_has_an_entry_with_its_own_words(kind):
+    html = Explainer(render=False).html_template
+    (entry,) = (
+        part
+        for part in re.findall(r"<section.*?</section>", html)
+        if f"<h2>{kind.title}</h2>".replace("'", "&#x27;") in part and kind.summary[:20].replace("'", "&#x27;") in part
+    )
+    assert "Limits: " in entry and (not kind.url or kind.url in entry)
+
+
+@pytest.mark.parametrize(
+    ("variables", "address"),
+    [
+        ({}, None),
+        ({"SPACE_ID": "me/paint"}, "https://huggingface.co/spaces/me/paint/tree/main"),
+        ({"SPACE_ID": "me/paint", "DMFA_DEMO_SOURCE": "https://example.org/code"}, "https://example.org/code"),
+    ],
+)
+def test_the_footer_leads_to_the_source_where_that_is_known(monkeypatch, variables, address):
+    for name in ("SPACE_ID", explainer.SOURCE_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    html = Explainer(render=False).html_template
+    assert (f'<a href="{address}"' in html) == ("Source code" in html) == (address is not None)

@@ -1,0 +1,47 @@
+"""The Samples tab without a browser: the best of n, and samples that come again."""
+
+from itertools import combinations
+
+import pytest
+import torch
+
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.samples import DRAWN, SamplesTab, best_of
+from dmfa_demo.app.widgets.strips import SHOWN
+from dmfa_demo.data.masks import mask_family
+
+TAB = SamplesTab(None, None, None, None)
+SCENE = Scene.sample("mnist", 42)
+MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
+
+
+def render(noise: bool = False, seed: int = 0, missing: torch.Tensor = MISSING) -> str:
+    return TAB.render(SCENE, missing, ImputationCache(), noise, seed)[0]
+
+
+def test_the_best_of_n_is_the_average_over_all_choices():
+    values = torch.rand(7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for count, ours in enumerate(best_of(values).tolist(), 1):
+        twin = sum(max(choice) for choice in combinations(values.tolist(), count))
+        assert ours == pytest.approx(twin / len(list(combinations(range(7), count))))
+    assert best_of(torch.rand(DRAWN)).diff().min() >= -1e-6
+
+
+def test_every_method_with_a_distribution_has_a_strip():
+    html = render()
+    assert html.count('class="strip"') == 4 and all(title in html for title in ("DMFA", "MFA", "VAEAC", "Gaussian"))
+    assert html.count("class=framed") == 4 and html.count("<img") == 4 * (SHOWN + 1) and "k-NN" not in html
+
+
+def test_the_same_seed_draws_the_same_and_another_does_not():
+    assert render() == render()
+    assert render() != render(seed=1) and render() != render(noise=True)
+
+
+def test_without_a_hole_there_is_nothing_to_draw():
+    assert "Nothing is hidden" in render(missing=torch.zeros(28, 28, dtype=torch.bool))
+
+
+def test_everything_may_be_hidden():
+    assert render(missing=torch.ones(28, 28, dtype=torch.bool)).count('class="strip"') == 4

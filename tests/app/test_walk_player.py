@@ -1,0 +1,129 @@
+"""What the player gets and gives: maps and walks as JSON, places that somebody clicks on."""
+
+import base64
+import io
+import json
+from dataclasses import replace
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dmfa_demo.app.tabs.walk_player import (
+    BASIN,
+    BORDER,
+    FAR,
+    FINER,
+    Dropped,
+    Maps,
+    Walk,
+    WalkPlayer,
+    Walks,
+    class_colours,
+    encode_plane,
+)
+from dmfa_demo.models.attractors import LatentMap, grid
+
+NAMES = tuple("0123456789")
+LOW, HIGH = torch.tensor([0.0, 10.0]), torch.tensor([2.0, 14.0])
+
+
+def plane() -> LatentMap:
+    """Two basins, left and right of the middle, and a column that leads nowhere."""
+    basins = torch.cat([torch.zeros(40, 19), torch.full((40, 2), -1), torch.ones(40, 19)], 1).long()
+    attractors = torch.tensor([[0.5, 12.0], [1.5, 12.0]])
+    field = attractors[basins.clamp(min=0)] - grid(LOW, HIGH, 40)
+    pictures, labels = torch.rand(2, 1, 6, 6), torch.tensor([3, 8])
+    return LatentMap(LOW, HIGH, field, basins, attractors, torch.full((2,), 0.5), pictures, attractors, labels)
+
+
+def picture(address: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+
+
+def walk(steps: int) -> Walk:
+    return Walk("noise", "#123456", torch.rand(steps, 2), torch.rand(steps), torch.rand(steps, 1, 6, 5), True)
+
+
+def test_a_basin_has_its_attractors_colour_and_a_line_around_it():
+    drawn = picture(encode_plane(plane())["basins"])
+    assert drawn.shape == (40 * FINER, 40 * FINER, 4)
+    left, right, nowhere = drawn[5, 5], drawn[5, -5], drawn[5, 20 * FINER]
+    for pixel, label in ((left, 3), (right, 8)):
+        assert "#{:02x}{:02x}{:02x}".format(*pixel[:3]) == class_colours()[label] and pixel[3] == BASIN
+    assert nowhere[3] == 0
+    lines = (drawn[..., 3] == BORDER).any(0).nonzero()[0].tolist()
+    assert lines == [19 * FINER - 1, 21 * FINER - 1]
+
+
+def test_the_first_row_of_the_picture_is_the_top_of_the_map():
+    upright = plane()
+    upright = LatentMap(**{**vars(upright), "basins": upright.basins.T.contiguous()})
+    drawn = picture(encode_plane(upright)["basins"])
+    assert "#{:02x}{:02x}{:02x}".format(*drawn[0, 0, :3]) == class_colours()[8]  # rows go up the second latent
+
+
+def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
+    arrows = torch.tensor(encode_plane(plane())["arrows"])
+    gap = torch.stack([arrows[:, 0].unique().diff().min(), arrows[:, 1].unique().diff().min()])
+    assert ((arrows[:, 2:] / gap).norm(dim=1) <= 1).all()
+    places = arrows[:, :2]
+    outside = ((places[:, 0] - 1).abs() > 0.2) & ((places[:, 0] - 0.5).abs() > 0.1) & ((places[:, 0] - 1.5).abs() > 0.1)
+    target = torch.where(places[:, :1] < 1, torch.tensor([0.5, 12.0]), torch.tensor([1.5, 12.0]))
+    cosine = torch.cosine_similarity(arrows[:, 2:], target - places)
+    assert outside.sum() > 100 and cosine[outside].min() > 0.99
+
+
+def test_walks_leave_with_one_frame_a_step():
+    player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
+    value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)], True))
+    assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11] and value["more"]
+    for given, steps in zip(value["walks"], (4, 9)):
+        assert len(given["path"]) == len(given["residual"]) == steps and given["shown"] == list(range(steps))
+        assert picture(given["frames"]).shape == (6 * steps, 5)
+    dropped = walk(3)
+    given = player.postprocess(Dropped("here", dropped))["dropped"]
+    expected = (dropped.images * 255).round().view(18, 5)
+    np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
+
+
+def test_late_steps_share_frames_and_the_last_has_its_own():
+    long = walk(103)
+    given = WalkPlayer(render=False).postprocess(Dropped("here", long))["dropped"]
+    assert len(given["path"]) == 103 and given["shown"] == [*range(24), *range(24, 103, 4), 102]
+    expected = (long.images[given["shown"]] * 255).round().flatten(0, 2)
+    np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
+
+
+def test_maps_leave_once_as_text_with_the_names_of_their_kinds():
+    player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
+    drawn = plane()
+    walks = Walks("here", 7, torch.zeros(2), image, [], False, Maps({"here": drawn}, NAMES))
+    sent = json.loads(player.postprocess(walks)["maps"])
+    assert list(sent) == ["here"] and sent["here"] == json.loads(json.dumps({**encode_plane(drawn), "names": NAMES}))
+    assert "maps" not in player.postprocess(replace(walks, maps=None))
+
+
+def test_a_place_comes_back_and_is_finite():
+    player = WalkPlayer(render=False)
+    name, place = player.preprocess({"plane": "here", "at": [1, 11.5]})
+    assert name == "here" and place.tolist() == [1, 11.5]
+    assert player.preprocess({"plane": "here", "at": [1e300, -1e9]})[1].tolist() == [FAR, -FAR]
+    assert player.preprocess(None) is None and player.preprocess({"plane": "here"}) is None
+
+
+@pytest.mark.parametrize(
+    ("payload", "message"),
+    [
+        ({"plane": [], "at": [0, 0]}, "no map"),
+        ({"plane": "here", "at": [0]}, "two numbers"),
+        ({"plane": "here", "at": "01"}, "two numbers"),
+        ({"plane": "here", "at": [float("nan"), 0]}, "two numbers"),
+        ({"plane": "here", "at": [True, 0]}, "two numbers"),
+    ],
+)
+def test_what_is_no_place_is_told(payload, message):
+    with pytest.raises(gr.Error, match=message):
+        WalkPlayer(render=False).preprocess(payload)

@@ -1,0 +1,304 @@
+"""Checkpoints: a round trip, no pickle, clear errors; everything that is shipped is whole."""
+
+import dataclasses
+import errno
+import json
+import math
+import os
+import resource
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+import torch
+
+from dmfa_demo.imputation import ImageShape, Imputer, method_class
+from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.storage import checkpoints
+from dmfa_demo.storage.checkpoints import (
+    CONFIG,
+    LARGE,
+    RESULTS,
+    ROOT,
+    WEIGHTS,
+    Unavailable,
+    available_methods,
+    load_checkpoint,
+    load_imputer,
+    load_network,
+    load_once,
+    save_checkpoint,
+    set_aside,
+    weights_of,
+)
+from dmfa_demo.storage.files import read_tensors
+from train.engine.model_card import DRAWN, is_part
+from train.methods.classifier import SHIPPED
+from train.report.evaluate import digest, training_images
+from train.report.papers import published
+
+SMALL = DMFAConfig(widths=(8, 16), blocks=1)
+
+
+def saved(folder):
+    network = DMFA(SMALL)
+    save_checkpoint(folder, network.state_dict(), {"network": dataclasses.asdict(SMALL)})
+    return network
+
+
+def test_a_network_comes_back_as_it_was(tmp_path):
+    network, again = saved(tmp_path), load_network(tmp_path, DMFA, DMFAConfig)
+    assert again.config == SMALL and not again.training
+    images, missing = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5
+    assert torch.equal(network.eval()(images, missing).mean, again(images, missing).mean)
+
+
+def test_a_large_one_takes_two_bytes_a_number(tmp_path):
+    tensors = {"a": torch.rand(3, LARGE // 3 + 1), "count": torch.tensor(70_000)}
+    save_checkpoint(tmp_path, tensors, {"network": dataclasses.asdict(ImageShape(1, 28, 28))})
+    _, again = load_checkpoint(tmp_path, ImageShape)
+    assert (tmp_path / WEIGHTS).stat().st_size < 2.01 * LARGE and again["count"] == 70_000
+    assert again["a"].dtype == torch.float32 and torch.allclose(again["a"], tensors["a"], atol=5e-4)
+
+
+def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):
+    with pytest.raises(FileNotFoundError, match="python -m train"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def test_a_config_of_another_version_is_named(tmp_path):
+    saved(tmp_path)
+    config = json.loads((tmp_path / CONFIG).read_text())
+    config["network"]["gears"] = 5
+    (tmp_path / CONFIG).write_text(json.dumps(config))
+    with pytest.raises(ValueError, match="does not know: gears"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
+    saved(tmp_path)
+    torch.save({"weights": torch.zeros(1)}, tmp_path / WEIGHTS)
+    with pytest.raises(ValueError, match="model.safetensors is damaged"):
+        load_network(tmp_path, DMFA, DMFAConfig)
+
+
+def cut(folder):
+    whole = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(whole[: len(whole) // 2])
+
+
+def broken_config(folder):
+    (folder / CONFIG).write_text('{"network": {')
+
+
+def config_of_nothing(folder):
+    (folder / CONFIG).write_text("[]")
+
+
+def of_another_shape(folder):
+    save_checkpoint(folder, DMFA(SMALL).state_dict(), {"network": dataclasses.asdict(DMFAConfig(widths=(16, 32)))})
+
+
+def of_another_kind(folder):
+    (folder / CONFIG).write_text(json.dumps({"network": {"widths": "many"}}))
+
+
+def without_weights(folder):
+    (folder / WEIGHTS).unlink()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (cut, "model.safetensors is damaged"),
+        (broken_config, "config.json is damaged"),
+        (config_of_nothing, "is no checkpoint's config"),
+        (of_another_shape, "do not fit its config.json"),
+        (of_another_kind, "is not one of its method"),
+        (without_weights, "no checkpoint in"),
+    ],
+)
+def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypatch, spoil, said):
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(checkpoints, "_DAMAGED", set())
+    saved(tmp_path / "mnist" / "dmfa")
+    save_checkpoint(
+        tmp_path / "mnist" / "zero", {"nothing": torch.zeros(1)}, {"network": dataclasses.asdict(ImageShape(1, 28, 28))}
+    )
+    spoil(tmp_path / "mnist" / "dmfa")
+    assert available_methods("mnist") == ["dmfa", "zero"]
+    load_imputer.cache_clear()
+    with pytest.raises(ValueError, match=said):
+        load_imputer("dmfa", "mnist")
+    assert available_methods("mnist") == ["zero"]
+    load_imputer.cache_clear()
+
+
+def test_who_asks_while_it_is_loaded_gets_the_same(tmp_path):
+    loads = []
+
+    class Slow(Imputer):
+        @classmethod
+        def load(cls, folder):
+            loads.append(folder)
+            time.sleep(0.2)
+            return load_once(Fast, folder)  # it is made of another
+
+    class Fast(Imputer):
+        @classmethod
+        def load(cls, folder):
+            loads.append(folder)
+            return object()
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(load_once, [Slow, Fast, Slow, Fast], [tmp_path] * 4))
+    assert len(loads) == 2 and all(one is found[0] for one in found)
+
+
+@pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in ROOT.glob(f"*/*/{CONFIG}")), ids=lambda folder: "/".join(folder.parts[-2:])
+)
+def test_what_is_shipped_is_whole_and_small(folder):
+    config, names = json.loads((folder / CONFIG).read_text()), {path.name for path in folder.iterdir()}
+    # Some share another's weights, some are only parts of methods, some have a map of their latents.
+    needed = {CONFIG, "README.md"} | (set() if "weights" in config else {WEIGHTS})
+    measured = not is_part(config["training"])
+    assert needed | ({"metrics.json"} if measured else set()) <= names <= needed | {"metrics.json", MAP, DRAWN}
+    assert weights_of(folder).stat().st_size < 20_000_000
+    about = config["about"]
+    assert about["command"].startswith("python -m train")
+    # There are more faces by now than most models of faces have seen.
+    whole = {"mnist": (55_000,), "fashion-mnist": (55_000,)}.get(folder.parent.name, (8_003, 25_128))
+    assert about["training_images"] in whole or config["training"]["labels"]
+    if not measured:
+        return
+    rows = json.loads((folder / "metrics.json").read_text())
+    assert {row["method"] for row in rows} == {folder.name}
+    # What is measured as a paper's table has it is measured on as many images as the paper took, or fewer where it takes hours.
+    assert {row["n"] for row in rows if not row.get("title")} <= {10_000 if 55_000 in whole else 988}
+    card = (folder / "README.md").read_text()
+    assert about["command"] in card and all(f"| {row['protocol']} | {row['metric']} " in card for row in rows)
+
+
+def test_all_of_it_is_small_enough_to_be_cloned():
+    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 200_000_000
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob(f"*/{RESULTS}")), ids=lambda path: path.parent.name)
+def test_the_results_are_those_of_the_weights_beside_them(path):
+    results = json.loads(path.read_text())
+    folders = [folder for folder in path.parent.iterdir() if (folder / "metrics.json").is_file()]
+    rows = []
+    for folder in folders:
+        rows += [
+            {**row, "training_images": training_images(folder)}
+            for row in json.loads((folder / "metrics.json").read_text())
+        ]
+    key = lambda row: (row["method"], row["protocol"], row["metric"])
+    assert sorted(results["rows"], key=key) == sorted(rows, key=key)
+    for row in rows:
+        # Of classifiers, only those that the page has are kept.
+        if not row["protocol"].startswith("classify-") or row["protocol"].startswith(f"classify-{SHIPPED}"):
+            folder = path.parent / row["method"]
+            if not (folder / CONFIG).is_file():  # from k-NN with the network of the method from noise
+                folder = path.parent / row["method"].removesuffix("-knn")
+            assert row["weights"] == digest(folder), f"measure {row['method']} anew"
+        else:
+            assert len(row["weights"]) == 12
+    assert results["published"] == published(path.parent.name)
+
+
+@pytest.fixture
+def one_checkpoint(tmp_path, monkeypatch):
+    """A usable checkpoint of DMFA, the only one there is."""
+    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(checkpoints, "_DAMAGED", set())
+    load_imputer.cache_clear()
+    saved(tmp_path / "mnist" / "dmfa")
+    yield tmp_path / "mnist" / "dmfa"
+    load_imputer.cache_clear()
+
+
+@contextmanager
+def open_files(left: int) -> Iterator[None]:
+    """This process can open so many files more."""
+    before, held = resource.getrlimit(resource.RLIMIT_NOFILE), []
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        with suppress(OSError):
+            while True:
+                held.append(os.open(os.devnull, os.O_RDONLY))
+        for file in held[len(held) - left :]:
+            os.close(file)
+        del held[len(held) - left :]
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        for file in held:
+            os.close(file)
+
+
+def is_retried() -> bool:
+    with pytest.raises(Unavailable, match="could not be loaded just now .*; try again"):
+        load_imputer("dmfa", "mnist")
+    return available_methods("mnist") == ["dmfa"]
+
+
+def test_too_many_open_files_leave_a_checkpoint_usable(one_checkpoint):
+    method_class("dmfa")
+    with open_files(0):
+        assert is_retried()
+    assert load_imputer("dmfa", "mnist").network.config == SMALL
+
+
+def test_no_file_for_the_weights_is_not_taken_for_no_weights(one_checkpoint):
+    with open_files(0), pytest.raises(OSError, match="Too many open files"):
+        read_tensors(one_checkpoint / WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EIO, "Input/output error"),
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        # As torch says it.
+        RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
+        ImportError("no module named x"),
+    ],
+    ids=repr,
+)
+def test_what_the_machine_lacks_for_a_while_leaves_a_checkpoint_usable(one_checkpoint, monkeypatch, error):
+    with monkeypatch.context() as lacking:
+
+        def read_bytes(_path):
+            raise error
+
+        lacking.setattr(Path, "read_bytes", read_bytes)
+        assert is_retried()
+    assert load_imputer("dmfa", "mnist").network.config == SMALL
+
+
+def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
+    with pytest.raises(Unavailable), set_aside(one_checkpoint), set_aside(one_checkpoint.parent / "knn"):
+        raise MemoryError
+    assert not checkpoints._DAMAGED
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_what_is_not_finite_is_not_written(tmp_path, value):
+    saved(tmp_path)
+    before = (tmp_path / WEIGHTS).read_bytes()
+    with pytest.raises(ValueError, match="b holds NaN or infinity and is not written to .* --learning-rate"):
+        save_checkpoint(tmp_path, {"a": torch.zeros(3), "b": torch.tensor([0, value])}, {"network": {}})
+    assert (tmp_path / WEIGHTS).read_bytes() == before
+
+
+def test_what_two_bytes_cannot_hold_is_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a holds NaN or infinity"):
+        save_checkpoint(tmp_path / "new", {"a": torch.full((LARGE + 1,), 1e6)}, {"network": {}})
+    assert not (tmp_path / "new").exists()

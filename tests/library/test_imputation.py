@@ -1,0 +1,232 @@
+"""The contracts, for every method that is registered and trained."""
+
+import re
+from itertools import islice
+
+import pytest
+import torch
+
+from dmfa_demo import load_imputer
+from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.data.datasets import DATASETS, load_samples, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import METHODS, Imputation, MixtureDensity, check, flatten_missing, method_class
+from dmfa_demo.storage.checkpoints import available_methods
+
+TRAINED = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
+
+
+def scene(dataset: str = "mnist", count: int = 6) -> tuple[torch.Tensor, torch.Tensor]:
+    samples = to_float(load_samples(dataset).images)
+    images = samples[torch.arange(count) * 16 % len(samples)]
+    missing = mask_family("quarter+strokes+noise75")(count, *images.shape[-2:], torch.Generator().manual_seed(3))
+    missing[0], missing[1] = False, True
+    return images, missing
+
+
+def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
+    """The mean, and samples where the method has any, `(1 or 1 + count, B, C, H, W)`."""
+    if imputation.sampler is None:
+        return imputation.mean[None]
+    if imputation.filling is not None:  # its first steps; all would take a minute
+        filled, left = next(islice(imputation.filling(count), 20, None))
+        return torch.cat([imputation.mean[None], torch.where(left, 0, filled)])
+    return torch.cat([imputation.mean[None], imputation.sample(count)])
+
+
+SHIPPED = {
+    "mnist": {
+        "dmfa",
+        "mfa",
+        "vaeac",
+        "universal-marginalizer",
+        "dynamics-knn",
+        "context-encoder",
+        "gaussian",
+        "knn",
+        "mean",
+        "zero",
+    },
+    "fashion-mnist": {
+        "dmfa",
+        "mfa",
+        "vaeac",
+        "dynamics",
+        "dynamics-knn",
+        "pseudo-gibbs",
+        "context-encoder",
+        "gaussian",
+        "knn",
+        "mean",
+        "zero",
+    },
+    "celeba": {"dmfa", "mfa", "vaeac", "dynamics", "pseudo-gibbs", "context-encoder", "mean", "zero"},
+}
+
+
+@pytest.mark.parametrize("dataset", OFFERS)
+def test_the_shipped_methods_are_there(dataset):
+    assert {name for known, name in TRAINED if known == dataset} >= SHIPPED[dataset]
+
+
+# What may lie under a mask, and would spoil any sum that it enters.
+FAR = torch.nan, torch.inf, 1e38, -1e38
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_hidden_values_change_nothing(dataset, name):
+    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
+    for other in (1 - images, torch.rand_like(images), *(torch.full_like(images, far) for far in FAR)):
+        changed = torch.where(missing, other, images)
+        ours, theirs = imputer.impute(images, missing, seed=0), imputer.impute(changed, missing, seed=0)
+        assert torch.equal(answers(ours), answers(theirs))
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_observed_pixels_come_back_bit_for_bit(dataset, name):
+    images, missing = scene(dataset)
+    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    visible = ~missing.expand_as(images)
+    assert torch.equal(imputation.mean[visible], images[visible])
+    assert torch.equal(imputation.mean[0], images[0])  # nothing missing there
+    values = answers(imputation)
+    assert torch.equal(values[:, visible], images[visible].expand(len(values), -1))
+    assert values.min() >= 0 and values.max() <= 1
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_density_is_a_density_over_the_hole_only(dataset, name):
+    images, missing = scene(dataset)
+    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    density, hidden = imputation.density, flatten_missing(missing, images.shape[1])
+    if density is None:
+        return
+    assert (density.variance[hidden] > 0).all() and not density.variance[~hidden].any()
+    assert density.log_prob(images.flatten(1), hidden).isfinite().all()
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(dataset, name):
+    images, missing = scene(dataset)
+    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    if imputation.variance is None:
+        with pytest.raises(ValueError, match="cannot sample"):
+            imputation.sample(1)
+    else:
+        hidden = missing.expand_as(images)
+        assert (imputation.variance[hidden] >= 0).all() and not imputation.variance[~hidden].any()
+        assert imputation.variance[hidden].max() > 0.01 and imputation.sampler is not None
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_what_can_be_sampled_says_so(dataset, name):
+    images, missing = scene(dataset)
+    assert (load_imputer(name, dataset).impute(images, missing).sampler is not None) == method_class(name).has_samples
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_the_same_seed_gives_the_same_pixels(dataset, name):
+    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
+    first, again, other = (imputer.impute(images, missing, seed=s) for s in (1, 1, 2))
+    assert torch.equal(answers(first), answers(again))
+    assert first.sampler is None or not torch.equal(first.sample(2), other.sample(2))
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_an_image_is_answered_alike_alone_and_in_a_batch(dataset, name):
+    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
+    together = imputer.impute(images, missing, seed=0).mean
+    rows = zip(images.split(1), missing.split(1))
+    alone = torch.cat([imputer.impute(*row, seed=0).mean for row in rows])
+    torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_carries_its_own_words(name):
+    method = method_class(name)
+    assert method.name == name and method.title and method.summary.endswith(".") and method.limits.endswith(".")
+    assert len(method.colour) == 7 and int(method.colour[1:], 16) >= 0
+
+
+def test_a_method_with_one_answer_says_that_it_cannot_sample():
+    with pytest.raises(ValueError, match="use .mean"):
+        Imputation(torch.zeros(1, 1, 2, 2)).sample(1)
+
+
+GOOD = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("images", "missing", "message"),
+    [
+        (GOOD[0][0], GOOD[1], "images must be float32"),
+        (GOOD[0].double(), GOOD[1], "images must be float32"),
+        (GOOD[0], GOOD[1].float(), "missing must be bool"),
+        (GOOD[0], GOOD[1][:, 0], "missing must be bool"),
+        (GOOD[0], GOOD[1][:1], "missing must be bool"),
+        (GOOD[0] * torch.nan, GOOD[1], "NaN or infinity"),
+        (GOOD[0] + 255, GOOD[1], r"\[0, 1\]; got 255 to 255"),
+    ],
+)
+def test_broken_contracts_are_named(images, missing, message):
+    with pytest.raises(ValueError, match=message):
+        check(images, missing)
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_an_image_of_another_size_is_refused_by_name(dataset, name):
+    shape = DATASETS[dataset].shape
+    with pytest.raises(ValueError, match=re.escape(f"{shape}, got (1, 32, 32)")):
+        load_imputer(name, dataset).impute(torch.zeros(1, 1, 32, 32), torch.ones(1, 1, 32, 32, dtype=torch.bool))
+
+
+def test_a_fresh_seed_leaves_the_callers_randomness_alone():
+    images, missing = scene()
+    before = torch.get_rng_state()
+    imputer = load_imputer("dmfa", "mnist")
+    first, other = (imputer.impute(images, missing).sample(1) for _ in range(2))
+    assert torch.equal(torch.get_rng_state(), before) and not torch.equal(first, other)
+
+
+def test_unknown_methods_and_data_sets_are_refused():
+    with pytest.raises(ValueError, match="known methods: dmfa"):
+        load_imputer("gan", "mnist")
+    with pytest.raises(ValueError, match="there is one for: .*mnist"):
+        load_imputer("dmfa", "nowhere")
+    with pytest.raises(ValueError, match="Repo id"):  # a repository on the Hub has one slash
+        load_imputer("dmfa", "../../etc")
+    with pytest.raises(ValueError, match="there is one for: none"):
+        load_imputer("mice", "mnist")
+
+
+class Lazy:
+    """A density that is asked for its kind, and for nothing that takes time."""
+
+    @property
+    def mean(self):
+        raise AssertionError("nobody needs it to know what kind of density this is")
+
+    weights = variance = mean
+
+    def log_prob(self, x, missing): ...
+
+    cdf = sample = with_noise_floor = leading = log_prob
+
+
+class LazyMixture(Lazy, MixtureDensity):
+    pass
+
+
+def test_the_kind_of_a_density_is_known_without_evaluating_it():
+    mean = torch.zeros(1, 1, 2, 2)
+    density = LazyMixture()
+    assert Imputation(mean=mean, density=density).mixture is density
+    with pytest.raises(ValueError, match="no mixture of factor analysers"):
+        _ = Imputation(mean=mean, density=Lazy()).mixture
+
+
+@pytest.mark.parametrize("method", [name for name in sorted(SHIPPED["mnist"]) if method_class(name).has_factors])
+def test_what_has_factors_is_a_mixture(method):
+    images, missing = scene(count=2)
+    imputation = load_imputer(method, "mnist").impute(images, missing, seed=0)
+    assert imputation.mixture is imputation.density and "variance" not in vars(imputation.density)

@@ -1,0 +1,147 @@
+"""The classifiers: what each is given, and the contract that hidden pixels play no role."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
+import pytest
+import torch
+
+from dmfa_demo.data.datasets import load_samples, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.models.classifier import (
+    CLASSIFIERS,
+    ClassifierConfig,
+    ConvNet,
+    available_classifiers,
+    load_classifier,
+    predict_all,
+)
+from dmfa_demo.models.misconv import replace_first_conv
+
+SAMPLES = load_samples("mnist")
+IMAGES = to_float(SAMPLES.images)
+MISSING = mask_family("mixed")(len(IMAGES), 28, 28, torch.Generator().manual_seed(0))
+
+
+def test_all_of_them_lie_in_the_repository():
+    assert available_classifiers("mnist") == list(CLASSIFIERS)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_answers_are_probabilities_and_mostly_right(name):
+    answers = load_classifier(name, "mnist").predict(IMAGES, MISSING)
+    assert answers.shape == (100, 10) and (answers >= 0).all()
+    torch.testing.assert_close(answers.sum(1), torch.ones(100))
+    assert (answers.argmax(1) == SAMPLES.labels).float().mean() > 0.75
+
+
+@pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name != "complete"])
+def test_what_lies_under_the_mask_plays_no_role(name):
+    classifier = load_classifier(name, "mnist")
+    images, missing = IMAGES[:20], MISSING[:20]
+    for hidden in (torch.rand(images.shape), *map(torch.tensor, (1e38, -1e38, torch.nan, torch.inf))):
+        other = torch.where(missing, hidden, images)
+        assert torch.equal(classifier.predict(other, missing), classifier.predict(images, missing))
+
+
+@pytest.mark.parametrize("hidden", [1e38, 1.001, -0.001, torch.nan, torch.inf])
+def test_the_reference_refuses_hidden_values_that_are_no_pixels(hidden):
+    other = torch.where(MISSING[:2], hidden, IMAGES[:2])
+    with pytest.raises(ValueError, match=r"'complete' sees the whole image, .* must be known and lie in \[0, 1\]; got"):
+        load_classifier("complete", "mnist").predict(other, MISSING[:2])
+
+
+def test_the_reference_sees_everything():
+    classifier = load_classifier("complete", "mnist")
+    assert torch.equal(classifier.predict(IMAGES, MISSING), classifier.predict(IMAGES, MISSING & False))
+
+
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_nothing_and_everything_hidden_are_answered(name, share):
+    missing = torch.full((2, 1, 28, 28), share)
+    assert load_classifier(name, "mnist").predict(IMAGES[:2], missing).isfinite().all()
+
+
+def test_together_they_answer_as_alone_and_ask_a_source_once(monkeypatch):
+    classifiers = [load_classifier(name, "mnist") for name in CLASSIFIERS]
+    asked = []
+    for source in {id(one.source): one.source for one in classifiers if one.source}.values():
+        monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: asked.append(_own) or _own(*a, **k))
+    together = predict_all(classifiers, IMAGES[:4], MISSING[:4])
+    assert len(asked) == 3  # DMFA, MFA and k-NN
+    for classifier, answer in zip(classifiers, together):
+        torch.testing.assert_close(classifier.predict(IMAGES[:4], MISSING[:4]), answer)
+
+
+def test_misconvs_network_is_what_the_conversion_of_the_plain_one_makes():
+    classifier = load_classifier("misconv-dmfa", "mnist")
+    twin = replace_first_conv(ConvNet(classifier.config, 1).eval(), classifier.density)
+    twin.load_state_dict(classifier.network.state_dict())
+    prepared = classifier.prepare(IMAGES[:8], MISSING[:8], classifier.believe(IMAGES[:8], MISSING[:8]))
+    with torch.inference_mode():
+        own, converted = (classifier.logits(network, *prepared) for network in (classifier.network, twin))
+    assert torch.equal(own, converted)
+
+
+def test_one_may_be_loaded_while_another_works():
+    working, loaded = load_classifier("complete", "mnist"), Event()
+
+    def work() -> int:
+        rounds = 0
+        while not loaded.is_set():
+            working.predict(IMAGES[:1], MISSING[:1])
+            rounds += 1
+        return rounds
+
+    with ThreadPoolExecutor(1) as pool:
+        rounds = pool.submit(work)
+        for _ in range(20):
+            load_classifier.__wrapped__("misconv-dmfa", "mnist")
+        loaded.set()
+        assert rounds.result() > 0
+
+
+def test_misconv_of_a_sure_source_is_the_network_on_its_mean():
+    classifier = load_classifier("misconv-dmfa", "mnist")
+    images, missing = IMAGES[:8], MISSING[:8]
+    belief = classifier.believe(images, missing)
+    prepared = list(classifier.prepare(images, missing, belief))
+    prepared[4], prepared[5] = prepared[4] * 0, prepared[5] * 0  # no factors, no noise
+    twin = ConvNet(classifier.config, 1).eval()
+    own = classifier.network.network
+    state = {name.replace("misconv.conv.", "features.0."): value for name, value in own.state_dict().items()}
+    twin.load_state_dict(state)
+    with torch.inference_mode():
+        sure = classifier.logits(classifier.network, *prepared)
+        torch.testing.assert_close(sure, twin(belief.mean), rtol=1e-3, atol=1e-3)
+        assert not torch.allclose(sure.softmax(1), classifier.predict(images, missing, belief), atol=1e-3)
+
+
+def test_the_first_layer_differs_in_the_hole_only_and_never_falls_below_the_mean():
+    classifier = load_classifier("misconv-dmfa", "mnist")
+    images, missing = IMAGES[:8], mask_family("square14")(8, 28, 28, torch.Generator().manual_seed(0))
+    imputed, expected = classifier.first_layer(images, missing, classifier.believe(images, missing))
+    assert imputed.shape == expected.shape == (8, 32, 28, 28)
+    near = torch.nn.functional.max_pool2d(missing.float(), 3, 1, 1).bool()
+    assert torch.equal(*(torch.where(near, 0, values) for values in (imputed, expected)))
+    # E[max(X, 0)] >= max(E[X], 0) (Jensen).
+    assert (expected >= imputed - 1e-4).all() and (expected - imputed).max() > 0.01
+
+
+@pytest.mark.parametrize("arguments", [("gan", "mnist"), ("zero", "cifar"), ("zero", "../mnist")])
+def test_classifiers_that_there_are_not_are_refused(arguments):
+    with pytest.raises(ValueError, match="no classifier"):
+        load_classifier(*arguments)
+
+
+def test_images_of_another_size_are_refused():
+    with pytest.raises(ValueError, match=r"takes images of \(C, H, W\) = \(1, 28, 28\), got \(1, 32, 32\)"):
+        load_classifier("zero", "mnist").predict(torch.zeros(1, 1, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool))
+
+
+@pytest.mark.parametrize("name", ["complete", "mask", "partial-conv"])
+def test_images_of_odd_size_and_several_channels_are_classified(name):
+    config = ClassifierConfig(channels=3, height=9, width=12, classes=4)
+    classifier, missing = CLASSIFIERS[name](config, None), torch.rand(2, 1, 9, 12) < 0.5
+    assert classifier.predict(torch.rand(2, 3, 9, 12), missing).shape == (2, 4)

@@ -1,0 +1,76 @@
+"""Training classifiers: the figures, and a command that leaves rows, a checkpoint and its card."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+import torch
+
+from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
+from tests.conftest import REPOSITORY
+from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
+from train.report.evaluate import digest
+
+
+def test_every_treatment_can_be_trained():
+    assert set(get_args(get_type_hints(ClassifierTraining)["treatment"])) == set(CLASSIFIERS)
+
+
+def test_the_figures_are_those_of_the_labels():
+    logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]), torch.tensor([0, 1, 1])
+    found = _figures(logits, labels)
+    chances = logits.softmax(1)
+    assert found["accuracy"] == pytest.approx(2 / 3)
+    assert found["label_nll"] == pytest.approx(-chances[range(3), labels].log().mean().item())
+    # Three bins of one image each: confidence against right or wrong.
+    gaps = (chances.amax(1) - torch.tensor([1.0, 1.0, 0.0])).abs()
+    assert found["ece"] == pytest.approx(gaps.mean().item(), abs=1e-6)
+
+
+def test_rows_hold_the_mean_over_seeds_with_its_error_and_the_papers_figure():
+    found = [dict(accuracy=value, label_nll=1.0, ece=0.1) for value in (0.90, 0.92, 0.97)]
+    config = ClassifierTraining(treatment="zero", incomplete="square14")
+    row = _rows(config, ZeroClassifier, "classify-square14", found, 10, "abc")[0]
+    assert (row.metric, row.n, row.seeds, row.paper) == ("accuracy", 10, 3, 0.910)
+    assert row.value == pytest.approx(0.93) and row.stderr == pytest.approx(0.0360555 / 3**0.5, rel=1e-4)
+    assert _rows(config, ZeroClassifier, "classify-square14", found[:1], 10, "abc")[0].stderr is None
+
+
+def test_what_is_prepared_at_once_is_what_is_prepared_one_by_one():
+    classifier = CLASSIFIERS["mask"](ClassifierConfig(), None)
+    images = torch.randint(256, (5, 1, 28, 28), dtype=torch.uint8)
+    missing = torch.rand(5, 1, 28, 28) < 0.5
+    (inputs,) = prepare(classifier, images, missing)
+    assert inputs.shape == (5, 2, 28, 28) and (inputs[:, :1][missing] == 0).all()
+    torch.testing.assert_close(inputs[:, 1:].bool(), missing)
+
+
+@pytest.mark.parametrize("treatment", ["misconv-dmfa", "partial-conv"])
+def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: Path, treatment: str):
+    before = (REPOSITORY / "checkpoints" / "mnist" / "results.json").read_bytes()
+    small = "--incomplete mixed --seeds 2 --steps 4 --batch-size 32 --validate-every 2".split()
+    folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
+    words = ["classifier", "--treatment", treatment, "--data-root", str(small_mnist), *small, *folders]
+    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert {row["protocol"] for row in rows} == {"classify-mixed", "classify-mixed-complete"}
+    assert {row["metric"] for row in rows} == {"accuracy", "label_nll", "ece"}
+    assert all(row["n"] == 100 and row["seeds"] == 2 and row["title"] == CLASSIFIERS[treatment].title for row in rows)
+    assert {row["weights"] for row in rows} == {digest(tmp_path / "out")}
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert CLASSIFIERS[treatment].title in card and "accuracy" in card and "`mixed`" in card
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+    assert (REPOSITORY / "checkpoints" / "mnist" / "results.json").read_bytes() == before
+    # Trained already: the same command goes on to the figures.
+    again = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    assert again.returncode == 0 and json.loads((tmp_path / "out" / "metrics.json").read_text()) == rows
+
+
+def test_a_source_that_is_not_there_is_named(small_mnist: Path, tmp_path: Path):
+    words = ["classifier", "--treatment", "misconv-mfa", "--incomplete", "half", "--data-root", str(small_mnist)]
+    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 1 and "mfa-half" in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,30 @@
+"""Training the context encoder: the loss counts the hole only, and the command leaves a whole checkpoint."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+from dmfa_demo.models.context_encoder import ContextEncoderImputer
+from tests.conftest import REPOSITORY
+from train.methods.context_encoder import _error
+
+
+def test_the_error_counts_the_hole_only():
+    images, filled, missing = torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4) < 0.5
+    twin = torch.stack([(f - x)[m].square().sum() for f, x, m in zip(filled, images, missing)])
+    torch.testing.assert_close(_error(filled, images, missing), twin)
+
+
+def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path):
+    small = "--latents 4 --widths 8 16 --steps 4 --batch-size 32 --validate-every 2".split()
+    folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
+    words = ["context-encoder", "--data-root", str(small_mnist), *small, *folders]
+    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert {"validation", "square_sse", "square_ssim"} <= set(rows[-1])
+    images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
+    assert ContextEncoderImputer.load(tmp_path / "out").impute(images, missing).mean.isfinite().all()

@@ -1,0 +1,184 @@
+"""`python -m train dmfa` as a user runs it, on a stand-in for MNIST."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
+from tests.conftest import REPOSITORY
+from train.engine.loop import STATE
+from train.methods.dmfa import DMFATraining, score
+
+SMALL = (
+    "--widths 8 16 --blocks 1 --components 2 --batch-size 32 --validate-every 4 --save-every 2 --precision no".split()
+)
+
+
+def command(root: Path, folder: Path, *options: str) -> list[str]:
+    return ["dmfa", "--dataset", "mnist", "--data-root", str(root), *SMALL, "--run-folder", str(folder / "run"), "--output", str(folder / "out"), *options]  # fmt: skip
+
+
+def train(
+    *words: str, launcher: tuple[str, ...] = (sys.executable,), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*launcher, "-m", "train", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def shipped(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "out" / "model.safetensors")
+
+
+def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool:
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.fixture(scope="module")
+def whole(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of 8 steps that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = train(*command(small_mnist, folder, "--steps", "8"))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_it_leaves_a_whole_checkpoint(whole: Path):
+    config = json.loads((whole / "out" / "config.json").read_text())
+    assert config["about"]["command"].startswith("python -m train dmfa --dataset mnist --widths 8 16")
+    assert str(whole) not in json.dumps(config)
+    assert config["about"]["training_images"] == 256 and config["network"]["components"] == 2
+    card = (whole / "out" / "README.md").read_text()
+    assert config["about"]["command"] in card and "## Limits" in card
+    images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
+    assert DMFAImputer.load(whole / "out").impute(images, missing, seed=0).mean.isfinite().all()
+    rows = [json.loads(line) for line in (whole / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [4, 8]
+
+
+def test_kill_9_and_the_same_command_again_give_the_same_weights(whole: Path, small_mnist: Path, tmp_path: Path):
+    words = command(small_mnist, tmp_path, "--steps", "8")
+    # Saves so often, and dies so late, that steps after the last save are lost and done again.
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *words],
+        cwd=REPOSITORY,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
+        time.sleep(0.005)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    with safe_open(tmp_path / "run" / STATE, "pt") as file:
+        assert int(file.metadata()["step"]) < 8, "the run ended before it could be killed"
+    done = train(*words)
+    assert done.returncode == 0, done.stderr
+    assert same(shipped(tmp_path), shipped(whole))
+
+
+def test_two_processes_learn_what_one_learns(whole: Path, small_mnist: Path, tmp_path: Path):
+    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    done = train(*command(small_mnist, tmp_path, "--steps", "8"), launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = shipped(tmp_path), shipped(whole)
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=1e-2)
+
+
+@pytest.mark.parametrize(
+    "options", [("--components", "1", "--head", "dense"), ("--incomplete", "square14", "--precision", "bf16")]
+)
+def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
+    done = train(*command(small_mnist, tmp_path, "--steps", "2", *options))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--masks", "dust"), "unknown mask family 'dust'"),
+        (("--batch-size", "1000"), "more than the 256 training images"),
+    ],
+)
+def test_what_the_user_can_mend_is_said_in_a_line(
+    small_mnist: Path, tmp_path: Path, options: tuple[str, ...], message: str
+):
+    done = train(*command(small_mnist, tmp_path, *options))
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_run_of_other_masks_is_not_gone_on_with(whole: Path, small_mnist: Path):
+    done = train(*command(small_mnist, whole, "--steps", "8", "--masks", "half"))
+    assert done.returncode == 1 and "other settings" in done.stderr
+
+
+def test_the_shipped_checkpoint_is_not_overwritten_by_another_kind(small_mnist: Path, tmp_path: Path):
+    done = train("dmfa", "--data-root", str(small_mnist), "--run-folder", str(tmp_path), "--components", "1")
+    assert done.returncode == 1 and "name another folder with --output" in done.stderr
+
+
+def test_the_plain_command_is_the_one_that_made_the_shipped_checkpoint():
+    DMFATraining().check_output()
+
+
+def test_new_weights_take_the_old_figures_away(whole: Path, small_mnist: Path):
+    (whole / "out" / "metrics.json").write_text("[]")
+    assert train(*command(small_mnist, whole, "--steps", "8")).returncode == 0
+    assert not (whole / "out" / "metrics.json").exists()
+
+
+def test_unknown_pixels_reach_neither_network_nor_loss():
+    """Training on incomplete images: what is absent is missing, but not scored."""
+    network = DMFA(DMFAConfig(widths=(8, 16), blocks=1)).eval()
+    images = torch.rand(2, 1, 28, 28)
+    absent, hidden = torch.zeros(2, 1, 28, 28, dtype=torch.bool), torch.zeros(2, 1, 28, 28, dtype=torch.bool)
+    absent[..., :10], hidden[..., 5:15] = True, True
+    changed = torch.where(absent, torch.rand_like(images), images)
+    ours = score(network, images, hidden | absent, hidden & ~absent)
+    theirs = score(network, changed, hidden | absent, hidden & ~absent)
+    assert all(torch.equal(a, b) for a, b in zip(ours, theirs))
+
+
+def test_the_loss_is_the_exact_mixture_likelihood_and_the_squared_error_of_its_mean():
+    network = DMFA(DMFAConfig(widths=(8, 16), blocks=1)).eval()
+    images, missing = torch.rand(3, 1, 28, 28), torch.rand(3, 1, 28, 28) < 0.3
+    density = network(images, missing)
+    nll, sse = score(network, images, missing, missing)
+    parts = torch.stack([density.component(k).log_prob(images.flatten(1), missing.flatten(1)) for k in range(3)], -1)
+    twin = -(density.weights.log() + parts).logsumexp(-1)
+    torch.testing.assert_close(nll, twin, rtol=1e-4, atol=1e-3)
+    error = (density.mean.view_as(images) - images)[missing]
+    torch.testing.assert_close(sse.sum(), error.square().sum())
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(small_mnist: Path, tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--steps", "5000")],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command continues" in out
+    shutil.rmtree(tmp_path)

@@ -1,0 +1,263 @@
+"""The training loop: stopping and going on changes nothing, whatever stops it."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from tests.conftest import REPOSITORY
+from train.engine.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
+
+CONFIG = LoopConfig(
+    steps=9,
+    batch_size=4,
+    learning_rate=0.1,
+    warmup_steps=2,
+    ema_decay=0.9,
+    precision="no",
+    validate_every=3,
+    save_every=2,
+)
+DATA = torch.randn(10, 3, generator=torch.Generator().manual_seed(0))
+
+
+def run(
+    folder: Path,
+    config: LoopConfig = CONFIG,
+    stop_at: int | None = None,
+    number: int = signal.SIGINT,
+    broken_from: int = 999,
+    figure: float = 1.0,
+    indefinite: Collection[int] = (),
+) -> nn.Module:
+    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on.
+
+    In steps of `indefinite` a covariance has no Cholesky factor.
+    """
+    torch.manual_seed(0)
+    network = nn.Linear(3, 1)
+
+    def draw(rows, generator):
+        return DATA[rows], torch.randn(len(rows), 1, generator=generator)
+
+    def loss(network, step, x, noise):
+        if step == stop_at:
+            os.kill(os.getpid(), number)
+        if step in indefinite:
+            torch.linalg.cholesky(-torch.eye(2))
+        scale = math.nan if step >= broken_from else 1.0
+        return scale * (network(x) - x.sum(1, keepdim=True) - 0.1 * noise).square().mean()
+
+    def validate(network):
+        return {"validation": figure * (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
+
+    fit(network, len(DATA), draw, loss, validate, config, folder, repr(config))
+    return network
+
+
+def weights(network: nn.Module) -> torch.Tensor:
+    return torch.cat([parameter.detach().flatten() for parameter in network.parameters()])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("stop_at", [0, 4, 5])
+def test_going_on_after_a_signal_gives_the_same_weights_to_the_last_bit(tmp_path, stop_at, number):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted, match=f"step {stop_at + 1} of 9; the same command continues"):
+        run(tmp_path / "parts", stop_at=stop_at, number=number)
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    for name in (STATE, BEST):
+        ours, theirs = (load_file(tmp_path / kind / name) for kind in ("whole", "parts"))
+        assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    ours, theirs = (read_metrics(tmp_path / kind) for kind in ("whole", "parts"))
+    assert [row["validation"] for row in ours] == [row["validation"] for row in theirs]
+    assert [row["step"] for row in theirs] == [3, 6, 9]
+
+
+def test_steps_after_the_last_save_are_done_again_with_the_same_result(tmp_path):
+    """As after kill -9: the state is old, metrics.jsonl and the best weights are newer."""
+    whole = run(tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", stop_at=3)
+    old = (tmp_path / "parts" / STATE).read_bytes()
+    with pytest.raises(Interrupted):
+        run(tmp_path / "parts", stop_at=7)
+    (tmp_path / "parts" / STATE).write_bytes(old)
+    assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6]
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6, 9]
+
+
+def test_a_finished_run_is_not_trained_again(tmp_path):
+    first, again = run(tmp_path), run(tmp_path)
+    assert torch.equal(weights(first), weights(again))
+    assert len((tmp_path / METRICS).read_text().splitlines()) == 3
+
+
+def test_the_best_averaged_weights_are_left_in_the_network(tmp_path):
+    network = run(tmp_path)
+    best = load_file(tmp_path / BEST)
+    assert torch.equal(network.weight, best["weight"])
+    state = load_file(tmp_path / STATE)
+    assert not torch.equal(state["network/weight"], state["average/weight"])
+    assert all(math.isfinite(row["validation"]) for row in read_metrics(tmp_path))
+
+
+def test_the_statistics_of_batch_normalisation_are_those_of_the_last_step(tmp_path):
+    torch.manual_seed(0)
+    network, last = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1)), {}
+
+    def loss(network, step, x):
+        value = network(x).square().mean()
+        last.update({name: buffer.clone() for name, buffer in network.named_buffers()})
+        return value
+
+    config = replace(CONFIG, validate_every=CONFIG.steps)
+    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    assert (last["0.running_mean"] != 0).all() and last["0.num_batches_tracked"] == CONFIG.steps
+    for name, buffer in network.named_buffers():
+        assert torch.equal(buffer, last[name])
+
+
+def test_a_broken_step_leaves_no_trace_in_the_statistics(tmp_path):
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
+
+    def loss(network, step, x):
+        return network(x * math.nan if step == 4 else x).square().mean()
+
+    config = replace(CONFIG, validate_every=CONFIG.steps)
+    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    assert network[0].running_mean.isfinite().all() and network[0].num_batches_tracked == CONFIG.steps - 1
+
+
+def test_other_settings_do_not_continue_a_run(tmp_path):
+    run(tmp_path)
+    with pytest.raises(ValueError, match="other settings; delete it"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "learning_rate": 0.2}))
+
+
+def test_more_images_than_there_are_in_a_batch_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="more than the 10 training images"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "batch_size": 11}))
+
+
+def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, stop_at=5)
+    with (tmp_path / METRICS).open("a") as file:
+        file.write('{"step": 6, "sec')
+    run(tmp_path)
+    assert [row["step"] for row in read_metrics(tmp_path)] == [3, 6, 9]
+
+
+# Runs in a process of its own, which kills itself at the n-th time that a file is about to be put into place, or has been.
+DYING = """
+import os, signal, sys
+from pathlib import Path
+from tests.train.test_loop import run
+
+replace, left = os.replace, int(sys.argv[2])
+
+def dying(*paths):
+    global left
+    left -= 1
+    if left == 0 and sys.argv[3] == "before":
+        os.kill(os.getpid(), signal.SIGKILL)
+    replace(*paths)
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+os.replace = dying
+run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("saving", "moment"), [(2, "before"), (3, "before"), (4, "after"), (5, "after")])
+def test_a_kill_at_any_moment_of_saving_changes_nothing_in_the_end(tmp_path, saving, moment):
+    arguments = [sys.executable, "-c", DYING, str(tmp_path / "killed"), str(saving), moment]
+    assert subprocess.run(arguments, cwd=REPOSITORY, timeout=120).returncode == -signal.SIGKILL
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+    assert [row["step"] for row in read_metrics(tmp_path / "killed")] == [3, 6, 9]
+
+
+def test_a_kill_in_the_middle_of_a_step_changes_nothing_in_the_end(tmp_path):
+    code = (
+        "import signal, sys; from pathlib import Path; from tests.train.test_loop import run; "
+        "run(Path(sys.argv[1]), stop_at=5, number=signal.SIGKILL)"
+    )
+    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=REPOSITORY, timeout=120)
+    assert killed.returncode == -signal.SIGKILL
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from tests.train.test_loop import run
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize(("room", "file"), [(40, "state.safetensors"), (600, "")])
+def test_a_full_disk_is_said_and_training_goes_on_once_there_is_room(tmp_path, room, file):
+    arguments = [sys.executable, "-c", FULL, str(tmp_path / "full"), str(room)]
+    full = subprocess.run(arguments, cwd=REPOSITORY, timeout=120, capture_output=True, text=True)
+    assert full.returncode == 1 and "\nOSError: " in full.stderr and file in full.stderr
+    assert not list((tmp_path / "full").glob("*.partial"))
+    assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "whole")))
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    with pytest.raises(Interrupted):
+        run(tmp_path, stop_at=3)
+    (tmp_path / STATE).write_bytes((tmp_path / STATE).read_bytes()[:-9])
+    with pytest.raises(ValueError, match="state.safetensors is damaged"):
+        run(tmp_path)
+
+
+def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_path):
+    with pytest.raises(ValueError, match="no finite gradient in 20 steps.*--learning-rate"):
+        run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "steps": 40}), broken_from=4)
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / STATE).values())
+
+
+def test_a_covariance_without_a_cholesky_factor_is_a_broken_step(tmp_path):
+    assert weights(run(tmp_path / "some", indefinite={0, 4, 5})).isfinite().all()
+    assert [row["step"] for row in read_metrics(tmp_path / "some")] == [3, 6, 9]
+    with pytest.raises(ValueError, match="no finite gradient in 20 steps up to step 23; lower --learning-rate"):
+        run(tmp_path / "all", replace(CONFIG, steps=40), indefinite=range(4, 40))
+    assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "all" / STATE).values())
+
+
+def test_a_covariance_without_a_cholesky_factor_is_no_figure_to_choose_by(tmp_path):
+    def validate(network):
+        return {"validation": torch.linalg.cholesky(-torch.eye(2)).sum().item()}
+
+    network = nn.Linear(3, 1)
+    arguments = network, len(DATA), lambda rows, _: (DATA[rows],), lambda network, _, x: network(x).square().mean()
+    with pytest.raises(ValueError, match="never finite in validation; lower --learning-rate"):
+        fit(*arguments, validate, CONFIG, tmp_path, "")
+
+
+def test_a_validation_that_is_never_finite_is_said_in_words(tmp_path):
+    with pytest.raises(ValueError, match="never finite in validation"):
+        run(tmp_path, figure=math.nan)
+
+
+def test_metrics_are_lines_of_json(tmp_path):
+    run(tmp_path)
+    row = json.loads((tmp_path / METRICS).read_text().splitlines()[0])
+    assert {"step", "seconds", "loss", "validation"} <= set(row)

@@ -1,0 +1,111 @@
+"""`python -m train mfa` and the baselines as a user runs them, on a stand-in for MNIST."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from dmfa_demo.models.mfa import MFAImputer
+from tests.conftest import REPOSITORY
+from train.engine.loop import Interrupted, read_metrics
+from train.methods import mfa
+from train.methods.mfa import MFATraining
+
+SMALL = "--components 3 --factors 2 --iterations 4".split()
+
+
+def train(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)  # fmt: skip
+
+
+def command(root: Path, folder: Path, *options: str) -> list[str]:
+    return ["mfa", "--data-root", str(root), *SMALL, "--run-folder", str(folder / "run"), "--output", str(folder / "out"), *options]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fit that nothing interrupts."""
+    folder = tmp_path_factory.mktemp("whole")
+    done = train(*command(small_mnist, folder))
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_it_leaves_a_whole_checkpoint_and_the_path_of_the_likelihood(whole: Path):
+    config = json.loads((whole / "out" / "config.json").read_text())
+    assert config["network"]["components"] == 3 and config["about"]["training_images"] == 256
+    card = (whole / "out" / "README.md").read_text()
+    assert config["about"]["command"] in card and "Not measured yet" in card and "no density" not in card
+    rows = read_metrics(whole / "run")
+    path = [row["log_likelihood"] for row in rows]
+    assert [row["step"] for row in rows] == [1, 2, 3, 4] and path == sorted(path)
+    assert {"square_nll", "square_nll_median", "square_sse"} <= set(rows[-1])
+    images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
+    assert MFAImputer.load(whole / "out").impute(images, missing).mean.isfinite().all()
+    with Image.open(whole / "out" / "drawn.png") as drawn:
+        assert drawn.size == (280, 112) and len(drawn.getcolors(256)) > 20
+    assert "![Random images from the model](drawn.png)" in card
+
+
+def test_an_interrupted_fit_goes_on_to_the_same_weights(whole: Path, small_mnist: Path, tmp_path: Path, monkeypatch):
+    folders = dict(data_root=small_mnist, run_folder=tmp_path / "run", output=tmp_path / "out")
+    config = MFATraining(**folders, network=mfa.MFAConfig(components=3, factors=2), iterations=4)
+    steps, expectation = [], mfa.expectation
+
+    def stop_in_the_third(*arguments):
+        steps.append(1)
+        if len(steps) == 3:
+            raise KeyboardInterrupt
+        return expectation(*arguments)
+
+    monkeypatch.setattr(mfa, "expectation", stop_in_the_third)
+    with pytest.raises(Interrupted, match="the same command continues"):
+        mfa.train(config)
+    monkeypatch.setattr(mfa, "expectation", expectation)
+    mfa.train(config)
+    ours, theirs = (load_file(folder / "out" / "model.safetensors") for folder in (tmp_path, whole))
+    for name in ours:
+        torch.testing.assert_close(ours[name], theirs[name], atol=1e-5, rtol=1e-4)
+    assert [row["step"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3, 4]
+
+
+def test_ctrl_c_is_answered_in_a_line(small_mnist: Path, tmp_path: Path):
+    process = subprocess.Popen(
+        [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--iterations", "100000")],
+        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # Whoever runs the tests in the background has SIGINT ignored, and children would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )  # fmt: skip
+    while process.poll() is None and not (tmp_path / "run" / "state.safetensors").is_file():
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    try:
+        out, error = process.communicate(timeout=20)
+    except subprocess.TimeoutExpired:  # a signal that falls into a destructor is lost, as it would be for a person
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    assert process.returncode == 130 and "the same command continues" in out and "Traceback" not in error
+
+
+@pytest.mark.parametrize("options", [("--noise", "isotropic"), ("--incomplete", "square14"), ("--factors", "0")])
+def test_the_variants_fit(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
+    done = train(*command(small_mnist, tmp_path, *options))
+    assert done.returncode == 0, done.stderr
+    images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
+    assert MFAImputer.load(tmp_path / "out").impute(images, missing, seed=0).sample(2).isfinite().all()
+
+
+def test_a_run_of_other_settings_is_not_gone_on_with(whole: Path, small_mnist: Path):
+    done = train(*command(small_mnist, whole, "--factors", "1"))
+    assert done.returncode == 1 and "other settings" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_the_plain_command_is_the_one_that_made_the_shipped_checkpoint():
+    MFATraining().check_output()

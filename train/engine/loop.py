@@ -1,0 +1,326 @@
+"""The training loop that every network shares: visible, resumable, the same on one process or several.
+
+What makes resuming exact: nothing random lives between steps. Batch and masks of a step follow from (seed, step) alone,
+the learning rate from the step, and weights, averaged weights and optimiser are written to one file in one go.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import math
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
+from dmfa_demo.storage.files import read_metadata, read_tensors, write_tensors, write_text
+
+STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
+
+# Steps in a row without a finite gradient before training gives up.
+MAX_BROKEN = 20
+
+Draw = Callable[[Tensor, torch.Generator], tuple[Tensor, ...]]
+"""Training rows and a generator -> the tensors of a batch, one row each."""
+Loss = Callable[..., Tensor]
+"""(network, step, *tensors of the batch) -> the mean loss of the batch."""
+Validate = Callable[[nn.Module], dict[str, float]]
+"""network -> figures to log; the best has the lowest "validation"."""
+
+
+@dataclass(frozen=True)
+class LoopConfig(Options):
+    """How long, how fast and how safely to train."""
+
+    steps: PositiveInt = 12_000
+    batch_size: PositiveInt = 128
+    """images a step, over all processes"""
+    learning_rate: PositiveFloat = 1e-3
+    """at its peak, after a linear warm-up; it falls to zero along a cosine"""
+    warmup_steps: NonNegativeInt = 200
+    weight_decay: NonNegativeFloat = 0.01
+    clip_norm: PositiveFloat = 10.0
+    ema_decay: Annotated[float, Range(at_least=0, below=1)] = 0.999
+    """of the averaged weights that are validated and shipped"""
+    precision: Literal["no", "bf16"] = "bf16"
+    seed: Seed = 0
+    validate_every: PositiveInt = 1_000
+    save_every: PositiveInt = 500
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its state is on disk."""
+
+
+def fit(
+    network: nn.Module,
+    rows: int,
+    draw: Draw,
+    loss: Loss,
+    validate: Validate,
+    config: LoopConfig,
+    folder: Path,
+    identity: str,
+) -> float:
+    """Train `network` on batches drawn from `rows` training rows, and leave the best averaged weights in it.
+
+    Continues from `folder` when it holds the state of a run of the same `identity` (all settings that shape the result,
+    and the data). Ctrl-C and SIGTERM save first; after kill -9 at most `save_every` steps are done again, with the same
+    result.
+
+    Returns:
+        Seconds of training, over all sittings.
+
+    Raises:
+        Interrupted: after a signal, once the state is saved.
+        ValueError: when the batch does not divide among the processes, `folder` holds another run, or training diverged.
+    """
+    accelerator = Accelerator(mixed_precision=config.precision)
+    rank, world = accelerator.process_index, accelerator.num_processes
+    if config.batch_size % world:
+        raise ValueError(
+            f"--batch-size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}"
+        )
+    optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
+    average = copy.deepcopy(network).eval().to(accelerator.device)
+    wrapped, optimizer = accelerator.prepare(network, optimizer)
+
+    step, seconds, best = _restore(folder, network, average, optimizer, identity)
+    if accelerator.is_main_process:
+        folder.mkdir(parents=True, exist_ok=True)
+        forget_after(folder, step)
+    stop = _StopRequest()
+    progress = tqdm(
+        total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1
+    )
+    started, broken = time.monotonic() - seconds, 0
+    with stop:
+        while step < config.steps:
+            for group in optimizer.param_groups:
+                group["lr"] = _learning_rate(step, config)
+            indices = _batch_rows(step, rows, config)
+            generator = torch.Generator().manual_seed(_seed(config.seed, "step", step))
+            # Every process draws the whole batch and keeps its share, so that their number changes nothing.
+            share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
+            value = _loss_or_nan(loss, wrapped, step, share)
+            accelerator.backward(value)
+            norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
+            # A step on a broken gradient would spoil the weights, their average and the saved state for good.
+            if norm is not None and norm.isfinite():
+                broken = 0
+                optimizer.step()
+                _update_average(average, network, config.ema_decay)
+            else:
+                broken += 1
+                _copy_buffers(average, network)
+                if broken == MAX_BROKEN:
+                    raise ValueError(
+                        f"no finite gradient in {MAX_BROKEN} steps up to step {step}; lower --learning-rate"
+                    )
+            optimizer.zero_grad()
+            step += 1
+            progress.update()
+            progress.set_postfix(loss=f"{value.item():.3f}", refresh=False)
+
+            validating = step % config.validate_every == 0 or step == config.steps
+            stopping = stop.requested(accelerator)
+            if accelerator.is_main_process:
+                if validating:
+                    figures = _figures_or_nan(validate, average)
+                    row = {
+                        "step": step,
+                        "seconds": round(time.monotonic() - started, 1),
+                        "loss": value.item(),
+                        **figures,
+                    }
+                    with (folder / METRICS).open("a") as file:
+                        file.write(json.dumps(row) + "\n")
+                    progress.write("  ".join(f"{key} {number:.4g}" for key, number in row.items()))
+                    if figures["validation"] < best:
+                        best = figures["validation"]
+                        write_tensors(folder / BEST, average.state_dict())
+                if validating or stopping or step % config.save_every == 0:
+                    _save(folder, network, average, optimizer, identity, step, time.monotonic() - started, best)
+            accelerator.wait_for_everyone()
+            if stopping and step < config.steps:
+                progress.close()
+                raise Interrupted(f"stopped at step {step} of {config.steps}; the same command continues from {folder}")
+    progress.close()
+    if not (folder / BEST).is_file():
+        raise ValueError(
+            "the figure to choose by was never finite in validation; lower --learning-rate and delete " + str(folder)
+        )
+    network.load_state_dict(read_tensors(folder / BEST))
+    return time.monotonic() - started
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of metrics.jsonl of a run, oldest first; none when there is no such file."""
+    path = folder / METRICS
+    # A line without its end was being written when the run was killed.
+    lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def _seed(*parts: object) -> int:
+    """The same number for the same parts, in every process and every Python."""
+    return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=7).digest())
+
+
+def _loss_or_nan(loss: Loss, network: nn.Module, step: int, batch: list[Tensor]) -> Tensor:
+    """The loss of a batch, NaN where a covariance is so broken that it has no Cholesky factor.
+
+    NaN with a gradient, since the backward pass waits for all processes.
+    """
+    try:
+        return loss(network, step, *batch)
+    except torch.linalg.LinAlgError:
+        return (
+            math.nan
+            * torch.stack([parameter.sum() for parameter in network.parameters() if parameter.requires_grad]).sum()
+        )
+
+
+def _figures_or_nan(validate: Validate, network: nn.Module) -> dict[str, float]:
+    """The figures of a network, or that to choose by is NaN where a covariance has no Cholesky factor."""
+    try:
+        return validate(network)
+    except torch.linalg.LinAlgError:
+        return {"validation": math.nan}
+
+
+def _learning_rate(step: int, config: LoopConfig) -> float:
+    warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
+    return config.learning_rate * warm * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
+    """The rows of a step: each epoch is one permutation, cut into whole batches."""
+    if rows < config.batch_size:
+        raise ValueError(f"--batch-size {config.batch_size} is more than the {rows} training images; lower it")
+    epoch, place = divmod(step, rows // config.batch_size)
+    order = _epoch_order(rows, config.seed, epoch)
+    return order[place * config.batch_size : (place + 1) * config.batch_size]
+
+
+@lru_cache(maxsize=1)
+def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
+    return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(seed, "epoch", epoch)))
+
+
+@torch.no_grad()
+def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
+    for mean, parameter in zip(average.parameters(), network.parameters()):
+        mean.lerp_(parameter, 1 - decay)
+    _copy_buffers(network, average)
+
+
+@torch.no_grad()
+def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Such as the statistics of batch normalisation, which a step changes without a gradient."""
+    for theirs, own in zip(source.buffers(), target.buffers()):
+        own.copy_(theirs)
+
+
+class _StopRequest:
+    """Remembers Ctrl-C or SIGTERM until the step in hand is done; a second Ctrl-C stops at once."""
+
+    def __enter__(self) -> None:
+        self.flag = False
+        self.previous = {number: signal.signal(number, self._remember) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.previous.items():
+            signal.signal(number, handler)
+
+    def _remember(self, number: int, _frame: object) -> None:
+        if self.flag:
+            raise KeyboardInterrupt
+        self.flag = True
+
+    def requested(self, accelerator: Accelerator) -> bool:
+        """True in every process as soon as one was asked to stop."""
+        if accelerator.num_processes == 1:
+            return self.flag
+        asked = accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum")
+        return bool(cast(Tensor, asked).item())
+
+
+def _save(
+    folder: Path,
+    network: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    identity: str,
+    step: int,
+    seconds: float,
+    best: float,
+) -> None:
+    tensors = {f"network/{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
+    for name, parameter in network.named_parameters():
+        state = optimizer.state.get(parameter, {})
+        tensors |= {f"optimizer/{key}/{name}": tensor for key, tensor in state.items()}
+    write_state(folder, tensors, {"step": step, "seconds": seconds, "best": best, "run": identity})
+
+
+def _restore(
+    folder: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, identity: str
+) -> tuple[int, float, float]:
+    """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
+    state = read_state(folder, identity)
+    if state is None:
+        return 0, 0.0, math.inf
+    about, tensors = state
+    parts: dict[str, dict[str, Tensor]] = {"network": {}, "average": {}, "optimizer": {}}
+    for key, tensor in tensors.items():
+        part, _, name = key.partition("/")
+        parts[part][name] = tensor
+    network.load_state_dict(parts["network"])
+    average.load_state_dict(parts["average"])
+    parameters = dict(network.named_parameters())
+    for path_in_state, tensor in parts["optimizer"].items():
+        key, _, name = path_in_state.partition("/")
+        parameter = parameters[name]
+        optimizer.state[parameter][key] = tensor if key == "step" else tensor.to(parameter.device)
+    return about["step"], about["seconds"], about["best"]
+
+
+def write_state(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
+    """Write where a run is; `about` holds its identity under "run"."""
+    write_tensors(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
+
+
+def read_state(folder: Path, identity: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
+    """What `write_state` wrote, or None when there is nothing.
+
+    Raises:
+        ValueError: when it is the state of a run of another identity.
+    """
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    about = {key: json.loads(value) for key, value in read_metadata(path).items()}
+    if about.get("run") != identity:
+        raise ValueError(
+            f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
+        )
+    return about, read_tensors(path)
+
+
+def forget_after(folder: Path, step: int) -> None:
+    """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
+    rows = [row for row in read_metrics(folder) if row["step"] <= step]
+    write_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in rows))

@@ -1,0 +1,204 @@
+"""The model card of a checkpoint, written from its config.json and metrics.json."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from dmfa_demo.data.celeba import VIEWS
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
+from dmfa_demo.storage.checkpoints import CONFIG
+
+METRICS = "metrics.json"
+
+# Random images drawn from a density of whole images.
+DRAWN = "drawn.png"
+
+_SPLITS = {
+    "mnist": "The last 5,000 of the official training part are kept for choices; the test part served only for the figures below.",
+    "celeba": "The parts for training, for choices and for the test, which served only for the figures below, are those of the "
+    "partition that lay with the images, less everybody who is in two of them, where it was known who is who.",
+}
+# What the shipped models of faces saw.
+_SUBSET, _ABOUT_SUBSET = (
+    8_003,
+    " Here these are a subset at half the resolution, numbers 1 to 10,000 of the official training part less some people, parted "
+    "anew by person: 8,003 to learn from, 499 for choices, 988 for the test. So the test faces are not CelebA's own.",
+)
+_SPLITS["fashion-mnist"], _SPLITS["celeba32"] = _SPLITS["mnist"], _SPLITS["celeba"]
+
+_ABOUT_FACES = """## Whose faces, and what it must not be used for
+
+CelebA shows celebrities as press photographers saw them: mostly young adults from North America and Europe, mostly of light
+skin, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses, marks and scars, and faces
+turned aside are badly represented; what the model fills into such faces is taken from others, and fits worse.
+
+CelebA may be used for non-commercial research only, and so may this checkpoint, which holds no image of it. It is made for
+teaching how models of missing data work. It must not be used to recognise or identify anybody, to judge people or tell
+groups of them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows nobody.
+"""
+
+# Checkpoints that methods are made of.
+_PARTS = {
+    "autoencoder": SimpleNamespace(
+        name="autoencoder",
+        title="Auto-encoder",
+        summary="Learns to give whole images back through a few latents; the methods of AE dynamics follow its field.",
+        limits="It was never shown a hole.",
+        has_latents=False,
+    )
+}
+
+
+def write_model_card(folder: Path) -> None:
+    """Write `folder`/README.md: what the model is, how it was made, what it reaches, where it ends.
+
+    A method that keeps no checkpoint gets none.
+    """
+    if not (folder / CONFIG).is_file():
+        return
+    config = json.loads((folder / CONFIG).read_text())
+    results = folder / METRICS
+    rows = json.loads(results.read_text()) if results.is_file() else []
+    about, training, network = config["about"], config["training"], config["network"]
+    method, dataset = _described(training), DATASETS[training["dataset"]]
+    faces = training["dataset"] in VIEWS
+    lines = [
+        "---",
+        *(["license: other", "license_name: celeba-non-commercial-research"] if faces else ["license: mit"]),
+        "library_name: dmfa-demo",
+        f"datasets: [{training['dataset']}]",
+        "---",
+        f"# {method.title} on {training['dataset']}" + (f", {folder.name}" if folder.name != method.name else ""),
+        "",
+        method.summary,
+        "",
+        "## How it was made",
+        "",
+        f"    {about['command']}",
+        "",
+        f"- Data: {about['training_images']:,} training images of {dataset.licence}. "
+        + _SPLITS[training["dataset"]]
+        + (_ABOUT_SUBSET if faces and about["training_images"] == _SUBSET else ""),
+        *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
+        *(
+            [f"- Never known of the training images: one hole each, of `{training['incomplete']}`."]
+            if training.get("incomplete")
+            else []
+        ),
+        *([_steps(training["loop"])] if training["method"] == "classifier" else []),
+        *([f"- What may be behind a hole it asks of `{network['source']}`."] if network.get("source") else []),
+        *(
+            [f"- Weights of `{config['weights']}`; how to follow its field was chosen on `{training['chosen_on']}`."]
+            if "weights" in config
+            else []
+        ),
+        f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}. Size: {about['parameters']:,} numbers.",
+        f"- Settings: `{json.dumps(network)}`",
+        *(
+            [
+                f"- Map of its latent plane: `{MAP}`, by `python -m train attractors --dataset {training['dataset']} --folder {folder.name}`."
+            ]
+            if (folder / MAP).is_file()
+            else []
+        ),
+        "",
+        *(_DRAWINGS if (folder / DRAWN).is_file() else []),
+        *([] if is_part(training) else _figures(rows, network, method, training["dataset"])),
+        "## Limits",
+        "",
+        f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
+        f"{method.limits}",
+        *(["", _ABOUT_FACES.rstrip()] if faces else []),
+    ]
+    (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+_DRAWINGS = [
+    "## What it draws",
+    "",
+    f"![Random images from the model]({DRAWN})",
+    "",
+    "Random images from the model, without pixel noise, of everything hidden. They show what it has learnt, and nobody.",
+    "",
+]
+
+
+def is_part(training: dict) -> bool:
+    """Whether a checkpoint is only a part of methods or classifiers, from its settings, and not measured alone."""
+    asked = training["method"] != "classifier" and training.get("incomplete") is not None
+    return training["method"] in _PARTS or asked
+
+
+def _steps(loop: dict) -> str:
+    return (
+        f"- Trained for {loop['steps']:,} steps of {loop['batch_size']} images at a learning rate of {loop['learning_rate']:g} (the "
+        "MisConv paper: ten epochs of 24 at 0.001)."
+    )
+
+
+def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNamespace:
+    """What carries the words for a checkpoint."""
+    if training["method"] == "classifier":
+        return CLASSIFIERS[training["treatment"]]
+    return _PARTS.get(training["method"]) or method_class(training["method"])
+
+
+def _figures(rows: list[dict], network: dict, method: Any, dataset: str) -> list[str]:
+    if method in CLASSIFIERS.values():
+        about = (
+            "Test images; mean over networks trained with different seeds, with the standard error over them; a network for each "
+            "kind of hole, of which those of `classify-mixed` are kept. `-complete`: asked on complete images."
+        )
+    else:
+        about = (
+            "Test images; mean over images of the mean over mask seeds, with the standard error over images. "
+            + _about_densities(rows, network, method)
+        )
+    return [
+        "## Figures",
+        "",
+        about,
+        "",
+        *(_table(rows) or [f"Not measured yet: `python -m train evaluate --dataset {dataset}`."]),
+        "",
+    ]
+
+
+def _about_densities(rows: list[dict], network: dict, method: type[Imputer]) -> str:
+    if not rows:
+        return ""
+    if network.get("likelihood") == "bernoulli":
+        return "It sees digits binarised at one half, and NLL is theirs, in nats over the hole; other figures compare with grey ones."
+    if method.has_latents:
+        return "It has no density in closed form; CRPS is averaged over hidden pixels, of samples."
+    if not any(row["metric"] == "nll" for row in rows):
+        return "It gives one answer and no density; CRPS is then the mean absolute error."
+    floor = f", with a noise variance of at least {network['noise_floor']:.3g}" if "noise_floor" in network else ""
+    return (
+        f"NLL is a density of undequantised values in [0, 1], in nats over the hole{floor}; `nll_wide_floor` is the same with at "
+        "least (1/510)². A few images weigh heavily on the mean: see the median. CRPS is averaged over hidden pixels, of samples "
+        "clipped to [0, 1]."
+    )
+
+
+def _of(row: dict) -> str:
+    return f" ({row['title']})" if row.get("title") else ""
+
+
+def _table(rows: list[dict]) -> list[str]:
+    if not rows:
+        return []
+    lines = ["| protocol | metric | ours | ± | paper | n | seeds |", "|---|---|---:|---:|---:|---:|---:|"]
+    for row in rows:
+        error = "" if row["stderr"] is None else f"{row['stderr']:.2g}"
+        paper = "" if row["paper"] is None else f"{row['paper']:.4g} ({row['source']})"
+        lines.append(
+            f"| {row['protocol']} | {row['metric']}{_of(row)} | {row['value']:.4g} | {error} | {paper} | {row['n']} | {row['seeds']} |"
+        )
+    return lines

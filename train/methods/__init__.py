@@ -1,0 +1,1 @@
+"""One training story per file."""

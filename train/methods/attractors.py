@@ -1,0 +1,72 @@
+"""Draw the map of an auto-encoder's latent plane: field, basins and attractors (AE-dynamics paper, figure 1)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+import torch
+
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.models.attractors import CHUNK, LatentPlane, latent_map
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.options import PositiveInt, Range
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, load_network
+from train.engine.model_card import write_model_card
+from train.engine.run import DatasetConfig
+
+# One has no spread, and no plane to lie in.
+Several = Annotated[int, Range(at_least=2)]
+
+
+@dataclass(frozen=True)
+class Attractors(DatasetConfig):
+    """Map an auto-encoder's two latents, or the plane of the first two principal directions of more."""
+
+    folder: str = "autoencoder-2d"
+    """the checkpoint, which `python -m train autoencoder --latents 2 --output ...` made"""
+    resolution: Several = 120
+    """points a side"""
+    steps: PositiveInt = 500
+    """a walk that has not arrived after so many has no basin"""
+    images: Several = 1_000
+    """training images that are shown in the plane"""
+
+    recipes: ClassVar = {"celeba": {"folder": "autoencoder", "resolution": 60}}
+
+
+@torch.no_grad()
+def draw(config: Attractors) -> None:
+    """Write the map beside the weights and say what is on it.
+
+    Raises:
+        ValueError: when there is no attractor.
+    """
+    folder = ROOT / config.dataset / config.folder
+    model = load_network(folder, Autoencoder, AutoencoderConfig)
+    training = load_split(config.dataset, "train", config.data_root)
+    labels = json.loads((folder / CONFIG).read_text())["training"]["labels"]
+    training = training.only(labels) if labels else training
+    images = to_float(training.images[: config.images])
+    latents = torch.cat([model.encode(part) for part in images.split(CHUNK)])
+    plane = LatentPlane.principal(model, latents)
+    points = plane.place(latents)
+    # Lengths on the map are in units of how far the images' latents spread.
+    spread = points.std(0).mean().item()
+    found = latent_map(
+        plane.encode,
+        plane.decode,
+        points,
+        training.kinds[: config.images],
+        config.resolution,
+        config.steps,
+        tolerance=1e-3 * spread,
+        apart=0.05 * spread,
+    )
+    if not len(found.attractors):
+        raise ValueError(f"no walk in {folder} ends at an attractor within {config.steps} steps; train it longer")
+    replace(found, centre=plane.centre, axes=plane.axes).save(folder)
+    write_model_card(folder)
+    lost = (found.basins < 0).double().mean()
+    print(f"wrote {folder}: {len(found.attractors)} attractors, {lost:.1%} of the plane leads to none")

@@ -1,0 +1,164 @@
+"""Train an auto-encoder: plain, denoising, variational, or Wasserstein, all by one story."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.options import NonNegativeFloat, NonNegativeInt
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, finish, load_training
+
+Kind = Literal["ae", "dae", "vae", "wae-mmd", "wae-gan"]
+
+
+@dataclass(frozen=True)
+class AutoencoderTraining(RunConfig):
+    """An auto-encoder, whose dynamics fill holes."""
+
+    network: AutoencoderConfig = field(default_factory=AutoencoderConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
+    kind: Kind = "ae"
+    """plain, denoising, variational, Wasserstein with a kernel or with an adversary"""
+    noise: NonNegativeFloat = 0.3
+    """standard deviation of what a denoising auto-encoder takes away"""
+    match: NonNegativeFloat = 10.0
+    """weight of the match between latents and a standard normal in a Wasserstein auto-encoder"""
+    labels: tuple[NonNegativeInt, ...] = ()
+    """train on these classes only; all when not given"""
+
+    method = "autoencoder"
+    recipes: ClassVar = {
+        "mnist": {
+            "network": AutoencoderConfig(latents=64),
+            "loop": LoopConfig(steps=15_000, batch_size=64),
+            "kind": "dae",
+        },
+        "fashion-mnist": {
+            "network": AutoencoderConfig(latents=64),
+            "loop": LoopConfig(steps=12_000, batch_size=64),
+            "kind": "dae",
+        },
+        "celeba": {
+            "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
+            "loop": LoopConfig(steps=8_000, batch_size=32),
+        },
+    }
+
+
+class Objective(nn.Module):
+    """What each kind minimises, around an auto-encoder."""
+
+    def __init__(self, model: Autoencoder, kind: Kind, noise: float, match: float):
+        super().__init__()
+        self.model, self.kind, self.noise, self.match = model, kind, noise, match
+        if kind == "wae-gan":
+            self.critic = Critic(model.config.latents)
+
+    def forward(self, images: Tensor, pixel_noise: Tensor, latent_noise: Tensor) -> Tensor:
+        """The mean loss of images `(B, C, H, W)`, with standard normal noise of their shape and `(B, d)`."""
+        if self.kind == "vae":
+            posterior = self.model.posterior(images)
+            everything = torch.ones_like(images[:, :1], dtype=torch.bool)
+            fit = self.model.pixels(posterior.at(latent_noise[None])[0]).log_prob(images, everything)
+            prior = DiagonalGaussian(torch.zeros_like(posterior.mean), torch.ones_like(posterior.mean))
+            return (posterior.kl(prior) - fit).mean()
+        z = self.model.encode(images + self.noise * pixel_noise if self.kind == "dae" else images)
+        error = (self.model.decode(z) - images).square().sum((1, 2, 3)).mean()
+        if self.kind == "wae-mmd":
+            return error + self.match * mmd(z, latent_noise)
+        if self.kind == "wae-gan":
+            return error + self.match * self.critic.loss(z, latent_noise)
+        return error
+
+
+class Critic(nn.Module):
+    """Tells encoded latents from normal ones, while the encoder learns to deceive it (MisConv paper, appendix A.3)."""
+
+    def __init__(self, latents: int, width: int = 64, depth: int = 4):
+        super().__init__()
+        sizes = [latents, *[width] * depth]
+        layers = [layer for a, b in zip(sizes, sizes[1:]) for layer in (nn.Linear(a, b), nn.ReLU())]
+        self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
+
+    def loss(self, encoded: Tensor, normal: Tensor) -> Tensor:
+        """Cross-entropy, which the critic lowers and, its gradient reversed, the encoder raises (Ganin and Lempitsky, 2015)."""
+        guess = self.layers(torch.cat([_reversed(encoded), normal]))[:, 0]
+        truth = torch.cat([torch.zeros(len(encoded)), torch.ones(len(normal))]).to(guess)
+        return F.binary_cross_entropy_with_logits(guess, truth)
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x: Tensor) -> Tensor:
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(context, gradient: Tensor) -> Tensor:
+        return -gradient
+
+
+_reversed = _Reversal.apply
+
+
+def mmd(x: Tensor, y: Tensor) -> Tensor:
+    """Squared maximum mean discrepancy of samples `(B, d)` of two distributions, without bias (Tolstikhin et al., 2018).
+
+    The kernel is a sum of inverse multiquadratics C / (C + |x - y|^2), C = 2 d s, s from 0.1 to 10.
+    """
+    count, scales = len(x), 2 * x.shape[1] * x.new_tensor([0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0])[:, None, None]
+
+    def kernel(a: Tensor, b: Tensor) -> Tensor:
+        return (scales / (scales + torch.cdist(a, b).square())).sum(0)
+
+    def within(a: Tensor) -> Tensor:
+        values = kernel(a, a)
+        return (values.sum() - values.diagonal().sum()) / (count * (count - 1))
+
+    return within(x) + within(y) - 2 * kernel(x, y).mean()
+
+
+def train(config: AutoencoderTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    if (config.kind == "vae") != (config.network.posterior == "gaussian"):
+        raise ValueError("a VAE, and only a VAE, has a Gaussian encoder: --kind vae --posterior gaussian")
+    config.check_output()
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    if config.labels:
+        training, validation = training.only(config.labels), validation.only(config.labels)
+    shape, latents = training.images.shape[1:], config.network.latents
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        noise = torch.randn(len(rows), *shape, generator=generator)
+        return to_float(training.images[rows]), noise, torch.randn(len(rows), latents, generator=generator)
+
+    def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
+        return network(*batch)
+
+    generator = torch.Generator().manual_seed(1)
+    held_out = to_float(validation.images[:2_000])
+    noise = torch.randn(held_out.shape, generator=generator), torch.randn(len(held_out), latents, generator=generator)
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        images = held_out.to(device)
+        error = (cast(Objective, network).model.reconstruct(images) - images).square().sum((1, 2, 3)).mean().item()
+        # The critic's part of a WAE-GAN's loss rises and falls; what shall be low is the error.
+        chosen = error if config.kind == "wae-gan" else network(images, *(one.to(device) for one in noise)).item()
+        return {"validation": chosen, "sse": error}
+
+    torch.manual_seed(config.loop.seed)
+    objective = Objective(Autoencoder(config.network), config.kind, config.noise, config.match)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, objective.model.state_dict(), seconds, training)

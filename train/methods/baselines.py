@@ -1,0 +1,134 @@
+"""Fit the simple methods: a count, a sum or a selection of training images, done in seconds."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import ImageShape, flatten
+from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, KNNImputer, MICEImputer, packed
+from dmfa_demo.options import Seed
+from train.engine.run import RunConfig, absent_pixels, finish
+
+# More would not fit into the memory of most machines.
+MOST_NEIGHBOURS = 20_000
+# More would take MICE hours.
+MICE_TRAINING = 2_000
+
+
+@dataclass(frozen=True)
+class ZeroTraining(RunConfig):
+    """Zero: nothing to learn but the size of the images."""
+
+    network: ImageShape = field(default_factory=ImageShape)
+
+    method = "zero"
+
+
+@dataclass(frozen=True)
+class MeanTraining(RunConfig):
+    """The mean of the training images."""
+
+    network: ImageShape = field(default_factory=ImageShape)
+
+    method = "mean"
+
+
+@dataclass(frozen=True)
+class KNNTraining(RunConfig):
+    """k-NN: training images to look among, drawn at random."""
+
+    network: KNNConfig = field(default_factory=KNNConfig)
+    seed: Seed = 0
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known"""
+
+    method = "knn"
+
+
+@dataclass(frozen=True)
+class GaussianTraining(RunConfig):
+    """One Gaussian: mean and covariance of the training images."""
+
+    network: GaussianConfig = field(default_factory=GaussianConfig)
+
+    method = "gaussian"
+
+
+def zero(config: ZeroTraining) -> None:
+    """Write the checkpoint of an empty image."""
+    started, training = _begin(config)
+    finish(config, {"image": torch.zeros(config.network.shape)}, time.monotonic() - started, training)
+
+
+def mean(config: MeanTraining) -> None:
+    """Average, then write the checkpoint."""
+    started, training = _begin(config)
+    finish(config, {"image": _average(training.images)}, time.monotonic() - started, training)
+
+
+def knn(config: KNNTraining) -> None:
+    """Choose the reference images, then write the checkpoint.
+
+    Raises:
+        ValueError: for images that may not be passed on, or fewer than it takes.
+    """
+    if not DATASETS[config.dataset].shareable:
+        raise ValueError(
+            f"k-NN holds training images, and those of {config.dataset} may not be passed on; evaluate looks among them"
+        )
+    started, training = _begin(config)
+    if config.network.references > len(training):
+        raise ValueError(
+            f"there are {len(training)} training images, too few for {config.network.references} references"
+        )
+    chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(config.seed))
+    chosen = chosen[: config.network.references].sort().values
+    reference, tensors = training.images[chosen], {}
+    if config.incomplete:
+        absent = absent_pixels(config.incomplete, len(training), reference.shape[-2:], config.seed)[chosen]
+        reference = torch.where(absent, 0, reference)
+        tensors["known"] = packed((~absent).byte())
+    tensors["reference"] = packed(reference)
+    finish(config, tensors, time.monotonic() - started, training)
+
+
+def gaussian(config: GaussianTraining) -> None:
+    """Sum products of pixels, then write the checkpoint."""
+    started, training = _begin(config)
+    average, n = flatten(_average(training.images)).double(), training.images[0].numel()
+    covariance = torch.zeros(n, n, dtype=torch.float64)
+    for images in training.images.split(2_000):
+        residual = flatten(to_float(images)).double() - average
+        covariance += residual.T @ residual / len(training)
+    tensors = {"mean": average, "covariance": covariance}
+    finish(config, tensors, time.monotonic() - started, training)
+
+
+def nearest(dataset: str, data_root: Path) -> KNNImputer:
+    """k-NN among the first `MOST_NEIGHBOURS` training images, without a checkpoint."""
+    return KNNImputer(load_split(dataset, "train", data_root).first(MOST_NEIGHBOURS).images, KNNConfig().neighbours)
+
+
+def mice(dataset: str, protocol: str, data_root: Path, rows: int = MICE_TRAINING) -> MICEImputer:
+    """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
+    images = to_float(load_split(dataset, "train", data_root).images[:rows])
+    height, width = images.shape[-2:]
+    missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(0))
+    return MICEImputer.fit(images, missing, seed=0)
+
+
+def _begin(config: RunConfig) -> tuple[float, LabelledImages]:
+    config.check_output()
+    return time.monotonic(), load_split(config.dataset, "train", config.data_root)
+
+
+def _average(images: Tensor) -> Tensor:
+    """uint8 `(N, C, H, W)` -> float32 mean `(C, H, W)` in [0, 1], exact up to the last rounding."""
+    return (images.sum(0).double() / len(images) / 255).float()

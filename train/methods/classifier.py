@@ -1,0 +1,244 @@
+"""Train and measure the classifiers of the MisConv paper: `python -m train classifier --treatment misconv-dmfa`.
+
+The training images are incomplete: each has one hole, the same in all epochs, for all treatments, and for the source that a
+treatment asks (`--incomplete` of `python -m train dmfa`, `mfa` and `knn`). Seeds differ in initial weights, in the order of
+images, and in the holes of the test images.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import ClassVar, Literal
+
+import torch
+import tyro
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo import metrics
+from dmfa_demo.data.celeba import ATTRIBUTES
+from dmfa_demo.data.datasets import DATASETS, load_split, to_float
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
+from dmfa_demo.options import PositiveInt
+from dmfa_demo.storage.checkpoints import ROOT
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, absent_pixels, finish
+from train.report.evaluate import Row, digest, gather, read_rows, table, write_rows
+from train.report.papers import REPORTED
+
+CHUNK = 1_000
+
+# In the order of the tables. Where an image may be of several classes: also the balanced accuracy of each, and their mean.
+MEASURES = (
+    "accuracy",
+    "label_nll",
+    "balanced_accuracy",
+    *(f"balanced_accuracy_{number}" for number in range(1, 1 + len(ATTRIBUTES))),
+    "ece",
+)
+
+# Of the holes in training images: what a source's own command hides, so that no source knows what a classifier may not.
+HOLES_SEED = 0
+
+# The holes that the page's classifiers are trained with; those for other holes are measured and not kept.
+SHIPPED = "mixed"
+
+Inputs = tuple[Tensor, ...]
+
+
+# Of the validation images so many choose the weights, as with DMFA.
+VALIDATED = 2_000
+
+
+@dataclass(frozen=True)
+class ClassifierTraining(RunConfig):
+    """A classifier of images with holes, trained several times and measured on the test images."""
+
+    treatment: Literal[
+        "complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"
+    ] = "misconv-dmfa"
+    """what is made of the missing pixels"""
+    incomplete: str = "square14"
+    """a mask family: those pixels of training and test images are never known"""
+    seeds: PositiveInt = 3
+    """how many times to train"""
+    network: tyro.conf.Suppress[ClassifierConfig] = field(default_factory=ClassifierConfig)
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(
+            steps=1_600,
+            batch_size=64,
+            learning_rate=2e-3,
+            warmup_steps=50,
+            ema_decay=0.995,
+            validate_every=800,
+        )
+    )
+
+    method: ClassVar[str] = "classifier"
+    recipes: ClassVar = {"celeba": {"network": ClassifierConfig(halvings=3), "incomplete": "mixed"}}
+
+    def __post_init__(self):
+        super().__post_init__()
+        about = DATASETS[self.dataset]
+        network = replace(self.network, classes=len(about.classes), several=about.several)
+        object.__setattr__(self, "network", network)
+
+
+def train(config: ClassifierTraining) -> None:
+    """Train, measure and write the figures; of the classifiers that the page has, the first one's checkpoint as well.
+
+    Raises:
+        FileNotFoundError: when the treatment asks a source that is not trained yet.
+    """
+    kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
+    folder = config.output or beside / folder_of(config.treatment)
+    if kind.asks is not None:
+        config = replace(config, network=replace(config.network, source=f"{kind.asks}-{config.incomplete}"))
+    source = load_source(kind, beside / config.network.source)
+    training, validation, test = (
+        load_split(config.dataset, part, config.data_root).labelled() for part in ("train", "validation", "test")
+    )
+    validation = validation.first(VALIDATED)
+    size, about = training.images.shape[-2:], identity(config)
+    preparing = kind(config.network, source)
+    inputs = prepare(preparing, training.images, absent_pixels(config.incomplete, len(training), size, HOLES_SEED))
+    held_out = prepare(preparing, validation.images, absent_pixels(config.incomplete, len(validation), size, 1))
+    complete = prepare(preparing, test.images, absent_pixels(None, len(test), size, 0))
+
+    classifiers, seconds = [], []
+    figures: dict[str, list[dict[str, float]]] = {"": [], "-complete": []}
+    for seed in range(config.seeds):
+        torch.manual_seed(config.loop.seed + seed)
+        classifier = kind(config.network, source)
+        seconds.append(_fit(classifier, config, seed, about, (inputs, training.labels), (held_out, validation.labels)))
+        holes = prepare(preparing, test.images, absent_pixels(config.incomplete, len(test), size, seed))
+        figures[""].append(measure(classifier, holes, test.labels))
+        figures["-complete"].append(measure(classifier, complete, test.labels))
+        classifiers.append(classifier)
+
+    known = read_rows(folder)
+    if config.incomplete == SHIPPED:
+        finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], training)
+    for suffix, found in figures.items():
+        weights = digest(folder) if config.incomplete == SHIPPED else hashlib.sha256(about.encode()).hexdigest()[:12]
+        rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test), weights)
+        print(table(rows), flush=True)
+        known = [row for row in known if row.protocol != rows[0].protocol] + rows
+    write_rows(folder, known)
+    if config.output is None:
+        gather(config.dataset)
+
+
+@torch.inference_mode()
+def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
+    """What the network is given of uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
+    parts = []
+    for x, hidden in zip(to_float(images).split(CHUNK), missing.split(CHUNK)):
+        parts.append(classifier.prepare(x, hidden, classifier.believe(x, hidden)))
+    return tuple(torch.cat(column) for column in zip(*parts))
+
+
+@torch.inference_mode()
+def measure(classifier: Classifier, inputs: Inputs, labels: Tensor) -> dict[str, float]:
+    """Accuracy, negative log-likelihood of the label in nats, and expected calibration error."""
+    return _figures(_logits(classifier, classifier.network.eval(), inputs), labels)
+
+
+def _fit(
+    classifier: Classifier,
+    config: ClassifierTraining,
+    seed: int,
+    about: str,
+    training: tuple[Inputs, Tensor],
+    validation: tuple[Inputs, Tensor],
+) -> float:
+    """Train the classifier's network in place; return the seconds it took."""
+
+    def draw(rows: Tensor, generator: torch.Generator) -> Inputs:
+        return (*(part[rows] for part in training[0]), training[1][rows])
+
+    def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
+        *inputs, labels = batch
+        return label_nll(classifier.logits(network, *inputs).float(), labels)
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        found = _figures(_logits(classifier, network, validation[0]), validation[1])
+        return {"validation": found["label_nll"], **found}
+
+    name = f"classifier-{config.treatment}-{config.incomplete}-{seed}"
+    folder = (config.run_folder or Path("runs") / config.dataset) / name
+    loop = replace(config.loop, seed=config.loop.seed + seed)
+    return fit(classifier.network, len(training[1]), draw, loss, validate, loop, folder, f"{about} {len(training[1])}")
+
+
+def identity(config: ClassifierTraining) -> str:
+    """All that shapes a network but its seed: settings, and the weights of the source it asks."""
+    settings = config.settings
+    del settings["training"]["seeds"]
+    source = config.network.source and digest(ROOT / config.dataset / config.network.source)
+    return json.dumps([settings, source])
+
+
+def _logits(classifier: Classifier, network: nn.Module, inputs: Inputs) -> Tensor:
+    device = next(network.parameters()).device
+    batches = zip(*(part.split(CHUNK) for part in inputs))
+    return torch.cat([classifier.logits(network, *(part.to(device) for part in batch)).cpu() for batch in batches])
+
+
+def _figures(logits: Tensor, labels: Tensor) -> dict[str, float]:
+    if labels.dim() > 1:  # each class is a question of its own
+        probability, right = logits.sigmoid(), (logits > 0) == labels.bool()
+        both = torch.stack([1 - probability, probability], -1).flatten(0, 1)
+        ece = metrics.calibration_error(both, labels.flatten()).item()
+    else:
+        right, ece = logits.argmax(1) == labels, metrics.calibration_error(logits.softmax(1), labels).item()
+    found = {"accuracy": right.float().mean().item(), "label_nll": label_nll(logits, labels).item(), "ece": ece}
+    if labels.dim() > 1:
+        balanced = metrics.balanced_accuracy(logits > 0, labels.bool()).tolist()
+        found |= {f"balanced_accuracy_{number + 1}": value for number, value in enumerate(balanced)}
+        found["balanced_accuracy"] = sum(balanced) / len(balanced)
+    return found
+
+
+def label_nll(logits: Tensor, labels: Tensor) -> Tensor:
+    """Negative log-likelihood of the labels in nats, the mean over images, and over classes where there may be several."""
+    if labels.dim() > 1:
+        return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
+    return F.cross_entropy(logits, labels)
+
+
+def _rows(
+    config: ClassifierTraining,
+    kind: type[Classifier],
+    protocol: str,
+    found: list[dict[str, float]],
+    n: int,
+    weights: str,
+) -> list[Row]:
+    """The mean over seeds of each figure, its standard error over them, and the paper's."""
+    rows = []
+    for metric in (name for name in MEASURES if name in found[0]):
+        values = torch.tensor([figures[metric] for figures in found], dtype=torch.float64)
+        error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
+        reported = REPORTED.get((kind.paper, config.dataset, protocol, metric), (None, None))
+        name = folder_of(config.treatment)
+        row = Row(
+            config.dataset,
+            name,
+            protocol,
+            metric,
+            values.mean().item(),
+            error,
+            n,
+            len(values),
+            *reported,
+            weights,
+            kind.title,
+        )
+        rows.append(row)
+    return rows

@@ -1,0 +1,79 @@
+"""Train the context encoder: squared error inside holes (Pathak et al., 2016; AE-dynamics paper, section 4)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo import metrics
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.models.autoencoder import AutoencoderConfig
+from dmfa_demo.models.context_encoder import ContextEncoder
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, finish, load_training
+
+
+@dataclass(frozen=True)
+class ContextEncoderTraining(RunConfig):
+    """The context encoder."""
+
+    network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=64))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
+    masks: str = "square13*2+squares8-20*2+arbitrary*2+strokes*1"
+    """what is hidden in training, see dmfa_demo/data/masks.py"""
+
+    method = "context-encoder"
+    recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
+        "celeba": {
+            "network": AutoencoderConfig(latents=256, widths=(32, 64, 128, 256)),
+            "loop": LoopConfig(steps=6_000, batch_size=32),
+            "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
+        },
+    }
+
+
+def train(config: ContextEncoderTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family, (height, width) = mask_family(config.masks), training.images.shape[-2:]
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return to_float(training.images[rows]), family(len(rows), height, width, generator)
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor) -> Tensor:
+        # Per missing pixel, so that a large hole does not drown the small ones.
+        return (_error(network(images, missing), images, missing) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
+
+    held_out = to_float(validation.images[:2_000])
+    holes = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+    squares = mask_family(f"square{height // 2}")(len(held_out), height, width, torch.Generator().manual_seed(2))
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        images = held_out.to(device)
+        filled = torch.where(squares, network(images, squares.to(device)).cpu(), held_out)
+        return {
+            "validation": loss(network, 0, images, holes.to(device)).item(),
+            "square_sse": _error(filled, held_out, squares).mean().item(),
+            "square_ssim": metrics.ssim(filled, held_out).mean().item(),
+        }
+
+    torch.manual_seed(config.loop.seed)
+    network = ContextEncoder(config.network)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, network.state_dict(), seconds, training)
+
+
+def _error(filled: Tensor, images: Tensor, missing: Tensor) -> Tensor:
+    """Squared error over the hole, `(B,)`."""
+    return torch.where(missing, filled - images, 0).square().sum((1, 2, 3))

@@ -1,0 +1,118 @@
+"""Train DMFA: hide pixels, ask the network for their density, pay -log p of what was there (DMFA paper, section 2.3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import flatten, flatten_missing
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.options import NonNegativeFloat, PositiveInt, Share
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, absent_pixels, finish, load_training
+
+
+@dataclass(frozen=True)
+class DMFATraining(RunConfig):
+    """DMFA, the deep mixture of factor analysers."""
+
+    network: DMFAConfig = field(default_factory=DMFAConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    images: PositiveInt | None = None
+    """learn from the first so many training images only"""
+    masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
+    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
+    mse_weight: NonNegativeFloat = 10.0
+    """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens; where no
+    pixel can be known well, as in faces, the likelihood alone neglects those that are least known"""
+    mse_weight_end: NonNegativeFloat = 2.0
+    warm_share: Share = 0.5
+    """the part of the steps that counts as warming up"""
+
+    method = "dmfa"
+    recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
+        "celeba": {
+            "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
+            "loop": LoopConfig(steps=5_000, batch_size=32, learning_rate=3e-3),
+            "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
+            "mse_weight": 100.0,
+            "mse_weight_end": 100.0,
+        },
+        "celeba32": {
+            "network": DMFAConfig(components=1, factors=10, widths=(32, 96, 192), mirrored=True),
+            "loop": LoopConfig(steps=24_000, batch_size=32, learning_rate=3e-3, validate_every=2_000),
+            "masks": "square16*3+rect12x20*2+squares8-20",
+            "mse_weight": 100.0,
+            "mse_weight_end": 100.0,
+        },
+    }
+
+
+def train(config: DMFATraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_training(config, incomplete=config.incomplete is not None, limit=config.images)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family = mask_family(config.masks)
+    height, width = training.images.shape[-2:]
+    absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        hidden = family(len(rows), height, width, generator)
+        return to_float(training.images[rows]), hidden | absent[rows], hidden & ~absent[rows]
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, scored: Tensor) -> Tensor:
+        warm = step < config.warm_share * config.loop.steps
+        weight = config.mse_weight if warm else config.mse_weight_end
+        nll, sse = score(network, images, missing, scored)
+        # Per missing pixel, so that a large hole does not drown the small ones.
+        count = flatten_missing(scored, images.shape[1]).sum(1).clamp(min=1)
+        return ((nll + weight * sse) / count).mean()
+
+    held_out = to_float(validation.images[:2_000])
+    held_out_masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+    squares = mask_family(f"square{height // 2}")(len(held_out), height, width, torch.Generator().manual_seed(2))
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        nll, _ = _in_chunks(network, held_out, held_out_masks)
+        square_nll, square_sse = _in_chunks(network, held_out, squares)
+        per_pixel = nll / flatten_missing(held_out_masks, held_out.shape[1]).sum(1).clamp(min=1)
+        return {
+            "validation": per_pixel.mean().item(),
+            "square_nll": square_nll.mean().item(),
+            "square_nll_median": square_nll.median().item(),
+            "square_sse": square_sse.mean().item(),
+        }
+
+    torch.manual_seed(config.loop.seed)
+    network = DMFA(config.network)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, network.state_dict(), seconds, training)
+
+
+def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
+    """Each image's negative log-likelihood in nats and squared error of the mean over its scored pixels, `(B,)` both."""
+    density = network(images, missing)
+    truth, mask = flatten(images), flatten_missing(scored, images.shape[1])
+    error = torch.where(mask, density.mean - truth, 0).square().sum(1)
+    return -density.log_prob(truth, mask), error
+
+
+@torch.inference_mode()
+def _in_chunks(network: nn.Module, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+    device = next(network.parameters()).device
+    parts = [
+        score(network, a.to(device), b.to(device), b.to(device)) for a, b in zip(images.split(500), missing.split(500))
+    ]
+    nll, sse = (torch.cat(column).cpu() for column in zip(*parts))
+    return nll, sse

@@ -1,0 +1,123 @@
+"""Choose how to follow an auto-encoder's field, on validation images (AE-dynamics paper, section 4).
+
+The auto-encoder comes from `python -m train autoencoder`. Each way to follow it gets a checkpoint that names its weights.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import asdict, dataclass, replace
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor
+
+from dmfa_demo import metrics
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import method_class
+from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
+from dmfa_demo.options import PositiveInt
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT
+from train.engine.model_card import METRICS, write_model_card
+from train.engine.run import DatasetConfig, command_line, hardware, write_json
+
+AUTOENCODER = "autoencoder"
+
+# SSIM that a shorter walk may cost.
+HARDLY = 0.003
+
+# What is tried. Pseudo-Gibbs sampling has step size 1 by definition.
+STEPS = (3, 10, 30, 100)
+STEP_SIZES = {
+    "dynamics": (0.1, 0.3, 0.6),
+    "dynamics-knn": (0.1, 0.3, 0.6),
+    "pseudo-gibbs": (1.0,),
+    "pseudo-gibbs-knn": (1.0,),
+}
+
+
+@dataclass(frozen=True)
+class Dynamics(DatasetConfig):
+    """Choose step size and number of steps of AE dynamics and pseudo-Gibbs sampling."""
+
+    masks: str = "square13"
+    """holes to choose on, see dmfa_demo/data/masks.py"""
+    images: PositiveInt = 1_000
+    """the first so many validation images"""
+
+    recipes: ClassVar = {"celeba": {"masks": "square25"}}
+
+
+@torch.inference_mode()
+def choose(config: Dynamics) -> None:
+    """Print SSIM for all that is tried, and leave the best of each method as its checkpoint.
+
+    Raises:
+        FileNotFoundError: when there is no auto-encoder yet.
+    """
+    images = to_float(load_split(config.dataset, "validation", config.data_root).images[: config.images])
+    height, width = images.shape[-2:]
+    missing = mask_family(config.masks)(len(images), height, width, torch.Generator().manual_seed(3))
+    trained = ROOT / config.dataset / AUTOENCODER
+    if not (trained / CONFIG).is_file():
+        raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
+    settings = json.loads((trained / CONFIG).read_text())
+    for name, step_sizes in STEP_SIZES.items():
+        if issubclass(method_class(name), KNNDynamicsImputer) and not (trained.parent / "knn" / CONFIG).is_file():
+            print(f"{name} has no k-NN to start from, and is left out")
+            continue
+        started, imputer = time.monotonic(), cast(DynamicsImputer, method_class(name).load(trained))
+        found = {
+            (step_size, steps): ssim
+            for step_size in step_sizes
+            for steps, ssim in ssim_along(imputer, images, missing, step_size).items()
+        }
+        print(f"{name}, SSIM: " + ", ".join(f"h {h:g} T {t} {ssim:.4f}" for (h, t), ssim in found.items()), flush=True)
+        step_size, steps = best_of(found)
+        folder = ROOT / config.dataset / name
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / METRICS).unlink(missing_ok=True)
+        minutes = round((time.monotonic() - started) / 60, 1)
+        write_json(
+            folder / CONFIG,
+            {
+                "network": asdict(replace(imputer.config, step_size=step_size, steps=steps)),
+                "training": {
+                    "method": name,
+                    "dataset": config.dataset,
+                    "chosen_on": config.masks,
+                    "images": config.images,
+                },
+                "weights": AUTOENCODER,
+                "about": {
+                    **settings["about"],
+                    "command": command_line(),
+                    "minutes": minutes,
+                    "hardware": hardware(),
+                    "torch": torch.__version__,
+                },
+            },
+        )
+        write_model_card(folder)
+        print(f"wrote {folder}: step size {step_size:g}, {steps} steps")
+
+
+def best_of(found: dict[tuple[float, int], float]) -> tuple[float, int]:
+    """The step size and number of steps of the shortest walk that is hardly worse than the best, by (h, T) -> SSIM."""
+    good = {key: ssim for key, ssim in found.items() if ssim >= max(found.values()) - HARDLY}
+    return min(good, key=lambda key: (key[1], -good[key]))
+
+
+def ssim_along(imputer: DynamicsImputer, images: Tensor, missing: Tensor, step_size: float) -> dict[int, float]:
+    """Mean SSIM after each number of steps in `STEPS` on one walk; a walk that has arrived stays where it is."""
+    start = imputer.start(images, missing, torch.Generator().manual_seed(4))
+    walk = impute_along(imputer.model.reconstruct, start, missing, step_size, STEPS[-1], imputer.config.tolerance)
+    found, points = {}, start
+    for step, state in enumerate(walk):
+        points = state.points
+        if step in STEPS:
+            found[step] = metrics.ssim(points, images).mean().item()
+    return {steps: found.get(steps, metrics.ssim(points, images).mean().item()) for steps in STEPS}

@@ -1,0 +1,139 @@
+"""Train guided DMFA: hide pixels, show the network what its linear guide expects there, pay for each value on its own.
+
+How values hang together is the guide's business, so that the loss needs no covariance: -log N(x_i; m_i, s_i^2) and the squared
+error. What the guide has to find out about a hole takes as long as a few images take the network; so holes come from a
+collection that is looked at once, and mirrored at random, with the picture.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.guide import Guidance, Guide
+from dmfa_demo.imputation import flatten, flatten_missing
+from dmfa_demo.models.dmfa import DMFAConfig
+from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
+from dmfa_demo.options import NonNegativeFloat, PositiveInt
+from dmfa_demo.storage.checkpoints import beside, load_checkpoint
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, finish, load_training
+
+
+@dataclass(frozen=True)
+class GuidedTraining(RunConfig):
+    """DMFA guided by the conditional Gaussian of an MFA of one component, which is trained before."""
+
+    network: GuidedConfig = field(default_factory=GuidedConfig)
+    loop: LoopConfig = field(default_factory=LoopConfig)
+    masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
+    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    holes: PositiveInt = 1_000
+    """so many different ones"""
+    start: str | None = None
+    """the checkpoint beside the finished one to begin from: a DMFA without a guide, of one component, with the same widths and blocks"""
+    mse_weight: NonNegativeFloat = 100.0
+    """of the squared error beside the likelihood"""
+
+    method = "dmfa"
+    recipes: ClassVar = {
+        "celeba": {
+            "loop": LoopConfig(steps=33_000, batch_size=32, precision="no", validate_every=500, save_every=200),
+            "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
+        },
+    }
+
+
+@dataclass(frozen=True)
+class Holes:
+    """Holes that a guide has looked at: `(H, 1, height, width)`, and what they leave uncertain, see `Guide.look`."""
+
+    missing: Tensor
+    covariance: Tensor
+    deviation: Tensor
+
+    @classmethod
+    def looked_at(cls, guide: Guide, missing: Tensor, channels: int) -> Holes:
+        """What `guide` says of each hole."""
+        found = [
+            guide.look(holes)
+            for holes in tqdm(flatten_missing(missing, channels).split(1), "looking at holes", leave=False)
+        ]
+        return cls(missing, *(torch.cat(part) for part in zip(*found)))
+
+    def explain(self, guide: Guide, images: Tensor, rows: Tensor) -> Guidance:
+        """What `guide` says about images with these holes."""
+        x, missing = flatten(images), flatten_missing(self.missing[rows], images.shape[1])
+        latents = guide.infer(x, missing, self.covariance[rows])
+        return guide.explain(x, missing, latents, self.deviation[rows])
+
+
+def train(config: GuidedTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    guide = load_guide(beside(config.checkpoint, config.network.guide), config.network.factors)
+    family, (channels, height, width) = mask_family(config.masks), config.network.shape
+    holes = family(config.holes, height, width, torch.Generator().manual_seed(config.loop.seed))
+    holes = Holes.looked_at(guide, holes, channels)
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        images, chosen = to_float(training.images[rows]), torch.randint(config.holes, rows.shape, generator=generator)
+        guidance = holes.explain(guide, images, chosen)
+        mean, deviation = guidance.mean.view_as(images), guidance.deviation.view_as(images)
+        turned = torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5
+        return tuple(
+            torch.where(turned, part.flip(-1), part) for part in (images, holes.missing[chosen], mean, deviation)
+        )
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+        nll, sse = score(network, images, missing, Guidance(mean, deviation))
+        # Per missing pixel, so that a large hole does not drown the small ones.
+        return ((nll + config.mse_weight * sse) / flatten_missing(missing, channels).sum(1).clamp(min=1)).mean()
+
+    held_out = to_float(validation.images[:150])
+    known = {}
+    for name, masks, seed in (("all", family, 1), ("square", mask_family(f"square{height // 2}"), 2)):
+        missing = masks(len(held_out), height, width, torch.Generator().manual_seed(seed))
+        looked = Holes.looked_at(guide, missing, channels)
+        known[name] = missing, looked.explain(guide, held_out, torch.arange(len(held_out)))
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        nll, sse = score(network, held_out, *known["all"])
+        square_nll, square_sse = score(network, held_out, *known["square"])
+        count = flatten_missing(known["all"][0], channels).sum(1).clamp(min=1)
+        return {
+            "validation": ((nll + config.mse_weight * sse) / count).mean().item(),
+            "value_nll": (nll / count).mean().item(),
+            "square_value_nll": square_nll.mean().item(),
+            "square_sse": square_sse.mean().item(),
+        }
+
+    torch.manual_seed(config.loop.seed)
+    network = GuidedDMFA(config.network)
+    if config.start is not None:
+        network.begin_from(load_checkpoint(beside(config.checkpoint, config.start), DMFAConfig)[1])
+    network = network.to(memory_format=torch.channels_last)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, network.state_dict(), seconds, training)
+
+
+def score(network: nn.Module, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[Tensor, Tensor]:
+    """Each image's negative log-likelihood in nats, of every value on its own, and squared error of the mean, `(B,)` both."""
+    density, truth, mask = (
+        network(images, missing, guidance),
+        flatten(images),
+        flatten_missing(missing, images.shape[1]),
+    )
+    error = torch.where(mask, density.mean - truth, 0)
+    return torch.where(mask, -density.log_prob_each(truth), 0).sum(1), error.square().sum(1)

@@ -1,0 +1,88 @@
+"""Train the Universal Marginalizer: every hidden pixel on its own, with holes as they are met while filling (appendix B.3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.pixels import as_seen
+from dmfa_demo.models.universal_marginalizer import (
+    UniversalMarginalizer,
+    UniversalMarginalizerConfig,
+    log_prob,
+    random_order,
+)
+from dmfa_demo.options import PositiveInt
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, finish, load_training
+
+
+@dataclass(frozen=True)
+class UniversalMarginalizerTraining(RunConfig):
+    """The Universal Marginalizer."""
+
+    network: UniversalMarginalizerConfig = field(default_factory=UniversalMarginalizerConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
+    masks: str = "line3*3+arbitrary*2+squares8-20*1+strokes*1"
+    """the holes b0 it will be asked about, see dmfa_demo/data/masks.py"""
+    chains: PositiveInt = 20
+    """validation images whose whole chain is measured"""
+
+    method = "universal-marginalizer"
+
+
+def part_of(hole: Tensor, generator: torch.Generator) -> Tensor:
+    """What is left of holes `(B, 1, H, W)` in the middle of filling them in random order: b0 Bernoulli(U), U uniform.
+
+    VAEAC paper, appendix B.3: a network that had only seen whole holes would never have met the partly filled ones.
+    """
+    share = torch.rand(len(hole), 1, 1, 1, generator=generator)
+    return hole & (torch.rand(hole.shape, generator=generator) < share)
+
+
+def train(config: UniversalMarginalizerTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_training(config)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family, likelihood = mask_family(config.masks), config.network.likelihood
+    height, width = training.images.shape[-2:]
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        return as_seen(to_float(training.images[rows]), likelihood), part_of(
+            family(len(rows), height, width, generator), generator
+        )
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor) -> Tensor:
+        # Per missing pixel: a pixel of the chain counts alike, early or late.
+        return -(network(images, missing).log_prob(images, missing) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
+
+    generator = torch.Generator().manual_seed(1)
+    held_out = as_seen(to_float(validation.images[:2_000]), likelihood)
+    holes = family(len(held_out), height, width, generator)
+    parts = part_of(holes, generator)
+    order = random_order(holes[: config.chains], generator)
+
+    @torch.inference_mode()
+    def validate(network: nn.Module) -> dict[str, float]:
+        device = next(network.parameters()).device
+        values = [
+            loss(network, 0, a.to(device), b.to(device)).item() for a, b in zip(held_out.split(500), parts.split(500))
+        ]
+        chains = log_prob(
+            cast(UniversalMarginalizer, network.cpu()), held_out[: config.chains], holes[: config.chains], order
+        )
+        network.to(device)
+        return {"validation": sum(values) / len(values), "nll": -chains.mean().item()}
+
+    torch.manual_seed(config.loop.seed)
+    network = UniversalMarginalizer(config.network)
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, network.state_dict(), seconds, training)

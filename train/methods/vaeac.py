@@ -1,0 +1,159 @@
+"""Train VAEAC: hide pixels, and raise a lower bound of the likelihood of what was there (VAEAC paper, section 4.3)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo import metrics
+from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.pixels import as_seen
+from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
+from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt, Share
+from train.engine.loop import LoopConfig, fit
+from train.engine.run import RunConfig, absent_pixels, finish, load_training
+
+
+@dataclass(frozen=True)
+class VAEACTraining(RunConfig):
+    """VAEAC, the variational auto-encoder with arbitrary conditioning."""
+
+    network: VAEACConfig = field(default_factory=VAEACConfig)
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=18_000, batch_size=64))
+    masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
+    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    incomplete: str | None = None
+    """a mask family: those pixels of each training image are never known (section 4.3.3)"""
+    alpha: Share = 1.0
+    """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone, and with --latents 0 a plain
+    network"""
+    prior_mean_scale: PositiveFloat = 1e4
+    """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
+    prior_deviation_rate: NonNegativeFloat = 1e-4
+    """sigma_sigma of the Gamma prior on the latents' deviations (section 4.3.2)"""
+    kl_warmup: Share = 0.2
+    """the part of the steps over which the KL divergence comes to its full weight"""
+    importance_samples: PositiveInt = 10
+    """S of the likelihood that validation chooses by"""
+
+    method = "vaeac"
+    recipes: ClassVar = {
+        "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
+        "celeba": {
+            "network": VAEACConfig(latents=64, widths=(32, 64, 128)),
+            "loop": LoopConfig(steps=6_000, batch_size=32),
+            "masks": "centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
+        },
+    }
+
+
+class Objective(nn.Module):
+    """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
+
+    Args:
+        model: the networks.
+        alpha, mean_scale, deviation_rate: see `VAEACTraining`.
+    """
+
+    def __init__(self, model: VAEAC, alpha: float = 1.0, mean_scale: float = 1e4, deviation_rate: float = 1e-4):
+        super().__init__()
+        self.model, self.alpha, self.mean_scale, self.deviation_rate = model, alpha, mean_scale, deviation_rate
+        if alpha == 0:  # GSNN has no use for it
+            model.proposal.requires_grad_(False)
+
+    def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
+        """`(B,)`, nats an image.
+
+        Args:
+            images: `(B, C, H, W)`.
+            missing: bool `(B, 1, H, W)`, hidden from the prior network, the absent ones among them.
+            absent: bool `(B, 1, H, W)`, known to nobody, neither to the proposal network nor to the likelihood.
+            noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
+            kl_weight: below 1 while warming up, so that the latents are of use before they cost.
+        """
+        conditional, scored = self.model(images, missing), missing & ~absent
+        prior = conditional.prior
+        value = -0.5 * (prior.mean / self.mean_scale).square().sum(-1)
+        value = value + self.deviation_rate * (prior.deviation.log() - prior.deviation).sum(-1)
+        if self.alpha > 0:
+            proposal = self.model.propose(images, missing, absent)
+            pixels = conditional.decode(proposal.at(noise[:1]))
+            value = value + self.alpha * (pixels.log_prob(images, scored)[0] - kl_weight * proposal.kl(prior))
+        if self.alpha < 1:
+            pixels = conditional.decode(prior.at(noise[1:]))
+            value = value + (1 - self.alpha) * pixels.log_prob(images, scored)[0]
+        return -value
+
+
+def warmed_up(step: int, steps: int, share: float) -> float:
+    """The weight of the KL divergence: it grows evenly to 1 over the first `share` of the steps.
+
+    Without it the latents may never be used.
+    """
+    return min(1.0, (step + 1) / max(1.0, share * steps))
+
+
+def train(config: VAEACTraining) -> None:
+    """Train, then write the checkpoint with its model card."""
+    config.check_output()
+    training = load_training(config, incomplete=config.incomplete is not None)
+    validation = load_split(config.dataset, "validation", config.data_root)
+    family, latents, likelihood = mask_family(config.masks), config.network.latents, config.network.likelihood
+    height, width = training.images.shape[-2:]
+    absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
+
+    def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        hidden = family(len(rows), height, width, generator)
+        noise = torch.randn(len(rows), 2, latents, generator=generator)
+        return as_seen(to_float(training.images[rows]), likelihood), hidden | absent[rows], absent[rows], noise
+
+    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+        kl_weight = warmed_up(step, config.loop.steps, config.kl_warmup)
+        value = network(images, missing, absent, noise.transpose(0, 1), kl_weight)
+        # Per scored pixel, so that a large hole does not drown the small ones.
+        return (value / (missing & ~absent).sum((1, 2, 3)).clamp(min=1)).mean()
+
+    held_out = as_seen(to_float(validation.images[:1_000]), likelihood)
+    masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+
+    def validate(network: nn.Module) -> dict[str, float]:
+        return score(cast(VAEAC, network.model), held_out, masks, config.importance_samples, config.alpha)
+
+    torch.manual_seed(config.loop.seed)
+    objective = Objective(
+        image_vaeac(config.network), config.alpha, config.prior_mean_scale, config.prior_deviation_rate
+    )
+    identity = json.dumps([config.settings, len(training)])
+    seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    finish(config, objective.model.state_dict(), seconds, training)
+
+
+@torch.inference_mode()
+def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float) -> dict[str, float]:
+    """NLL estimated from `samples` draws per missing pixel ("validation"), and by image, and PSNR of the mean of ten samples.
+
+    Importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
+    same at every call, so that what is compared differs in its weights only.
+    """
+    device = next(model.parameters()).device
+    generator = torch.Generator().manual_seed(0)
+    nll, psnr = [], []
+    for x, hidden in zip(images.split(250), missing.split(250)):
+        x, hidden = x.to(device), hidden.to(device)
+        conditional = model(x, hidden)
+        estimate = conditional.monte_carlo if alpha == 0 else conditional.log_prob
+        nll.append(-estimate(x, hidden, samples, generator=generator).cpu())
+        mean = torch.where(hidden, conditional.mean(10, generator), x)
+        psnr.append(metrics.psnr_image(mean, x).cpu())
+    by_image = torch.cat(nll)
+    per_pixel = by_image / missing.sum((1, 2, 3)).clamp(min=1)
+    return {
+        "validation": per_pixel.mean().item(),
+        "nll": by_image.mean().item(),
+        "psnr_image": torch.cat(psnr).mean().item(),
+    }

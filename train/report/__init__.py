@@ -1,0 +1,1 @@
+"""Measuring, tables and pictures."""

@@ -1,0 +1,311 @@
+"""Measure every method on every protocol, beside the papers' figures: `python -m train evaluate`.
+
+Every figure is the mean over test images of the mean over mask seeds; its standard error treats images, not masks, as
+the independent draws. The median's standard error is bootstrapped over images.
+
+Figures of a method lie in checkpoints/DATASET/METHOD/metrics.json; checkpoints/DATASET/results.json holds all of them, with
+what the papers report, for the page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, cast
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from dmfa_demo import metrics
+from dmfa_demo.data.datasets import DATASETS, load_split, to_float
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, method_class
+from dmfa_demo.models.baselines import KNNImputer
+from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer, KNNPseudoGibbsImputer, PseudoGibbsImputer
+from dmfa_demo.options import PositiveInt
+from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT, available_methods, load_imputer, weights_of
+from train.engine.model_card import METRICS, write_model_card
+from train.engine.run import DatasetConfig, hardware, write_json
+from train.methods.baselines import MICE_TRAINING, MOST_NEIGHBOURS, mice, nearest
+from train.report.papers import REPORTED, published
+
+BATCH = 100
+# From which the CRPS is estimated; its estimate has no bias, however few they are.
+SAMPLES = 16
+BOOTSTRAPS = 200
+
+# Measured and not shipped: MICE, fitted anew for each kind of hole and slow, on so many test images only; and of images that may
+# not be passed on, whatever has to hold some.
+MICE_ROWS = 1_000
+
+GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
+PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
+
+# In the order of the tables.
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evaluation(DatasetConfig):
+    """Measure methods on protocols, beside the papers' figures."""
+
+    method: tuple[str, ...] = ()
+    """which methods; all that have a checkpoint, and MICE, when not given"""
+    protocol: tuple[str, ...] = PROTOCOLS
+    """mask families, see dmfa_demo/data/masks.py"""
+    seeds: PositiveInt = 3
+    """masks drawn for each image"""
+    limit: PositiveInt | None = None
+    """the first so many test images, for a quick look; nothing is written then"""
+    again: bool = False
+    """measure also what these weights were measured on before"""
+
+    recipes: ClassVar = {
+        "celeba": {"protocol": ("square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
+        "celeba32": {"protocol": ("square16", "rect12x20")},
+    }
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured figure, as it is written to metrics.json.
+
+    Attributes:
+        metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
+            hole; `psnr` over the hole and `psnr_image` over the image, dB, of the mean; the same of one sample and of the
+            best of ten, all without pixel noise: `psnr_sample`, `psnr_best10` and these with `_image`; `ssim` of the image; `coverage90`: share of hidden
+            pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
+            `milliseconds_100` for 100 samples of one image; of classifiers `accuracy`, `label_nll` in nats and `ece`.
+        n: test images.
+        paper: the paper's figure or None, and `source`, where it stands.
+        weights: the digest of the checkpoint that was measured, or of how a network was trained that is not kept.
+        title: the row of the paper's table, where a checkpoint has several, or a classifier's title; else None.
+    """
+
+    dataset: str
+    method: str
+    protocol: str
+    metric: str
+    value: float
+    stderr: float | None
+    n: int
+    seeds: int
+    paper: float | None
+    source: str | None
+    weights: str
+    title: str | None = None
+
+
+def evaluate(config: Evaluation) -> None:
+    """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is.
+
+    Raises:
+        ValueError: for methods or protocols that there are not.
+    """
+    if not available_methods(config.dataset) and not config.method:
+        raise ValueError(
+            f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
+        )
+    offline = _offline(config)
+    methods = config.method or (*available_methods(config.dataset), *offline)
+    for method in methods:
+        method_class(method)
+    families = [mask_family(protocol) for protocol in config.protocol]
+    test = to_float(load_split(config.dataset, "test", config.data_root).images)
+    for family in families:  # a hole that does not fit is told before anything is computed
+        family(1, test.shape[-2], test.shape[-1], torch.Generator())
+    for protocol in config.protocol:
+        for method in methods:
+            folder = ROOT / config.dataset / method
+            images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
+            seeds = 1 if method == "mice" else config.seeds
+            weights, make = offline.get(method, (digest(folder), None))
+            asked = (protocol, len(images), seeds, weights)
+            if not (config.again or config.limit) and asked in {
+                (row.protocol, row.n, row.seeds, row.weights) for row in read_rows(folder)
+            }:
+                print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
+                continue
+            imputer = make(protocol) if make else load_imputer(method, config.dataset)
+            rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
+            print(table(rows), flush=True)
+            if config.limit is None:
+                write_rows(folder, rows)
+                gather(config.dataset)
+
+
+def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
+    """The methods that have no checkpoint: the digest of the weights they are made of, if any, and how to make one for a protocol."""
+    if DATASETS[config.dataset].shareable:
+        return {"mice": ("", lambda protocol: mice(config.dataset, protocol, config.data_root))}
+    neighbours = cache(lambda: nearest(config.dataset, config.data_root))
+    ways: dict[str, tuple[str, Callable[[str], Imputer]]] = {KNNImputer.name: ("", lambda _: neighbours())}
+    # They follow the field as those from noise do, for which step size and number of steps were chosen.
+    for random, start in ((DynamicsImputer, KNNDynamicsImputer), (PseudoGibbsImputer, KNNPseudoGibbsImputer)):
+        if random.name in available_methods(config.dataset):
+            weights, model = (
+                digest(ROOT / config.dataset / random.name),
+                cast(DynamicsImputer, load_imputer(random.name, config.dataset)).model,
+            )
+            ways[start.name] = weights, lambda _, start=start, model=model: start(model, neighbours())
+    return ways
+
+
+def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds: int, weights: str = "") -> list[Row]:
+    """The rows of one method on one protocol.
+
+    Args:
+        images: float32 `(N, C, H, W)` in [0, 1].
+        seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
+        weights: the digest to note in each row.
+    """
+    values: dict[str, list[Tensor]] = {}
+    spent = 0.0
+    batches = _batches(images, protocol, seeds)
+    for seed, batch, missing in tqdm(
+        batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False
+    ):
+        started = time.perf_counter()
+        imputation = imputer.impute(batch, missing, seed=seed)
+        spent += time.perf_counter() - started
+        truth, mask = flatten(batch), flatten_missing(missing, batch.shape[1])
+        mean, density = flatten(imputation.mean), imputation.density
+        with torch.inference_mode():
+            found = {
+                "sse": metrics.sse(mean, truth, mask),
+                "psnr": metrics.psnr(mean, truth, mask),
+                "psnr_image": metrics.psnr_image(imputation.mean, batch),
+                "ssim": metrics.ssim(imputation.mean, batch),
+            }
+            if imputation.filling is None:  # what fills step by step would take a day
+                samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
+                found["crps"] = metrics.crps(flatten(samples), truth, mask)
+                if imputation.sampler is not None:
+                    found |= _of_samples(imputation.sample(10, noise=False), batch, mask)
+            if density is not None:
+                found["nll"] = metrics.nll(density, truth, mask)
+                found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
+                found["coverage90"] = metrics.coverage(density, truth, mask)
+        asked = mask.any(1)  # where a draw hid nothing, nothing can be measured
+        for metric, value in found.items():
+            values.setdefault(metric, []).append(torch.where(asked, value, torch.nan))
+    # (seeds, N) each
+    columns = {metric: torch.cat(parts).view(seeds, -1).double() for metric, parts in values.items()}
+    summary = {metric: _mean(column) for metric, column in columns.items()}
+    if "nll" in columns:
+        summary["nll_median"] = _median(columns["nll"])
+    summary["milliseconds"] = 1000 * spent / (seeds * len(images)), None
+    rows = []
+    for metric in MEASURES:
+        if metric in summary:
+            paper, source = REPORTED.get((imputer.paper or "", dataset, protocol, metric), (None, None))
+            value, stderr = summary[metric]
+            row = Row(
+                dataset, imputer.name, protocol, metric, value, stderr, len(images), seeds, paper, source, weights
+            )
+            rows.append(row)
+    return rows
+
+
+def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tensor]:
+    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, `(B,)` each."""
+    truth = flatten(images)
+    over = {
+        "": torch.stack([metrics.psnr(flatten(sample), truth, mask) for sample in samples]),
+        "_image": torch.stack([metrics.psnr_image(sample, images) for sample in samples]),
+    }
+    kinds = {"psnr_sample": lambda values: values[0], f"psnr_best{len(samples)}": lambda values: values.amax(0)}
+    return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
+
+
+def gather(dataset: str) -> None:
+    """Write results.json: the figures of all methods and of checkpoints beside them, what the papers report, and the machine of the last ones."""
+    others = sorted(
+        path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
+    )
+    rows = []
+    for name in (*METHODS, *others):
+        known = training_images(ROOT / dataset / name)
+        rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
+    write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
+
+
+def training_images(folder: Path) -> int | None:
+    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where nobody knows."""
+    config = folder / CONFIG
+    if config.is_file():
+        return json.loads(config.read_text())["about"]["training_images"]
+    if folder.name == "mice":
+        return MICE_TRAINING
+    everything = folder.parent / "mean"
+    return min(training_images(everything) or 0, MOST_NEIGHBOURS) if (everything / CONFIG).is_file() else None
+
+
+def table(rows: list[Row]) -> str:
+    """The rows as aligned text."""
+    lines = [f"{'metric':<17}{'ours':>12}{'± stderr':>12}{'paper':>12}  source"]
+    for row in rows:
+        error = f"{row.stderr:.3g}" if row.stderr is not None else ""
+        paper = f"{row.paper:.2f}" if row.paper is not None else ""
+        lines.append(f"{row.metric:<17}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
+    first = rows[0]
+    known = training_images(ROOT / first.dataset / first.method)
+    return (
+        f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}"
+        + (f", {known:,} images to learn from\n" if known else "\n")
+        + "\n".join(lines)
+    )
+
+
+def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+    for seed in range(seeds):
+        height, width = images.shape[-2:]
+        missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(seed))
+        for batch, holes in zip(images.split(BATCH), missing.split(BATCH)):
+            yield seed, batch, holes
+
+
+def _mean(column: Tensor) -> tuple[float, float | None]:
+    by_image = column.nanmean(0)
+    by_image = by_image[~by_image.isnan()]
+    return by_image.mean().item(), (by_image.std() / math.sqrt(len(by_image))).item() if len(by_image) > 1 else None
+
+
+def _median(column: Tensor) -> tuple[float, float]:
+    generator = torch.Generator().manual_seed(0)
+    draws = [
+        column[:, torch.randint(column.shape[1], (column.shape[1],), generator=generator)].nanmedian()
+        for _ in range(BOOTSTRAPS)
+    ]
+    return column.nanmedian().item(), torch.stack(draws).std().item()
+
+
+def read_rows(folder: Path) -> list[Row]:
+    """What metrics.json of a method's folder holds; nothing where there is none."""
+    path = folder / METRICS
+    return [Row(**row) for row in json.loads(path.read_text())] if path.is_file() else []
+
+
+def write_rows(folder: Path, rows: list[Row]) -> None:
+    """Replace the rows of the same protocols, keep the others that were measured with the same weights; write the model card."""
+    protocols, weights = {row.protocol for row in rows}, rows[0].weights
+    kept = [row for row in read_rows(folder) if row.protocol not in protocols and row.weights == weights]
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / METRICS, [asdict(row) for row in kept + rows])
+    write_model_card(folder)
+
+
+def digest(folder: Path) -> str:
+    """What tells the weights and settings in a checkpoint from others; empty where there is none."""
+    config = folder / CONFIG
+    if not config.is_file():
+        return ""
+    network = json.dumps(json.loads(config.read_text())["network"])
+    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]
