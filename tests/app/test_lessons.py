@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.lessons import lesson_player
 from dmfa_demo.app.lessons.learn import LearnTab
 from dmfa_demo.app.lessons.lesson_player import FURTHEST, LessonPlayer, Slice
 from dmfa_demo.app.lessons.lessons import DRAWN, LESSONS
@@ -125,7 +126,7 @@ def test_every_lesson_is_a_whole():
 
 
 def test_the_dials_reach_as_far_as_a_slice_may_go():
-    dials = re.findall(r'data-dial="\w" min="(.+?)" max="(.+?)"', files_of(__file__)["html_template"])
+    dials = re.findall(r'data-dial="\w" min="(.+?)" max="(.+?)"', files_of(lesson_player.__file__)["html_template"])
     assert [tuple(map(float, dial)) for dial in dials] == [(-most, most) for most in FURTHEST]
 
 

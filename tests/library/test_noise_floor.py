@@ -56,7 +56,9 @@ DENSITIES = {
 
 
 def test_every_density_is_here():
-    modules = [importlib.import_module(f"dmfa_demo.{found.name}") for found in pkgutil.iter_modules(dmfa_demo.__path__)]
+    packages = dmfa_demo, dmfa_demo.densities
+    found = [f"{package.__name__}.{one.name}" for package in packages for one in pkgutil.iter_modules(package.__path__)]
+    modules = [importlib.import_module(name) for name in found]
     kinds = {
         kind
         for module in modules
