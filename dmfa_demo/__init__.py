@@ -6,6 +6,6 @@
 """
 
 from dmfa_demo.imputation import Imputation, Imputer
-from dmfa_demo.storage.checkpoints import load_imputer
+from dmfa_demo.registry import available_methods, load_imputer
 
-__all__ = ["Imputation", "Imputer", "load_imputer"]
+__all__ = ["Imputation", "Imputer", "available_methods", "load_imputer"]

@@ -1,4 +1,4 @@
-"""The contracts of the project: what goes into a model, what comes out, and which models there are.
+"""The contracts of the project: what goes into a model, and what comes out.
 
     image + missing mask  ->  model(images, missing)  ->  a conditional distribution  ->  pictures and numbers
 
@@ -8,89 +8,20 @@ work on flattened values, n = C * H * W (`flatten`, `flatten_missing`).
 
 from __future__ import annotations
 
-import importlib
 import math
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor
 
+from dmfa_demo.densities.density import Density
+from dmfa_demo.densities.factor_analyzer import MixtureDensity
 from dmfa_demo.options import Options, PositiveInt
-
-if TYPE_CHECKING:
-    from dmfa_demo.densities.factor_analyzer import MixtureOfFactorAnalyzers
-
-
-class Density(Protocol):
-    """A conditional density over B rows of n flattened values, observed ones pinned; n = C * H * W."""
-
-    @property
-    def mean(self) -> Tensor:
-        """`(B, n)`, observed values the row's own."""
-        ...
-
-    @property
-    def variance(self) -> Tensor:
-        """The marginal variance of each value `(B, n)`, zero where it is observed."""
-        ...
-
-    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log p(x_m | x_o) in nats, `(B,)`, for x and bool missing `(B, n)`."""
-        ...
-
-    def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each missing value on its own, `(B, n)`; anything elsewhere."""
-        ...
-
-    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
-        """`count` draws, `(count, B, n)`; without `noise`, what is independent in every value is left out."""
-        ...
-
-    def with_noise_floor(self, floor: float) -> Self:
-        """The same density with no noise variance below `floor`: none becomes smaller, and observed values stay pinned."""
-        ...
-
-
-class MixtureDensity(Density):
-    """A density that is a mixture of factor analysers, conditioned or not.
-
-    A class to inherit from, not a protocol: `isinstance` of a protocol evaluates every property on Python 3.11.
-    """
-
-    @property
-    @abstractmethod
-    def weights(self) -> Tensor:
-        """`(B, K)`, one in sum over a row."""
-        ...
-
-    @abstractmethod
-    def leading(self, count: int) -> MixtureOfFactorAnalyzers:
-        """The components of most weight in each row, heaviest first, at most `count`."""
-        ...
-
-
-# The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
-METHODS: dict[str, str] = {
-    "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
-    "mfa": "dmfa_demo.models.mfa:MFAImputer",
-    "vaeac": "dmfa_demo.models.vaeac:VAEACImputer",
-    "universal-marginalizer": "dmfa_demo.models.universal_marginalizer:UniversalMarginalizerImputer",
-    "dynamics": "dmfa_demo.models.walks:DynamicsImputer",
-    "dynamics-knn": "dmfa_demo.models.walks:KNNDynamicsImputer",
-    "pseudo-gibbs": "dmfa_demo.models.walks:PseudoGibbsImputer",
-    "pseudo-gibbs-knn": "dmfa_demo.models.walks:KNNPseudoGibbsImputer",
-    "context-encoder": "dmfa_demo.models.context_encoder:ContextEncoderImputer",
-    "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
-    "knn": "dmfa_demo.models.baselines:KNNImputer",
-    "mean": "dmfa_demo.models.baselines:MeanImputer",
-    "zero": "dmfa_demo.models.baselines:ZeroImputer",
-    "mice": "dmfa_demo.models.baselines:MICEImputer",
-}
 
 
 @dataclass(frozen=True)
@@ -350,15 +281,3 @@ def flatten(images: Tensor) -> Tensor:
 def flatten_missing(missing: Tensor, channels: int) -> Tensor:
     """`(B, 1, H, W)` as `(B, n)`: a missing pixel misses all of its channels."""
     return missing.expand(-1, channels, -1, -1).flatten(1)
-
-
-def method_class(name: str) -> type[Imputer]:
-    """The Imputer class of a registered method.
-
-    Raises:
-        ValueError: for a name that is not in the registry.
-    """
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")
-    module, _, attribute = METHODS[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)

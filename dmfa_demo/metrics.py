@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dmfa_demo.imputation import Density
+from dmfa_demo.densities.density import Density
 
 # The second floor that a likelihood of 8-bit values is reported with: half a grey level, as a variance.
 WIDE_FLOOR = (1 / 510) ** 2

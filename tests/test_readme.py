@@ -7,8 +7,8 @@ import textwrap
 
 import pytest
 
-from dmfa_demo.imputation import METHODS
 from dmfa_demo.models.classifier import CLASSIFIERS, folder_of
+from dmfa_demo.registry import METHODS
 from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()

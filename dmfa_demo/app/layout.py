@@ -36,7 +36,7 @@ from dmfa_demo.app.widgets.answered import Answered
 from dmfa_demo.app.widgets.info import caution as caution_of
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import OneOf, SomeThatFollow, segments
-from dmfa_demo.imputation import METHODS
+from dmfa_demo.registry import METHODS
 
 MASTHEAD = f"""
 <header class="masthead">

@@ -31,7 +31,7 @@ from dmfa_demo.app.tabs.hole_walks import load_plane
 from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
 from dmfa_demo.data.datasets import load_samples
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods
 
 MAX_WAITING = 64
 # Of glibc's malloc.h.

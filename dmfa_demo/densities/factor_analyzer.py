@@ -22,13 +22,14 @@ loses every digit in float32 when the noise is near its floor; this form does no
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import torch
 from torch import Tensor
 
-from dmfa_demo.imputation import MixtureDensity
+from dmfa_demo.densities.density import Density
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,24 @@ class FactorAnalyzer:
         residual = torch.where(known, x - self.mean, 0)
         latent = torch.cholesky_solve(weighted @ residual.unsqueeze(-1), cholesky).squeeze(-1)
         return latent, cholesky
+
+
+class MixtureDensity(Density):
+    """A density that is a mixture of factor analysers, conditioned or not.
+
+    A class to inherit from, not a protocol: `isinstance` of a protocol evaluates every property on Python 3.11.
+    """
+
+    @property
+    @abstractmethod
+    def weights(self) -> Tensor:
+        """`(B, K)`, one in sum over a row."""
+        ...
+
+    @abstractmethod
+    def leading(self, count: int) -> MixtureOfFactorAnalyzers:
+        """The components of most weight in each row, heaviest first, at most `count`."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, MixtureOfFactorAnalyzers
 from dmfa_demo.densities.shared_mixture import ConditionalMixture
-from dmfa_demo.imputation import MixtureDensity
 
 
 @dataclass(frozen=True)

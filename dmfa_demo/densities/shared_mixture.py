@@ -39,8 +39,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.imputation import MixtureDensity
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, MixtureOfFactorAnalyzers
 
 # A component less responsible than this cannot be seen in the probability or the variance of a single value.
 NEGLIGIBLE = 1e-8

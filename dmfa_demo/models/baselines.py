@@ -15,7 +15,8 @@ from torch import Tensor
 
 from dmfa_demo.data.datasets import to_float
 from dmfa_demo.densities.dense_gaussian import ConditionalGaussian
-from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
+from dmfa_demo.densities.density import Density
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
 from dmfa_demo.options import OptionError, PositiveInt, Range
 from dmfa_demo.storage.checkpoints import load_checkpoint
 

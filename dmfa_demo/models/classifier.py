@@ -20,12 +20,13 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide, method_class
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, activation
 from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks.unet import observe
 from dmfa_demo.options import PositiveInt
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, load_once, set_aside
 
 # Of a mixture with many components, those that a classifier averages over; the others hardly have weight.

@@ -9,19 +9,24 @@ component, of a mixture of such Gaussians:
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dmfa_demo.densities.density import Density
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.guide import Guide
+from dmfa_demo.densities.rescaled import Rescaled
+from dmfa_demo.densities.shared_mixture import SharedComponents
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
-from dmfa_demo.storage.checkpoints import load_network, read_config
+from dmfa_demo.storage.checkpoints import beside, load_network, read_config
 
 # The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
 NOISE_FLOOR = 1 / (255**2 * 12)
@@ -130,8 +135,6 @@ class DMFAImputer(Imputer):
     @classmethod
     def load(cls, folder: Path) -> DMFAImputer:
         if "guide" in read_config(folder)["network"]:
-            from dmfa_demo.models.guided import GuidedDMFAImputer  # which is one of these
-
             return GuidedDMFAImputer.load(folder)
         return cls(load_network(folder, DMFA, DMFAConfig))
 
@@ -141,6 +144,38 @@ class DMFAImputer(Imputer):
             density = _mixed(density, _mirrored(self.network(images.flip(-1), missing.flip(-1)), images.shape[1:]))
         density = density.restrict(flatten(images), flatten_missing(missing, images.shape[1]))
         return Imputation(mean=density.mean.view_as(images), density=density)
+
+
+class GuidedDMFAImputer(DMFAImputer):
+    """A trained guided network and its guide as an imputer."""
+
+    limits = (
+        "How hidden pixels hang together it takes from a linear model, which is the same for all faces but for the hole; its "
+        "samples are what the network expects plus smooth shapes of that model."
+    )
+
+    def __init__(self, network: GuidedDMFA, guide: Guide):
+        self.network, self.guide, self.shape = network.eval(), guide, network.config.shape
+        parts = guide.mixture.components
+        self.predicting = SharedComponents(parts.mean, parts.factors, parts.noise * network.config.noise_share)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        network = load_network(folder, GuidedDMFA, GuidedConfig).to(memory_format=torch.channels_last)
+        return cls(network, load_guide(beside(folder, network.config.guide), network.config.factors))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        x, hidden = flatten(images), flatten_missing(missing, images.shape[1])
+        linear = self.guide.condition(x, hidden)
+        latents = linear.posterior.latents.mean[:, 0].float()
+        linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
+        # What the guide itself would say, without asking it for a second variance, which takes longest.
+        more = (self.guide.mixture.components.noise - self.predicting.noise).to(x)
+        deviation = torch.where(hidden, linear.variance + more, 0).sqrt()
+        found = self.network(images, missing, self.guide.explain(x, hidden, latents, deviation))
+        scale = torch.where(hidden, self.network.config.deviation_scale * found.deviation / linear.variance.sqrt(), 1)
+        density = Rescaled(linear, torch.where(hidden, found.mean, x), scale)
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
 
 
 def _mirrored(density: MixtureOfFactorAnalyzers, shape: tuple[int, ...]) -> MixtureOfFactorAnalyzers:

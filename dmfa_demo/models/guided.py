@@ -12,9 +12,8 @@ It is an extension of ours; the DMFA paper has nothing like it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,14 +21,11 @@ from torch.nn import functional as F
 
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.guide import Guidance, Guide
-from dmfa_demo.densities.rescaled import Rescaled
-from dmfa_demo.densities.shared_mixture import SharedComponents
-from dmfa_demo.imputation import Density, ImageShape, Imputation, flatten, flatten_missing
-from dmfa_demo.models.dmfa import DMFAImputer
+from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
-from dmfa_demo.storage.checkpoints import beside, load_checkpoint, load_network
+from dmfa_demo.storage.checkpoints import load_checkpoint
 
 
 @dataclass(frozen=True)
@@ -115,35 +111,3 @@ def load_guide(folder: Path, factors: int) -> Guide:
     if config.components != 1:
         raise ValueError(f"{folder} holds an MFA of {config.components} components; a guide has one")
     return Guide(mixture_from(tensors), config.temperature).first(factors)
-
-
-class GuidedDMFAImputer(DMFAImputer):
-    """A trained guided network and its guide as an imputer."""
-
-    limits = (
-        "How hidden pixels hang together it takes from a linear model, which is the same for all faces but for the hole; its "
-        "samples are what the network expects plus smooth shapes of that model."
-    )
-
-    def __init__(self, network: GuidedDMFA, guide: Guide):
-        self.network, self.guide, self.shape = network.eval(), guide, network.config.shape
-        parts = guide.mixture.components
-        self.predicting = SharedComponents(parts.mean, parts.factors, parts.noise * network.config.noise_share)
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        network = load_network(folder, GuidedDMFA, GuidedConfig).to(memory_format=torch.channels_last)
-        return cls(network, load_guide(beside(folder, network.config.guide), network.config.factors))
-
-    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        x, hidden = flatten(images), flatten_missing(missing, images.shape[1])
-        linear = self.guide.condition(x, hidden)
-        latents = linear.posterior.latents.mean[:, 0].float()
-        linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
-        # What the guide itself would say, without asking it for a second variance, which takes longest.
-        more = (self.guide.mixture.components.noise - self.predicting.noise).to(x)
-        deviation = torch.where(hidden, linear.variance + more, 0).sqrt()
-        found = self.network(images, missing, self.guide.explain(x, hidden, latents, deviation))
-        scale = torch.where(hidden, self.network.config.deviation_scale * found.deviation / linear.variance.sqrt(), 1)
-        density = Rescaled(linear, torch.where(hidden, found.mean, x), scale)
-        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))

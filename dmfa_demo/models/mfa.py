@@ -15,8 +15,9 @@ from typing import Literal, Self, cast
 import torch
 from torch import Tensor
 
+from dmfa_demo.densities.density import Density
 from dmfa_demo.densities.shared_mixture import SharedComponents, SharedMixture
-from dmfa_demo.imputation import Density, ImageShape, Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Temperature
 from dmfa_demo.storage.checkpoints import load_checkpoint
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.imputation import METHODS, Imputer, method_class
+from dmfa_demo.imputation import Imputer
 from dmfa_demo.options import OptionError
 from dmfa_demo.storage.files import read_tensors, write_tensors, write_text
 
@@ -123,16 +123,6 @@ def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
     return network.eval()
 
 
-def available_methods(dataset: str, trait: str | None = None) -> list[str]:
-    """The registered methods that have a checkpoint for `dataset`, in the registry's order.
-
-    Args:
-        trait: only those of which this is true, an attribute of `Imputer` such as `has_factors`.
-    """
-    names = [name for name in METHODS if is_usable(ROOT / dataset / name)]
-    return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
-
-
 def is_usable(folder: Path) -> bool:
     """Whether a folder holds a checkpoint, and nobody has failed to load it."""
     return (folder / CONFIG).is_file() and folder not in _DAMAGED
@@ -180,28 +170,3 @@ def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
 @cache
 def _loaded(imputer_class: type[Imputer], folder: Path) -> Imputer:
     return imputer_class.load(folder)
-
-
-@cache
-def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
-    """The trained imputer `method` for `dataset` from the repository's checkpoints, loaded once a process.
-
-    Args:
-        dataset: a data set, or USER/NAME of a repository on the Hugging Face Hub that holds a checkpoint of `method`.
-        revision: of that repository; the hash of a commit makes sure that it is always the same.
-
-    Raises:
-        ValueError: for an unknown method or data set; the message lists what there is.
-    """
-    imputer_class = method_class(method)
-    if "/" in dataset:
-        from dmfa_demo.storage.hub import pull  # only who asks for it pays for loading the Hub's client
-
-        return load_once(imputer_class, pull(dataset, revision))
-    if method not in available_methods(dataset):
-        known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
-        raise ValueError(
-            f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
-        )
-    with set_aside(ROOT / dataset / method):
-        return load_once(imputer_class, ROOT / dataset / method)

@@ -20,7 +20,7 @@ from dmfa_demo.app.canvas.mask_painter import decode_mask
 from dmfa_demo.app.server.api import ENDPOINTS, _decoded
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.models.classifier import available_classifiers
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods
 from tests.conftest import REPOSITORY
 
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}

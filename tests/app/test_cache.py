@@ -13,7 +13,7 @@ from dmfa_demo.app.scene import cache as module
 from dmfa_demo.app.scene.cache import MOST, ImputationCache
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Scene, draw_mask, measure
-from dmfa_demo.storage.checkpoints import available_methods, load_imputer
+from dmfa_demo.registry import available_methods, load_imputer
 
 NAMES = ("dmfa", "mean")
 

@@ -24,7 +24,7 @@ from dmfa_demo.app.tabs.changing_mind import GROWTHS, SHARES, grown
 from dmfa_demo.app.tabs.hole_walks import Run
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods
 
 CACHE = ImputationCache()
 

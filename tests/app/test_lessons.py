@@ -19,7 +19,7 @@ from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.models.classifier import available_classifiers
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods
 
 CACHE = ImputationCache()
 NEEDS = dict(zip(range(1, 7), ("has_samples", None, "has_factors", "has_latents", "has_trajectory", None)))

@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.tabs import pixel_by_pixel
 from dmfa_demo.app.tabs.pixel_by_pixel import PixelByPixel
-from dmfa_demo.app.widgets.strips import SHOWN, psnr_in_hole
+from dmfa_demo.app.widgets.strips import SHOWN
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.storage.checkpoints import load_imputer
+from dmfa_demo.registry import load_imputer
 
 PART = PixelByPixel(None, None, None)
 SCENE = Scene.sample("mnist", 42)

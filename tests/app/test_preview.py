@@ -8,8 +8,8 @@ import pytest
 from dmfa_demo.app.lessons import explainer
 from dmfa_demo.app.lessons.explainer import Explainer
 from dmfa_demo.app.sharing.preview import DESCRIPTION, TITLE
-from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.registry import METHODS, method_class
 
 
 def tags(page: str) -> dict[str, list[str]]:

@@ -9,7 +9,7 @@ import pytest
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs import results
 from dmfa_demo.app.tabs.results import MEASURES, PROTOCOLS, ResultsTab, _chart
-from dmfa_demo.imputation import method_class
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from train.methods import classifier
 from train.report import evaluate

@@ -20,9 +20,8 @@ from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.attractors import mapped
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.figures import png_address
-from dmfa_demo.imputation import method_class
 from dmfa_demo.models.classifier import available_classifiers
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods, method_class
 
 pytestmark = pytest.mark.browser
 

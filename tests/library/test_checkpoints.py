@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dmfa_demo.imputation import ImageShape, Imputer, method_class
+from dmfa_demo.imputation import ImageShape, Imputer
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.registry import available_methods, load_imputer, method_class
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import (
     CONFIG,
@@ -26,9 +27,7 @@ from dmfa_demo.storage.checkpoints import (
     ROOT,
     WEIGHTS,
     Unavailable,
-    available_methods,
     load_checkpoint,
-    load_imputer,
     load_network,
     load_once,
     save_checkpoint,
@@ -38,8 +37,8 @@ from dmfa_demo.storage.checkpoints import (
 from dmfa_demo.storage.files import read_tensors
 from train.engine.model_card import DRAWN, is_part
 from train.methods.classifier import SHIPPED
-from train.report.evaluate import digest, training_images
 from train.report.papers import published
+from train.report.rows import digest, training_images
 
 SMALL = DMFAConfig(widths=(8, 16), blocks=1)
 

@@ -10,8 +10,9 @@ from dmfa_demo import load_imputer
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.data.datasets import DATASETS, load_samples, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.imputation import METHODS, Imputation, MixtureDensity, check, flatten_missing, method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.densities.factor_analyzer import MixtureDensity
+from dmfa_demo.imputation import Imputation, check, flatten_missing
+from dmfa_demo.registry import METHODS, available_methods, method_class
 
 TRAINED = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
 

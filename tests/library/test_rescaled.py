@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.distributions import MultivariateNormal
 
+from dmfa_demo.densities.factor_analyzer import MixtureDensity
 from dmfa_demo.densities.rescaled import Rescaled
-from dmfa_demo.imputation import MixtureDensity
 from tests.library.test_shared_mixture import B, N, both, data
 
 

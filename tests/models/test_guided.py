@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from dmfa_demo.densities.guide import FREEDOM, Guide
-from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
-from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, GuidedDMFAImputer, load_guide
+from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer, GuidedDMFAImputer
+from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from dmfa_demo.models.mfa import MFAConfig, mixture_from
 from dmfa_demo.storage.checkpoints import save_checkpoint
 

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from dmfa_demo.imputation import METHODS
 from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.walks import (
@@ -13,6 +12,7 @@ from dmfa_demo.models.walks import (
     PseudoGibbsImputer,
     WalkConfig,
 )
+from dmfa_demo.registry import METHODS
 
 CLASSES = (DynamicsImputer, KNNDynamicsImputer, PseudoGibbsImputer, KNNPseudoGibbsImputer)
 NEIGHBOURS = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)

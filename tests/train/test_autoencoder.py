@@ -11,8 +11,8 @@ import torch
 from torch.nn import functional as F
 
 from dmfa_demo.data.datasets import load_split
-from dmfa_demo.imputation import method_class
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT
 from train.engine.loop import LoopConfig

@@ -9,12 +9,14 @@ import pytest
 import torch
 
 from dmfa_demo.data.datasets import load_split, to_float
-from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.baselines import KNNConfig
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
+from dmfa_demo.registry import method_class
 from tests.conftest import REPOSITORY
 from train.engine.run import absent_pixels
-from train.methods.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, knn, mice
+from train.methods.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, knn
+from train.report.only_measured import mice
 
 
 @pytest.fixture(scope="module")

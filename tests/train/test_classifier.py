@@ -12,7 +12,7 @@ import torch
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
 from tests.conftest import REPOSITORY
 from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
-from train.report.evaluate import digest
+from train.report.rows import digest
 
 
 def test_every_treatment_can_be_trained():

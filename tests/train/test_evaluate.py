@@ -12,14 +12,15 @@ from safetensors.torch import save_file
 from dmfa_demo import load_imputer, metrics
 from dmfa_demo.data.datasets import DATASETS, load_samples, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.registry import METHODS, method_class
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT
 from train.methods import classifier
 from train.report import evaluate
-from train.report.evaluate import Evaluation, measure, table
+from train.report.evaluate import Evaluation, measure
 from train.report.papers import REPORTED, published
+from train.report.rows import table
 
 
 def forget() -> None:

@@ -11,9 +11,9 @@ import torch
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig
 from tests.conftest import REPOSITORY
-from train.methods.baselines import nearest
 from train.methods.classifier import ClassifierTraining, _figures, label_nll
 from train.report import evaluate
+from train.report.only_measured import nearest
 
 TINY = {
     "mean": "",

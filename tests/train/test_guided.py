@@ -8,8 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 from dmfa_demo.densities.guide import Guidance
-from dmfa_demo.models.dmfa import DMFAImputer
-from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, GuidedDMFAImputer
+from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
+from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
 from tests.train.test_dmfa import train
 from train.methods.guided import score
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from dmfa_demo.data.celeba import VIEWS
 from dmfa_demo.data.datasets import DATASETS
-from dmfa_demo.imputation import Imputer, method_class
+from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG
 
 METRICS = "metrics.json"

@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
-from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape, flatten
-from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, KNNImputer, MICEImputer, packed
+from dmfa_demo.models.baselines import GaussianConfig, KNNConfig, packed
 from dmfa_demo.options import Seed
 from train.engine.run import RunConfig, absent_pixels, finish
-
-# More would not fit into the memory of most machines.
-MOST_NEIGHBOURS = 20_000
-# More would take MICE hours.
-MICE_TRAINING = 2_000
 
 
 @dataclass(frozen=True)
@@ -109,19 +102,6 @@ def gaussian(config: GaussianTraining) -> None:
         covariance += residual.T @ residual / len(training)
     tensors = {"mean": average, "covariance": covariance}
     finish(config, tensors, time.monotonic() - started, training)
-
-
-def nearest(dataset: str, data_root: Path) -> KNNImputer:
-    """k-NN among the first `MOST_NEIGHBOURS` training images, without a checkpoint."""
-    return KNNImputer(load_split(dataset, "train", data_root).first(MOST_NEIGHBOURS).images, KNNConfig().neighbours)
-
-
-def mice(dataset: str, protocol: str, data_root: Path, rows: int = MICE_TRAINING) -> MICEImputer:
-    """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
-    images = to_float(load_split(dataset, "train", data_root).images[:rows])
-    height, width = images.shape[-2:]
-    missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(0))
-    return MICEImputer.fit(images, missing, seed=0)
 
 
 def _begin(config: RunConfig) -> tuple[float, LabelledImages]:

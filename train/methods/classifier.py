@@ -27,8 +27,8 @@ from dmfa_demo.options import PositiveInt
 from dmfa_demo.storage.checkpoints import ROOT
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
-from train.report.evaluate import Row, digest, gather, read_rows, table, write_rows
 from train.report.papers import REPORTED
+from train.report.rows import Row, digest, gather, read_rows, table, write_rows
 
 CHUNK = 1_000
 

@@ -16,10 +16,10 @@ from torch import Tensor
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.imputation import method_class
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
 from dmfa_demo.options import PositiveInt
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import DatasetConfig, command_line, hardware, write_json

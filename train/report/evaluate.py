@@ -9,14 +9,11 @@ what the papers report, for the page.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import ClassVar, cast
 
 import torch
@@ -26,15 +23,16 @@ from tqdm import tqdm
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import DATASETS, load_split, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.imputation import METHODS, Imputer, flatten, flatten_missing, method_class
+from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer, KNNPseudoGibbsImputer, PseudoGibbsImputer
 from dmfa_demo.options import PositiveInt
-from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT, available_methods, load_imputer, weights_of
-from train.engine.model_card import METRICS, write_model_card
-from train.engine.run import DatasetConfig, hardware, write_json
-from train.methods.baselines import MICE_TRAINING, MOST_NEIGHBOURS, mice, nearest
-from train.report.papers import REPORTED, published
+from dmfa_demo.registry import available_methods, load_imputer, method_class
+from dmfa_demo.storage.checkpoints import ROOT
+from train.engine.run import DatasetConfig
+from train.report.only_measured import mice, nearest
+from train.report.papers import REPORTED
+from train.report.rows import Row, digest, gather, read_rows, table, write_rows
 
 BATCH = 100
 # From which the CRPS is estimated; its estimate has no bias, however few they are.
@@ -71,36 +69,6 @@ class Evaluation(DatasetConfig):
         "celeba": {"protocol": ("square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
         "celeba32": {"protocol": ("square16", "rect12x20")},
     }
-
-
-@dataclass(frozen=True)
-class Row:
-    """One measured figure, as it is written to metrics.json.
-
-    Attributes:
-        metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
-            hole; `psnr` over the hole and `psnr_image` over the image, dB, of the mean; the same of one sample and of the
-            best of ten, all without pixel noise: `psnr_sample`, `psnr_best10` and these with `_image`; `ssim` of the image; `coverage90`: share of hidden
-            pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
-            `milliseconds_100` for 100 samples of one image; of classifiers `accuracy`, `label_nll` in nats and `ece`.
-        n: test images.
-        paper: the paper's figure or None, and `source`, where it stands.
-        weights: the digest of the checkpoint that was measured, or of how a network was trained that is not kept.
-        title: the row of the paper's table, where a checkpoint has several, or a classifier's title; else None.
-    """
-
-    dataset: str
-    method: str
-    protocol: str
-    metric: str
-    value: float
-    stderr: float | None
-    n: int
-    seeds: int
-    paper: float | None
-    source: str | None
-    weights: str
-    title: str | None = None
 
 
 def evaluate(config: Evaluation) -> None:
@@ -225,45 +193,6 @@ def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tens
     return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
 
 
-def gather(dataset: str) -> None:
-    """Write results.json: the figures of all methods and of checkpoints beside them, what the papers report, and the machine of the last ones."""
-    others = sorted(
-        path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
-    )
-    rows = []
-    for name in (*METHODS, *others):
-        known = training_images(ROOT / dataset / name)
-        rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
-    write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
-
-
-def training_images(folder: Path) -> int | None:
-    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where nobody knows."""
-    config = folder / CONFIG
-    if config.is_file():
-        return json.loads(config.read_text())["about"]["training_images"]
-    if folder.name == "mice":
-        return MICE_TRAINING
-    everything = folder.parent / "mean"
-    return min(training_images(everything) or 0, MOST_NEIGHBOURS) if (everything / CONFIG).is_file() else None
-
-
-def table(rows: list[Row]) -> str:
-    """The rows as aligned text."""
-    lines = [f"{'metric':<17}{'ours':>12}{'± stderr':>12}{'paper':>12}  source"]
-    for row in rows:
-        error = f"{row.stderr:.3g}" if row.stderr is not None else ""
-        paper = f"{row.paper:.2f}" if row.paper is not None else ""
-        lines.append(f"{row.metric:<17}{row.value:>12.4f}{error:>12}{paper:>12}  {row.source or ''}".rstrip())
-    first = rows[0]
-    known = training_images(ROOT / first.dataset / first.method)
-    return (
-        f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}"
-        + (f", {known:,} images to learn from\n" if known else "\n")
-        + "\n".join(lines)
-    )
-
-
 def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     for seed in range(seeds):
         height, width = images.shape[-2:]
@@ -285,27 +214,3 @@ def _median(column: Tensor) -> tuple[float, float]:
         for _ in range(BOOTSTRAPS)
     ]
     return column.nanmedian().item(), torch.stack(draws).std().item()
-
-
-def read_rows(folder: Path) -> list[Row]:
-    """What metrics.json of a method's folder holds; nothing where there is none."""
-    path = folder / METRICS
-    return [Row(**row) for row in json.loads(path.read_text())] if path.is_file() else []
-
-
-def write_rows(folder: Path, rows: list[Row]) -> None:
-    """Replace the rows of the same protocols, keep the others that were measured with the same weights; write the model card."""
-    protocols, weights = {row.protocol for row in rows}, rows[0].weights
-    kept = [row for row in read_rows(folder) if row.protocol not in protocols and row.weights == weights]
-    folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / METRICS, [asdict(row) for row in kept + rows])
-    write_model_card(folder)
-
-
-def digest(folder: Path) -> str:
-    """What tells the weights and settings in a checkpoint from others; empty where there is none."""
-    config = folder / CONFIG
-    if not config.is_file():
-        return ""
-    network = json.dumps(json.loads(config.read_text())["network"])
-    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
-from dmfa_demo.imputation import method_class
+from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import ROOT
 from dmfa_demo.storage.hub import push
 from train.engine.run import DatasetConfig

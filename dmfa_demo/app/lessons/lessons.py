@@ -11,16 +11,15 @@ from torch import Tensor
 
 from dmfa_demo.app.lessons.mathml import formula, frac, root, row, sub, subsup, sup
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.tabs.changing_mind import SHARES, grown
 from dmfa_demo.app.tabs.factors import principal
 from dmfa_demo.app.tabs.predictions import named, predict, seen_in
-from dmfa_demo.app.widgets.strips import Picture, psnr_in_hole
+from dmfa_demo.app.widgets.strips import Picture
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour, with_holes
-from dmfa_demo.imputation import method_class
 from dmfa_demo.models.classifier import available_classifiers, load_classifier
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods, method_class
 
 # Pictures of a film, and draws where they are counted.
 FRAMES, DRAWN = 16, 32

@@ -14,7 +14,7 @@ from torch import Tensor
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Figures, Scene, measure_all
 from dmfa_demo.imputation import Imputation
-from dmfa_demo.storage.checkpoints import load_imputer
+from dmfa_demo.registry import load_imputer
 
 Result = TypeVar("Result")
 # A method of a data set, and whether its variances are wanted.

@@ -91,6 +91,12 @@ def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[
     return [Figures(a, b, c) if hidden else None for hidden, a, b, c in rows]
 
 
+def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
+    """PSNR over the hole `(H, W)` of each of `(S, C, H, W)`, dB, `(S,)`."""
+    mask = flatten_missing(missing[None, None], scene.image.shape[0])
+    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
+
+
 def fitted(missing: Tensor, scene: Scene) -> Tensor:
     """A mask `(H, W)` of one scene taken over to another, perhaps of another size: a pixel is hidden where the nearest one was."""
     size = scene.image.shape[1:]

@@ -28,9 +28,9 @@ from dmfa_demo.app.canvas.uploads import MAX_BYTES, image_from_picture, mask_fro
 from dmfa_demo.app.scene.scene import Scene, check_size, measure
 from dmfa_demo.app.tabs.factors import COMPONENTS, principal
 from dmfa_demo.data.datasets import DATASETS, load_samples
-from dmfa_demo.imputation import Imputation, method_class
+from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import available_classifiers, load_classifier, predict_all
-from dmfa_demo.storage.checkpoints import available_methods, load_imputer
+from dmfa_demo.registry import available_methods, load_imputer, method_class
 
 # Of one answer; more are asked for with another seed.
 MAX_SAMPLES, MAX_FRAMES = 64, 64

@@ -26,7 +26,7 @@ from dmfa_demo.app.widgets.counter import MOST as MAX_SEED
 from dmfa_demo.app.widgets.sliders import MAX_STEPS
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.data.mask_text import mask_from_text, mask_text
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods
 
 TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn", "results")
 

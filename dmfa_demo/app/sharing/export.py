@@ -22,8 +22,10 @@ from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.factors import COMPONENTS
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.densities.dense_gaussian import ConditionalGaussian
+from dmfa_demo.densities.factor_analyzer import MixtureDensity
 from dmfa_demo.figures import grey_or_colour, with_holes
-from dmfa_demo.imputation import Imputation, MixtureDensity, method_class
+from dmfa_demo.imputation import Imputation
+from dmfa_demo.registry import method_class
 
 KINDS = ("sheet", "zip", "code")
 

@@ -14,8 +14,7 @@ from dmfa_demo.app.tabs.latent_walk import DIRECTIONS
 from dmfa_demo.app.tabs.results import ALSO
 from dmfa_demo.app.tabs.samples import DRAWN
 from dmfa_demo.data.mask_text import mask_text
-from dmfa_demo.imputation import method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods, method_class
 
 
 def code_for(address: Address) -> str:

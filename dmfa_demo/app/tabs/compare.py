@@ -16,8 +16,8 @@ from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, not
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
-from dmfa_demo.imputation import METHODS, Imputer, method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.imputation import Imputer
+from dmfa_demo.registry import METHODS, available_methods, method_class
 
 # Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
 # more than 0.5; a Gaussian may say more, and is shown as the brightest.

@@ -17,8 +17,8 @@ from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.app.widgets.sliders import check_steps, walk_slider
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
-from dmfa_demo.imputation import Imputer, method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.imputation import Imputer
+from dmfa_demo.registry import available_methods, method_class
 
 # Sliders on the page; a model with more factors shows its strongest.
 FACTORS = 4

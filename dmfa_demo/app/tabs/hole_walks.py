@@ -16,12 +16,12 @@ from dmfa_demo.app.tabs.walk_player import Walk, Walks
 from dmfa_demo.app.widgets.strips import Picture, strip
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour
-from dmfa_demo.imputation import method_class
 from dmfa_demo.models.attractors import LatentMap, LatentPlane
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
 from dmfa_demo.models.walks import DynamicsImputer
-from dmfa_demo.storage.checkpoints import ROOT, available_methods, load_network, set_aside
+from dmfa_demo.registry import available_methods, method_class
+from dmfa_demo.storage.checkpoints import ROOT, load_network, set_aside
 
 # A walk has arrived when its residual is not above the tolerance.
 STEPS, TOLERANCE = 100, 0.01

@@ -11,14 +11,12 @@ from gradio.blocks import Block
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.widgets.cards import Card, Line, card_grid, note
 from dmfa_demo.app.widgets.counter import Counter
 from dmfa_demo.app.widgets.sliders import MAX_STEPS, check_steps, walk_slider
-from dmfa_demo.app.widgets.strips import psnr_in_hole
 from dmfa_demo.figures import grey_or_colour, png_address
-from dmfa_demo.imputation import method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods, method_class
 
 # Of a method that has a place here.
 TRAIT = "has_latents"

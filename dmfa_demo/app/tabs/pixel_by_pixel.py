@@ -12,12 +12,11 @@ from gradio.blocks import Block
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.widgets.cards import note
-from dmfa_demo.app.widgets.strips import SHOWN, Picture, psnr_in_hole, sample_pictures, strip
+from dmfa_demo.app.widgets.strips import SHOWN, Picture, sample_pictures, strip
 from dmfa_demo.figures import with_holes
-from dmfa_demo.imputation import method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.registry import available_methods, method_class
 
 # Of a method that has a place here.
 TRAIT = "fills_in_steps"

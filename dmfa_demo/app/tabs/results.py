@@ -17,8 +17,8 @@ from dmfa_demo.app.widgets.cards import note
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
 from dmfa_demo.data.celeba import ATTRIBUTES
-from dmfa_demo.imputation import METHODS, method_class
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.registry import METHODS, method_class
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 
 

@@ -13,13 +13,13 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.counter import Counter
 from dmfa_demo.app.widgets.segments import segments
-from dmfa_demo.app.widgets.strips import psnr_in_hole, sample_pictures, strip
-from dmfa_demo.imputation import Imputer, method_class
-from dmfa_demo.storage.checkpoints import available_methods
+from dmfa_demo.app.widgets.strips import sample_pictures, strip
+from dmfa_demo.imputation import Imputer
+from dmfa_demo.registry import available_methods, method_class
 
 # Drawn of each method for the curve; the first of them are shown.
 DRAWN = 32

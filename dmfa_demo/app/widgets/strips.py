@@ -8,11 +8,9 @@ from html import escape
 import numpy as np
 from torch import Tensor
 
-from dmfa_demo import metrics
-from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
-from dmfa_demo.imputation import Imputer, flatten, flatten_missing
+from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import Classifier
 
 # Pictures of samples in a row.
@@ -62,12 +60,6 @@ def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> lis
     spread = samples.std(0).mean(0)
     alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
     return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
-
-
-def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
-    """PSNR over the hole `(H, W)` of each of `(S, C, H, W)`, dB, `(S,)`."""
-    mask = flatten_missing(missing[None, None], scene.image.shape[0])
-    return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
 
 
 def _figure(picture: Picture) -> str:
