@@ -21,8 +21,8 @@ from dmfa_demo.app.page import build_page
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.attractors import PERIOD, AttractorsTab
-from dmfa_demo.app.tabs.compare import of_wanted, wanted_first
 from dmfa_demo.data.masks import mask_family
+from dmfa_demo.registry import shown_first, with_stand_ins
 from tests.browser import chromium
 
 STROKES = 200
@@ -69,7 +69,7 @@ def _server_strokes(dataset: str) -> dict[str, list[float]]:
         # After mask and scene the controls as the page sets them up.
         controls = [getattr(component, "value", None) for component in stroke.inputs[2:]]
         if tab == "compare":
-            controls[1] = of_wanted(dataset, wanted_first())
+            controls[1] = with_stand_ins(dataset, shown_first())
         assert stroke.fn is not None
         started = time.perf_counter()
         stroke.fn(decode_mask(payload), scene, *controls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from functools import cache
 
 from dmfa_demo.imputation import Imputer
@@ -47,6 +48,18 @@ def available_methods(dataset: str, trait: str | None = None) -> list[str]:
     """
     names = [name for name in METHODS if is_usable(ROOT / dataset / name)]
     return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
+
+
+def shown_first() -> list[str]:
+    """The methods to compare before somebody chooses others, whether a data set has them or not."""
+    return [name for name in METHODS if method_class(name).shown_first]
+
+
+def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
+    """Those of a data set's methods that are wanted, or stand in for one that is and that it does not have."""
+    names = available_methods(dataset)
+    missing = set(wanted) - set(names)
+    return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
 
 
 @cache

@@ -27,7 +27,7 @@ from train.methods import (
     vaeac,
     vaeac_synthetic,
 )
-from train.report import evaluate, line_masks, publish
+from train.report import evaluate, gallery, line_masks, publish
 
 COMMANDS = {
     "dmfa": dmfa.train,
@@ -46,6 +46,7 @@ COMMANDS = {
     "mean": baselines.mean,
     "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
+    "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,
 }

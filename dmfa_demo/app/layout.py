@@ -23,7 +23,7 @@ from dmfa_demo.app.sharing.export import TakeAway
 from dmfa_demo.app.sharing.preview import TITLE
 from dmfa_demo.app.tabs.attractors import AttractorsTab
 from dmfa_demo.app.tabs.changing_mind import ChangingMind
-from dmfa_demo.app.tabs.compare import CompareTab, wanted_first
+from dmfa_demo.app.tabs.compare import CompareTab
 from dmfa_demo.app.tabs.factors import FactorsTab
 from dmfa_demo.app.tabs.first_layer import FirstLayer
 from dmfa_demo.app.tabs.latent_walk import LatentWalk
@@ -36,7 +36,7 @@ from dmfa_demo.app.widgets.answered import Answered
 from dmfa_demo.app.widgets.info import caution as caution_of
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import OneOf, SomeThatFollow, segments
-from dmfa_demo.registry import METHODS
+from dmfa_demo.registry import METHODS, shown_first
 
 MASTHEAD = f"""
 <header class="masthead">
@@ -95,7 +95,7 @@ class Layout:
         start = Scene.sample(START, first.sample)
         opened = OneOf(list(TABS), value=first.tab, visible=False)
         # The browser keeps both, so that a server that has started anew goes on from them.
-        states = opened, SomeThatFollow(list(METHODS), value=wanted_first(), visible=False)
+        states = opened, SomeThatFollow(list(METHODS), value=shown_first(), visible=False)
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
         examples = ExampleList(elem_id="examples")

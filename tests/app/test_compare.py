@@ -3,11 +3,13 @@
 import pytest
 import torch
 
+from dmfa_demo import registry
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Figures, Scene
 from dmfa_demo.app.tabs import compare
 from dmfa_demo.app.tabs.compare import CompareTab, _lines
 from dmfa_demo.data.masks import mask_family
+from dmfa_demo.registry import with_stand_ins
 
 TAB = CompareTab(None, None, None)
 SCENE = Scene.sample("mnist", 42)
@@ -42,12 +44,13 @@ def test_a_view_that_there_is_not_is_refused():
 
 def test_what_is_wanted_survives_a_data_set_that_lacks_it(monkeypatch):
     there = {"digits": ["dmfa", "mfa", "dynamics", "dynamics-knn", "knn"], "faces": ["dmfa", "mfa", "dynamics"]}
-    monkeypatch.setattr(compare, "available_methods", there.__getitem__)
+    for module in (compare, registry):
+        monkeypatch.setattr(module, "available_methods", there.__getitem__)
     wanted = ["dmfa", "mfa", "dynamics-knn", "knn"]
-    assert compare.of_wanted("digits", wanted) == wanted
-    assert compare.of_wanted("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
+    assert with_stand_ins("digits", wanted) == wanted
+    assert with_stand_ins("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
     wanted = compare.still_wanted("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
-    assert compare.of_wanted("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
+    assert with_stand_ins("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
     wanted = compare.still_wanted("digits", wanted, ["dynamics"])
-    assert compare.of_wanted("faces", wanted) == ["dynamics"]
-    assert compare.of_wanted("digits", compare.still_wanted("faces", wanted, ["dynamics"])) == ["dynamics"]
+    assert with_stand_ins("faces", wanted) == ["dynamics"]
+    assert with_stand_ins("digits", compare.still_wanted("faces", wanted, ["dynamics"])) == ["dynamics"]

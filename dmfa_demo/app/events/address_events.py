@@ -20,8 +20,9 @@ from dmfa_demo.app.scene.scene import Scene, fitted
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.address_bar import GREETED
 from dmfa_demo.app.sharing.examples import Example
-from dmfa_demo.app.tabs.compare import still_wanted, wanted_first
+from dmfa_demo.app.tabs.compare import still_wanted
 from dmfa_demo.app.widgets.info import caution
+from dmfa_demo.registry import shown_first
 
 Contents = dict[Block, Any]
 
@@ -71,7 +72,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         """What an address changes on the page; the painter then sends its mask, and the open tab is rendered."""
         sample = OFFERS[address.dataset].sample if address.sample is None else address.sample
         scene = Scene.sample(address.dataset, sample)
-        wanted = still_wanted(address.dataset, wanted_first(), address.methods)
+        wanted = still_wanted(address.dataset, shown_first(), address.methods)
         values = {}
         for name, some in kept.items():
             said = getattr(address, name)

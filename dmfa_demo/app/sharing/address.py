@@ -18,7 +18,7 @@ from dmfa_demo.app.lessons.lessons import LESSONS
 from dmfa_demo.app.scene.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.tabs.attractors import STEP_SIZES, mapped
 from dmfa_demo.app.tabs.changing_mind import GROWTHS
-from dmfa_demo.app.tabs.compare import VIEWS, of_wanted, wanted_first
+from dmfa_demo.app.tabs.compare import VIEWS
 from dmfa_demo.app.tabs.factors import COMPONENTS, FACTORS
 from dmfa_demo.app.tabs.latent_walk import DIRECTIONS
 from dmfa_demo.app.tabs.results import MEASURES, protocols
@@ -26,7 +26,7 @@ from dmfa_demo.app.widgets.counter import MOST as MAX_SEED
 from dmfa_demo.app.widgets.sliders import MAX_STEPS
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.data.mask_text import mask_from_text, mask_text
-from dmfa_demo.registry import available_methods
+from dmfa_demo.registry import available_methods, shown_first, with_stand_ins
 
 TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn", "results")
 
@@ -85,7 +85,7 @@ class Address:
             mask=fitted(draw_mask(START_MASK, Scene.sample(START, OFFERS[START].sample), START_SEED), scene),
             tab=TABS[0],
             show=VIEWS[0][1],
-            methods=tuple(of_wanted(dataset, wanted_first())),
+            methods=tuple(with_stand_ins(dataset, shown_first())),
             of=next(iter(available_methods(dataset, "has_factors")), None),
             gaussian=0,
             z=(0.0,) * FACTORS,

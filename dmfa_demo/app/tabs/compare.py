@@ -17,7 +17,7 @@ from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.registry import METHODS, available_methods, method_class
+from dmfa_demo.registry import available_methods, method_class, shown_first, with_stand_ins
 
 # Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
 # more than 0.5; a Gaussian may say more, and is shown as the brightest.
@@ -39,18 +39,6 @@ _SCALES = {
     "error": Bar(DIVERGING, "−1, too little", "+1, too much"),
     "deviation": Bar(SEQUENTIAL, "0, certain", f"≥ {MAX_DEVIATION}, open"),
 }
-
-
-def wanted_first() -> list[str]:
-    """The methods to compare before somebody chooses others, whether a data set has them or not."""
-    return [name for name in METHODS if method_class(name).shown_first]
-
-
-def of_wanted(dataset: str, wanted: Sequence[str]) -> list[str]:
-    """Those of a data set's methods that are wanted, or stand in for one that is and that it does not have."""
-    names = available_methods(dataset)
-    missing = set(wanted) - set(names)
-    return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
 
 
 def still_wanted(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
@@ -76,7 +64,7 @@ class CompareTab:
             with gr.Accordion("Methods", open=False, elem_classes="methods", elem_id="choose-methods"):
                 methods = SomeThatFollow(
                     _choices(dataset),
-                    value=of_wanted(dataset, wanted_first()),
+                    value=with_stand_ins(dataset, shown_first()),
                     label="Methods to compare",
                     show_label=False,
                     elem_classes="segments",
@@ -93,7 +81,7 @@ class CompareTab:
 
     def follow(self, dataset: str, wanted: Sequence[str]) -> list[Any]:
         """The contents of `followers` for a data set: of the methods that are wanted, those that it has."""
-        return [gr.CheckboxGroup(choices=_choices(dataset), value=of_wanted(dataset, wanted))]
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=with_stand_ins(dataset, wanted))]
 
     @property
     def inputs(self) -> list[gr.components.Component]:
