@@ -25,9 +25,10 @@ from torch import Tensor
 from benchmarks import quantiles, report
 from benchmarks.page import TABS
 from benchmarks.server import start_server
-from dmfa_demo.app.canvas.mask_painter import Canvas, encode_canvas
+from dmfa_demo.app.canvas.mask_painter import encode_canvas
 from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.layout import panel_of
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.data.masks import mask_family
 
@@ -102,19 +103,24 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
 def _event(config: dict[str, Any], tab: str) -> Event:
     """What a stroke with a tab open asks the page; of Results, what a choice asks."""
     props = {one["id"]: one["props"] for one in config["components"]}
+    numbers = {one.get("elem_id"): number for number, one in props.items()}
+
+    def values(inputs: list[int], missing: Tensor, **chosen: Any) -> list[Any]:
+        """The value of each input: the canvas, what is chosen by the control's `elem_id`, or what the page has at first."""
+        known = {numbers[name.replace("_", "-")]: value for name, value in chosen.items()}
+        known[numbers["painter"]] = encode_canvas(Canvas(_SCENE, missing, change="mask"))
+        return [known[number] if number in known else props[number].get("value") for number in inputs]
+
     if tab == "results":
-        numbers = {one.get("elem_id"): number for number, one in props.items()}
         table, kind = numbers["results-table"], numbers["results-protocol"]
         chosen = (one for one in config["dependencies"] if [kind, "input"] in one["targets"])
         choose = next(one for one in chosen if one["outputs"] == [table])
         kinds = [name for _, name in props[kind]["choices"]]
-        return choose["id"], lambda missing: [
-            encode_canvas(Canvas(_SCENE, missing, change="mask")),
-            kinds[int(missing.sum()) % len(kinds)],
-        ]
+        return choose["id"], lambda missing: values(
+            choose["inputs"], missing, results_protocol=kinds[int(missing.sum()) % len(kinds)]
+        )
     paint = next(one for one in config["dependencies"] if panel_of(tab) in {event for _, event in one["targets"]})
-    others = [props[number].get("value") for number in paint["inputs"][1:]]
-    return paint["id"], lambda missing: [encode_canvas(Canvas(_SCENE, missing, change="mask")), *others]
+    return paint["id"], lambda missing: values(paint["inputs"], missing)
 
 
 async def _visit(

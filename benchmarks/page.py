@@ -6,6 +6,7 @@ python -m benchmarks.page
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import gradio as gr
 import psutil
@@ -14,11 +15,12 @@ from playwright.sync_api import Page, sync_playwright
 
 from benchmarks import quantiles, report
 from benchmarks.server import start_server
-from dmfa_demo.app.canvas.mask_painter import decode_mask, encode_mask
+from dmfa_demo.app.canvas.mask_painter import MaskPainter, decode_mask, encode_mask
 from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.layout import panel_of
 from dmfa_demo.app.page import build_page
 from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.attractors import PERIOD, AttractorsTab
 from dmfa_demo.data.masks import mask_family
@@ -66,13 +68,16 @@ def _server_strokes(dataset: str) -> dict[str, list[float]]:
     for number, mask in enumerate(masks):
         tab, payload = TABS[number % len(TABS)], encode_mask(mask)
         stroke = paint[panel_of(tab)]
-        # After mask and scene the controls as the page sets them up.
-        controls = [getattr(component, "value", None) for component in stroke.inputs[2:]]
-        if tab == "compare":
-            controls[1] = with_stand_ins(dataset, shown_first())
+        # The controls as the page sets them up.
+        values: dict[Any, Any] = {component: getattr(component, "value", None) for component in stroke.inputs}
+        (painter,) = (component for component in values if isinstance(component, MaskPainter))
+        for component in values:
+            if getattr(component, "elem_id", None) == "methods":
+                values[component] = with_stand_ins(dataset, shown_first())
         assert stroke.fn is not None
         started = time.perf_counter()
-        stroke.fn(decode_mask(payload), scene, *controls)
+        values[painter] = Canvas(scene, decode_mask(payload))
+        stroke.fn(values)
         spent[tab].append(1000 * (time.perf_counter() - started))
     return {tab: values[5:] for tab, values in spent.items()}  # the first ones load the models
 

@@ -2,36 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import Self, TypeVar
 
 import gradio as gr
 
-from dmfa_demo.app.canvas.mask_painter import Canvas, MaskPainter
+from dmfa_demo.app.canvas.mask_painter import MaskPainter
 from dmfa_demo.app.canvas.photo_aligner import DIGIT, FACE, PhotoAligner
 from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.canvas.sample_picker import Choice, SamplePicker
+from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.explainer import Explainer
-from dmfa_demo.app.lessons.learn import LearnTab
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.sharing.address import TABS, Address
+from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.address_bar import AddressBar
 from dmfa_demo.app.sharing.example_list import ExampleList
 from dmfa_demo.app.sharing.export import TakeAway
 from dmfa_demo.app.sharing.preview import TITLE
-from dmfa_demo.app.tabs.attractors import AttractorsTab
-from dmfa_demo.app.tabs.changing_mind import ChangingMind
-from dmfa_demo.app.tabs.compare import CompareTab
-from dmfa_demo.app.tabs.factors import FactorsTab
-from dmfa_demo.app.tabs.first_layer import FirstLayer
-from dmfa_demo.app.tabs.latent_walk import LatentWalk
-from dmfa_demo.app.tabs.part import Part, Together
-from dmfa_demo.app.tabs.pixel_by_pixel import PixelByPixel
-from dmfa_demo.app.tabs.predictions import Predictions
-from dmfa_demo.app.tabs.results import ResultsTab
-from dmfa_demo.app.tabs.samples import SamplesTab
+from dmfa_demo.app.tabs.part import Part
 from dmfa_demo.app.widgets.answered import Answered
 from dmfa_demo.app.widgets.info import caution as caution_of
 from dmfa_demo.app.widgets.info import info_button
@@ -45,46 +34,73 @@ MASTHEAD = f"""
 </header>
 """
 
+Kind = TypeVar("Kind", bound=Part)
 
-@dataclass(frozen=True)
-class Layout:
-    """The parts of the page and what they share.
+
+@dataclass(frozen=True, kw_only=True)
+class Tab:
+    """One tab of the page.
 
     Attributes:
-        opened: the name of the open tab, one of `address.TABS`, in a choice that nobody sees.
-        wanted: the methods that somebody wants to compare, those that the data set in sight does not have among them.
-        labels: the tabs' labels, by name.
-        answered: of each tab, what its results are about, by name.
+        label: its label; `id` is its name in `TABS`.
+        parts: what it consists of, from top to bottom.
+        answered: the state of the canvas that its results are about; None for a tab that does not follow the canvas.
+    """
+
+    label: gr.Tab
+    parts: tuple[Part, ...]
+    answered: Answered | None
+
+    @classmethod
+    def build(cls, name: str) -> Self:
+        """Lay out a tab inside the current Tabs."""
+        with gr.Tab(name.capitalize(), id=name, elem_id=panel_of(name)) as label:
+            answered = Answered() if any(kind.FOLLOWS_CANVAS for kind in TABS[name]) else None
+            parts: list[Part] = []
+            for kind in TABS[name]:
+                parts.append(kind.build(START, parts))
+            about = info_button(f"tab-{name}", f"the tab {name.capitalize()}")
+            gr.HTML(about, elem_classes="tab-about", apply_default_css=False)
+        return cls(label=label, parts=tuple(parts), answered=answered)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """The components of the page.
+
+    Attributes:
+        opened: the name of the open tab, in a choice that is never visible.
+        preferred: the methods that the visitor wants to compare, those that the shown data set does not have among them; never
+            visible.
+        address: the browser's address.
+        painter: the canvas.
+        tabs_box: what holds the tabs.
+        tabs: by name.
+        caution: what to keep in mind about the models of the data set.
+        dataset, picker, presets: what can be put on the canvas: data set, sample and mask.
+        digit_upload, own_digit, digit_aligner: the visitor's own digit.
+        own_face, face_aligner: the visitor's own face.
+        mask_upload: the visitor's own mask.
+        take: the buttons for link, picture, numbers and code.
+        examples: the prepared scenes.
     """
 
     opened: gr.Radio
-    wanted: SomeThatFollow
+    preferred: SomeThatFollow
     address: AddressBar
     painter: MaskPainter
-    labels: dict[str, gr.Tab]
-    answered: dict[str, Answered]
     tabs_box: gr.Tabs
-    compare: CompareTab
-    factors: FactorsTab
-    samples: SamplesTab
-    walk: LatentWalk
-    filling: PixelByPixel
-    attractors: AttractorsTab
-    bars: Predictions
-    mind: ChangingMind
-    layer: FirstLayer
-    learn: LearnTab
-    results: ResultsTab
+    tabs: dict[str, Tab]
     caution: gr.HTML
     dataset: gr.Radio
     picker: SamplePicker
     presets: tuple[gr.Button, ...]
     digit_upload: gr.UploadButton
-    mask_upload: gr.UploadButton
     own_digit: gr.Column
     digit_aligner: PhotoAligner
     own_face: gr.Column
     face_aligner: PhotoAligner
+    mask_upload: gr.UploadButton
     take: TakeAway
     examples: ExampleList
 
@@ -92,45 +108,18 @@ class Layout:
     def build(cls) -> Self:
         """Lay out the page inside the current Blocks, as a first visit finds it."""
         first = Address.first(START)
-        start = Scene.sample(START, first.sample)
-        opened = OneOf(list(TABS), value=first.tab, visible=False)
         # The browser keeps both, so that a server that has started anew goes on from them.
-        states = opened, SomeThatFollow(list(METHODS), value=shown_first(), visible=False)
+        opened = OneOf(list(TABS), value=first.tab, visible=False)
+        preferred = SomeThatFollow(list(METHODS), value=shown_first(), visible=False)
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
         examples = ExampleList(elem_id="examples")
         with gr.Row(equal_height=False, elem_classes="stage"):
             with gr.Column(elem_classes="canvas"):
-                painter = MaskPainter(Canvas(start, first.mask), list(map(panel_of, TABS)), elem_id="painter")
+                canvas = Canvas(Scene.sample(START, first.sample), first.mask)
+                painter = MaskPainter(canvas, list(map(panel_of, TABS)), elem_id="painter")
             with gr.Column(elem_classes="results"), gr.Tabs(selected=first.tab) as tabs_box:
-                labels: dict[str, gr.Tab] = {}
-                answered: dict[str, Answered] = {}
-
-                @contextmanager
-                def tab(name: str, follows_canvas: bool = True) -> Iterator[None]:
-                    labels[name] = gr.Tab(name.capitalize(), id=name, elem_id=panel_of(name))
-                    with labels[name]:
-                        if follows_canvas:
-                            answered[name] = Answered()
-                        yield
-                        about = info_button(f"tab-{name}", f"the tab {name.capitalize()}")
-                        gr.HTML(about, elem_classes="tab-about", apply_default_css=False)
-
-                with tab("compare"):
-                    compare = CompareTab.build(START)
-                with tab("factors"):
-                    factors = FactorsTab.build(START)
-                with tab("samples"):
-                    samples = SamplesTab.build()
-                    walk, filling = LatentWalk.build(START, samples.seed), PixelByPixel.build(START)
-                with tab("attractors"):
-                    attractors = AttractorsTab.build(START)
-                with tab("predictions"):
-                    bars, mind, layer = Predictions.build(), ChangingMind.build(), FirstLayer.build()
-                with tab("learn"):
-                    learn = LearnTab.build()
-                with tab("results", follows_canvas=False):
-                    results = ResultsTab.build(START)
+                tabs = {name: Tab.build(name) for name in TABS}
             with gr.Column(elem_classes="choose"):
                 caution = gr.HTML(caution_of(START), elem_id="caution", apply_default_css=False)
                 _heading("Choose a picture")
@@ -143,10 +132,8 @@ class Layout:
                     )
                 _heading("Bring your own")
                 with gr.Row(elem_classes="chips"):
-                    uploads = (
-                        _upload_button("Upload a digit…", "digit-upload"),
-                        _upload_button("Upload a mask…", "mask-upload"),
-                    )
+                    digit_upload = _upload_button("Upload a digit…", "digit-upload")
+                    mask_upload = _upload_button("Upload a mask…", "mask-upload")
                 with gr.Column() as own_digit:
                     digit_aligner = PhotoAligner(DIGIT, elem_id="digit-aligner")
                 with gr.Column(visible=False) as own_face:
@@ -154,53 +141,35 @@ class Layout:
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
         Explainer(elem_id="explainer")
-        drawn = samples, walk, filling
-        seen = bars, mind, layer
         return cls(
-            *states,
-            address,
-            painter,
-            labels,
-            answered,
-            tabs_box,
-            compare,
-            factors,
-            *drawn,
-            attractors,
-            *seen,
-            learn,
-            results,
-            caution,
-            dataset,
-            picker,
-            presets,
-            *uploads,
-            own_digit,
-            digit_aligner,
-            own_face,
-            face_aligner,
-            take,
-            examples,
+            opened=opened,
+            preferred=preferred,
+            address=address,
+            painter=painter,
+            tabs_box=tabs_box,
+            tabs=tabs,
+            caution=caution,
+            dataset=dataset,
+            picker=picker,
+            presets=presets,
+            digit_upload=digit_upload,
+            own_digit=own_digit,
+            digit_aligner=digit_aligner,
+            own_face=own_face,
+            face_aligner=face_aligner,
+            mask_upload=mask_upload,
+            take=take,
+            examples=examples,
         )
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """Everything that follows the canvas."""
-        drawn, seen = (self.samples, self.walk, self.filling), (self.bars, self.mind, self.layer)
-        return self.compare, self.factors, *drawn, self.attractors, *seen, self.learn
+        """The parts of all tabs."""
+        return tuple(part for tab in self.tabs.values() for part in tab.parts)
 
-    @property
-    def tabs(self) -> dict[str, Part]:
-        """What follows the canvas in each tab, by name."""
-        return {
-            "compare": self.compare,
-            "factors": self.factors,
-            "samples": Together((self.samples, self.walk, self.filling)),
-            "attractors": self.attractors,
-            "predictions": Together((self.bars, self.mind, self.layer)),
-            "learn": self.learn,
-            "results": Together(()),
-        }
+    def part(self, kind: type[Kind]) -> Kind:
+        """The part of one class."""
+        return next(part for part in self.parts if isinstance(part, kind))
 
 
 def panel_of(tab: str) -> str:

@@ -2,6 +2,7 @@
 
 import shutil
 from contextlib import suppress
+from dataclasses import fields
 
 import gradio as gr
 import pytest
@@ -17,7 +18,7 @@ from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS
 
-TAB = AttractorsTab(*[None] * 10)
+TAB = AttractorsTab(**dict.fromkeys(field.name for field in fields(AttractorsTab)))
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 PLANE = "autoencoder-2d"
@@ -44,7 +45,7 @@ def config_of_another_model(folder):
 def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
     for folder in mapped("mnist"):
         shutil.copytree(ROOT / "mnist" / folder, tmp_path / "mnist" / folder)
-    for module in ("checkpoints", "app.attractors", "app.hole_walks"):
+    for module in ("storage.checkpoints", "app.tabs.attractors", "app.tabs.hole_walks"):
         monkeypatch.setattr(f"dmfa_demo.{module}.ROOT", tmp_path)
     monkeypatch.setattr("dmfa_demo.storage.checkpoints._DAMAGED", set())
     load_map.cache_clear(), load_plane.cache_clear()

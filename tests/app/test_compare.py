@@ -11,7 +11,7 @@ from dmfa_demo.app.tabs.compare import CompareTab, _lines
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.registry import with_stand_ins
 
-TAB = CompareTab(None, None, None)
+TAB = CompareTab(view=None, methods=None, cards=None)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 
@@ -49,8 +49,8 @@ def test_what_is_wanted_survives_a_data_set_that_lacks_it(monkeypatch):
     wanted = ["dmfa", "mfa", "dynamics-knn", "knn"]
     assert with_stand_ins("digits", wanted) == wanted
     assert with_stand_ins("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
-    wanted = compare.still_wanted("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
+    wanted = compare.update_preference("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
     assert with_stand_ins("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
-    wanted = compare.still_wanted("digits", wanted, ["dynamics"])
+    wanted = compare.update_preference("digits", wanted, ["dynamics"])
     assert with_stand_ins("faces", wanted) == ["dynamics"]
-    assert with_stand_ins("digits", compare.still_wanted("faces", wanted, ["dynamics"])) == ["dynamics"]
+    assert with_stand_ins("digits", compare.update_preference("faces", wanted, ["dynamics"])) == ["dynamics"]

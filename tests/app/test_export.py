@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from dmfa_demo.app.canvas.presets import OFFERS
+from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.lesson_player import Slice
 from dmfa_demo.app.lessons.lessons import LESSONS, Film
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, measure
-from dmfa_demo.app.sharing.address import TABS, Address
+from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.export import COLUMNS, GAP, SIDE, Code, File, TakeAway, take_away
 from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.changing_mind import GROWTHS, SHARES, grown
@@ -30,7 +31,7 @@ CACHE = ImputationCache()
 
 
 def visit(dataset: str = "mnist", **changed) -> tuple[Scene, Address]:
-    address = dataclasses.replace(Address.first(dataset), **changed)
+    address = Address.first(dataset).changed(**changed)
     return Scene.sample(dataset, address.sample), address
 
 
@@ -44,7 +45,7 @@ def run(address: Address) -> dict:
 def test_the_code_makes_the_means_again(dataset):
     scene, address = visit(dataset)
     made = run(address)["imputations"]
-    assert list(made) == list(address.methods)
+    assert list(made) == list(address["methods"])
     for name, imputation in made.items():
         assert torch.equal(imputation.mean, CACHE.impute(name, scene, address.mask).mean)
 
@@ -53,7 +54,7 @@ def test_the_code_makes_the_factors_walk_again():
     scene, address = visit(tab="factors", of="mfa", gaussian=1, z=(0.5, -1.0, 0.0, 2.0))
     density = CACHE.impute("mfa", scene, address.mask).density
     gaussian = density.leading(5).component(1).principal()
-    walked = gaussian.mean[0] + torch.tensor(address.z) @ gaussian.factors[0, :4]
+    walked = gaussian.mean[0] + torch.tensor(address["z"]) @ gaussian.factors[0, :4]
     torch.testing.assert_close(run(address)["walked"].flatten(), walked, atol=1e-4, rtol=1e-3)
 
 
@@ -68,7 +69,7 @@ def test_the_code_draws_the_same_samples():
 def test_the_code_walks_through_the_same_latents():
     scene, address = visit(tab="samples", seed=2, latent=(1.5, -0.5))
     space = CACHE.impute("vaeac", scene, address.mask, 2).latents
-    walked = space.decode(torch.tensor([address.latent]) @ space.directions(2))[0]
+    walked = space.decode(torch.tensor([address["latent"]]) @ space.directions(2))[0]
     torch.testing.assert_close(run(address)["walked"], walked, atol=1e-5, rtol=1e-4)
     assert not torch.allclose(walked, space.decode(torch.zeros(1, space.count))[0], atol=0.01)
 
@@ -83,7 +84,7 @@ def test_the_code_grows_the_same_hole(growth):
 
 def test_the_code_walks_the_same_way():
     scene, address = visit(tab="attractors", step=1.0, walk=3)
-    drawn = Run(scene, address.mask, address.map, 1.0, 3, CACHE)
+    drawn = Run(scene, address.mask, address["map"], 1.0, 3, CACHE)
     drawn.advance(60)
     walk = drawn.walks().walks[0]
     made = run(address)
@@ -166,7 +167,7 @@ def test_the_zip_holds_every_number(dataset):
     mask = np.asarray(Image.open(archive.open("mask.png"))) > 127
     assert (mask == address.mask.numpy()).all()
     figures = json.loads(archive.read("figures.json"))["figures"]
-    for name in address.methods:
+    for name in address["methods"]:
         imputation = CACHE.impute(name, scene, address.mask)
         with np.load(archive.open(f"{name}/numbers.npz"), allow_pickle=False) as numbers:
             assert (numbers["mean"] == imputation.mean[0].numpy()).all()
@@ -191,7 +192,7 @@ def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatc
     _, address = visit()
     image = Scene.sample("mnist", 7).image
     scene = Scene.own("mnist", image)
-    address = dataclasses.replace(address, sample=None, methods=("mean",))
+    address = address.changed(sample=None, methods=("mean",))
     opened(take_away("zip", scene, address, CACHE)).extractall(tmp_path)
     monkeypatch.chdir(tmp_path)
     names: dict = {}
@@ -203,7 +204,7 @@ def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatc
 def test_the_picture_shows_every_method():
     scene, address = visit()
     page = Image.open(io.BytesIO(take_away("sheet", scene, address, CACHE).content))
-    rows = -(-(len(address.methods) + 2) // COLUMNS)
+    rows = -(-(len(address["methods"]) + 2) // COLUMNS)
     assert page.width == COLUMNS * (SIDE + GAP) + GAP and page.height > rows * (SIDE + GAP)
     original = page.crop((GAP, GAP, GAP + SIDE, GAP + SIDE)).resize((28, 28), Image.Resampling.NEAREST)
     assert (np.asarray(original)[..., 0] == (scene.image[0] * 255).round().numpy()).all()
@@ -211,7 +212,7 @@ def test_the_picture_shows_every_method():
 
 def test_nothing_hidden_and_no_method_are_taken_away_too():
     scene, address = visit(methods=())
-    nothing = dataclasses.replace(address, mask=address.mask & False, methods=("dmfa", "mean"))
+    nothing = address.changed(mask=address.mask & False, methods=("dmfa", "mean"))
     for one in (address, nothing):
         for wanted in ("sheet", "zip"):
             assert take_away(wanted, scene, one, CACHE).content

@@ -9,13 +9,13 @@ from dmfa_demo.app.tabs.latent_walk import DIRECTIONS, STOPS, LatentWalk
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import Latents
 
-WALK = LatentWalk(*[None] * 3, (), ())
+WALK = LatentWalk(box=None, seed=None, here=None, paths=(None, None), sliders=())
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 
 
 def render(*steps: float, missing: torch.Tensor = MISSING) -> list[str]:
-    return WALK.render(SCENE, missing, ImputationCache(), 0, *steps)
+    return WALK.render(SCENE, missing, ImputationCache(), sliders=steps, seed=0)
 
 
 def test_the_directions_are_those_that_change_a_linear_decoder_most_towards_more_ink():

@@ -6,14 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmfa_demo.app.canvas.mask_painter import (
-    Canvas,
-    MaskPainter,
-    decode_canvas,
-    decode_mask,
-    encode_canvas,
-    encode_mask,
-)
+from dmfa_demo.app.canvas.mask_painter import MaskPainter, decode_canvas, decode_mask, encode_canvas, encode_mask
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
 
 

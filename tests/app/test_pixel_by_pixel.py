@@ -13,7 +13,7 @@ from dmfa_demo.app.widgets.strips import SHOWN
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.registry import load_imputer
 
-PART = PixelByPixel(None, None, None)
+PART = PixelByPixel(box=None, start=None, strip=None, seed=None)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 

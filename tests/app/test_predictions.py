@@ -34,7 +34,7 @@ def render(part, scene=SCENE, missing=MISSING, *controls) -> str:
 
 
 def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_marked():
-    html = render(Predictions(None))
+    html = render(Predictions(bars=None))
     panels = html.split('<section class="panel')[1:]
     assert len(panels) == len(CLASSIFIERS)
     for panel, (kind, answer) in zip(panels, predict(SCENE, MISSING, ImputationCache())):
@@ -47,8 +47,8 @@ def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_ma
 
 def test_without_a_label_the_complete_image_says_what_is_marked():
     own = Scene("mnist", SCENE.image, "your own digit")
-    html = render(Predictions(None), own)
-    assert "Nobody said" in html and html.count("<li class=true><span>4") == len(CLASSIFIERS)
+    html = render(Predictions(bars=None), own)
+    assert "You gave no label" in html and html.count("<li class=true><span>4") == len(CLASSIFIERS)
 
 
 @pytest.mark.parametrize("growth", ["blobs", "specks"])
@@ -77,31 +77,31 @@ def test_who_lasts_longest_comes_first():
 
 
 def test_the_curve_starts_at_the_complete_picture_and_marks_the_canvas():
-    html = render(ChangingMind(None, None, None, None), SCENE, MISSING, "blobs", 0)
+    html = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 0)
     lines = re.findall(r'<polyline points="([^"]+)"', html)
     assert len(lines) == len(CLASSIFIERS) - 1 and all(len(line.split()) == len(SHARES) for line in lines)
     assert all(float(line.split()[0].split(",")[1]) < 30 for line in lines)  # all but certain at first
     here = float(re.search(r'class="here" x1="([\d.]+)"', html)[1])
     assert here == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) * 0.25, abs=0.1)
     assert html.count("<li>") == len(CLASSIFIERS) - 1
-    other = render(ChangingMind(None, None, None, None), SCENE, MISSING, "blobs", 1)
+    other = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 1)
     assert re.findall(r"<polyline[^>]+>", other) != re.findall(r"<polyline[^>]+>", html)
 
 
 def test_a_growth_that_there_is_not_is_refused():
     with pytest.raises(ValueError, match="choose one of blobs, specks"):
-        render(ChangingMind(None, None, None, None), SCENE, MISSING, None, 0)
+        render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, None, 0)
 
 
 def test_the_first_layer_is_shown_for_the_mean_for_misconv_and_their_difference():
-    html = render(FirstLayer(None))
+    html = render(FirstLayer(strips=None))
     assert html.count('class="strip"') == 3 and html.count("<img") == 3 * SHOWN
-    assert "Nothing is hidden" in render(FirstLayer(None), SCENE, NOTHING)
+    assert "Nothing is hidden" in render(FirstLayer(strips=None), SCENE, NOTHING)
 
 
 def test_bars_and_first_layer_ask_a_source_once(monkeypatch):
     source, asked, cache = load_classifier("misconv-dmfa", "mnist").source, [], ImputationCache()
     monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: asked.append(1) or _own(*a, **k))
-    for part in (Predictions(None), FirstLayer(None)):
+    for part in (Predictions(bars=None), FirstLayer(strips=None)):
         part.render(SCENE, MISSING, cache)
     assert len(asked) == 1

@@ -14,7 +14,7 @@ from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from train.methods import classifier
 from train.report import evaluate
 
-TAB = ResultsTab(None, None, None, None)
+TAB = ResultsTab(protocol=None, measure=None, chart=None, table=None)
 SCENE = Scene.sample("mnist", 42)
 ROWS = json.loads((ROOT / "mnist" / RESULTS).read_text())["rows"]
 
@@ -95,14 +95,14 @@ def test_what_there_is_not_gives_way_to_what_there_is(monkeypatch):
 
 
 def test_the_small_faces_are_shown_with_the_large_ones():
-    choice, _, _, html = TAB.follow("celeba", "square16", "nll")
+    choice, _, _, html = TAB.follow("celeba", protocol="square16", measure="nll")
     assert choice.value == "square16" and {"square25", "rect12x20"} <= {name for _, name in choice.choices}
     assert html == TAB.render_table(Scene.sample("celeba", 0), "square16")
     assert "162,770 faces" in html and "−1,325.1" in html
 
 
 def test_a_data_set_keeps_the_kind_of_hole_if_it_was_measured_there():
-    kept, measure, chart, _ = TAB.follow("mnist", "square13", "ssim")
+    kept, measure, chart, _ = TAB.follow("mnist", protocol="square13", measure="ssim")
     assert kept.value == "square13" and measure.value == "ssim" and MEASURES["ssim"].title in chart
-    other, *_ = TAB.follow("celeba", "square13", "ssim")
+    other, *_ = TAB.follow("celeba", protocol="square13", measure="ssim")
     assert other.value != "square13" and "square13" not in [name for _, name in other.choices]

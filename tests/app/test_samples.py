@@ -11,7 +11,7 @@ from dmfa_demo.app.tabs.samples import DRAWN, SamplesTab, best_of
 from dmfa_demo.app.widgets.strips import SHOWN
 from dmfa_demo.data.masks import mask_family
 
-TAB = SamplesTab(None, None, None, None)
+TAB = SamplesTab(noise=None, more=None, seed=None, strips=None)
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 

@@ -53,7 +53,7 @@ def test_results_of_an_own_picture_are_not_kept_with_those_of_samples():
     own = Scene.own("mnist", sample.image)
     first = cache.impute("mean", own, MISSING)
     assert cache.impute("mean", own, MISSING) is first, "asked twice, computed once"
-    ChangingMind(None, None, None, None).render(own, MISSING, cache, "blobs", 0)
+    ChangingMind(growth=None, again=None, chart=None, seed=None).render(own, MISSING, cache, "blobs", 0)
     cache.glance(own, MISSING, ["mean"])
     assert not len(cache._imputations) and not len(cache._glances)
     assert len(cache._own_imputations) == 2 and len(cache._own_glances) == 1

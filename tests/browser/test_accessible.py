@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from dmfa_demo.app.sharing.address import TABS
+from dmfa_demo.app.contents import TABS
 from tests.browser.test_page import own_photo, photo
 
 pytestmark = pytest.mark.browser

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dmfa_demo.app.sharing.address import TABS
+from dmfa_demo.app.contents import TABS
 from dmfa_demo.registry import available_methods, method_class
 from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, choose, choose_methods, hidden, mean, press, stroke

@@ -15,7 +15,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, Route, expect
 
-from dmfa_demo.app.sharing.address import TABS, Address
+from dmfa_demo.app.contents import TABS
+from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.attractors import mapped
 from dmfa_demo.data.datasets import load_samples

@@ -6,9 +6,8 @@ import base64
 import binascii
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import MethodType
-from typing import Any, Literal, TypeGuard
+from typing import Any, TypeGuard
 
 import gradio as gr
 import torch
@@ -17,6 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.canvas.uploads import image_from_picture, read_picture
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import OWN_CAPTIONS, Scene, check_size
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
@@ -26,27 +26,6 @@ from dmfa_demo.figures import grey_or_colour, png_address
 MAX_SIDE = 512
 # Characters of an own picture as a data address; a face has about 12,000.
 MAX_ADDRESS = 200_000
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """What lies on the painter: a picture and its hidden pixels. The browser sends both together, so that no answer is about
-    another picture, whatever the server remembers of the visit.
-
-    Attributes:
-        scene: the picture.
-        missing: bool `(H, W)`, True where a pixel is hidden.
-        revision: the number that the browser gave this state of the canvas, from 1; answers return it. 0 is a canvas as Python
-            gave it, before the browser has a number for it.
-        change: what Python changes. With "picture" the mask stays as the browser has it by now, with strokes that Python has
-            not seen; with "mask" the picture stays, and the mask is dropped where another picture lies there by now; with
-            "nothing" the browser only sends again what lies there.
-    """
-
-    scene: Scene
-    missing: Tensor
-    revision: int = 0
-    change: Literal["both", "picture", "mask", "nothing"] = "both"
 
 
 class MaskPainter(gr.HTML):

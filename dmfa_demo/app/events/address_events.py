@@ -1,8 +1,8 @@
-"""What happens when somebody arrives by a link or chooses another data set, and how the address follows the page."""
+"""What happens when a visitor arrives by a link or chooses another data set, and how the address follows the page."""
 
 from __future__ import annotations
 
-from itertools import chain
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
@@ -10,17 +10,20 @@ from gradio.blocks import Block
 from gradio.events import Dependency
 from torch import Tensor
 
-from dmfa_demo.app.canvas.mask_painter import Canvas
 from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.canvas.sample_picker import Choice
-from dmfa_demo.app.events.address_controls import SEVERAL, controls_of, described, describing
-from dmfa_demo.app.events.events import AT_ONCE, LATEST, on_canvas, told, worked
+from dmfa_demo.app.contents import FIELDS
+from dmfa_demo.app.events.address_values import address_from_values, address_inputs, controls_of
 from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene, fitted
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.address_bar import GREETED
 from dmfa_demo.app.sharing.examples import Example
-from dmfa_demo.app.tabs.compare import still_wanted
+from dmfa_demo.app.tabs.compare import update_preference
+from dmfa_demo.app.tabs.part import Values, components, value_of
+from dmfa_demo.app.tabs.results import ResultsTab
+from dmfa_demo.app.widgets.handlers import AT_ONCE, LATEST, on_canvas, on_input, with_user_warnings
 from dmfa_demo.app.widgets.info import caution
 from dmfa_demo.registry import shown_first
 
@@ -28,119 +31,107 @@ Contents = dict[Block, Any]
 
 
 def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -> None:
-    """Listen to whoever arrives, to the choice of data set, and to everything that an address holds.
+    """Listen to the arrival of a visitor, to the choice of data set and of a prepared scene, and to everything that an address holds.
 
     Args:
-        changed: what changes, once it is answered, something that no control shows.
+        changed: events whose answers change something that no control shows.
     """
-    compare, factors, attractors, results = layout.compare, layout.factors, layout.attractors, layout.results
-    kept = controls_of(layout)
+    controls = controls_of(layout)
 
-    def arrange(
-        scene: Scene,
-        missing: Tensor,
-        sample: int,
-        wanted: list[str],
-        of: str | None,
-        plane: str | None,
-        protocol: str | None,
-        measure: str | None,
-    ) -> Contents:
-        """What a data set and a picture of it change on the page."""
-        offer = OFFERS[scene.dataset]
-        followed = [
-            (compare, compare.follow(scene.dataset, wanted)),
-            (factors, factors.follow(scene.dataset, of)),
-            (layout.walk, layout.walk.follow(scene.dataset)),
-            (layout.filling, layout.filling.follow(scene.dataset)),
-            (attractors, attractors.follow(scene.dataset, plane)),
-            (results, results.follow(scene.dataset, protocol, measure)),
-        ]
+    def arrange(scene: Scene, missing: Tensor, sample: int, chosen: Mapping[str, Any]) -> Contents:
+        """What a data set and a picture of it change on the page.
+
+        Args:
+            sample: the number of the picture.
+            chosen: the values of all controls that follow the data set; `methods` are the preferred ones.
+        """
+        offer, contents = OFFERS[scene.dataset], {}
+        for part in layout.parts:
+            contents |= zip(part.followers, part.follow(scene.dataset, **chosen))
         return {
             layout.painter: Canvas(scene, missing),
             layout.picker: Choice(scene.dataset, sample),
-            layout.wanted: wanted,
+            layout.preferred: chosen["methods"],
             layout.caution: caution(scene.dataset),
             **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
             layout.digit_upload: gr.UploadButton(visible=scene.dataset == "mnist"),
             layout.own_digit: gr.Column(visible=scene.dataset == "mnist"),
             layout.own_face: gr.Column(visible=scene.dataset == "celeba"),
-            **{box: content for part, contents in followed for box, content in zip(part.followers, contents)},
+            **contents,
         }
 
     def show(address: Address) -> Contents:
         """What an address changes on the page; the painter then sends its mask, and the open tab is rendered."""
         sample = OFFERS[address.dataset].sample if address.sample is None else address.sample
         scene = Scene.sample(address.dataset, sample)
-        wanted = still_wanted(address.dataset, shown_first(), address.methods)
-        values = {}
-        for name, some in kept.items():
-            said = getattr(address, name)
-            values |= zip(some, said if name in SEVERAL else [said])
+        preferred = update_preference(address.dataset, shown_first(), address["methods"])
+        values: Contents = {}
+        for key, field in FIELDS.items():
+            several = isinstance(controls[key], tuple)
+            contents = map(field.content, address[key]) if several else [field.content(address[key])]
+            values |= zip(components(controls[key]), contents)
         return {
             layout.dataset: address.dataset,
             layout.opened: address.tab,
             layout.tabs_box: gr.Tabs(selected=address.tab),
             **values,
-            factors.component: factors.choose(address.gaussian),
-            **arrange(scene, address.mask, sample, wanted, address.of, address.map, address.protocol, address.measure),
+            **arrange(scene, address.mask, sample, {**address.chosen, "methods": preferred}),
         }
 
     def arrive(request: gr.Request) -> Contents | dict[str, Any]:
         address, first = Address.from_query(request.query_params), Address.first(START)
-        # What is there already stays as it is, since somebody may have begun to paint, or to look around.
+        # What is there already stays as it is, since the visitor may have begun to paint, or to look around.
         if address.query() == first.query():
             return gr.skip()
-        there = set()
+        there: set[Block] = set()
         if address.tab == first.tab:
             there |= {layout.tabs_box, layout.opened}
         if address.dataset == START:
-            usual = [some for name, some in kept.items() if getattr(address, name) == getattr(first, name)]
-            there |= {layout.dataset, *chain.from_iterable(usual)}
+            usual = [key for key in FIELDS if address[key] == first[key]]
+            there |= {layout.dataset, *(one for key in usual for one in components(controls[key]))}
             # Which measures there are, chart and table belong to both choices together.
-            shown = {*results.followers}
-            there = there | shown if there >= {results.protocol, results.measure} else there - shown
+            results = layout.part(ResultsTab)
+            shown = set(results.followers)
+            there = there | shown if {results.protocol, results.measure} <= there else there - shown
         contents = show(address)
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
             there |= {layout.picker}
-            start = Scene.sample(START, first.sample)
-            contents[layout.painter] = Canvas(
-                start, address.mask, change="nothing"
-            )  # says again what is on it, for the open tab
+            # Sent again, for the open tab.
+            contents[layout.painter] = Canvas(Scene.sample(START, first.sample), address.mask, change="nothing")
         return {box: content for box, content in contents.items() if box not in there}
 
-    def begin(example: Example) -> Contents:
+    def begin(values: Values) -> Contents:
+        example: Example = values[layout.examples]
         return show(example.address)
 
-    def switch(
-        name: str | None, canvas: Canvas, wanted: list[str], methods: list[str], *choices: str | None
-    ) -> Contents:
+    def switch(values: Values) -> Contents:
+        name, canvas = values[layout.dataset], values[layout.painter]
         if name not in OFFERS:
             raise ValueError(f"there is no data set {name!r:.40}; choose one of {', '.join(OFFERS)}")
-        chosen = Scene.sample(name, OFFERS[name].sample)
-        wanted = still_wanted(canvas.scene.dataset, wanted, methods)
-        return arrange(chosen, fitted(canvas.missing, chosen), OFFERS[name].sample, wanted, *choices)
+        scene = Scene.sample(name, OFFERS[name].sample)
+        chosen = {key: value_of(controls[key], values) for key in following}
+        chosen["methods"] = update_preference(canvas.scene.dataset, values[layout.preferred], chosen["methods"])
+        return arrange(scene, fitted(canvas.missing, scene), OFFERS[name].sample, chosen)
 
-    controls = [control for some in kept.values() for control in some]
-    arranged = [layout.painter, layout.picker, layout.wanted, *layout.presets]
-    arranged += [layout.caution, layout.digit_upload, layout.own_digit, layout.own_face]
-    arranged += [
-        box for part in (compare, factors, layout.walk, layout.filling, attractors, results) for box in part.followers
-    ]
-    everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *controls]))
-    arrived = page.load(told(arrive), [], everything, **AT_ONCE)
+    def describe(values: Values) -> Address:
+        return address_from_values(layout, values)
+
+    following = [key for key, field in FIELDS.items() if field.follows]
+    arranged: list[Any] = [layout.painter, layout.picker, layout.preferred, layout.caution, *layout.presets]
+    arranged += [layout.digit_upload, layout.own_digit, layout.own_face]
+    arranged += [box for part in layout.parts for box in part.followers]
+    declared = [one for control in controls.values() for one in components(control)]
+    everything = list(dict.fromkeys([layout.dataset, layout.opened, layout.tabs_box, *arranged, *declared]))
+    arrived = page.load(with_user_warnings(arrive), [], everything, **AT_ONCE)
     arrived.then(None, [], [], js=GREETED, api_visibility="private")
-    on_canvas(layout.examples.select, begin, [layout.examples], everything, **LATEST)
-    choices = [compare.methods, factors.method, attractors.plane, results.protocol, results.measure]
-    asked = [layout.dataset, layout.painter, layout.wanted, *choices]
+    on_canvas(layout.examples.select, begin, {layout.examples}, everything, **LATEST)
+    asked = {layout.dataset, layout.painter, layout.preferred}
+    asked |= {one for key in following for one in components(controls[key])}
     on_canvas(layout.dataset.input, switch, asked, arranged, **LATEST)
 
-    def describe(*shown: Any) -> Address:
-        return described(layout, *shown)
-
-    shown = describing(layout)
-    # Whatever changes the picture changes the canvas, which then says so.
-    telling = [layout.painter.release, *(worked(control) for control in controls if not isinstance(control, gr.State))]
-    gr.on(telling, told(describe), shown, [layout.address], **AT_ONCE)
+    # Whatever changes the picture changes the canvas, which then sends it.
+    shown = address_inputs(layout)
+    changes = [layout.painter.release, *(on_input(one) for one in declared)]
+    gr.on(changes, with_user_warnings(describe), shown, [layout.address], **AT_ONCE)
     for dependency in changed:
-        dependency.then(told(describe), shown, [layout.address], **AT_ONCE)
+        dependency.then(with_user_warnings(describe), shown, [layout.address], **AT_ONCE)

@@ -15,16 +15,16 @@ from PIL import Image
 from torch import Tensor
 
 from dmfa_demo.app.canvas.handwriting import cut_digit, find_digit
-from dmfa_demo.app.canvas.mask_painter import Canvas
 from dmfa_demo.app.canvas.photo_aligner import Photo
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.canvas.sample_picker import Choice
 from dmfa_demo.app.canvas.uploads import mask_from_picture, read_picture
-from dmfa_demo.app.events.events import LATEST, ONCE, STROKES, on_canvas, told, worked
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.tabs.part import answering
+from dmfa_demo.app.widgets.handlers import LATEST, ONCE, STROKES, on_canvas, with_user_warnings
 from dmfa_demo.figures import grey_or_colour
 
 
@@ -36,20 +36,22 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     """
     painter = layout.painter
 
-    looked = []
+    opened = []
     for name, tab in layout.tabs.items():
-        label = layout.labels[name]
-        # Which tab is open the browser itself says: an answer might come after that to the next one.
-        looked.append(label.select(None, [], [layout.opened], js=f"() => '{name}'", api_visibility="private"))
-        if not tab.outputs:  # the results of all test images do not follow the canvas
+        # The browser itself says which tab is open: an answer might come after that to the next one.
+        js = f"() => '{name}'"
+        opened.append(tab.label.select(None, [], [layout.opened], js=js, api_visibility="private"))
+        if tab.answered is None:
             continue
-        asking, when_free = [label.select, painter.painted(panel_of(name))], LATEST
+        listeners, options = [tab.label.select, painter.painted(panel_of(name))], LATEST
         if name == "compare":
-            # Of it alone the strokes of several visitors are answered together. What is answered so can overtake what is
-            # not, so that its controls are of the same event.
-            asking, when_free = asking + list(map(worked, tab.inputs)), STROKES
-        outputs = [*tab.outputs, layout.answered[name]]
-        gr.on(asking, told(answering(tab, cache)), [painter, *tab.inputs], outputs, **when_free)
+            # Only here are the strokes of several visitors answered together. Such an answer can overtake one to the controls, so
+            # the controls share its event.
+            listeners += [listener for part in tab.parts for listener in part.working()]
+            options = STROKES
+        inputs = {painter, *(component for part in tab.parts for component in part.inputs)}
+        outputs = [*(output for part in tab.parts for output in part.outputs), tab.answered]
+        gr.on(listeners, with_user_warnings(answering(tab.parts, painter, cache)), inputs, outputs, **options)
     on_canvas(layout.picker.select, _pick, [layout.picker, painter], [painter], **LATEST)
     for position, button in enumerate(layout.presets):
         on_canvas(button.click, partial(_preset, position), [painter], [painter], **LATEST)
@@ -59,7 +61,7 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     on_canvas(layout.digit_upload.upload, _take_digit, [layout.digit_upload, painter], doubted, **ONCE)
     on_canvas(layout.digit_aligner.input, _take_cut_digit, [layout.digit_aligner, painter], taken, **ONCE)
     on_canvas(layout.face_aligner.input, _take_face, [layout.face_aligner, painter], taken, **ONCE)
-    return looked
+    return opened
 
 
 def _pick(choice: Choice | None, canvas: Canvas) -> Any:

@@ -1,21 +1,20 @@
-"""What happens when somebody takes something away."""
+"""What happens when a visitor takes something away."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from dmfa_demo.app.canvas.mask_painter import Canvas
-from dmfa_demo.app.events.address_controls import described, describing
-from dmfa_demo.app.events.events import ONCE, told
+from dmfa_demo.app.events.address_values import address_from_values, address_inputs
 from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.sharing.export import Code, File, take_away
+from dmfa_demo.app.tabs.part import Values
+from dmfa_demo.app.widgets.handlers import ONCE, with_user_warnings
 
 
 def offer_take_away(layout: Layout, cache: ImputationCache) -> None:
     """Listen to the buttons for the picture, the numbers and the code."""
 
-    def give(wanted: str, canvas: Canvas, *shown: Any) -> File | Code:
-        return take_away(wanted, canvas.scene, described(layout, canvas, *shown), cache)
+    def give(values: Values) -> File | Code:
+        scene = values[layout.painter].scene
+        return take_away(values[layout.take], scene, address_from_values(layout, values), cache)
 
-    layout.take.input(told(give), [layout.take, *describing(layout)], [layout.take], **ONCE)
+    layout.take.input(with_user_warnings(give), {layout.take, *address_inputs(layout)}, [layout.take], **ONCE)

@@ -2,47 +2,83 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import gradio as gr
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
-from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Slice
+from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Slice, sliced
 from dmfa_demo.app.lessons.lessons import LESSONS, Shown
+from dmfa_demo.app.lessons.scripts import lesson_script
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part, Values
+from dmfa_demo.app.widgets.fields import AddressField, one_of
+from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import segments
 
 
-@dataclass(frozen=True)
-class LearnTab:
-    """The tab's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class LearnTab(Part):
+    """One chapter at a time."""
+
+    FIELDS = (
+        AddressField(
+            key="lesson",
+            control="chapter",
+            default=lambda dataset: 1,
+            parse=lambda dataset: one_of(range(1, len(LESSONS) + 1)),
+            opens_tab=True,
+        ),
+        AddressField(
+            key="slice",
+            control="player",
+            default=lambda dataset: Slice(),
+            parse=lambda dataset: lambda text: sliced([float(part) for part in text.split(",")]),
+        ),
+    )
 
     chapter: gr.Radio
     player: LessonPlayer
     following: gr.Button
 
     @classmethod
-    def build(cls) -> Self:
-        """Lay out the tab inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         names = [(f"{number}. {lesson.short}", number) for number, lesson in enumerate(LESSONS, 1)]
         with gr.Row(elem_classes="choices"):
             chapter = segments(names, "Chapter", "chapter")
         player = LessonPlayer(elem_id="lesson")
-        return cls(chapter, player, gr.Button("Next chapter", size="sm", elem_classes="reset", elem_id="next-chapter"))
+        following = gr.Button("Next chapter", size="sm", elem_classes="reset", elem_id="next-chapter")
+        return cls(chapter=chapter, player=player, following=following)
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the chapter, and the slice to play with."""
-        return [self.chapter, self.player]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.player, self.following]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, at: Slice) -> list[Any]:
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        return lesson_script(dataset, chosen["lesson"], chosen["slice"])
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def answer(values: Values) -> list[Any]:
+            return self.answer(values, painter, cache)
+
+        # The browser itself turns to the next chapter, so that a stroke made meanwhile is answered for that one.
+        turned = self.following.click(
+            None,
+            [self.chapter],
+            [self.chapter],
+            js=f"(chapter) => Math.min(chapter + 1, {len(LESSONS)})",
+            api_visibility="private",
+        )
+        return [turned.then(with_user_warnings(answer), {painter, *self.inputs}, self.outputs, **LATEST)]
+
+    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, player: Slice) -> list[Any]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
 
         Raises:
@@ -61,4 +97,4 @@ class LearnTab:
             except ValueError as error:
                 remark = str(error)[:1].upper() + str(error)[1:] + "."
         last = chapter == len(LESSONS)
-        return [Chapter(chapter, lesson, shown, at, remark), gr.Button(visible=not last)]
+        return [Chapter(chapter, lesson, shown, player, remark), gr.Button(visible=not last)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import Tensor
@@ -20,7 +20,7 @@ class Example:
         dataset, sample: the picture.
         hole, seed: the mask family, and which of its masks.
         tab: the one to open.
-        settings: what else is not as on a first visit, attributes of `Address`.
+        settings: what else differs from a first visit, by the words of an address.
     """
 
     title: str
@@ -41,7 +41,7 @@ class Example:
     def address(self) -> Address:
         """Where it is to be seen."""
         first = Address.first(self.dataset)
-        return replace(first, sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
+        return first.changed(sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
 
 
 EXAMPLES = (

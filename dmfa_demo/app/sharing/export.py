@@ -78,7 +78,7 @@ def take_away(wanted: str, scene: Scene, address: Address, cache: ImputationCach
     """What a visitor wants of what an address shows of a scene."""
     if wanted == "code":
         return Code(code_for(address))
-    beliefs = {name: cache.impute(name, scene, address.mask) for name in address.methods}
+    beliefs = {name: cache.impute(name, scene, address.mask) for name in address["methods"]}
     if wanted == "sheet":
         return File("comparison.png", "image/png", _png(sheet(scene, address.mask, beliefs)))
     return File("comparison.zip", "application/zip", bundle(scene, address, beliefs))

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
-from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.hole_walks import Run, load_map, load_plane, truth_at
+from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane, truth_at
+from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.app.widgets.cards import LOADING, note
-from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
+from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, with_user_warnings
+from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOf, segments
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.attractors import MAP, LatentMap
@@ -51,12 +58,35 @@ def mapped(dataset: str) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True)
-class AttractorsTab:
-    """The tab's components. `render` begins a run, `advance` takes it further at each tick until it is done.
+@dataclass(frozen=True, kw_only=True)
+class AttractorsTab(Part):
+    """The walks of the hole on a map. `render` begins a run, `advance` takes it further at each tick until it is done.
 
     Each call is short, so that a stroke waits for one of them and not for all steps; a run ends with its hole.
+
+    Attributes:
+        seed: the number of the noise.
+        run: the walks of the hole.
+        shown: the data set whose maps the player has.
     """
+
+    FIELDS = (
+        AddressField(
+            key="map",
+            control="plane",
+            default=lambda dataset: next(iter(mapped(dataset)), None),
+            parse=lambda dataset: one_of(mapped(dataset)),
+            follows=True,
+        ),
+        AddressField(
+            key="step",
+            control="step_size",
+            default=lambda dataset: STEP_SIZES[0][1],
+            parse=lambda dataset: one_of(size for _, size in STEP_SIZES),
+        ),
+        AddressField(key="walk", control="seed", default=lambda dataset: 0, parse=lambda dataset: number_below(MOST)),
+    )
+    FURTHER = ("run", "shown")
 
     plane: gr.Radio
     step_size: gr.Radio
@@ -70,8 +100,7 @@ class AttractorsTab:
     clock: gr.Timer
 
     @classmethod
-    def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         with gr.Row(elem_classes="choices"):
             plane = segments(_choices(dataset), "Map", "plane", follows=True)
             step_size = segments(STEP_SIZES, "Step size", "step-size")
@@ -79,31 +108,70 @@ class AttractorsTab:
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
         explanation = gr.HTML(_explain(dataset), apply_default_css=False)
-        # The number of the noise, the walks of the hole, and the data set whose maps the player has.
-        states = Counter(), gr.State(None), OneOf(list(OFFERS), value=None, visible=False)
-        clock = gr.Timer(PERIOD, active=False)
-        return cls(plane, step_size, again, player, strip, explanation, *states, clock)
+        return cls(
+            plane=plane,
+            step_size=step_size,
+            again=again,
+            player=player,
+            strip=strip,
+            explanation=explanation,
+            seed=Counter(),
+            run=gr.State(None),
+            shown=OneOf(list(DATASETS), value=None, visible=False),
+            clock=gr.Timer(PERIOD, active=False),
+        )
 
     @property
-    def followers(self) -> list[gr.components.Component]:
-        """What `follow` fills when the data set changes."""
+    def followers(self) -> list[Block]:
         return [self.plane, self.explanation]
 
-    def follow(self, dataset: str, name: str | None) -> list[Any]:
-        """The contents of `followers` for a data set: the map of this name if it has it."""
-        choices = _choices(dataset)
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        """The choice of maps, the same one if the data set has it, and the explanation."""
+        choices, name = _choices(dataset), chosen["map"]
         value = name if name in dict(choices).values() else choices[0][1]
         return [gr.Radio(choices=choices, value=value), _explain(dataset)]
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` and `advance` take after scene and mask."""
-        return [self.plane, self.step_size, self.seed, self.run, self.shown]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` and `advance` fill."""
+    def outputs(self) -> list[Component]:
         return [self.player, self.strip, self.run, self.shown, self.clock]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        imports = (
+            "import torch",
+            "from dmfa_demo.storage.checkpoints import ROOT, load_network",
+            "from dmfa_demo.models.attractors import LatentMap",
+            "from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig",
+            "from dmfa_demo.models.dynamics import impute_along",
+        )
+        body = f"""
+folder = ROOT / "{dataset}" / "{chosen["map"]}"
+plane = LatentMap.load(folder).plane(load_network(folder, Autoencoder, AutoencoderConfig))
+noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed({chosen["walk"]}))
+start = torch.where(missing, noise, images)
+with torch.inference_mode():
+    states = list(impute_along(plane.reconstruct, start, missing, {chosen["step"]:g}, {STEPS}, {TOLERANCE:g}))
+    walk = torch.cat([state.points for state in states])  # (T + 1, C, H, W), from noise to where it arrived
+    places = plane.encode(walk)  # (T + 1, 2), on the map
+"""
+        return Script(imports, body)
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def walk_again(values: Values) -> list[Any]:
+            seed = values[self.seed] + 1
+            return [seed, *self.answer(values, painter, cache, seed=seed)]
+
+        def walk_on(values: Values) -> list[Any]:
+            canvas = values[painter]
+            return self.advance(canvas.scene, canvas.missing, cache, **self.arguments(values))
+
+        def drop(values: Values) -> Dropped | None:
+            return self.drop(values[painter].scene, values[self.player])
+
+        asked = {painter, *self.inputs}
+        self.clock.tick(with_user_warnings(walk_on), asked, self.outputs, **ONCE)
+        self.player.input(with_user_warnings(drop), {painter, self.player}, [self.player], **EVERY)
+        return [self.again.click(with_user_warnings(walk_again), asked, [self.seed, *self.outputs], **LATEST)]
 
     def render(
         self,

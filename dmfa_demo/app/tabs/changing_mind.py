@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.predictions import seen_in
-from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
+from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.data.datasets import DATASETS, Dataset
 from dmfa_demo.data.masks import MaskFamily, Noise, Pattern
@@ -49,9 +55,19 @@ class Course:
     changed: tuple[float | None, ...]
 
 
-@dataclass(frozen=True)
-class ChangingMind:
-    """The part's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class ChangingMind(Part):
+    """The probability of the truth as the hole grows, for each classifier."""
+
+    FIELDS = (
+        AddressField(
+            key="growth",
+            control="growth",
+            default=lambda dataset: next(iter(GROWTHS)),
+            parse=lambda dataset: one_of(GROWTHS),
+        ),
+        AddressField(key="hole", control="seed", default=lambda dataset: 0, parse=lambda dataset: number_below(MOST)),
+    )
 
     growth: gr.Radio
     again: gr.Button
@@ -59,8 +75,7 @@ class ChangingMind:
     seed: Counter
 
     @classmethod
-    def build(cls) -> Self:
-        """Lay out the part inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         gr.HTML(
             f'<h2 class="section">Until it changes its mind</h2><p class="note">{_EXPLANATION}</p>',
             apply_default_css=False,
@@ -68,17 +83,38 @@ class ChangingMind:
         with gr.Row(elem_classes="choices"):
             growth = segments([(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth")
             again = gr.Button("Another hole", size="sm", elem_id="another-hole")
-        return cls(growth, again, gr.HTML(elem_id="changing-mind", apply_default_css=False), Counter())
+        chart = gr.HTML(elem_id="changing-mind", apply_default_css=False)
+        return cls(growth=growth, again=again, chart=chart, seed=Counter())
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask."""
-        return [self.growth, self.seed]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.chart]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        family, shares = {"blobs": ("Pattern", "share"), "specks": ("Noise", "share, share")}[chosen["growth"]]
+        body = f"""
+shares = [number / {len(SHARES) - 1} for number in range({len(SHARES)})]
+holes = [{family}({shares})(1, *images.shape[2:], torch.Generator().manual_seed({chosen["hole"]})) for share in shares]
+holes = torch.cat(holes)  # ({len(SHARES)}, 1, H, W), each within the next
+courses = {{}}
+for name in available_classifiers("{dataset}"):
+    courses[name] = load_classifier(name, "{dataset}").predict(images.expand(len(holes), -1, -1, -1), holes)
+"""
+        imports = (
+            "import torch",
+            f"from dmfa_demo.masks import {family}",
+            "from dmfa_demo.models.classifier import available_classifiers, load_classifier",
+        )
+        return Script(imports, body)
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def grow_anew(values: Values) -> list[Any]:
+            seed = values[self.seed] + 1
+            return [seed, *self.answer(values, painter, cache, seed=seed)]
+
+        filled = [self.seed, *self.outputs]
+        return [self.again.click(with_user_warnings(grow_anew), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, growth: str, seed: int) -> list[str]:
         """The contents of `outputs`; of `missing` `(H, W)` only its size is marked.

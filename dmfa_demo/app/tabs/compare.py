@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import Glance, ImputationCache
 from dmfa_demo.app.scene.scene import Figures, Scene
+from dmfa_demo.app.tabs.part import Part
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note, scale
+from dmfa_demo.app.widgets.fields import AddressField, one_of, some_of
 from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputer
@@ -41,24 +46,41 @@ _SCALES = {
 }
 
 
-def still_wanted(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    """What is wanted when of a data set's methods these are `chosen`: they, and those before that it does not have."""
+def update_preference(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
+    """The methods that a visitor wants to compare, once `chosen` are the chosen ones of a data set.
+
+    Those of `wanted` that the data set does not have stay.
+    """
     names = available_methods(dataset)
     missing = [name for name in wanted if name not in names]
     return missing + [name for name in names if name in chosen and method_class(name).stands_in_for not in missing]
 
 
-@dataclass(frozen=True)
-class CompareTab:
-    """The tab's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class CompareTab(Part):
+    """What each method makes of the hole, side by side."""
+
+    FIELDS = (
+        AddressField(
+            key="show", control="view", default=lambda dataset: "mean", parse=lambda dataset: one_of(_PICTURES)
+        ),
+        AddressField(
+            key="methods",
+            control="methods",
+            default=lambda dataset: tuple(with_stand_ins(dataset, shown_first())),
+            parse=lambda dataset: some_of(available_methods(dataset)),
+            value=tuple,
+            content=list,
+            follows=True,
+        ),
+    )
 
     view: gr.Radio
     methods: gr.CheckboxGroup
     cards: gr.HTML
 
     @classmethod
-    def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         with gr.Row(elem_classes="choices"):
             view = segments(VIEWS, "What to show", "view")
             with gr.Accordion("Methods", open=False, elem_classes="methods", elem_id="choose-methods"):
@@ -72,26 +94,31 @@ class CompareTab:
                 )
         script = (Path(__file__).parent / "compare.js").read_text()
         cards = gr.HTML(LOADING, elem_id="compare", apply_default_css=False, js_on_load=script)
-        return cls(view, methods, cards)
+        return cls(view=view, methods=methods, cards=cards)
 
     @property
-    def followers(self) -> list[gr.components.Component]:
-        """What `follow` fills when the data set changes."""
+    def followers(self) -> list[Block]:
         return [self.methods]
 
-    def follow(self, dataset: str, wanted: Sequence[str]) -> list[Any]:
-        """The contents of `followers` for a data set: of the methods that are wanted, those that it has."""
-        return [gr.CheckboxGroup(choices=_choices(dataset), value=with_stand_ins(dataset, wanted))]
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        """The choice of methods; of `methods`, which may be of any data set, those that this one has."""
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=with_stand_ins(dataset, chosen["methods"]))]
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: what to show, and of which methods."""
-        return [self.view, self.methods]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.cards]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        body = f"""
+imputations = {{}}
+for method in {list(chosen["methods"])!r}:
+    imputation = load_imputer(method, "{dataset}").impute(images, missing, seed=0)
+    error = (imputation.mean - images)[missing.expand_as(images)]
+    print(f"{{method}}: PSNR {{-10 * error.square().mean().log10():.1f}} dB in the hole")
+    imputations[method] = imputation  # .mean and .variance are (1, C, H, W); the latter is None for a single answer
+"""
+        return Script((LOAD,), body)
 
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import gradio as gr
 import numpy as np
 import torch
+from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note
+from dmfa_demo.app.widgets.fields import AddressField, floats, number_below, one_of, slider_steps
+from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.app.widgets.sliders import check_steps, walk_slider
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
@@ -26,9 +34,36 @@ FACTORS = 4
 COMPONENTS = 5
 
 
-@dataclass(frozen=True)
-class FactorsTab:
-    """The tab's components; `render` makes their content, in the order of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class FactorsTab(Part):
+    """One Gaussian of a method's density, taken apart."""
+
+    FIELDS = (
+        AddressField(
+            key="of",
+            control="method",
+            default=lambda dataset: next(iter(available_methods(dataset, "has_factors")), None),
+            parse=lambda dataset: one_of(available_methods(dataset, "has_factors")),
+            follows=True,
+        ),
+        AddressField(
+            key="gaussian",
+            control="component",
+            default=lambda dataset: 0,
+            parse=lambda dataset: number_below(COMPONENTS),
+            # Before it is known how many Gaussians there are.
+            content=lambda number: gr.Radio(
+                choices=[(_choice(one, None), one) for one in range(COMPONENTS)], value=number
+            ),
+        ),
+        AddressField(
+            key="z",
+            control="sliders",
+            default=lambda dataset: (0.0,) * FACTORS,
+            parse=lambda dataset: slider_steps(FACTORS),
+            value=floats,
+        ),
+    )
 
     method: gr.Radio
     component: gr.Radio
@@ -38,8 +73,7 @@ class FactorsTab:
     reset: gr.Button
 
     @classmethod
-    def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         with gr.Row(elem_classes="choices"):
             method = segments(_methods(dataset), "Whose Gaussians", "factors-of", follows=True)
             component = segments([("Gaussian 1", 0)], "Which Gaussian, by its share", "component", follows=True)
@@ -61,48 +95,70 @@ class FactorsTab:
             "ones, strongest first.</p>",
             apply_default_css=False,
         )
-        return cls(method, component, overview, tuple(factors), tuple(sliders), reset)
+        return cls(
+            method=method,
+            component=component,
+            overview=overview,
+            factors=tuple(factors),
+            sliders=tuple(sliders),
+            reset=reset,
+        )
 
     @property
-    def followers(self) -> list[gr.components.Component]:
-        """What `follow` fills when the data set changes."""
+    def followers(self) -> list[Block]:
         return [self.method]
 
-    def follow(self, dataset: str, name: str | None) -> list[Any]:
-        """The contents of `followers` for a data set: the same method if it has it."""
-        choices = _methods(dataset)
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        """The choice of methods; the same one if the data set has it."""
+        choices, name = _methods(dataset), chosen["of"]
         return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]
 
-    def choose(self, component: int) -> gr.Radio:
-        """The content of `component` with this Gaussian chosen, before it is known how many there are."""
-        return gr.Radio(choices=[(_choice(number, None), number) for number in range(COMPONENTS)], value=component)
-
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the method, the chosen Gaussian and the sliders."""
-        return [self.method, self.component, *self.sliders]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.component, self.overview, *self.factors]
 
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        body = f"""
+density = load_imputer("{chosen["of"]}", "{dataset}").impute(images, missing, seed=0).density
+gaussian = density.leading({COMPONENTS}).component({chosen["gaussian"]}).principal()  # mean (1, n), factors (1, l, n), noise (1, n)
+walk = torch.tensor({list(chosen["z"])})[: gaussian.factors.shape[1]]
+walked = gaussian.mean[0] + walk @ gaussian.factors[0, : len(walk)]
+walked = walked.view_as(images)  # (1, C, H, W)
+"""
+        return Script(("import torch", LOAD), body)
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        zeros = (0.0,) * len(self.sliders)
+
+        def to_zero(values: Values) -> list[Any]:
+            return [*zeros, *self.answer(values, painter, cache, sliders=zeros)]
+
+        filled = [*self.sliders, *self.outputs]
+        return [self.reset.click(with_user_warnings(to_zero), {painter, *self.inputs}, filled, **LATEST)]
+
     def render(
-        self, scene: Scene, missing: Tensor, cache: ImputationCache, name: str, component: int, *steps: float
-    ) -> list:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, walked `steps` along the factors.
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        method: str,
+        component: int,
+        sliders: tuple[float, ...],
+    ) -> list[Any]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, moved along the factors as far as the sliders say.
 
         Raises:
             ValueError: when a slider holds no number within its range.
         """
-        check_steps(steps)
+        check_steps(sliders)
         names = [known for _, known in _methods(scene.dataset)]
         # The choice is of another data set for as long as its own is on the way.
-        name = name if name in names else names[0]
+        name = method if method in names else names[0]
         if not name:
             text = note("No method for these pictures has a density with factors.")
             return [gr.skip(), text, *[""] * FACTORS]
-        density, method = cache.impute(name, scene, missing).mixture, method_class(name)
+        density, kind = cache.impute(name, scene, missing).mixture, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
         # The page may still show a choice that this model does not have.
         rank = int(component) if component in range(len(weights)) else 0
@@ -114,11 +170,11 @@ class FactorsTab:
         if not hidden:
             return [radio, note("Nothing is hidden, so there is no density. Paint over the picture."), *[""] * FACTORS]
         gaussian = principal(density.leading(COMPONENTS), rank)
-        overview = card_grid(_overview(gaussian, scene, steps, method))
+        overview = card_grid(_overview(gaussian, scene, sliders, kind))
         largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
         cards = [
-            card_grid([_factor_card(factor, number, step, largest, scene, method)])
-            for number, (factor, step) in enumerate(zip(gaussian.factors, steps), 1)
+            card_grid([_factor_card(factor, number, step, largest, scene, kind)])
+            for number, (factor, step) in enumerate(zip(gaussian.factors, sliders), 1)
         ]
         return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
 import gradio as gr
+from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part
 from dmfa_demo.app.tabs.predictions import believed
 from dmfa_demo.app.widgets.cards import note
 from dmfa_demo.app.widgets.strips import Picture, strip
@@ -24,29 +27,22 @@ from dmfa_demo.models.classifier import (
 SHOWN = 9
 
 
-@dataclass(frozen=True)
-class FirstLayer:
-    """The part's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class FirstLayer(Part):
+    """The activations of MisConv's first layer, for a guess and for a density."""
 
     strips: gr.HTML
 
     @classmethod
-    def build(cls) -> Self:
-        """Lay out the part inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         gr.HTML(
             f'<h2 class="section">What the first layer sees</h2><p class="note">{_EXPLANATION}</p>',
             apply_default_css=False,
         )
-        return cls(gr.HTML(elem_id="first-layer", apply_default_css=False))
+        return cls(strips=gr.HTML(elem_id="first-layer", apply_default_css=False))
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: nothing."""
-        return []
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.strips]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:

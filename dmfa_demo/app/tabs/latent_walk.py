@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import gradio as gr
 import torch
 from gradio.blocks import Block
+from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
+from dmfa_demo.app.tabs.part import Part
+from dmfa_demo.app.tabs.samples import SamplesTab
 from dmfa_demo.app.widgets.cards import Card, Line, card_grid, note
 from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.fields import AddressField, floats, slider_steps
+from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.figures import grey_or_colour, png_address
 from dmfa_demo.registry import available_methods, method_class
@@ -24,9 +30,20 @@ TRAIT = "has_latents"
 STOPS, DIRECTIONS = 7, 2
 
 
-@dataclass(frozen=True)
-class LatentWalk:
-    """The part's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class LatentWalk(Part):
+    """Two directions through the latents of a method, and the answer where their sliders stand."""
+
+    FIELDS = (
+        AddressField(
+            key="latent",
+            control="sliders",
+            default=lambda dataset: (0.0,) * DIRECTIONS,
+            parse=lambda dataset: slider_steps(DIRECTIONS),
+            value=floats,
+        ),
+    )
+    FURTHER = ("seed",)
 
     box: gr.Column
     seed: Counter
@@ -35,12 +52,12 @@ class LatentWalk:
     sliders: tuple[gr.Slider, ...]
 
     @classmethod
-    def build(cls, dataset: str, seed: Counter) -> Self:
-        """Lay out the part inside the current Blocks, in sight where a method of the data set has a latent space.
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
+        """Lay out the part; it is visible where a method of the data set has a latent space.
 
-        Args:
-            seed: of the samples beside it, so that both look at the same imputation.
+        The seed is that of the samples beside it, so that both are of the same imputation.
         """
+        (seed,) = (part.seed for part in beside if isinstance(part, SamplesTab))
         paths, sliders = [], []
         with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
             gr.HTML('<h2 class="section">Walk through the latent space</h2>', apply_default_css=False)
@@ -52,34 +69,40 @@ class LatentWalk:
                         paths.append(gr.HTML(elem_id=f"path-{number}", apply_default_css=False))
                         sliders.append(walk_slider(f"latent direction {number}", f"latent-{number}"))
             gr.HTML(f'<p class="note">{_EXPLANATION}</p>', apply_default_css=False)
-        return cls(box, seed, here, tuple(paths), tuple(sliders))
+        return cls(box=box, seed=seed, here=here, paths=tuple(paths), sliders=tuple(sliders))
 
     @property
     def followers(self) -> list[Block]:
-        """What `follow` fills when the data set changes."""
         return [self.box]
 
-    def follow(self, dataset: str) -> list[Any]:
-        """The contents of `followers` for a data set."""
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
         return [gr.Column(visible=bool(available_methods(dataset, TRAIT)))]
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: the seed and the sliders."""
-        return [self.seed, *self.sliders]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.here, *self.paths]
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int, *steps: float) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, `steps` along the directions.
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script | None:
+        names = available_methods(dataset, TRAIT)
+        if not names:
+            return None
+        body = f"""
+space = load_imputer("{names[0]}", "{dataset}").impute(images, missing, seed={chosen["seed"]}).latents
+place = torch.tensor([{list(chosen["latent"])}]) @ space.directions({DIRECTIONS})  # in standard deviations
+walked = space.decode(place)[0]  # (1, C, H, W)
+"""
+        return Script(("import torch", LOAD), body)
+
+    def render(
+        self, scene: Scene, missing: Tensor, cache: ImputationCache, sliders: tuple[float, ...], seed: int
+    ) -> list[str]:
+        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, at the place that the sliders say.
 
         Raises:
             ValueError: when a slider holds no number within its range.
         """
-        check_steps(steps)
+        check_steps(sliders)
         names = available_methods(scene.dataset, TRAIT)
         if not names:
             return [""] * len(self.outputs)
@@ -87,7 +110,7 @@ class LatentWalk:
             return [note("Nothing is hidden, so there is nothing to walk through."), *[""] * DIRECTIONS]
         name = names[0]
         imputation, method = cache.impute(name, scene, missing, seed), method_class(name)
-        here = torch.tensor(steps, dtype=torch.float32)
+        here = torch.tensor(sliders, dtype=torch.float32)
         stops = torch.linspace(-MAX_STEPS, MAX_STEPS, STOPS)
         places = [here[None]]
         for index in range(DIRECTIONS):  # along one direction, where the sliders are in the others
@@ -101,7 +124,7 @@ class LatentWalk:
         )
         images = space.decode(torch.cat(places) @ axes)[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
-        place = ", ".join(map(_signed, steps))
+        place = ", ".join(map(_signed, sliders))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
         card = Card(
             grey_or_colour(now[0]),

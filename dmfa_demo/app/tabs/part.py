@@ -1,73 +1,127 @@
-"""What follows the canvas: the parts of a tab, alone or together."""
+"""What a tab consists of: parts, each with its controls, what they fill, and the code that reproduces it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Self
 
 import gradio as gr
-from torch import Tensor
+from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 
-from dmfa_demo.app.canvas.mask_painter import Canvas
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.scene.canvas import Canvas
+from dmfa_demo.app.widgets.fields import AddressField
+from dmfa_demo.app.widgets.handlers import on_input
+from dmfa_demo.app.widgets.script import Script
+
+Control = Component | tuple[Component, ...]
+Values = Mapping[Block, Any]
+"""Component -> value, as Gradio gives them to the handler of an event whose inputs are a set."""
 
 
-class Part(Protocol):
-    """Something on the page that is rendered for a scene and its hole."""
+class Part(ABC):
+    """A part of the page that is rendered for a picture and its hole. Subclasses are dataclasses of their components.
 
-    @property
-    def inputs(self) -> list[gr.components.Component]:
-        """The controls whose values `render` takes after scene, hole and cache."""
-        ...
+    Attributes:
+        FIELDS: the controls that have a word in the address.
+        FURTHER: attributes with components whose values `render` takes beside those of `FIELDS`.
+        FOLLOWS_CANVAS: whether it is rendered anew with every stroke.
+    """
 
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
-        ...
+    FIELDS: ClassVar[tuple[AddressField, ...]] = ()
+    FURTHER: ClassVar[tuple[str, ...]] = ()
+    FOLLOWS_CANVAS: ClassVar[bool] = True
 
-    @property
-    def render(self) -> Callable[..., list[Any]]:
-        """(scene, missing `(H, W)`, cache, *controls) -> the contents of `outputs` for a scene with `missing` hidden."""
-        ...
+    @classmethod
+    @abstractmethod
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
+        """Lay out the part inside the current Blocks, as the first visit finds it with a data set.
 
-
-def rendering(part: Part, cache: ImputationCache) -> Callable[..., list[Any]]:
-    """The handler of an event that comes with the canvas and the part's controls."""
-
-    def render(canvas: Canvas, *controls: Any) -> list[Any]:
-        return part.render(canvas.scene, canvas.missing, cache, *controls)
-
-    return render
-
-
-def answering(part: Part, cache: ImputationCache) -> Callable[..., list[Any]]:
-    """The same, followed by the revision of the canvas, for the `Answered` of the part's tab."""
-    render = rendering(part, cache)
-    return lambda canvas, *controls: [*render(canvas, *controls), canvas.revision]
-
-
-@dataclass(frozen=True)
-class Together:
-    """Several parts as one."""
-
-    parts: tuple[Part, ...]
+        Args:
+            beside: the parts of the same tab that are laid out before it.
+        """
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """The controls of all parts."""
-        return [control for part in self.parts for control in part.inputs]
+    @abstractmethod
+    def outputs(self) -> list[Component]:
+        """The components that `render` fills."""
+
+    @abstractmethod
+    def render(self, *arguments: Any, **named: Any) -> list[Any]:
+        """The contents of `outputs`, given scene, missing `(H, W)`, cache and, by name, the values of `controls`."""
 
     @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What all parts fill."""
-        return [output for part in self.parts for output in part.outputs]
+    def controls(self) -> dict[str, Control]:
+        """The controls whose values `render` takes, by the names of its arguments."""
+        return {name: getattr(self, name) for name in (*(field.control for field in self.FIELDS), *self.FURTHER)}
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, *controls: Any) -> list[Any]:
-        """The contents of `outputs`, each part given its own controls."""
-        given, contents = iter(controls), []
-        for part in self.parts:
-            contents += part.render(scene, missing, cache, *islice(given, len(part.inputs)))
-        return contents
+    @property
+    def inputs(self) -> set[Component]:
+        """All components of `controls`."""
+        return {component for control in self.controls.values() for component in components(control)}
+
+    @property
+    def followers(self) -> list[Block]:
+        """The components that `follow` fills."""
+        return []
+
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        """The contents of `followers` for another data set.
+
+        Args:
+            chosen: the values of all controls that follow the data set, by their words in an address.
+        """
+        return []
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script | None:
+        """The Python that reproduces the part, given the values of an address; None where there is none."""
+        return None
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        """Listen to the controls that do more than render the part.
+
+        Args:
+            painter: the canvas.
+            panel: the id of the tab's panel.
+
+        Returns:
+            The events that change what no control shows, such as the number of a draw.
+        """
+        return []
+
+    def arguments(self, values: Values) -> dict[str, Any]:
+        """The values of `controls`, by the names of the arguments of `render`."""
+        return {name: value_of(control, values) for name, control in self.controls.items()}
+
+    def answer(self, values: Values, painter: gr.HTML, cache: ImputationCache, **changed: Any) -> list[Any]:
+        """The contents of `outputs` for the values of an event, with some arguments of `render` changed."""
+        canvas: Canvas = values[painter]
+        return self.render(canvas.scene, canvas.missing, cache, **{**self.arguments(values), **changed})
+
+    def working(self) -> list[Any]:
+        """The listeners of all controls that a visitor can work."""
+        return [on_input(component) for component in self.inputs if not isinstance(component, gr.State)]
+
+
+def answering(parts: Sequence[Part], painter: gr.HTML, cache: ImputationCache) -> Callable[[Values], list[Any]]:
+    """The handler that renders all parts of a tab; the last content is the revision of the canvas, for its `Answered`."""
+
+    def handler(values: Values) -> list[Any]:
+        contents = [content for part in parts for content in part.answer(values, painter, cache)]
+        return [*contents, values[painter].revision]
+
+    return handler
+
+
+def components(control: Control) -> tuple[Component, ...]:
+    """The components of a control."""
+    return control if isinstance(control, tuple) else (control,)
+
+
+def value_of(control: Control, values: Values) -> Any:
+    """The value of a control, a tuple where it has several components."""
+    return tuple(values[one] for one in control) if isinstance(control, tuple) else values[control]

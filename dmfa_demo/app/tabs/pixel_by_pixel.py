@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
 import gradio as gr
 from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
+from dmfa_demo.app.tabs.part import Part, Values
+from dmfa_demo.app.tabs.samples import SamplesTab
 from dmfa_demo.app.widgets.cards import note
+from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.handlers import STREAMED
 from dmfa_demo.app.widgets.strips import SHOWN, Picture, sample_pictures, strip
 from dmfa_demo.figures import with_holes
 from dmfa_demo.registry import available_methods, method_class
@@ -24,17 +30,22 @@ TRAIT = "fills_in_steps"
 PERIOD = 0.1
 
 
-@dataclass(frozen=True)
-class PixelByPixel:
-    """The part's components. `render` shows the hole, or what it was filled with; `fill` streams the pictures while it is filled."""
+@dataclass(frozen=True, kw_only=True)
+class PixelByPixel(Part):
+    """A hole that is filled pixel by pixel: `render` shows it, or its last filling, and `fill` streams a new one."""
 
     box: gr.Column
     start: gr.Button
     strip: gr.HTML
+    seed: Counter
 
     @classmethod
-    def build(cls, dataset: str) -> Self:
-        """Lay out the part inside the current Blocks, in sight where a method of the data set fills step by step."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
+        """Lay out the part; it is visible where a method of the data set fills step by step.
+
+        The seed is that of the samples beside it.
+        """
+        (seed,) = (part.seed for part in beside if isinstance(part, SamplesTab))
         with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
             gr.HTML(
                 f'<h2 class="section">Pixel by pixel</h2><p class="note">{_EXPLANATION}</p>',
@@ -43,26 +54,29 @@ class PixelByPixel:
             with gr.Row(elem_classes="choices"):
                 start = gr.Button("Fill the hole", size="sm", elem_id="fill")
             strip = gr.HTML(elem_id="filling", apply_default_css=False)
-        return cls(box, start, strip)
+        return cls(box=box, start=start, strip=strip, seed=seed)
 
     @property
     def followers(self) -> list[Block]:
-        """What `follow` fills when the data set changes."""
         return [self.box]
 
-    def follow(self, dataset: str) -> list[Any]:
-        """The contents of `followers` for a data set."""
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
         return [gr.Column(visible=bool(available_methods(dataset, TRAIT)))]
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: nothing."""
-        return []
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` and `fill` fill."""
+    def outputs(self) -> list[Component]:
         return [self.strip]
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def fill(values: Values) -> Iterator[str]:
+            canvas = values[painter]
+            yield from self.fill(canvas.scene, canvas.missing, cache, values[self.seed])
+
+        filled = self.start.click(fill, {painter, self.seed}, self.outputs, **STREAMED)
+        # A stroke ends it, since the hole is another one.
+        strokes = [painter.release, painter.painted(panel)]  # pyright: ignore[reportAttributeAccessIssue]
+        gr.on(strokes, None, [], [], cancels=[filled])
+        return []
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The content of `outputs` as the tab is opened: the hole, or what it was last filled with."""

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
+from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.data.datasets import DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier
 
 
-@dataclass(frozen=True)
-class Predictions:
-    """The part's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class Predictions(Part):
+    """The probability of each class, as each classifier sees it."""
 
     bars: gr.HTML
 
     @classmethod
-    def build(cls) -> Self:
-        """Lay out the part inside the current Blocks."""
-        return cls(gr.HTML(LOADING, elem_id="predictions", apply_default_css=False))
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
+        return cls(bars=gr.HTML(LOADING, elem_id="predictions", apply_default_css=False))
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: nothing."""
-        return []
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.bars]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        body = f"""
+answers = {{}}
+for name in available_classifiers("{dataset}"):
+    answers[name] = load_classifier(name, "{dataset}").predict(images, missing)[0]  # probability of each class
+    print(name, [round(share, 2) for share in answers[name].tolist()])
+"""
+        return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
@@ -48,7 +55,7 @@ class Predictions:
         panels = [_panel(classifier, answer, truth, about) for classifier, answer in answers]
         names = named(truth, about)
         if scene.labels is None:
-            said = f"Nobody said what this is; marked is what the complete image is taken for: {names}."
+            said = f"You gave no label, so the mark shows what the network says of the complete picture: {names}."
         else:
             said = f"The truth is marked in every panel: {names}."
         return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']

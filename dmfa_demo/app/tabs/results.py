@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -11,10 +12,18 @@ from pathlib import Path
 from typing import Any, Self
 
 import gradio as gr
+from gradio.blocks import Block
+from gradio.components import Component
+from gradio.events import Dependency
 
+from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import note
+from dmfa_demo.app.widgets.fields import AddressField, one_of
+from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 from dmfa_demo.app.widgets.info import info_button
+from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
 from dmfa_demo.data.celeba import ATTRIBUTES
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
@@ -103,9 +112,27 @@ PROTOCOLS = {
 }
 
 
-@dataclass(frozen=True)
-class ResultsTab:
-    """The tab's components. It follows its own choices and no canvas."""
+@dataclass(frozen=True, kw_only=True)
+class ResultsTab(Part):
+    """The measured figures. They follow the choices of the tab, and the data set, but not the canvas."""
+
+    FIELDS = (
+        AddressField(
+            key="protocol",
+            control="protocol",
+            default=lambda dataset: next((name for _, name in protocols(dataset)), None),
+            parse=lambda dataset: one_of(name for _, name in protocols(dataset)),
+            follows=True,
+        ),
+        AddressField(
+            key="measure",
+            control="measure",
+            default=lambda dataset: "sse",
+            parse=lambda dataset: one_of(MEASURES),
+            follows=True,
+        ),
+    )
+    FOLLOWS_CANVAS = False
 
     protocol: gr.Dropdown
     measure: gr.Dropdown
@@ -113,8 +140,7 @@ class ResultsTab:
     table: gr.HTML
 
     @classmethod
-    def build(cls, dataset: str) -> Self:
-        """Lay out the tab inside the current Blocks, with what a data set has first."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         first = _Choice.of(dataset, None, "sse")
         with gr.Row(elem_classes="choices"):
             protocol = OneOfManyThatFollow(
@@ -141,22 +167,54 @@ class ResultsTab:
             ),
             apply_default_css=False,
         )
-        return cls(protocol, measure, chart, table)
+        return cls(protocol=protocol, measure=measure, chart=chart, table=table)
 
     @property
-    def followers(self) -> list[gr.components.Component]:
-        """What `follow` fills when the data set changes."""
+    def outputs(self) -> list[Component]:
+        return []
+
+    def render(self, *arguments: Any, **named: Any) -> list[Any]:
+        return []
+
+    @property
+    def followers(self) -> list[Block]:
         return [self.protocol, self.measure, self.chart, self.table]
 
-    def follow(self, dataset: str, protocol: str | None, measure: str | None) -> list[Any]:
-        """The contents of `followers` for a data set: the same kind of hole and measure where there are figures of them."""
-        choice = _Choice.of(dataset, protocol, measure)
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        """Choices, chart and table; the same kind of hole and measure where there are figures of them."""
+        choice = _Choice.of(dataset, chosen["protocol"], chosen["measure"])
         return [
             gr.Dropdown(choices=choice.protocols, value=choice.protocol),
             gr.Dropdown(choices=choice.measures, value=choice.measure),
             choice.chart(),
             choice.table(),
         ]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        folders = (dataset, *ALSO.get(dataset, ()))
+        body = f"""files = [ROOT / dataset / RESULTS for dataset in {folders!r}]
+rows = [row for file in files if file.is_file() for row in json.loads(file.read_text())["rows"]]
+rows = [row for row in rows if (row["protocol"], row["metric"]) == ("{chosen["protocol"]}", "{chosen["measure"]}")]
+for row in rows:
+    print(row["method"], row["value"], "±", row["stderr"], "paper:", row["paper"])
+"""
+        imports = ("import json", "from dmfa_demo.storage.checkpoints import RESULTS, ROOT")
+        return Script(imports, body, of_picture=False)
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def chart(values: Values) -> tuple[gr.Dropdown, str]:
+            return self.render_chart(values[painter].scene, values[self.protocol], values[self.measure])
+
+        def table(values: Values) -> str:
+            return self.render_table(values[painter].scene, values[self.protocol])
+
+        # As one event, so that what is chosen while another choice is answered is asked about after it.
+        chosen = [self.protocol.input, self.measure.input]
+        filled = [self.measure, self.chart]
+        gr.on(chosen, with_user_warnings(chart), {painter, self.protocol, self.measure}, filled, **LATEST)
+        self.protocol.input(with_user_warnings(table), {painter, self.protocol}, [self.table], **LATEST)
+        return []
 
     def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
         """The content of `measure`, for what was measured with a kind of hole, and of `chart`."""

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.components import Component
+from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
+from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import LOADING, note
-from dmfa_demo.app.widgets.counter import Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
+from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.app.widgets.strips import sample_pictures, strip
 from dmfa_demo.imputation import Imputer
@@ -30,9 +37,16 @@ NOISE = (("Without pixel noise", False), ("With pixel noise", True))
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 96, 12, 34
 
 
-@dataclass(frozen=True)
-class SamplesTab:
-    """The tab's components; `render` makes the content of `outputs`."""
+@dataclass(frozen=True, kw_only=True)
+class SamplesTab(Part):
+    """A strip of samples for each method that draws any."""
+
+    FIELDS = (
+        AddressField(
+            key="noise", control="noise", default=lambda dataset: False, parse=lambda dataset: one_of((True, False))
+        ),
+        AddressField(key="seed", control="seed", default=lambda dataset: 0, parse=lambda dataset: number_below(MOST)),
+    )
 
     noise: gr.Radio
     more: gr.Button
@@ -40,33 +54,42 @@ class SamplesTab:
     strips: gr.HTML
 
     @classmethod
-    def build(cls) -> Self:
-        """Lay out the tab inside the current Blocks."""
+    def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
         with gr.Row(elem_classes="choices"):
             noise = segments(NOISE, "Noise", "noise")
             more = gr.Button("More samples", size="sm", elem_id="more")
         strips = gr.HTML(LOADING, elem_id="strips", apply_default_css=False)
-        return cls(noise, more, Counter(), strips)
+        return cls(noise=noise, more=more, seed=Counter(), strips=strips)
 
     @property
-    def inputs(self) -> list[gr.components.Component]:
-        """What `render` takes after scene and mask: whether with noise, and the seed."""
-        return [self.noise, self.seed]
-
-    @property
-    def outputs(self) -> list[gr.components.Component]:
-        """What `render` fills."""
+    def outputs(self) -> list[Component]:
         return [self.strips]
+
+    @classmethod
+    def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
+        body = f"""
+samples = {{}}
+for method in {_drawing(dataset)!r}:
+    imputation = load_imputer(method, "{dataset}").impute(images, missing, seed={chosen["seed"]})
+    samples[method] = imputation.sample({DRAWN}, noise={chosen["noise"]})[:, 0]  # ({DRAWN}, C, H, W)
+"""
+        return Script((LOAD,), body)
+
+    def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
+        def draw_more(values: Values) -> list[Any]:
+            seed = values[self.seed] + 1
+            return [seed, *self.answer(values, painter, cache, seed=seed)]
+
+        filled = [self.seed, *self.outputs]
+        return [self.more.click(with_user_warnings(draw_more), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, noise: bool, seed: int) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""
         if not missing.any():
             return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
         strips, curves = [], []
-        for name in available_methods(scene.dataset, "has_samples"):
+        for name in _drawing(scene.dataset):
             method = method_class(name)
-            if method.fills_in_steps:  # those that fill are too slow to draw unasked
-                continue
             imputation = cache.impute(name, scene, missing, seed)
             samples = imputation.sample(DRAWN, noise=bool(noise))[:, 0]  # (DRAWN, C, H, W)
             psnr = psnr_in_hole(samples, scene, missing)
@@ -84,6 +107,11 @@ _EXPLANATION = (
     "one comes nearer. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
     "factors or latents alone can draw. The Gaussian has no such part, all its noise hangs together."
 )
+
+
+def _drawing(dataset: str) -> list[str]:
+    """The methods whose samples are drawn without a click; those that fill a hole step by step are too slow."""
+    return [name for name in available_methods(dataset, "has_samples") if not method_class(name).fills_in_steps]
 
 
 def best_of(values: Tensor) -> Tensor:

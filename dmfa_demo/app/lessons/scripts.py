@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from dmfa_demo.app.lessons.lesson_player import Slice
 from dmfa_demo.app.lessons.lessons import DOUBTED, DRAWN, ENDS, FRAMES, LESSONS, SHARES, SHOWN_FACTORS, SWAY, starts
-from dmfa_demo.app.sharing.address import Address
-from dmfa_demo.app.sharing.script import LOAD, Script
+from dmfa_demo.app.widgets.script import LOAD, Script
 
 
-def lesson_script(address: Address) -> Script:
-    """A script for the chapter that an address names; a ValueError when the data set has nothing for it."""
-    names = LESSONS[address.lesson - 1].methods(address.dataset)
-    return _CHAPTERS[address.lesson - 1](address, names)
+def lesson_script(dataset: str, chapter: int, at: Slice) -> Script:
+    """The Python that reproduces a chapter, from 1; `at` is where the Gaussian of two pixels is cut.
+
+    Raises:
+        ValueError: when the data set has nothing for the chapter.
+    """
+    names = LESSONS[chapter - 1].methods(dataset)
+    return _CHAPTERS[chapter - 1](dataset, names, at)
 
 
-def _samples(address: Address, names: list[str]) -> Script:
+def _samples(dataset: str, names: list[str], at: Slice) -> Script:
     body = f"""
-imputation = load_imputer("{names[0]}", "{address.dataset}").impute(images, missing, seed=0)
+imputation = load_imputer("{names[0]}", "{dataset}").impute(images, missing, seed=0)
 samples = imputation.sample({DRAWN}, noise=False)[:, 0]  # ({DRAWN}, C, H, W)
 hidden = missing.expand_as(images)[0]
 for name, pictures in {{"the mean": imputation.mean, "samples": samples}}.items():
@@ -27,8 +31,8 @@ for name, pictures in {{"the mean": imputation.mean, "samples": samples}}.items(
     return Script((LOAD,), body)
 
 
-def _conditions(address: Address, names: list[str]) -> Script:
-    observed, correlation = address.slice
+def _conditions(dataset: str, names: list[str], at: Slice) -> Script:
+    observed, correlation = at
     body = f"""covariance = torch.tensor([[1.0, {correlation:g}], [{correlation:g}, 1.0]])  # of two pixels with mean zero
 seen = torch.tensor([[{observed:g}, 0.0]])  # the first pixel; what stands for the second plays no role
 hidden = torch.tensor([[False, True]])
@@ -39,9 +43,9 @@ print("the second pixel: mean", conditional.mean[0, 1].item(), "standard deviati
     return Script(imports, body, of_picture=False)
 
 
-def _factors(address: Address, names: list[str]) -> Script:
+def _factors(dataset: str, names: list[str], at: Slice) -> Script:
     body = f"""
-density = load_imputer("{names[0]}", "{address.dataset}").impute(images, missing, seed=0).density
+density = load_imputer("{names[0]}", "{dataset}").impute(images, missing, seed=0).density
 gaussian = density.leading(1).component(0).principal()  # mean (1, n), factors (1, l, n), noise (1, n)
 steps = {SWAY:g} * torch.linspace(0, 2 * torch.pi, {FRAMES + 1})[:-1].sin()
 films = gaussian.mean + steps[:, None, None] * gaussian.factors[0, :{SHOWN_FACTORS}]
@@ -50,9 +54,9 @@ films = films.unflatten(-1, images.shape[1:])  # ({FRAMES} frames, {SHOWN_FACTOR
     return Script(("import torch", LOAD), body)
 
 
-def _latents(address: Address, names: list[str]) -> Script:
+def _latents(dataset: str, names: list[str], at: Slice) -> Script:
     body = f"""
-imputation = load_imputer("{names[0]}", "{address.dataset}").impute(images, missing, seed=0)
+imputation = load_imputer("{names[0]}", "{dataset}").impute(images, missing, seed=0)
 places = imputation.latents.tour({ENDS}, {FRAMES}, torch.Generator().manual_seed(0))  # from draw to draw and back
 film = imputation.latents.decode(places)[:, 0]  # ({FRAMES}, C, H, W)
 samples = imputation.sample({DRAWN}, noise=False)[:, 0]  # ({DRAWN}, C, H, W)
@@ -60,24 +64,24 @@ samples = imputation.sample({DRAWN}, noise=False)[:, 0]  # ({DRAWN}, C, H, W)
     return Script(("import torch", LOAD), body)
 
 
-def _walks(address: Address, names: list[str]) -> Script:
+def _walks(dataset: str, names: list[str], at: Slice) -> Script:
     body = f"""
 walks = {{}}
 for title, method, seed in {starts(names)!r}:
-    imputation = load_imputer(method, "{address.dataset}").impute(images, missing, seed=seed)
+    imputation = load_imputer(method, "{dataset}").impute(images, missing, seed=seed)
     walks[title] = imputation.trajectory[:, 0]  # (T + 1, C, H, W), from the start to where it arrived
 """
     return Script((LOAD,), body)
 
 
-def _doubt(address: Address, names: list[str]) -> Script:
+def _doubt(dataset: str, names: list[str], at: Slice) -> Script:
     shares = f"[number / {len(SHARES) - 1} for number in range({DOUBTED.start}, {DOUBTED.stop}, {DOUBTED.step})]"
     body = f"""
 holes = [Pattern(share)(1, *images.shape[2:], torch.Generator().manual_seed(0)) for share in {shares}]
 holes = torch.cat(holes)  # ({len(DOUBTED)}, 1, H, W), each within the next
 answers = {{}}
 for name in {names!r}:
-    classifier = load_classifier(name, "{address.dataset}")
+    classifier = load_classifier(name, "{dataset}")
     answers[name] = classifier.predict(images.expand(len(holes), -1, -1, -1), holes)  # ({len(DOUBTED)}, classes)
     print(name, "with the hole on the screen:", classifier.predict(images, missing)[0].tolist())
 """
@@ -89,7 +93,7 @@ for name in {names!r}:
     return Script(imports, body)
 
 
-_CHAPTERS: tuple[Callable[[Address, list[str]], Script], ...] = (
+_CHAPTERS: tuple[Callable[[str, list[str], Slice], Script], ...] = (
     _samples,
     _conditions,
     _factors,

@@ -1,4 +1,4 @@
-"""How the page's events are answered."""
+"""How the events of the page are answered."""
 
 from __future__ import annotations
 
@@ -33,29 +33,29 @@ AT_ONCE: dict[str, Any] = dict(
 )
 
 
-def worked(control: gr.components.Component) -> Any:
-    """When somebody works a control; every one of the page can be worked, which the class of all components does not know."""
+def on_input(control: gr.components.Component) -> Any:
+    """The listener of a control that a visitor works; Gradio declares it for each kind of control, not for all."""
     return control.input  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def on_canvas(
-    listener: Callable[..., Any], handler: Callable[..., Any], inputs: list[Any], outputs: list[Any], **options: Any
+    listener: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: list[Any], **options: Any
 ) -> None:
-    """Listen to something that puts another picture or mask on the canvas, which is visibly waited for meanwhile."""
+    """Listen to something that puts another picture or mask on the canvas; until it is there, the page shows that it is waiting."""
     listener(None, [], [], js=ASKED, api_visibility="private")
-    answer = listener(told(handler), inputs, outputs, **options)
+    answer = listener(with_user_warnings(handler), inputs, outputs, **options)
     answer.then(None, [], [], js=SETTLED, api_visibility="private")
 
 
-def told(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, with bad input answered by a message that leaves the page as it is."""
+def with_user_warnings(handler: Callable[..., Any]) -> Callable[..., Any]:
+    """The handler, which answers a ValueError with a message and leaves the page as it is."""
 
     @wraps(handler)
-    def telling(*arguments: Any) -> Any:
+    def warning(*arguments: Any) -> Any:
         try:
             return handler(*arguments)
         except ValueError as error:
             gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
             return gr.skip()
 
-    return telling
+    return warning
