@@ -20,7 +20,7 @@ from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, Run, load_map, load_
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.app.widgets.cards import LOADING, note
-from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
 from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, with_user_warnings
 from dmfa_demo.app.widgets.script import Script
@@ -115,7 +115,7 @@ class AttractorsTab(Part):
             player=player,
             strip=strip,
             explanation=explanation,
-            seed=Counter(),
+            seed=counter(),
             run=gr.State(None),
             shown=OneOf(list(DATASETS), value=None, visible=False),
             clock=gr.Timer(PERIOD, active=False),

@@ -17,7 +17,7 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.predictions import seen_in
-from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
 from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 from dmfa_demo.app.widgets.script import Script
@@ -84,7 +84,7 @@ class ChangingMind(Part):
             growth = segments([(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth")
             again = gr.Button("Another hole", size="sm", elem_id="another-hole")
         chart = gr.HTML(elem_id="changing-mind", apply_default_css=False)
-        return cls(growth=growth, again=again, chart=chart, seed=Counter())
+        return cls(growth=growth, again=again, chart=chart, seed=counter())
 
     @property
     def outputs(self) -> list[Component]:

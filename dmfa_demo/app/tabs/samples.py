@@ -19,7 +19,7 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import LOADING, note
-from dmfa_demo.app.widgets.counter import MOST, Counter
+from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
 from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 from dmfa_demo.app.widgets.script import LOAD, Script
@@ -59,7 +59,7 @@ class SamplesTab(Part):
             noise = segments(NOISE, "Noise", "noise")
             more = gr.Button("More samples", size="sm", elem_id="more")
         strips = gr.HTML(LOADING, elem_id="strips", apply_default_css=False)
-        return cls(noise=noise, more=more, seed=Counter(), strips=strips)
+        return cls(noise=noise, more=more, seed=counter(), strips=strips)
 
     @property
     def outputs(self) -> list[Component]:

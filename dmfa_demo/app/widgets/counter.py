@@ -10,13 +10,18 @@ MOST = 10**6
 
 
 class Counter(gr.Number):
-    """A whole number from 0 to `MOST` that nobody sees; anything else counts as 0."""
+    """A whole number from 0 to `MOST`; anything else counts as 0. Made by `counter`.
+
+    It has no `__init__` of its own: Gradio sends the browser only the settings that a component's own `__init__` names.
+    """
 
     is_template = True
-
-    def __init__(self, value: int = 0, **kwargs: Any):
-        super().__init__(value=value, precision=0, visible=False, **kwargs)
 
     def preprocess(self, payload: Any) -> int:
         whole = isinstance(payload, (int, float)) and not isinstance(payload, bool) and 0 <= payload <= MOST
         return int(payload) if whole else 0
+
+
+def counter() -> Counter:
+    """A counter at 0 that is never visible."""
+    return Counter(value=0, precision=0, visible=False)
