@@ -93,7 +93,9 @@ def table(dataset: str, protocol: str) -> str:
     results = _results(dataset)
     rows = with_published(results["rows"], results["published"], protocol)
     if not rows:
-        raise ValueError(f"no figures of {dataset} with {protocol}; there are some with: {', '.join(_protocols(dataset))}")
+        raise ValueError(
+            f"no figures of {dataset} with {protocol}; there are some with: {', '.join(_protocols(dataset))}"
+        )
     lines: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault((title_of(row), *_sizes(row)), {})[row["metric"]] = row
@@ -114,7 +116,9 @@ def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
             return table(dataset, protocol)
         case ["rest", dataset]:
             rest = [name for name in _protocols(dataset) if (dataset, name) not in placed]
-            return "\n\n".join(f"### {PROTOCOLS[name]} {{ #{dataset}-{name} }}\n\n{table(dataset, name)}" for name in rest)
+            return "\n\n".join(
+                f"### {PROTOCOLS[name]} {{ #{dataset}-{name} }}\n\n{table(dataset, name)}" for name in rest
+            )
         case ["walks"]:
             return _walks()
         case ["measures"]:
@@ -127,7 +131,9 @@ def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
             return _setting(dataset, method, name)
         case [dataset, protocol, method, metric, *part]:
             return _figure(_row(dataset, protocol, method, metric), part[0] if part else "")
-    raise ValueError(f"docs/results.in.md has an unknown placeholder: {{{{{placeholder}}}}}; see train/report/tables.py")
+    raise ValueError(
+        f"docs/results.in.md has an unknown placeholder: {{{{{placeholder}}}}}; see train/report/tables.py"
+    )
 
 
 @cache
@@ -203,7 +209,11 @@ def _sources(rows: list[dict[str, Any]]) -> str:
             found[row["source"]].append(title_of(row))
     if not found:
         return "\n\nNo paper reports these figures."
-    return "\n\nThe papers' figures: " + "; ".join(f"{', '.join(titles)}: {source}" for source, titles in found.items()) + "."
+    return (
+        "\n\nThe papers' figures: "
+        + "; ".join(f"{', '.join(titles)}: {source}" for source, titles in found.items())
+        + "."
+    )
 
 
 def _setting(dataset: str, method: str, path: str) -> str:
