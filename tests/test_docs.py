@@ -224,8 +224,9 @@ def test_every_study_names_a_command_and_has_whole_rows():
 
 def test_the_site_builds_and_needs_no_network(tmp_path):
     pytest.importorskip("mkdocs")
+    # Not with --quiet, which hides the warnings from --strict as well.
     built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert built.returncode == 0, built.stderr[-2000:]
