@@ -13,9 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 import torch
 
+from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.registry import METHODS
 from tests.conftest import REPOSITORY
 from train.__main__ import _parsed
@@ -168,6 +171,20 @@ def test_the_smallest_method_is_the_one_in_the_code():
     assert f'"mean": "{METHODS["mean"]}",' in (DOCS / "extending.md").read_text()
     source = (REPOSITORY / "train" / "methods" / "baselines.py").read_text()
     assert training[training.index("def mean") :] in source
+
+
+def test_the_tab_of_the_documentation_lays_itself_out_and_renders():
+    (text,) = [text for _, text in blocks(DOCS / "extending.md") if "class ShareTab" in text]
+    names: dict[str, Any] = {"__name__": "docs"}
+    exec(compile(text, "extending.md", "exec", dont_inherit=True), names)
+    with gr.Blocks():
+        tab = names["ShareTab"].build("mnist")
+    assert tab.inputs == {tab.unit} and set(tab.controls) == {"unit"}
+    missing = torch.zeros(28, 28, dtype=torch.bool)
+    missing[:7] = True
+    scene, cache = Scene.sample("mnist", 42), ImputationCache()
+    assert tab.render(scene, missing, cache, unit="%") == ["25 % hidden"]
+    assert tab.render(scene, missing, cache, unit="pixels") == ["196 pixels hidden"]
 
 
 def test_the_results_page_is_the_generated_one():
