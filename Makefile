@@ -32,7 +32,7 @@ coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
-# Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see the README).
+# Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see docs/training.md).
 train: train-mnist train-fashion-mnist
 
 train-mnist: .venv/.test
@@ -90,9 +90,8 @@ fuzz: .venv/.test
 audit: .venv/.test
 	$(BIN)/python -m pip_audit --local --skip-editable
 
-docs: .venv/.test
-	$(BIN)/python -m pip install -q pdoc
-	$(BIN)/pdoc -o site dmfa_demo $(subst /,.,$(basename $(filter-out %__init__.py,$(wildcard dmfa_demo/*.py dmfa_demo/models/*.py))))
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 load: .venv/.test
 	$(BIN)/python -m benchmarks.load
@@ -110,3 +109,7 @@ load: .venv/.test
 	@echo "Installing into .venv what training and tests need."
 	$(BIN)/python -m pip install -q -e ".[test]"
 	touch $@ .venv/.run
+
+.venv/.docs: .venv/.run pyproject.toml
+	$(BIN)/python -m pip install -q -e ".[docs]"
+	touch $@

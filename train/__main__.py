@@ -27,7 +27,7 @@ from train.methods import (
     vaeac,
     vaeac_synthetic,
 )
-from train.report import evaluate, gallery, line_masks, publish
+from train.report import evaluate, gallery, line_masks, publish, tables
 
 COMMANDS = {
     "dmfa": dmfa.train,
@@ -49,6 +49,7 @@ COMMANDS = {
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,
+    "tables": tables.write,
 }
 
 

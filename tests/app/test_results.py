@@ -8,8 +8,9 @@ import pytest
 
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs import results
-from dmfa_demo.app.tabs.results import MEASURES, PROTOCOLS, ResultsTab, _chart
+from dmfa_demo.app.tabs.results import ResultsTab, _chart
 from dmfa_demo.registry import method_class
+from dmfa_demo.results import MEASURES, PROTOCOLS
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from train.methods import classifier
 from train.report import evaluate

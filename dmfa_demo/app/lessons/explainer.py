@@ -8,12 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from dmfa_demo.app.tabs.results import MEASURES
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.registry import METHODS, method_class
+from dmfa_demo.results import MEASURES
 
 # Where the code is to be had, for the footer.
 SOURCE_VARIABLE = "DMFA_DEMO_SOURCE"

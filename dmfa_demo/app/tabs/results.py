@@ -25,91 +25,9 @@ from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
-from dmfa_demo.data.celeba import ATTRIBUTES
-from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.registry import METHODS, method_class
+from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, classifier_of, formatted, title_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How a measured figure is shown.
-
-    Attributes:
-        title: its name, with its unit.
-        short: its name above a column.
-        digits: after the point.
-        more: whether more is better; None where neither is.
-        meaning: one sentence.
-    """
-
-    title: str
-    short: str
-    digits: int
-    more: bool | None
-    meaning: str
-
-
-MEASURES = {
-    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
-    "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
-    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
-    "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
-    "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
-    "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
-    "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
-    "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
-    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
-    "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
-    "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
-    "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
-    "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
-    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
-    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
-    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
-    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
-    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
-    **{
-        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
-        for number, name in enumerate(ATTRIBUTES, 1)
-    },
-    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
-}  # fmt: skip
-
-# Data sets whose figures are shown with another's.
-ALSO = {"celeba": ("celeba32",)}
-
-PROTOCOLS = {
-    "square14": "Square 14×14",
-    "rect10x15": "Rectangle 10×15",
-    "square13": "Square 13×13",
-    "square16": "Square 16×16 of 32×32",
-    "rect12x20": "Rectangle 12×20 of 32×32",
-    "square25": "Square 25×25",
-    "centre": "Centre",
-    "pattern": "Blobs",
-    "noise80": "Noise 80 %",
-    "gfc-o1": "O1, left half of the face",
-    "gfc-o2": "O2, right half of the face",
-    "gfc-o3": "O3, both eyes",
-    "gfc-o4": "O4, left eye",
-    "gfc-o5": "O5, right eye",
-    "gfc-o6": "O6, mouth and chin",
-    "arbitrary": "Arbitrary (ACFlow)",
-    "half": "Half",
-    "noise75": "Noise 75 %",
-    "line3": "All but a line",
-    "strokes": "Strokes",
-    "line3-binarised": "All but a line, binarised",
-    "classify-square14": "Classify, square 14×14",
-    "classify-square14-complete": "Learn with square 14×14, see all",
-    "classify-trapezoid": "Classify, trapezoid",
-    "classify-trapezoid-complete": "Learn with trapezoid, see all",
-    "classify-noise75": "Classify, noise 75 %",
-    "classify-noise75-complete": "Learn with noise 75 %, see all",
-    "classify-mixed": "Classify, mixed holes",
-    "classify-mixed-complete": "Learn with mixed holes, see all",
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -297,41 +215,18 @@ def _load(dataset: str) -> dict[str, Any]:
 def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
     """What was measured with a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
-    rows = [row for row in results["rows"] if row["protocol"] == protocol]
-    measured = {(_row_of_paper(row), row["metric"]) for row in rows}
-    return rows + [
-        {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
-        for row in results["published"]
-        if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
-    ]
-
-
-def _row_of_paper(row: dict[str, Any]) -> str | None:
-    """The row of a paper's table that one of ours stands beside."""
-    if kind := _classifier(row):
-        return kind.paper
-    return row.get("title") or method_class(row["method"]).paper
-
-
-def _classifier(row: dict[str, Any]) -> type[Classifier] | None:
-    """The classifier that a row is of."""
-    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
-
-
-def _title(row: dict[str, Any]) -> str:
-    """Of our method, or of the row of a paper's table that this is."""
-    return row.get("title") or method_class(row["method"]).title
+    return with_published(results["rows"], results["published"], protocol)
 
 
 def _info(row: dict[str, Any]) -> str:
     """The "i" of a row that is of one of our methods."""
     name = row.get("method", "")
-    return info_button(name, _title(row)) if name in METHODS or _classifier(row) else ""
+    return info_button(name, title_of(row)) if name in METHODS or classifier_of(row) else ""
 
 
 def _colour(row: dict[str, Any]) -> str:
     """Our method's, or none for a row that is not one of the page's methods."""
-    if kind := _classifier(row):
+    if kind := classifier_of(row):
         return kind.colour
     return method_class(row["method"]).colour if row.get("method") in METHODS else "currentColor"
 
@@ -340,7 +235,7 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
     """A line for each method and a column for each measure; its headings are buttons that sort (results.js)."""
     lines: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
-        lines.setdefault(_title(row), {})[row["metric"]] = row
+        lines.setdefault(title_of(row), {})[row["metric"]] = row
     shown = [name for name in MEASURES if any(name in line for line in lines.values())]
     headings = "".join(
         f'<th scope="col" title="{escape(MEASURES[name].meaning)}"><button type="button">{escape(MEASURES[name].short)}</button></th>'
@@ -356,7 +251,7 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
             f"<small>{_sizes(first)}</small></th>"
         )
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
-    if any(_classifier(row) for row in rows):
+    if any(classifier_of(row) for row in rows):
         errors, counted = "over networks trained with different seeds", "test images × networks"
     else:
         errors, counted = "over images", "test images × masks of each"
@@ -383,9 +278,9 @@ def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
     if row is None:
         return '<td data-value=""></td>'
     value, paper, error = row.get("value"), row["paper"], row.get("stderr")
-    text = "" if value is None else _number(value, measure)
+    text = "" if value is None else formatted(value, measure)
     text += f"<small>± {error:.2g}</small>" if error else ""
-    text += f"<small>paper {_number(paper, measure)}</small>" if paper is not None else ""
+    text += f"<small>paper {formatted(paper, measure)}</small>" if paper is not None else ""
     return f'<td data-value="{paper if value is None else value}">{text}</td>'
 
 
@@ -413,14 +308,14 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
         marks, ours, colour = "", "", _colour(row)
         if value is not None:
             marks += f'<i class="dot" style="left:{place(value)};background:{colour}"></i>'
-            ours = _number(value, measure) + (f" <small>± {error:.{measure.digits}f}</small>" if error else "")
+            ours = formatted(value, measure) + (f" <small>± {error:.{measure.digits}f}</small>" if error else "")
         if paper is not None:
             marks += f'<i class="ring" style="left:{place(paper)};border-color:{colour}" title="{escape(row["source"])}"></i>'
         lines.append(
-            f'<tr><th scope="row" aria-label="{escape(_title(row))}"><i style="background:{colour if value is not None else "none"}"></i>'
-            f"{escape(_title(row))}{_info(row)}</th>"
+            f'<tr><th scope="row" aria-label="{escape(title_of(row))}"><i style="background:{colour if value is not None else "none"}"></i>'
+            f"{escape(title_of(row))}{_info(row)}</th>"
             f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
-            f"<td>{'' if paper is None else _number(paper, measure)}</td></tr>"
+            f"<td>{'' if paper is None else formatted(paper, measure)}</td></tr>"
         )
     better = {True: "more is better", False: "less is better", None: "0.9 is best"}[measure.more]
     return (
@@ -429,7 +324,3 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
         '<th scope="col"><i class="dot"></i>ours</th><th scope="col"><i class="ring"></i>paper</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
-
-
-def _number(value: float, measure: Measure) -> str:
-    return f"{value:,.{measure.digits}f}".replace("-", "−")

@@ -1,0 +1,134 @@
+"""Measured figures for people: what each measure and each kind of hole is called, and which rows belong together.
+
+The Results tab and the results page of the documentation show the same figures in the same words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dmfa_demo.data.celeba import ATTRIBUTES
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.registry import method_class
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a measured figure is shown.
+
+    Attributes:
+        title: its name, with its unit.
+        short: its name above a column.
+        digits: after the point.
+        more: whether more is better; None where neither is.
+        meaning: one sentence.
+    """
+
+    title: str
+    short: str
+    digits: int
+    more: bool | None
+    meaning: str
+
+
+MEASURES = {
+    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
+    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
+    "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
+    "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
+    "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
+    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
+    "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
+    "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
+    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
+    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
+    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
+    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    **{
+        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        for number, name in enumerate(ATTRIBUTES, 1)
+    },
+    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
+}  # fmt: skip
+
+# Data sets whose figures are shown with another's.
+ALSO = {"celeba": ("celeba32",)}
+
+PROTOCOLS = {
+    "square14": "Square 14×14",
+    "rect10x15": "Rectangle 10×15",
+    "square13": "Square 13×13",
+    "square16": "Square 16×16 of 32×32",
+    "rect12x20": "Rectangle 12×20 of 32×32",
+    "square25": "Square 25×25",
+    "centre": "Centre",
+    "pattern": "Blobs",
+    "noise80": "Noise 80 %",
+    "gfc-o1": "O1, left half of the face",
+    "gfc-o2": "O2, right half of the face",
+    "gfc-o3": "O3, both eyes",
+    "gfc-o4": "O4, left eye",
+    "gfc-o5": "O5, right eye",
+    "gfc-o6": "O6, mouth and chin",
+    "arbitrary": "Arbitrary (ACFlow)",
+    "half": "Half",
+    "noise75": "Noise 75 %",
+    "line3": "All but a line",
+    "strokes": "Strokes",
+    "line3-binarised": "All but a line, binarised",
+    "classify-square14": "Classify, square 14×14",
+    "classify-square14-complete": "Learn with square 14×14, see all",
+    "classify-trapezoid": "Classify, trapezoid",
+    "classify-trapezoid-complete": "Learn with trapezoid, see all",
+    "classify-noise75": "Classify, noise 75 %",
+    "classify-noise75-complete": "Learn with noise 75 %, see all",
+    "classify-mixed": "Classify, mixed holes",
+    "classify-mixed-complete": "Learn with mixed holes, see all",
+}
+
+
+def with_published(
+    rows: Sequence[dict[str, Any]], published: Sequence[dict[str, Any]], protocol: str | None
+) -> list[dict[str, Any]]:
+    """The measured rows of one kind of hole, then the papers' rows for which we have no method.
+
+    Args:
+        rows, published: the lists of these names in results.json.
+    """
+    ours = [row for row in rows if row["protocol"] == protocol]
+    measured = {(row_of_paper(row), row["metric"]) for row in ours}
+    return ours + [
+        {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
+        for row in published
+        if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
+    ]
+
+
+def row_of_paper(row: dict[str, Any]) -> str | None:
+    """The row of a paper's table that one of ours stands beside."""
+    if kind := classifier_of(row):
+        return kind.paper
+    return row.get("title") or method_class(row["method"]).paper
+
+
+def classifier_of(row: dict[str, Any]) -> type[Classifier] | None:
+    """The classifier that a row is about, or None for an imputation method."""
+    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
+
+
+def title_of(row: dict[str, Any]) -> str:
+    """The title of our method, or the name of the paper's row."""
+    return row.get("title") or method_class(row["method"]).title
+
+
+def formatted(value: float, measure: Measure) -> str:
+    """The value with as many digits as its measure has, and a true minus sign."""
+    return f"{value:,.{measure.digits}f}".replace("-", "−")

@@ -1,0 +1,101 @@
+"""The tables of the documentation: every figure is there, in its place, with its error, its sizes and its source."""
+
+import json
+
+import pytest
+
+from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.registry import method_class
+from dmfa_demo.storage.checkpoints import RESULTS, ROOT
+from tests.conftest import REPOSITORY
+from train.report import tables
+
+RESULTS_OF = {path.parent.name: json.loads(path.read_text()) for path in sorted(ROOT.glob(f"*/{RESULTS}"))}
+PLACES = [
+    (dataset, name)
+    for dataset, results in RESULTS_OF.items()
+    for name in dict.fromkeys(row["protocol"] for row in results["rows"])
+]
+
+
+@pytest.mark.parametrize(("dataset", "protocol"), PLACES)
+def test_every_figure_is_in_its_table_with_its_sizes(dataset, protocol):
+    text = tables.table(dataset, protocol)
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
+    heading = lines[0]
+    assert all(len(line) == len(heading) for line in lines)
+    for row in RESULTS_OF[dataset]["rows"]:
+        if row["protocol"] != protocol:
+            continue
+        title = row["title"] or method_class(row["method"]).title
+        sizes = [f"{row['n']:,}", f"{row['seeds']:,}", f"{row['training_images']:,}"]
+        (cells,) = [line for line in lines if line[0] == title and line[-3:] == sizes]
+        cell = cells[heading.index(tables.MEASURES[row["metric"]].short)]
+        value, *paper = cell.split("<br>paper: ")
+        number, *error = value.replace("−", "-").replace(",", "").split(" ± ")
+        half = 0.5 * 10.0 ** -len(number.partition(".")[2])
+        assert abs(float(number) - row["value"]) <= half * 1.001
+        assert bool(error) == bool(row["stderr"])
+        if error:
+            assert float(error[0]) > 0 or row["stderr"] < 1e-5
+            assert abs(float(error[0]) - row["stderr"]) <= half * 1.001
+        assert bool(paper) == (row["paper"] is not None)
+        if paper:
+            assert float(paper[0].replace("−", "-").replace(",", "")) == row["paper"]
+            assert row["source"] in text
+
+
+@pytest.mark.parametrize("dataset", sorted(RESULTS_OF))
+def test_every_table_is_on_the_page(dataset):
+    page = (REPOSITORY / tables.PAGE).read_text()
+    for known, protocol in PLACES:
+        if known == dataset:
+            assert tables.table(dataset, protocol) in page, protocol
+
+
+def test_rows_of_papers_without_a_method_of_ours_are_there():
+    assert "| ACFlow, best guess |" in tables.table("mnist", "arbitrary")
+    assert tables.table("mnist", "square14").count("| MFA |") == 1
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "text"),
+    [
+        ("mnist square14 dmfa sse n", "10,000"),
+        ("mnist square14 dmfa sse seeds", "3"),
+        ("mnist square14 mice sse training", "2,000"),
+        ("mnist square14 dmfa nll paper", "−244.81"),
+        ("setting mnist mfa network.factors", "10"),
+        ("setting mnist mfa network.noise_floor", "3e-05"),
+    ],
+)
+def test_a_placeholder_becomes_its_figure(placeholder, text):
+    assert tables.results_page(f"a {{{{{placeholder}}}}} b").endswith(f"a {text} b")
+
+
+@pytest.mark.parametrize(
+    "placeholder", ["", "unknown", "mnist square14 dmfa unknown", "table mnist circle", "study unknown"]
+)
+def test_an_unknown_placeholder_is_named(placeholder):
+    with pytest.raises(ValueError, match="placeholder|no figure|no figures|no study"):
+        tables.results_page(f"{{{{{placeholder}}}}}")
+
+
+def test_a_readme_with_an_unknown_method_or_without_a_table_is_refused():
+    table = (
+        "<!-- figures -->\n| M | I | P | E | P |\n|---|---|---|---|---|\n| Oracle | knows | | | |\n<!-- /figures -->"
+    )
+    with pytest.raises(ValueError, match="Oracle"):
+        tables.with_figures(table)
+    with pytest.raises(ValueError, match="<!-- figures -->"):
+        tables.with_figures("no table")
+    assert CLASSIFIERS["misconv-dmfa"].title in tables.with_figures(table.replace("Oracle", "MisConv (DMFA)"))
+
+
+def test_the_command_writes_both_files(tmp_path):
+    (tmp_path / "docs").mkdir()
+    (tmp_path / tables.TEMPLATE).write_text("# Results\n\n{{mnist square14 zero sse value}}\n")
+    (tmp_path / tables.README).write_text((REPOSITORY / "README.md").read_text().replace("8.50 ± 0.04", "1"))
+    tables.write(tables.Tables(repository=tmp_path))
+    assert (tmp_path / tables.PAGE).read_text().endswith("# Results\n\n42.90\n")
+    assert (tmp_path / tables.README).read_text() == (REPOSITORY / "README.md").read_text()
