@@ -142,10 +142,12 @@ class Imputer(ABC):
         has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
         has_samples: whether it has a distribution to draw answers from, `Imputation.sampler`.
         has_trajectory: whether it walks to its answer, `Imputation.trajectory`.
+        starts_walks: whether its mean is a place where walks on a map of attractors start.
         has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
         fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
         shown_first: whether it is compared before somebody asks for it; slow ones and variants of others are not.
         stands_in_for: the method that it is compared in place of where that one has no checkpoint.
+        needs_checkpoint: whether it is read from a checkpoint by `load`; the others are made by `create`.
         shape: (C, H, W) of the images it was made for.
     """
 
@@ -161,10 +163,12 @@ class Imputer(ABC):
     has_factors: ClassVar[bool] = False
     has_samples: ClassVar[bool] = False
     has_trajectory: ClassVar[bool] = False
+    starts_walks: ClassVar[bool] = False
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     shown_first: ClassVar[bool] = True
     stands_in_for: ClassVar[str | None] = None
+    needs_checkpoint: ClassVar[bool] = True
     shape: tuple[int, ...]
 
     @classmethod
@@ -175,6 +179,15 @@ class Imputer(ABC):
             ValueError: for a method that is not kept in a checkpoint.
         """
         raise ValueError(f"{cls.title} keeps no checkpoint in {folder}; it is fitted anew where it is measured")
+
+    @classmethod
+    def create(cls, dataset: str) -> Self:
+        """The method for a data set, without a checkpoint.
+
+        Raises:
+            ValueError: for a method that needs one, and for a data set that the method is not for.
+        """
+        raise ValueError(f"{cls.title} needs a checkpoint; load it")
 
     @abstractmethod
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Sequence
 from functools import cache
 
@@ -28,31 +29,81 @@ METHODS: dict[str, str] = {
 }
 
 
-def method_class(name: str) -> type[Imputer]:
-    """The Imputer class of a registered method.
+# The environment variable that names further methods: "module:class" of each, with commas between them.
+SETTING = "DMFA_DEMO_METHODS"
+
+
+@cache
+def methods() -> dict[str, str]:
+    """All methods, "module:class" by name: those of `METHODS`, and those that `DMFA_DEMO_METHODS` names.
 
     Raises:
-        ValueError: for a name that is not in the registry.
+        ValueError: when the setting names no `Imputer`, or one whose name is taken.
     """
-    if name not in METHODS:
-        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(METHODS)}")
-    module, _, attribute = METHODS[name].partition(":")
+    known = dict(METHODS)
+    for place in filter(None, map(str.strip, os.environ.get(SETTING, "").split(","))):
+        try:
+            kind = _class_at(place)
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ValueError(f"{SETTING} names {place!r}, which cannot be imported: {error}") from error
+        if not (isinstance(kind, type) and issubclass(kind, Imputer)):
+            raise ValueError(f"{SETTING} names {place!r}, which is no subclass of dmfa_demo.Imputer")
+        if known.setdefault(kind.name, place) != place:
+            raise ValueError(f"{SETTING} names {place!r}, but there is a method {kind.name!r} already")
+    return known
+
+
+def method_class(name: str) -> type[Imputer]:
+    """The Imputer class of a method.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    known = methods()
+    if name not in known:
+        raise ValueError(f"unknown method {name!r}; known methods: {', '.join(known)}")
+    return _class_at(known[name])
+
+
+def _class_at(place: str) -> type[Imputer]:
+    module, _, attribute = place.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
+def methods_with(trait: str) -> list[str]:
+    """The methods of which a trait is true, an attribute of `Imputer` such as `has_factors`."""
+    return [name for name in methods() if getattr(method_class(name), trait)]
+
+
 def available_methods(dataset: str, trait: str | None = None) -> list[str]:
-    """The registered methods that have a checkpoint for `dataset`, in the registry's order.
+    """The methods that can be loaded for `dataset`, in the registry's order.
 
     Args:
         trait: only those of which this is true, an attribute of `Imputer` such as `has_factors`.
     """
-    names = [name for name in METHODS if is_usable(ROOT / dataset / name)]
+    names = [name for name in methods() if is_usable(ROOT / dataset / name) or _is_created(name, dataset)]
     return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
+
+
+def _is_created(name: str, dataset: str) -> bool:
+    """Whether a method needs no checkpoint and is for a data set."""
+    if method_class(name).needs_checkpoint:
+        return False
+    try:
+        _created(name, dataset)
+    except ValueError:
+        return False
+    return True
+
+
+@cache
+def _created(name: str, dataset: str) -> Imputer:
+    return method_class(name).create(dataset)
 
 
 def shown_first() -> list[str]:
     """The methods to compare before somebody chooses others, whether a data set has them or not."""
-    return [name for name in METHODS if method_class(name).shown_first]
+    return methods_with("shown_first")
 
 
 def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
@@ -83,5 +134,7 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         raise ValueError(
             f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
         )
+    if not imputer_class.needs_checkpoint:
+        return _created(method, dataset)
     with set_aside(ROOT / dataset / method):
         return load_once(imputer_class, ROOT / dataset / method)

@@ -25,7 +25,7 @@ from dmfa_demo.app.widgets.answered import Answered
 from dmfa_demo.app.widgets.info import caution as caution_of
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.segments import OneOf, SomeThatFollow, segments
-from dmfa_demo.registry import METHODS, shown_first
+from dmfa_demo.registry import methods, shown_first
 
 MASTHEAD = f"""
 <header class="masthead">
@@ -110,7 +110,7 @@ class Layout:
         first = Address.first(START)
         # The browser keeps both, so that a server that has started anew goes on from them.
         opened = OneOf(list(TABS), value=first.tab, visible=False)
-        preferred = SomeThatFollow(list(METHODS), value=shown_first(), visible=False)
+        preferred = SomeThatFollow(list(methods()), value=shown_first(), visible=False)
         address = AddressBar()
         gr.HTML(MASTHEAD, apply_default_css=False)
         examples = ExampleList(elem_id="examples")

@@ -31,7 +31,7 @@ from dmfa_demo.app.tabs.hole_walks import load_plane
 from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
 from dmfa_demo.data.datasets import load_samples
-from dmfa_demo.registry import available_methods
+from dmfa_demo.registry import available_methods, methods
 
 MAX_WAITING = 64
 # Of glibc's malloc.h.
@@ -68,7 +68,7 @@ def build_page() -> gr.Blocks:
 def launch() -> None:
     """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...).
 
-    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA.
+    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA, or `DMFA_DEMO_METHODS` something that is no method.
     """
     _return_memory()
     fetch_nothing()
@@ -77,6 +77,7 @@ def launch() -> None:
     # A model comes back for the interpreter after every layer, and should not wait 5 ms for whoever writes an answer.
     sys.setswitchinterval(0.0005)
     try:
+        methods()
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

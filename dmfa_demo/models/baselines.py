@@ -33,6 +33,7 @@ class MeanImputer(Imputer):
     limits = "It does not look at the visible pixels."
     paper = None
     colour = "#8a8f98"
+    starts_walks = True
 
     def __init__(self, image: Tensor):
         self.image, self.shape = image, tuple(image.shape)  # (C, H, W)
@@ -53,6 +54,7 @@ class ZeroImputer(MeanImputer):
     title = "Zero"
     summary = "Every hidden pixel is taken to be zero, which on a digit is blank paper."
     colour = "#75695c"
+    starts_walks = False
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class KNNImputer(Imputer):
     formula = "x_m = the mean of x_m over the training images with the smallest |x_o − x_o(i)|²"
     paper = "k-NN"
     colour = "#3f8f5f"
+    starts_walks = True
 
     def __init__(self, reference: Tensor, neighbours: int):
         """reference: uint8 `(R, C, H, W)`."""

@@ -119,6 +119,8 @@ class Classifier(ABC):
         paper: the row of the MisConv paper's tables to compare it with.
         asks: the method that tells what may be behind the hole, or None; `source` in the config is its checkpoint.
         takes_complete: whether it is given the complete image, as the reference that knows everything.
+        fills_in: whether it takes one imputation for the truth.
+        sees_mask: whether it can tell a hidden pixel from a visible one.
         network: `(B, ...)` of what `prepare` returns -> logits `(B, classes)`.
     """
 
@@ -133,6 +135,8 @@ class Classifier(ABC):
     paper: ClassVar[str]
     asks: ClassVar[str | None] = None
     takes_complete: ClassVar[bool] = False
+    fills_in: ClassVar[bool] = False
+    sees_mask: ClassVar[bool] = True
 
     def __init__(self, config: ClassifierConfig, source: Imputer | None):
         self.config, self.source = config, source
@@ -224,6 +228,7 @@ class ZeroClassifier(Classifier):
     title = "Zero"
     summary = "Hidden pixels are set to zero, which on a digit is blank paper, and the network makes the best of it."
     limits = "It cannot tell a hidden pixel from a blank one."
+    sees_mask = False
     colour = "#75695c"
     paper = "zero"
 
@@ -250,6 +255,9 @@ class MaskClassifier(Classifier):
 
 class ImputingClassifier(Classifier):
     """The source's mean in every missing pixel."""
+
+    fills_in = True
+    sees_mask = False
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         return (_told(belief).mean,)

@@ -127,6 +127,7 @@ class DMFAImputer(Imputer):
     colour = "#2f6db5"
     has_samples = True
     has_factors = True
+    starts_walks = True
 
     def __init__(self, network: DMFA):
         self.network = network.eval()

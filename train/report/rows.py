@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dmfa_demo.registry import METHODS
+from dmfa_demo.registry import methods
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT, weights_of
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import hardware, write_json
@@ -48,10 +48,10 @@ class Row:
 def gather(dataset: str) -> None:
     """Write results.json: the figures of all methods and of checkpoints beside them, what the papers report, and the machine of the last ones."""
     others = sorted(
-        path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in METHODS
+        path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in methods()
     )
     rows = []
-    for name in (*METHODS, *others):
+    for name in (*methods(), *others):
         known = training_images(ROOT / dataset / name)
         rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
     write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})

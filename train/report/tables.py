@@ -26,7 +26,7 @@ from typing import Any
 
 from dmfa_demo.models.classifier import CLASSIFIERS, folder_of
 from dmfa_demo.options import Options
-from dmfa_demo.registry import METHODS, method_class
+from dmfa_demo.registry import method_class, methods
 from dmfa_demo.results import MEASURES, PROTOCOLS, formatted, title_of, with_published
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
 
@@ -228,7 +228,7 @@ def _walks() -> str:
     """Step size and number of steps of every method that walks, as its checkpoint has them."""
     body = []
     for dataset in sorted(path.parent.name for path in ROOT.glob(f"*/{RESULTS}")):
-        for method in METHODS:
+        for method in methods():
             config = ROOT / dataset / method / CONFIG
             network = json.loads(config.read_text())["network"] if config.is_file() else {}
             if "step_size" in network:
@@ -260,7 +260,7 @@ def _markdown(heading: list[str], body: list[list[str]], left: int) -> str:
 
 def _readme_cells(title: str) -> tuple[str, str]:
     """Our figure with its error, and the paper's, for a method or classifier by its title."""
-    for name in METHODS:
+    for name in methods():
         if method_class(name).title == title:
             dataset, protocol, metric = _SHOWN
             row = _row(dataset, protocol, name, metric)

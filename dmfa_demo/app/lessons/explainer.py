@@ -12,7 +12,7 @@ from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
-from dmfa_demo.registry import METHODS, method_class
+from dmfa_demo.registry import method_class, methods
 from dmfa_demo.results import MEASURES
 
 # Where the code is to be had, for the footer.
@@ -82,7 +82,7 @@ class Explainer(gr.HTML):
 
 def _entries() -> str:
     """All entries of the dialog, as HTML; each is hidden until somebody asks for it."""
-    kinds = [method_class(name) for name in METHODS]
+    kinds = [method_class(name) for name in methods()]
     parts = [_entry(kind.name, kind.title, _about(kind)) for kind in kinds]
     parts += [_entry(folder_of(name), kind.title, _about(kind)) for name, kind in CLASSIFIERS.items()]
     parts += [_entry(f"tab-{name}", title, _paragraph(text)) for name, (title, text) in TABS.items()]
@@ -119,7 +119,7 @@ def _footer() -> str:
     space = os.environ.get("SPACE_ID")
     source = os.environ.get(SOURCE_VARIABLE) or (f"https://huggingface.co/spaces/{space}/tree/main" if space else None)
     link = f'<a href="{escape(source)}" rel="noopener">Source code</a>' if source else ""
-    papers = {method_class(name).url: method_class(name).citation for name in METHODS}
+    papers = {method_class(name).url: method_class(name).citation for name in methods()}
     papers |= {kind.url: kind.citation for kind in CLASSIFIERS.values()}
     names = ", ".join(
         f'<a href="{escape(url)}" rel="noopener">{escape(reference.partition(":")[0])} {escape(reference[-6:])}</a>'

@@ -18,7 +18,7 @@ from dmfa_demo.app.tabs.predictions import named, predict, seen_in
 from dmfa_demo.app.widgets.strips import Picture
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour, with_holes
-from dmfa_demo.models.classifier import available_classifiers, load_classifier
+from dmfa_demo.models.classifier import CLASSIFIERS, MisConvClassifier, available_classifiers, load_classifier
 from dmfa_demo.registry import available_methods, method_class
 
 # Pictures of a film, and draws where they are counted.
@@ -83,29 +83,33 @@ class Lesson:
     address: str
 
 
-def _one(trait: str, favourite: str) -> Callable[[str], list[str]]:
-    """Of a data set one method that can do something, the favourite if it is there."""
+def _first_with(trait: str) -> Callable[[str], list[str]]:
+    """Data set -> its first method with a trait."""
 
     def choose(dataset: str) -> list[str]:
         names = available_methods(dataset, trait)
         if not names:
             raise ValueError("no method for these pictures can show this yet; choose another data set")
-        return [favourite] if favourite in names else names[:1]
+        return names[:1]
 
     return choose
 
 
 def _walkers(dataset: str) -> list[str]:
     names = available_methods(dataset, "has_trajectory")
-    names = [name for name in names if name.startswith("dynamics")] or names
     if not names:
         raise ValueError("no auto-encoder for these pictures walks yet; choose another data set")
-    return names[:2]
+    # The same walk from another start, where there is one.
+    return [name for name in names if name in (names[0], method_class(names[0]).stands_in_for)]
 
 
 def _doubters(dataset: str) -> list[str]:
-    known = available_classifiers(dataset)
-    names = [name for name in ("misconv-dmfa", "dmfa-mean", "zero") if name in known]
+    """One that averages over a density, one that takes the mean of the same density for the truth, and one that does neither."""
+    kinds = [CLASSIFIERS[name] for name in available_classifiers(dataset)]
+    averaging = next((kind for kind in kinds if issubclass(kind, MisConvClassifier)), None)
+    filling = next((kind for kind in kinds if averaging and kind.fills_in and kind.asks == averaging.asks), None)
+    plain = next((kind for kind in kinds if not (kind.sees_mask or kind.fills_in or kind.takes_complete)), None)
+    names = [kind.name for kind in (averaging, filling, plain) if kind is not None]
     if not names:
         raise ValueError("there is no classifier for these pictures yet; choose another data set")
     return names
@@ -244,7 +248,7 @@ LESSONS = (
         "nobody can tell the difference later. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
         "could have been there: where several answers would fit it is their average, a blur. A <strong>sample</strong> is one "
         "whole answer that could have been.",
-        _one("has_samples", "dmfa"),
+        _first_with("has_samples"),
         _samples,
         "A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
         ("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
@@ -295,7 +299,7 @@ LESSONS = (
         "Hidden pixels do not vary one by one. If an edge lay a little further to the right, many pixels would change together. Each such way of "
         "changing together is a <strong>factor</strong>: a picture that is added to the mean, more or less of it. A handful of factors and "
         "a little independent noise for each pixel stand in for a whole covariance matrix.",
-        _one("has_factors", "dmfa"),
+        _first_with("has_factors"),
         _factors,
         "How many numbers would the full covariance of all hidden pixels need?",
         ("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
@@ -318,7 +322,7 @@ LESSONS = (
         "Another way to a distribution: let a network draw. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
         "<strong>latents</strong>, from a Gaussian that depends on what is visible, and a second network turns them into pixels. "
         "Near latents give similar pictures, so one answer can be walked into another.",
-        _one("has_latents", "vaeac"),
+        _first_with("has_latents"),
         _latents,
         "You draw the latents once and decode them twice. What do you get?",
         ("Two different pictures", "The same picture twice", "The average of all pictures"),

@@ -17,11 +17,8 @@ from dmfa_demo.app.tabs.predictions import believed
 from dmfa_demo.app.widgets.cards import note
 from dmfa_demo.app.widgets.strips import Picture, strip
 from dmfa_demo.figures import SEQUENTIAL, coloured
-from dmfa_demo.models.classifier import (
-    DMFAMisConvClassifier,
-    available_classifiers,
-    load_classifier,
-)
+from dmfa_demo.models.classifier import CLASSIFIERS, MisConvClassifier, available_classifiers, load_classifier
+from dmfa_demo.registry import method_class
 
 # Filters in a row.
 SHOWN = 9
@@ -47,14 +44,17 @@ class FirstLayer(Part):
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the filters that differ most."""
-        kind = DMFAMisConvClassifier
-        if kind.name not in available_classifiers(scene.dataset):
+        names = [
+            name for name in available_classifiers(scene.dataset) if issubclass(CLASSIFIERS[name], MisConvClassifier)
+        ]
+        if not names:
             return [""]
         if not missing.any():
             return [note("Nothing is hidden, so both are the ordinary layer. Paint over the picture.")]
-        classifier = load_classifier(kind.name, scene.dataset)
+        classifier = load_classifier(names[0], scene.dataset)
         belief = believed(classifier, scene, missing, cache)
-        assert isinstance(classifier, kind) and belief is not None
+        assert isinstance(classifier, MisConvClassifier) and classifier.asks is not None and belief is not None
+        kind, source = type(classifier), method_class(classifier.asks).title
         layers = classifier.first_layer(scene.image[None], missing[None, None], belief)
         imputed, expected = (values[0] for values in layers)  # (32, H, W)
         difference = expected - imputed
@@ -62,8 +62,8 @@ class FirstLayer(Part):
         brightest = max(imputed[filters].max().item(), expected[filters].max().item())
         strongest = difference[filters].max().item()
         rows = (
-            ("The layer for DMFA's mean", imputed, brightest),
-            ("Averaged over DMFA's density", expected, brightest),
+            (f"The layer for {source}'s mean", imputed, brightest),
+            (f"Averaged over {source}'s density", expected, brightest),
             ("Difference", difference, strongest),
         )
         return [
@@ -87,7 +87,7 @@ class FirstLayer(Part):
 
 
 _EXPLANATION = (
-    "The activations of MisConv's first layer: for DMFA's mean, as if it were certain, and averaged over all that DMFA's density holds "
-    "possible. The average is never below the activation of the mean: a filter that the mean just fails to wake is awake for some of "
-    "what may be there. Away from the hole both are the same."
+    "The activations of MisConv's first layer: for the mean of a density, as if it were certain, and averaged over all that the density "
+    "allows. The average is never below the activation for the mean: a filter that stays just silent for the mean is active for some of "
+    "the other possibilities. Away from the hole both are the same."
 )

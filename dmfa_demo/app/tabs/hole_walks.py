@@ -19,15 +19,11 @@ from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.models.attractors import LatentMap, LatentPlane
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
-from dmfa_demo.models.walks import DynamicsImputer
-from dmfa_demo.registry import available_methods, method_class
+from dmfa_demo.registry import available_methods, method_class, methods_with
 from dmfa_demo.storage.checkpoints import ROOT, load_network, set_aside
 
 # A walk has arrived when its residual is not above the tolerance.
 STEPS, TOLERANCE = 100, 0.01
-
-# Methods whose mean is a start, where they are there; noise is one always.
-STARTS = ("mean", "knn", "dmfa")
 
 
 @cache
@@ -59,13 +55,16 @@ class Run:
         self.asked = (scene.image, missing, plane, step_size, seed)
         self.number, self.plane = next(self._numbers), plane
         self.model = load_plane(scene.dataset, plane)
+        # What walks from noise.
+        self.walker = method_class(methods_with("has_trajectory")[0])
         self.scene, self.holes = scene, {"as painted": missing, **neighbours(missing)}
         self.holes = {name: hole for name, hole in self.holes.items() if hole.any()}
         self.done = False
-        names = [name for name in STARTS if name in available_methods(scene.dataset)]
-        self.methods = [DynamicsImputer.name, *names]
-        self.names = ["Noise", *(method_class(name).title for name in names)]
-        self.colours = [DynamicsImputer.colour, *(method_class(name).colour for name in names)]
+        names = available_methods(scene.dataset, "starts_walks")[::-1]
+        starts = [self.walker, *map(method_class, names)]
+        self.methods = [start.name for start in starts]
+        self.names = ["Noise", *(start.title for start in starts[1:])]
+        self.colours = [start.colour for start in starts]
         noise = torch.rand(scene.image.shape, generator=torch.Generator().manual_seed(seed))
         fillings = torch.stack([noise, *(cache.impute(name, scene, missing).mean[0] for name in names)])
         holes = torch.stack(list(self.holes.values()))[:, None]
@@ -143,7 +142,7 @@ class Run:
             else "in the same basin each time"
         )
         remark = f"the walk from noise then ends {told}"
-        return strip(DynamicsImputer, pictures, remark, "If the hole were one pixel different")
+        return strip(self.walker, pictures, remark, "If the hole were one pixel different")
 
 
 def shifted(missing: Tensor, down: int, right: int) -> Tensor:

@@ -138,7 +138,7 @@ walked = space.decode(place)[0]  # (1, C, H, W)
 
 
 _EXPLANATION = (
-    "VAEAC draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on what is visible, and turns them into pixels. "
+    "The method draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on what is visible, and turns them into pixels. "
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
     "deviations: most samples lie between −2 and 2. To the right the picture grows lighter (a digit has more ink)."
 )

@@ -131,7 +131,7 @@ def _left(count: int) -> str:
 
 
 _EXPLANATION = (
-    "The Universal Marginalizer knows only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
-    "visible, asks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
+    "This method describes only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
+    "visible, looks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
     "sharp strokes, and takes a pass through the network for each pixel, where the methods above draw all at once."
 )

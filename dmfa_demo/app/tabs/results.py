@@ -25,7 +25,7 @@ from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
-from dmfa_demo.registry import METHODS, method_class
+from dmfa_demo.registry import available_methods, method_class, methods
 from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, classifier_of, formatted, title_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 
@@ -181,7 +181,12 @@ class _Choice:
 
     def table(self) -> str:
         """All figures of the kind of hole as HTML."""
-        return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"])
+        measured = {row.get("method") for row in _load(self.dataset)["rows"]}
+        waiting = [method_class(name).title for name in available_methods(self.dataset) if name not in measured]
+        remark = (
+            note(f"Not measured yet: {escape(', '.join(waiting))}. python -m train evaluate does.") if waiting else ""
+        )
+        return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"]) + remark
 
 
 def protocols(dataset: str) -> list[tuple[str, str]]:
@@ -221,14 +226,14 @@ def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
 def _info(row: dict[str, Any]) -> str:
     """The "i" of a row that is of one of our methods."""
     name = row.get("method", "")
-    return info_button(name, title_of(row)) if name in METHODS or classifier_of(row) else ""
+    return info_button(name, title_of(row)) if name in methods() or classifier_of(row) else ""
 
 
 def _colour(row: dict[str, Any]) -> str:
     """Our method's, or none for a row that is not one of the page's methods."""
     if kind := classifier_of(row):
         return kind.colour
-    return method_class(row["method"]).colour if row.get("method") in METHODS else "currentColor"
+    return method_class(row["method"]).colour if row.get("method") in methods() else "currentColor"
 
 
 def _table(rows: list[dict[str, Any]], hardware: str) -> str:
