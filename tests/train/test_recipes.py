@@ -120,6 +120,7 @@ def test_a_source_of_other_settings_is_refused_before_anything_is_run(stand_in, 
     for difference in ("network.references is 300, not 5000", 'training.incomplete is "half", not "square14"'):
         assert difference in str(refused.value)
     assert stand_in.ran == []
+    capsys.readouterr()
     recipes.run(All(list=True))
     states = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
     assert states == ["to", "differs", "there", "finished"]
