@@ -1,78 +1,52 @@
 # Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-# What there is for every data set, by the same command; only --dataset differs.
-METHODS := zero mean mfa dmfa vaeac context-encoder autoencoder
-SMALL := $(METHODS) knn gaussian
-LEARN = for method in $(2); do $(BIN)/python -m train $$method --dataset $(1) || exit; done
-# The networks of the VAEAC paper's tables 5 and 9.
-LINE := vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 128 --batch-size 64
-# Auto-encoders with a map of their two latents.
-PLANE := autoencoder --latents 2 --widths 16 32 64
-SPREAD := $(PLANE) --kind wae-mmd --match 30 --steps 8000
-# What tells a classifier of incomplete images what may be behind a hole: trained on the same incomplete images.
-SOURCES := --dataset mnist --incomplete
-DENSITY := --components 1 --widths 32 64 --batch-size 64
-MIXED = $(BIN)/python -m train $(2) --dataset $(1) --incomplete mixed --run-folder runs/$(1)/$(firstword $(2))-mixed --output checkpoints/$(1)/$(firstword $(2))-mixed
-CLASSIFY = for treatment in $(2); do $(BIN)/python -m train classifier --dataset $(1) --treatment $$treatment --incomplete mixed --seeds 1 || exit; done
-ALONE := complete mask zero partial-conv
-ASKING := misconv-dmfa dmfa-mean
-.PHONY: audit coverage docs fuzz load run test train train-mnist train-fashion-mnist train-celeba classifiers evaluate bench
+# The linter of the page's JavaScript, from npm.
+BIOME := $(shell sed -n 's/.*biome@\([0-9.]*\).*/\1/p' .pre-commit-config.yaml)
+PYTHONS ?= 3.12 3.13 3.14
+.PHONY: .uv audit bench coverage docs evaluate floors fuzz lint load pythons run test train train-mnist train-fashion-mnist train-celeba
 
 run: .venv/.run
 	$(BIN)/python app.py
 
-test: .venv/.test
+test: lint
 	$(BIN)/python -m tests.browser.chromium
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+# What cannot be checked on this machine is named. Gradio leaves *.pyi beside components, which would hide their code from pyright.
+lint: .venv/.test
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	@find dmfa_demo -name '*.pyi' -delete
+	@if $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright; else echo "Skipped: pyright, which needs Node.js and a network."; fi
+	@if command -v npm >/dev/null && $(MAKE) -s .npm/$(BIOME); then .npm/$(BIOME)/node_modules/.bin/biome lint --error-on-warnings; \
+	else echo "Skipped: the JavaScript linter, which needs npm and a network."; fi
+	@if command -v uv >/dev/null; then uv lock --check -q; else echo "Skipped: whether uv.lock is up to date, which needs uv."; fi
 
 coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
 
-# Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see docs/training.md).
+# The lowest versions that requirements.txt and the extras declare, and newer Pythons, each in an environment of its own.
+floors: .uv
+	uv venv -q --clear --python 3.11 .venv-floors
+	uv pip install -q --python .venv-floors/bin/python --resolution lowest-direct -e ".[test]"
+	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -n 2 --ignore tests/browser
+
+pythons: .uv
+	@for python in $(PYTHONS); do \
+		uv python find -q $$python >/dev/null || { echo "Skipped: Python $$python is not installed."; continue; }; \
+		UV_PROJECT_ENVIRONMENT=.venv-$$python uv sync -q --frozen --python $$python --extra test || exit; \
+		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --ignore tests/browser || exit; done
+
+# Recipes are in train/recipes.py; what is finished is skipped. Faces need CelebA, which no program can download.
 train: train-mnist train-fashion-mnist
 
-train-mnist: .venv/.test
-	$(call LEARN,mnist,$(SMALL) universal-marginalizer)
-	$(BIN)/python -m train $(LINE) --steps 14000 --run-folder runs/mnist/vaeac-line3 --output checkpoints/mnist/vaeac-line3
-	$(BIN)/python -m train $(LINE) --steps 6000 --alpha 0 --run-folder runs/mnist/gsnn-line3 --output checkpoints/mnist/gsnn-line3
-	$(BIN)/python -m train $(SPREAD) --run-folder runs/mnist/autoencoder-2d --output checkpoints/mnist/autoencoder-2d
-	$(BIN)/python -m train $(PLANE) --kind ae --labels 0 1 2 --steps 6000 --run-folder runs/mnist/autoencoder-2d-012 --output checkpoints/mnist/autoencoder-2d-012
-	for folder in autoencoder-2d autoencoder-2d-012; do $(BIN)/python -m train attractors --folder $$folder || exit; done
-	$(BIN)/python -m train dynamics
-	$(MAKE) classifiers
-
-train-fashion-mnist: .venv/.test
-	$(call LEARN,fashion-mnist,$(SMALL))
-	$(BIN)/python -m train $(SPREAD) --dataset fashion-mnist --run-folder runs/fashion-mnist/autoencoder-2d --output checkpoints/fashion-mnist/autoencoder-2d
-	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset fashion-mnist || exit; done
-	$(call MIXED,fashion-mnist,dmfa $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000)
-	$(call MIXED,fashion-mnist,mfa --components 50 --factors 6 --iterations 12)
-	$(call MIXED,fashion-mnist,knn)
-	$(call CLASSIFY,fashion-mnist,$(ALONE) $(ASKING) knn misconv-mfa)
+train-mnist train-fashion-mnist: .venv/.test
+	$(BIN)/python -m train all --dataset $(@:train-%=%)
 
 train-celeba: .venv/.test
-	$(call LEARN,celeba,$(METHODS))
-	$(call LEARN,celeba32,dmfa mfa)
-	for step in attractors dynamics; do $(BIN)/python -m train $$step --dataset celeba || exit; done
-	$(call MIXED,celeba,dmfa --components 1 --factors 4 --widths 32 64 --masks 'squares16-40*3+half+strokes*3+noise30-90*2' --steps 4000 --validate-every 4000)
-	$(call CLASSIFY,celeba,$(ALONE) $(ASKING))
-
-classifiers: .venv/.test
-	$(BIN)/python -m train dmfa $(SOURCES) mixed $(DENSITY) --masks 'squares8-20*3+half+strokes*3+noise30-90*2' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-mixed --output checkpoints/mnist/dmfa-mixed
-	$(BIN)/python -m train dmfa $(SOURCES) square14 $(DENSITY) --masks 'square14*2+squares8-20' --steps 6000 --validate-every 6000 --run-folder runs/mnist/dmfa-square14 --output checkpoints/mnist/dmfa-square14
-	$(BIN)/python -m train dmfa $(SOURCES) trapezoid $(DENSITY) --masks 'square14+half+squares8-20' --steps 4000 --validate-every 4000 --run-folder runs/mnist/dmfa-trapezoid --output checkpoints/mnist/dmfa-trapezoid
-	$(BIN)/python -m train dmfa $(SOURCES) noise75 $(DENSITY) --masks 'noise10-50*2+square14' --steps 4000 --validate-every 4000 --run-folder runs/mnist/dmfa-noise75 --output checkpoints/mnist/dmfa-noise75
-	for holes in mixed square14; do $(BIN)/python -m train mfa $(SOURCES) $$holes --components 50 --factors 6 --iterations 12 --run-folder runs/mnist/mfa-$$holes --output checkpoints/mnist/mfa-$$holes || exit; done
-	for holes in mixed square14 trapezoid noise75; do $(BIN)/python -m train knn $(SOURCES) $$holes --run-folder runs/mnist/knn-$$holes --output checkpoints/mnist/knn-$$holes || exit; done
-	for treatment in complete misconv-dmfa misconv-mfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete mixed --seeds 1 || exit; $(BIN)/python -m train classifier --treatment $$treatment --incomplete square14 || exit; done
-	for treatment in misconv-dmfa knn mask zero partial-conv; do for holes in trapezoid noise75; do $(BIN)/python -m train classifier --treatment $$treatment --incomplete $$holes --steps 1000 || exit; done; done
-	$(BIN)/python -m train dmfa --dataset fashion-mnist --incomplete square14 $(DENSITY) --masks 'square14*2+squares8-20' --steps 6000 --validate-every 6000 --run-folder runs/fashion-mnist/dmfa-square14 --output checkpoints/fashion-mnist/dmfa-square14
-	$(BIN)/python -m train knn --dataset fashion-mnist --incomplete square14 --run-folder runs/fashion-mnist/knn-square14 --output checkpoints/fashion-mnist/knn-square14
-	for treatment in complete misconv-dmfa dmfa-mean knn mask zero partial-conv; do $(BIN)/python -m train classifier --dataset fashion-mnist --treatment $$treatment --steps 1000 --seeds 1 || exit; done
+	for dataset in celeba celeba32; do $(BIN)/python -m train all --dataset $$dataset || exit; done
 
 evaluate: .venv/.test
 	for dataset in mnist fashion-mnist; do $(BIN)/python -m train evaluate --dataset $$dataset || exit; done
@@ -100,16 +74,27 @@ load: .venv/.test
 	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: PYTHON=python3.12 make run")'
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
+# What uv.lock pins. Without uv, or where .venv has a PyTorch of its own such as the small CPU build: what the files declare.
+PIP = $(if $(shell command -v uv),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q)
+INSTALL = if command -v uv >/dev/null && { [ -f .venv/.locked ] || ! ls -d .venv/lib/python*/site-packages/torch >/dev/null 2>&1; }; \
+	then uv sync -q --frozen --inexact --python $(BIN)/python $(1) && touch .venv/.locked; else $(PIP) $(2); fi
+
 .venv/.run: .venv/bin/python requirements.txt
 	@echo "Installing into .venv. PyTorch takes gigabytes on Linux; the README tells how to get the small CPU build."
-	$(BIN)/python -m pip install -q -r requirements.txt
+	@$(call INSTALL,--no-install-project,-r requirements.txt)
 	touch $@
 
 .venv/.test: .venv/bin/python requirements.txt pyproject.toml
 	@echo "Installing into .venv what training and tests need."
-	$(BIN)/python -m pip install -q -e ".[test]"
+	@$(call INSTALL,--extra test,-e ".[test]")
 	touch $@ .venv/.run
 
 .venv/.docs: .venv/.run pyproject.toml
-	$(BIN)/python -m pip install -q -e ".[docs]"
+	@$(call INSTALL,--extra docs,-e ".[docs]")
 	touch $@
+
+.npm/$(BIOME):
+	npm install --prefix $@.new --no-save --silent @biomejs/biome@$(BIOME) && mv $@.new $@
+
+.uv:
+	@command -v uv >/dev/null || { echo "This needs uv: pip install uv"; exit 1; }

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from functools import cache
 
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, set_aside
+from dmfa_demo.storage.checkpoints import ROOT, SETTING, is_usable, load_once, set_aside
 
 # The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
 METHODS: dict[str, str] = {
@@ -115,13 +115,17 @@ def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
 
 @cache
 def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
-    """The trained imputer `method` for `dataset` from the repository's checkpoints, loaded once a process.
+    """The trained imputer `method` for `dataset`, loaded once a process.
+
+    Checkpoints are read from the folder that the environment variable `DMFA_DEMO_CHECKPOINTS` names, else from a checkout's
+    `checkpoints/`, or downloaded from the Hugging Face Hub.
 
     Args:
-        dataset: a data set, or USER/NAME of a repository on the Hugging Face Hub that holds a checkpoint of `method`.
+        dataset: a data set, or USER/NAME of a repository on the Hub that holds a checkpoint of `method`.
         revision: of that repository; the hash of a commit makes sure that it is always the same.
 
     Raises:
+        FileNotFoundError: when there is no folder of checkpoints; the message says how to name one.
         ValueError: for an unknown method or data set; the message lists what there is.
     """
     imputer_class = method_class(method)
@@ -129,6 +133,12 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         from dmfa_demo.storage.hub import pull  # loads the Hub's client, which is slow
 
         return load_once(imputer_class, pull(dataset, revision))
+    if not ROOT.is_dir():
+        raise FileNotFoundError(
+            f"no checkpoints in {ROOT}; set {SETTING} to a folder of DATASET/METHOD: checkpoints/ of a checkout, or the one that "
+            "`hf download USER/NAME --revision HASH` prints. Or load a single checkpoint from the Hugging Face Hub: "
+            f'load_imputer("{method}", "USER/NAME", revision="HASH")'
+        )
     if method not in available_methods(dataset):
         known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
         raise ValueError(

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
-from dmfa_demo.densities.pixels import Pixels
-
 Map = Callable[[Tensor], Tensor]
 """A batch of points to a batch of points, row by row: `(B, ...)` -> `(B, ...)`."""
 
@@ -95,42 +92,3 @@ def spectral_radius(step: Map, point: Tensor) -> Tensor:
         return point.new_zeros(0)
     jacobian = torch.func.vmap(torch.func.jacrev(lambda z: step(z[None])[0]))(point)  # (B, d, d)
     return torch.linalg.eigvals(jacobian).abs().amax(-1)
-
-
-def metropolis_within_gibbs(
-    posterior: Callable[[Tensor], DiagonalGaussian],
-    decode: Callable[[Tensor], Pixels],
-    start: Tensor,
-    missing: Tensor,
-    steps: int,
-    generator: torch.Generator,
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Sample the missing pixels of a VAE by turns with its latents (Mattei and Frellsen, 2018, algorithm 1).
-
-    The encoder only proposes latents; they are accepted or rejected so that what is sampled is the VAE's own conditional
-    distribution, where pseudo-Gibbs sampling takes the encoder at its word. The latents' prior is standard normal.
-
-    Args:
-        posterior: images `(B, C, H, W)` -> the encoder's Gaussian over latents `(B, d)`.
-        decode: latents `(B, d)` -> the pixels.
-        start: `(B, C, H, W)`, observed pixels and a first filling.
-        missing: bool `(B, 1, H, W)`.
-
-    Yields:
-        Images with new missing pixels `(B, C, H, W)` and whether the proposal was accepted `(B,)`, once a step.
-    """
-    everything = torch.ones_like(missing)
-
-    def log_joint(x: Tensor, z: Tensor) -> Tensor:
-        """log p(x, z) but for a constant, `(B,)`."""
-        return decode(z).log_prob(x, everything) - 0.5 * z.square().sum(1)
-
-    x, z = start, posterior(start).sample(1, generator)[0]
-    for _ in range(steps):
-        proposal = posterior(x)
-        candidate = proposal.sample(1, generator)[0]
-        gain = log_joint(x, candidate) - log_joint(x, z) + proposal.log_prob(z) - proposal.log_prob(candidate)
-        accepted = torch.rand(len(x), generator=generator, dtype=gain.dtype).log() < gain
-        z = torch.where(accepted[:, None], candidate, z)
-        x = torch.where(missing, decode(z).sample(generator), x)
-        yield x, accepted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
@@ -18,7 +19,10 @@ from dmfa_demo.imputation import Imputer
 from dmfa_demo.options import OptionError
 from dmfa_demo.storage.files import read_tensors, write_tensors, write_text
 
-ROOT = Path(__file__).resolve().parents[2] / "checkpoints"
+# The environment variable that names another folder of checkpoints, laid out as DATASET/METHOD.
+SETTING = "DMFA_DEMO_CHECKPOINTS"
+# That folder, or the one of a checkout. An installed wheel has no checkpoints of its own.
+ROOT = Path(os.environ.get(SETTING) or Path(__file__).resolve().parents[2] / "checkpoints").expanduser().absolute()
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
 # Beside the methods' folders: what all of them reach.
 RESULTS = "results.json"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS, weights_of
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, SETTING, WEIGHTS, weights_of
 from tests.conftest import REPOSITORY
 from tests.library.hub_stand_in import TOKEN, Hub, serving
 
@@ -75,6 +75,17 @@ def test_a_pinned_revision_stays_what_it_was(hub: Hub, run: Run):
     old = next(oid for oid, files in hub.commits["somebody/moving"] if files)
     assert run("-c", COMPARE, "mean", "somebody/moving", old).stdout.strip() == "True"
     assert run("-c", COMPARE, "mean", "somebody/moving", "main").stdout.strip() == "False"
+
+
+def test_a_whole_folder_of_checkpoints_is_downloaded_and_named_by_the_setting(hub: Hub, run: Run):
+    paths = [path for name in ("dynamics", "autoencoder") for path in (ROOT / "mnist" / name).glob("*.*")]
+    revision = "c" * 40
+    hub.commits["somebody/all"] = [(revision, {path.relative_to(ROOT).as_posix(): path.read_bytes() for path in paths})]
+    hf = str(Path(sys.executable).with_name("hf"))
+    found = run(hf, "download", "somebody/all", "--revision", revision, "--quiet").stdout.strip()
+    code = "from dmfa_demo import available_methods, load_imputer as load; load('dynamics', 'mnist'); print(available_methods('mnist'))"
+    loaded = run("-c", code, **{SETTING: found})
+    assert loaded.stdout.strip() == "['dynamics']", loaded.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
-"""Walks along vector fields that are known in closed form, and chains whose distribution is."""
+"""Walks along vector fields that are known in closed form."""
 
 import math
 
 import pytest
 import torch
 
-from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
-from dmfa_demo.densities.pixels import Pixels
-from dmfa_demo.models.dynamics import flow, impute_along, latent_field, metropolis_within_gibbs, spectral_radius
+from dmfa_demo.models.dynamics import flow, impute_along, latent_field, spectral_radius
 
 
 def last(states):
@@ -112,34 +110,3 @@ def test_the_spectral_radius_is_that_of_finite_differences():
         columns = [(network(point + step * e) - network(point - step * e)) / (2 * step) for e in torch.eye(3).double()]
         twin = torch.linalg.eigvals(torch.stack(columns, 1)).abs().max()
         assert value.item() == pytest.approx(twin.item(), rel=1e-6)
-
-
-def test_metropolis_within_gibbs_samples_the_conditional_where_pseudo_gibbs_does_not():
-    """A linear VAE of two pixels and one latent: x = w z + noise. The encoder is wrong on purpose."""
-    w, sigma, count = torch.tensor([1.0, 2.0], dtype=torch.float64), 0.7, 4_000
-    x = torch.full((count, 1, 1, 2), 0.8, dtype=torch.float64)
-    missing = torch.tensor([False, True]).view(1, 1, 1, 2).expand(count, 1, 1, 2)
-
-    def posterior(images):
-        exact = 1 / (1 + w.square().sum() / sigma**2)
-        mean = exact * (images.flatten(1) @ w) / sigma**2
-        return DiagonalGaussian(mean[:, None] + 0.2, torch.full_like(mean, 2 * exact.sqrt())[:, None])
-
-    def decode(z):
-        mean = (z * w).view(-1, 1, 1, 2)
-        return Pixels(mean, torch.full_like(mean, sigma))
-
-    generator = torch.Generator().manual_seed(0)
-    for drawn, accepted in metropolis_within_gibbs(posterior, decode, x, missing, 300, generator):  # noqa: B007
-        pass
-    # p(x_2 | x_1) of a Gaussian with covariance w w^T + sigma^2.
-    variance = w[0] ** 2 + sigma**2
-    mean, spread = w[0] * w[1] / variance * 0.8, (w[1] ** 2 + sigma**2 - (w[0] * w[1]) ** 2 / variance).sqrt()
-    ours = drawn[:, 0, 0, 1]
-    assert abs(ours.mean() - mean) < 5 * spread / count**0.5
-    assert abs(ours.std() - spread) < 5 * spread / (2 * count) ** 0.5
-    assert torch.equal(drawn[~missing], x[~missing]) and 0.1 < accepted.double().mean() < 0.99
-    gibbs = x
-    for _ in range(300):
-        gibbs = torch.where(missing, decode(posterior(gibbs).sample(1, generator)[0]).sample(generator), gibbs)
-    assert abs(gibbs[:, 0, 0, 1].mean() - mean) > 10 * spread / count**0.5

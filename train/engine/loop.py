@@ -59,6 +59,10 @@ class LoopConfig(Options):
     save_every: PositiveInt = 500
 
 
+# The exit code of a command that was asked to stop and can be continued.
+STOPPED = 130
+
+
 class Interrupted(Exception):
     """Training was asked to stop; its state is on disk."""
 

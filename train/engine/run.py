@@ -37,6 +37,19 @@ class DatasetConfig(Options):
     data_root: Path = Path("data")
     """the folder with MNIST and FashionMNIST, which are downloaded there, and celeba, which is not"""
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The checkpoints of the data set that this command reads, by folder."""
+        return ()
+
+    def is_finished(self) -> bool:
+        """Whether what this command makes is there, made by the same settings."""
+        return False
+
+    def differences(self) -> str:
+        """The settings of the checkpoint in this command's place that are not its own; empty where all are, or there is none."""
+        return ""
+
     @classmethod
     def for_dataset(cls, dataset: str, **settings: Any) -> Self:
         """The defaults for a data set, and other settings instead of them."""
@@ -48,6 +61,8 @@ class RunConfig(DatasetConfig):
     """Where a run reads and writes."""
 
     method: ClassVar[str]
+    without_effect: ClassVar[tuple[str, ...]] = ()
+    """settings that leave the weights as they are"""
 
     network: ImageShape = field(default_factory=ImageShape)
     run_folder: Path | None = None
@@ -84,14 +99,39 @@ class RunConfig(DatasetConfig):
 
     def check_output(self) -> None:
         """Refuse to overwrite a shipped checkpoint with one of other settings, before hours are spent on it."""
-        config = ROOT / self.dataset / self.method / CONFIG
-        if self.output is None and config.is_file():
-            there, usual = json.loads(config.read_text()), type(self)().settings
-            # A setting that there was not yet when it was made was what it is by default.
-            if _filled_in({key: there[key] for key in usual}, usual) != self.settings:
-                raise ValueError(
-                    f"{config.parent} holds a checkpoint of other settings; name another folder with --output (and --run-folder)"
-                )
+        if self.output is None and (found := self.differences()):
+            raise ValueError(
+                f"{self.checkpoint} holds a checkpoint of other settings; name another folder with --output (and --run-folder). "
+                f"There {found}"
+            )
+
+    def is_finished(self) -> bool:
+        """Whether the checkpoint is there, made by the same settings."""
+        return (self.checkpoint / CONFIG).is_file() and not self.differences()
+
+    def differences(self) -> str:
+        """As above, but for settings without effect, and for masks that are the same by another name."""
+        path = self.checkpoint / CONFIG
+        if not path.is_file():
+            return ""
+        # A setting that there was not yet when the checkpoint was made was what it is by default.
+        made, usual = json.loads(path.read_text()), type(self)().settings
+        there = _leaves({key: _filled_in(made[key], usual[key]) for key in usual})
+        found = []
+        for name, value in _leaves(self.settings).items():
+            option, other = name.rpartition(".")[2], there.pop(name, None)
+            if value == other or option in self.without_effect:
+                continue
+            if option in ("masks", "incomplete") and value and other and self._draw_the_same(value, other):
+                continue
+            found.append(f"{name} is {json.dumps(other)}, not {json.dumps(value)}")
+        return "; ".join(found + [f"{name} is {json.dumps(value)}, which is unknown" for name, value in there.items()])
+
+    def _draw_the_same(self, *families: str) -> bool:
+        """Whether mask families hide the same pixels, such as a name and what it stands for."""
+        size = self.network.height, self.network.width
+        draws = [mask_family(family)(64, *size, torch.Generator().manual_seed(0)) for family in families]
+        return torch.equal(*draws)
 
 
 def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
@@ -101,6 +141,14 @@ def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any
         for key, value in settings.items()
     }
     return usual | given
+
+
+def _leaves(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """The settings at any depth by their names, such as `training.loop.steps`."""
+    found = {}
+    for name, value in settings.items():
+        found |= _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
 
 
 def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | None = None) -> LabelledImages:

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 import torch
 
 from dmfa_demo.data.datasets import load_split, to_float
-from dmfa_demo.models.attractors import CHUNK, LatentPlane, latent_map
+from dmfa_demo.models.attractors import CHUNK, MAP, LatentMap, LatentPlane, latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.options import PositiveInt, Range
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, load_network
@@ -34,6 +34,14 @@ class Attractors(DatasetConfig):
     """training images that are shown in the plane"""
 
     recipes: ClassVar = {"celeba": {"folder": "autoencoder", "resolution": 60}}
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.folder,)
+
+    def is_finished(self) -> bool:
+        folder = ROOT / self.dataset / self.folder
+        return (folder / MAP).is_file() and len(LatentMap.load(folder).basins) == self.resolution
 
 
 @torch.no_grad()

@@ -79,13 +79,36 @@ class ClassifierTraining(RunConfig):
     )
 
     method: ClassVar[str] = "classifier"
+    without_effect: ClassVar = ("seeds",)
     recipes: ClassVar = {"celeba": {"network": ClassifierConfig(halvings=3), "incomplete": "mixed"}}
 
     def __post_init__(self):
         super().__post_init__()
         about = DATASETS[self.dataset]
-        network = replace(self.network, classes=len(about.classes), several=about.several)
+        asks = CLASSIFIERS[self.treatment].asks
+        source = "" if asks is None else f"{asks}-{self.incomplete}"
+        network = replace(self.network, classes=len(about.classes), several=about.several, source=source)
         object.__setattr__(self, "network", network)
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.output or ROOT / self.dataset / folder_of(self.treatment)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.network.source,) if self.network.source else ()
+
+    def differences(self) -> str:
+        # Of one that is not kept there are only figures, which do not tell its settings.
+        return super().differences() if self.incomplete == SHIPPED else ""
+
+    def is_finished(self) -> bool:
+        """Whether it is measured, and if it is one of those that are kept, made by the same settings."""
+        rows = [row for row in read_rows(self.checkpoint) if row.protocol == f"classify-{self.incomplete}"]
+        measured = bool(rows) and all(row.seeds == self.seeds for row in rows)
+        if self.incomplete != SHIPPED:
+            return measured
+        return super().is_finished() and measured and rows[0].weights == digest(self.checkpoint)
 
 
 def train(config: ClassifierTraining) -> None:
@@ -95,9 +118,7 @@ def train(config: ClassifierTraining) -> None:
         FileNotFoundError: when the treatment asks a source that is not trained yet.
     """
     kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
-    folder = config.output or beside / folder_of(config.treatment)
-    if kind.asks is not None:
-        config = replace(config, network=replace(config.network, source=f"{kind.asks}-{config.incomplete}"))
+    folder = config.checkpoint
     source = load_source(kind, beside / config.network.source)
     training, validation, test = (
         load_split(config.dataset, part, config.data_root).labelled() for part in ("train", "validation", "test")

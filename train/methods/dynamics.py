@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import asdict, dataclass, replace
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor
@@ -20,11 +20,11 @@ from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer
 from dmfa_demo.options import PositiveInt
 from dmfa_demo.registry import method_class
-from dmfa_demo.storage.checkpoints import CONFIG, ROOT
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, read_config
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import DatasetConfig, command_line, hardware, write_json
 
-AUTOENCODER = "autoencoder"
+AUTOENCODER, KNN = "autoencoder", "knn"
 
 # SSIM that a shorter walk may cost.
 HARDLY = 0.003
@@ -50,6 +50,33 @@ class Dynamics(DatasetConfig):
 
     recipes: ClassVar = {"celeba": {"masks": "square25"}}
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return AUTOENCODER, KNN
+
+    def settings_of(self, name: str) -> dict[str, Any]:
+        """What the config of one of the methods says of how it was chosen."""
+        return {"method": name, "dataset": self.dataset, "chosen_on": self.masks, "images": self.images}
+
+    def methods(self) -> list[str]:
+        """The methods that can be had: without a k-NN, none that starts from it."""
+        knn = (ROOT / self.dataset / KNN / CONFIG).is_file()
+        return [name for name in STEP_SIZES if knn or not issubclass(method_class(name), KNNDynamicsImputer)]
+
+    def is_finished(self) -> bool:
+        folder = ROOT / self.dataset
+        if not (folder / AUTOENCODER / CONFIG).is_file():
+            return False
+        followed = read_config(folder / AUTOENCODER)["network"]
+        for name in self.methods():
+            if not (folder / name / CONFIG).is_file():
+                return False
+            made = read_config(folder / name)
+            of_autoencoder = {key: value for key, value in made["network"].items() if key in followed}
+            if made.get("training") != self.settings_of(name) or of_autoencoder != followed:
+                return False
+        return True
+
 
 @torch.inference_mode()
 def choose(config: Dynamics) -> None:
@@ -65,8 +92,9 @@ def choose(config: Dynamics) -> None:
     if not (trained / CONFIG).is_file():
         raise FileNotFoundError(f"no auto-encoder in {trained}; train one with python -m train autoencoder")
     settings = json.loads((trained / CONFIG).read_text())
+    possible = config.methods()
     for name, step_sizes in STEP_SIZES.items():
-        if issubclass(method_class(name), KNNDynamicsImputer) and not (trained.parent / "knn" / CONFIG).is_file():
+        if name not in possible:
             print(f"{name} has no k-NN to start from, and is left out")
             continue
         started, imputer = time.monotonic(), cast(DynamicsImputer, method_class(name).load(trained))
@@ -85,12 +113,7 @@ def choose(config: Dynamics) -> None:
             folder / CONFIG,
             {
                 "network": asdict(replace(imputer.config, step_size=step_size, steps=steps)),
-                "training": {
-                    "method": name,
-                    "dataset": config.dataset,
-                    "chosen_on": config.masks,
-                    "images": config.images,
-                },
+                "training": config.settings_of(name),
                 "weights": AUTOENCODER,
                 "about": {
                     **settings["about"],

@@ -44,6 +44,7 @@ class MFATraining(RunConfig):
     """print what validation images would score at these temperatures, to choose --temperature by"""
 
     method = "mfa"
+    without_effect = ("temperatures",)
     recipes: ClassVar = {
         # Principal axes as they are: EM moves hundreds of factors little. Of 1, 5, 15, 30 and 60, the temperature at which validation
         # faces have the smallest squared error; their likelihood changes by one per cent from there on.

@@ -77,7 +77,7 @@ async function openCamera() {
     }
     const wanted = asking && root.isConnected; // nothing else was chosen while the browser asked
     asking = false;
-    if (found && !wanted) found.getTracks().forEach((track) => track.stop());
+    if (found && !wanted) stopTracks(found);
     if (!found || !wanted) return;
     stream = found;
     photo = null;
@@ -97,9 +97,13 @@ async function openCamera() {
 
 video.addEventListener("loadeddata", () => { useButton.disabled = false; });
 
+function stopTracks(source) {
+    for (const track of source.getTracks()) track.stop();
+}
+
 function closeCamera() {
     asking = false;
-    stream?.getTracks().forEach((track) => track.stop());
+    if (stream) stopTracks(stream);
     stream = video.srcObject = null;
     useButton.disabled = false;
     canvas.setAttribute("aria-label", TOLD);

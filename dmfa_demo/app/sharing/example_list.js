@@ -8,13 +8,13 @@ function say(text) {
     sentence.classList.toggle("hint", text === hint);
 }
 
-element.querySelectorAll("button").forEach((button, number) =>
+for (const [number, button] of element.querySelectorAll("button").entries())
     button.addEventListener("click", () => {
         own = true;
         say(button.dataset.sentence);
         props.value = { number };
         trigger("select");
-    }));
+    });
 
 // The sentence is about this scene: it goes when something else is put on the canvas.
 document.addEventListener("canvas-asked", () => {

@@ -207,7 +207,7 @@ function drawPlane() {
         const places = path.map(place), done = places.slice(0, step + 1);
         for (const [part, line, stroke, alpha] of [[places, 1.5, colour, 0.35], [done, 5, edge, 0.9], [done, 2.5, colour, 1]]) {
             pen.globalAlpha = alpha; pen.lineWidth = line; pen.strokeStyle = stroke;
-            pen.beginPath(); part.forEach(([x, y]) => pen.lineTo(x, y)); pen.stroke();
+            pen.beginPath(); for (const [x, y] of part) pen.lineTo(x, y); pen.stroke();
         }
         pen.globalAlpha = 1;
         disc(pen, places[0], 4, edge, colour);
@@ -297,7 +297,7 @@ function drawFall() {
     const high = Math.ceil(Math.max(...logs)), low = Math.max(Math.floor(Math.min(...logs)), high - 4);
     const x = (index) => left + ((width - left - right) * index) / Math.max(1, last());
     const y = (value) => top + ((height - top - bottom) * (high - Math.max(low, Math.log10(Math.max(value, 1e-9))))) / Math.max(1, high - low);
-    pen.font = "11px " + style.fontFamily; pen.fillStyle = style.getPropertyValue("--body-text-color-subdued");
+    pen.font = `11px ${style.fontFamily}`; pen.fillStyle = style.getPropertyValue("--body-text-color-subdued");
     pen.strokeStyle = style.getPropertyValue("--border-color-primary"); pen.lineWidth = 1;
     pen.textAlign = "right"; pen.textBaseline = "middle";
     for (let power = low; power <= high; power++) {
@@ -309,7 +309,7 @@ function drawFall() {
     for (const share of [0, 0.5, 1]) pen.fillText(Math.round(share * last()), Math.max(left + 3, x(share * last()) - 6 * share), height - 3);
     for (const { residual, colour } of all) {
         pen.strokeStyle = colour; pen.lineWidth = 2; pen.beginPath();
-        residual.forEach((value, index) => pen.lineTo(x(index), y(value)));
+        for (const [index, value] of residual.entries()) pen.lineTo(x(index), y(value));
         pen.stroke();
     }
     pen.strokeStyle = style.getPropertyValue("--body-text-color"); pen.lineWidth = 1;

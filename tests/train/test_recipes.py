@@ -1,0 +1,150 @@
+"""The recipes of a data set's models: what is shipped is theirs, and a call goes on where the last one stopped."""
+
+import json
+import os
+import signal
+import sys
+from dataclasses import asdict
+from threading import Timer
+
+import pytest
+
+from dmfa_demo.storage.checkpoints import CONFIG
+from train import __main__ as command_line
+from train import recipes
+from train.commands import parse
+from train.engine import run as engine
+from train.engine.loop import Interrupted
+from train.engine.model_card import METRICS
+from train.methods import classifier
+from train.recipes import RECIPES, All, Step, incomplete
+from train.report.rows import Row
+
+# Trained and measured, and not needed by the page.
+NOT_SHIPPED = {("fashion-mnist", "knn --incomplete square14")}
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_what_is_shipped_was_made_by_the_recipe(dataset):
+    configs = {step.command: step.config(dataset) for step in RECIPES[dataset]}
+    assert len(configs) == len(RECIPES[dataset])
+    assert not {command: found for command, config in configs.items() if (found := config.differences())}
+    left = {(dataset, command) for command, config in configs.items() if not config.is_finished()}
+    assert left == {one for one in NOT_SHIPPED if one[0] == dataset}
+
+
+@pytest.mark.parametrize("dataset", RECIPES)
+def test_every_source_is_made_before_it_is_read(dataset):
+    made = set()
+    for step in RECIPES[dataset]:
+        assert set(step.config(dataset).sources) - made <= ({"knn"} if dataset == "celeba" else set()), step
+        made.add(step.folder or step.command.split()[0])
+
+
+def test_a_list_says_what_is_finished_and_runs_nothing(monkeypatch, capsys):
+    monkeypatch.setattr(recipes, "_run", None)
+    monkeypatch.setattr(sys, "argv", ["train", "all", "--dataset", "celeba32", "--list"])
+    command_line.main()
+    lines = ["finished  python -m train dmfa --dataset celeba32", "finished  python -m train mfa --dataset celeba32"]
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+CLASSIFY = "classifier --treatment knn --incomplete square14 --seeds 1"
+
+
+@pytest.fixture
+def stand_in(tmp_path, monkeypatch):
+    """Instead of training, a command's checkpoint or figures are written at once; `stop` names one that is stopped."""
+    monkeypatch.chdir(tmp_path)
+    for module in (engine, classifier, recipes):
+        monkeypatch.setattr(module, "ROOT", tmp_path / "checkpoints")
+    monkeypatch.setattr(recipes, "RECIPES", {"mnist": (Step("mean"), incomplete("knn", "square14"), Step(CLASSIFY))})
+
+    class StandIn:
+        ran: list[str] = []  # noqa: RUF012
+        stop = ""
+
+        def __call__(self, command):
+            words = command[command.index("train") + 1 :]
+            self.ran = [*self.ran, words[0]]
+            if words[0] == self.stop:
+                return 130
+            config = parse(words)
+            config.checkpoint.mkdir(parents=True, exist_ok=True)
+            if words[0] == "classifier":
+                row = Row("mnist", "classifier-knn", "classify-square14", "accuracy", 0.9, None, 1, 1, None, None, "")
+                (config.checkpoint / METRICS).write_text(json.dumps([asdict(row)]))
+            else:
+                (config.checkpoint / CONFIG).write_text(json.dumps(config.settings))
+            return 0
+
+        def all(self, stop: str = "") -> list[str]:
+            """Runs the recipe; returns what was run."""
+            self.ran, self.stop = [], stop
+            recipes.run(All())
+            return self.ran
+
+    stand_in = StandIn()
+    monkeypatch.setattr(recipes, "_run", stand_in)
+    return stand_in
+
+
+def test_it_runs_every_command_once_and_goes_on_where_it_was_stopped(stand_in, tmp_path):
+    with pytest.raises(Interrupted, match="stopped; python -m train all --dataset mnist goes on there"):
+        stand_in.all(stop="knn")
+    assert stand_in.ran == ["mean", "knn"]
+    assert stand_in.all() == ["knn", "classifier"]
+    assert (tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG).is_file()
+    assert stand_in.all() == []
+
+
+def test_a_source_that_is_made_anew_is_read_anew_even_after_a_stop(stand_in, tmp_path):
+    stand_in.all()
+    (tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG).unlink()
+    with pytest.raises(Interrupted):
+        stand_in.all(stop="classifier")
+    assert stand_in.ran == ["knn", "classifier"]
+    assert stand_in.all() == ["classifier"]
+    assert stand_in.all() == []
+
+
+def test_a_source_of_other_settings_is_refused_before_anything_is_run(stand_in, tmp_path, capsys):
+    stand_in.all()
+    path = tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG
+    settings = json.loads(path.read_text())
+    settings["network"]["references"], settings["training"]["incomplete"] = 300, "half"
+    path.write_text(json.dumps(settings))
+    (tmp_path / "checkpoints" / "mnist" / "mean" / CONFIG).unlink()
+    with pytest.raises(ValueError, match="knn-square14 is not the checkpoint that the recipe means") as refused:
+        stand_in.all()
+    for difference in ("network.references is 300, not 5000", 'training.incomplete is "half", not "square14"'):
+        assert difference in str(refused.value)
+    assert stand_in.ran == []
+    capsys.readouterr()
+    recipes.run(All(list=True))
+    states = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert states == ["to", "differs", "there", "finished"]
+
+
+def test_masks_by_another_name_are_the_same(stand_in, tmp_path):
+    stand_in.all()
+    path = tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG
+    path.write_text(path.read_text().replace("square14", "rect14x14"))
+    assert stand_in.all() == []
+
+
+def test_a_command_that_fails_is_named(stand_in, monkeypatch):
+    monkeypatch.setattr(recipes, "_run", lambda command: 1)
+    with pytest.raises(ValueError, match="python -m train mean --dataset mnist failed with exit code 1"):
+        recipes.run(All())
+
+
+WAITS = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(130)); print(flush=True); time.sleep(60)"
+
+
+def test_a_command_that_is_asked_to_stop_is_waited_for():
+    before = signal.getsignal(signal.SIGTERM)
+    timer = Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
+    timer.start()
+    assert recipes._run([sys.executable, "-c", WAITS]) == 130
+    assert signal.getsignal(signal.SIGTERM) is before
