@@ -13,16 +13,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dmfa_demo.models.mfa import MFAImputer
+from tests.command import train
 from tests.conftest import REPOSITORY
 from train.engine.loop import Interrupted, read_metrics
 from train.methods import mfa
 from train.methods.mfa import MFATraining
 
 SMALL = "--components 3 --factors 2 --iterations 4".split()
-
-
-def train(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)  # fmt: skip
 
 
 def command(root: Path, folder: Path, *options: str) -> list[str]:
@@ -78,7 +75,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(whole: Path, small_mnist
 
 def test_ctrl_c_is_answered_in_a_line(small_mnist: Path, tmp_path: Path):
     process = subprocess.Popen(
-        [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--iterations", "100000")],
+        [sys.executable, "-m", "tests.command", *command(small_mnist, tmp_path, "--iterations", "100000")],
         cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         # Whoever runs the tests in the background has SIGINT ignored, and children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
