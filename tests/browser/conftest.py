@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -34,6 +35,21 @@ def launch(playwright: Playwright) -> Callable[..., Browser]:
 def browser(launch: Callable[..., Browser]) -> Iterator[Browser]:
     with launch() as browser:
         yield browser
+
+
+@contextmanager
+def events(page: Page, name: str) -> Iterator[list[Any]]:
+    """What the page tells by such events meanwhile."""
+    told: list[Any] = []
+
+    def listen(event: Any) -> None:
+        told.append(event)
+
+    page.on(name, listen)  # type: ignore[call-overload]
+    try:
+        yield told
+    finally:
+        page.remove_listener(name, listen)
 
 
 # What a page is opened with unless a test says otherwise.

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Error, Page, Request, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.sharing.address import Address
@@ -23,7 +23,7 @@ from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.figures import png_address
 from dmfa_demo.models.classifier import available_classifiers
 from dmfa_demo.registry import available_methods, method_class
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, events
 
 pytestmark = pytest.mark.browser
 
@@ -32,13 +32,11 @@ pytestmark = pytest.mark.browser
 def page(open_page: OpenPage, served: str) -> Iterator[Page]:
     """A fresh visit with its first results on screen; fails on any JavaScript error."""
     page = open_page()
-    errors: list[Error] = []
-    page.on("pageerror", errors.append)
-    page.goto(served)
-    expect(mean(page)).to_be_visible()
-    yield page
-    page.remove_listener("pageerror", errors.append)
-    assert not errors
+    with events(page, "pageerror") as errors:
+        page.goto(served)
+        expect(mean(page)).to_be_visible()
+        yield page
+        assert not errors
 
 
 def card(page: Page, title: str):
@@ -269,12 +267,12 @@ def test_undo_in_the_middle_of_a_stroke_takes_the_stroke_back(page: Page):
 
 
 def test_changes_in_one_breath_are_asked_about_once(page: Page):
-    asked: list[Request] = []
     expect_answer(page, 196)
-    page.on("request", asked.append)
-    page.get_by_role("button", name="Invert").evaluate("(button) => { for (let i = 0; i < 5; i++) button.click(); }")
-    expect_answer(page, 784 - 196)
-    page.remove_listener("request", asked.append)
+    with events(page, "request") as asked:
+        page.get_by_role("button", name="Invert").evaluate(
+            "(button) => { for (let i = 0; i < 5; i++) button.click(); }"
+        )
+        expect_answer(page, 784 - 196)
     sent = [one.post_data_json["data"] for one in asked if "queue/join" in one.url]
     assert [sum(data[0]["runs"][1::2]) for data in sent if len(data) == 3] == [784 - 196]
 
