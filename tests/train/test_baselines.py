@@ -77,7 +77,7 @@ def test_the_plain_commands_are_those_that_made_the_shipped_checkpoints(config):
 
 
 def test_mice_is_fitted_to_holes_of_the_kind_it_is_asked_about(small_mnist):
-    imputer = mice("mnist", "rect2x2", small_mnist, rows=60)
+    imputer = mice("mnist", "rect2x2", small_mnist, rows=20)
     images = to_float(load_split("mnist", "test", small_mnist).images[:3])
     missing = torch.zeros(3, 1, 28, 28, dtype=torch.bool)
     missing[..., 12:14, 12:14] = True

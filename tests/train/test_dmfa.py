@@ -179,6 +179,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(small_mnist: Path, tmp_path: Path):
     while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 130 and "the same command continues" in out
     shutil.rmtree(tmp_path)
