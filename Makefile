@@ -26,11 +26,11 @@ test: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 # Faces by `make train-celeba`: they need CelebA, which cannot be downloaded by a program (see the README).
 train: train-mnist train-fashion-mnist

@@ -9,7 +9,7 @@ import pytest
 
 from dmfa_demo.models.classifier import CLASSIFIERS, folder_of
 from dmfa_demo.registry import METHODS
-from tests.conftest import REPOSITORY
+from tests.conftest import PATIENCE, REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text()
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -36,7 +36,7 @@ def test_the_examples_of_the_api_run(served):
     assert names["answer"]["psnr"] > 5
     (script,) = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
     answer = subprocess.run(
-        ["sh", "-c", script.replace("http://127.0.0.1:7860", served)], capture_output=True, text=True, timeout=120
+        ["sh", "-c", script.replace("http://127.0.0.1:7860", served)], capture_output=True, text=True, timeout=PATIENCE
     )
     assert "event: complete" in answer.stdout and '"psnr"' in answer.stdout, answer.stdout[:300] + answer.stderr
 

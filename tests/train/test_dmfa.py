@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
 from tests.command import train
-from tests.conftest import REPOSITORY
+from tests.conftest import PATIENCE, REPOSITORY
 from train.engine.loop import STATE
 from train.methods.dmfa import DMFATraining, score
 
@@ -179,6 +179,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(small_mnist: Path, tmp_path: Path):
     while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=300)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "the same command continues" in out
     shutil.rmtree(tmp_path)
