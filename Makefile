@@ -11,7 +11,7 @@ run: .venv/.run
 
 test: lint
 	$(BIN)/python -m tests.browser.chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
 # What cannot be checked on this machine is named. Gradio leaves *.pyi beside components, which would hide their code from pyright.
 lint: .venv/.test
@@ -25,7 +25,7 @@ lint: .venv/.test
 
 coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 # The lowest versions that requirements.txt and the extras declare, and newer Pythons, each in an environment of its own.
 floors: .uv

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from functools import cache
 
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.storage.checkpoints import ROOT, SETTING, is_usable, load_once, set_aside
+from dmfa_demo.storage import checkpoints
+from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, set_aside
 
 # The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
 METHODS: dict[str, str] = {
@@ -135,7 +136,7 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         return load_once(imputer_class, pull(dataset, revision))
     if not ROOT.is_dir():
         raise FileNotFoundError(
-            f"no checkpoints in {ROOT}; set {SETTING} to a folder of DATASET/METHOD: checkpoints/ of a checkout, or the one that "
+            f"no checkpoints in {ROOT}; set {checkpoints.SETTING} to a folder of DATASET/METHOD: checkpoints/ of a checkout, or the one that "
             "`hf download USER/NAME --revision HASH` prints. Or load a single checkpoint from the Hugging Face Hub: "
             f'load_imputer("{method}", "USER/NAME", revision="HASH")'
         )

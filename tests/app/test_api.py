@@ -21,14 +21,14 @@ from dmfa_demo.app.server.api import ENDPOINTS, _decoded
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.models.classifier import available_classifiers
 from dmfa_demo.registry import available_methods
-from tests.conftest import REPOSITORY
+from tests.conftest import PATIENCE, REPOSITORY
 
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
 
 
 @pytest.fixture(scope="module")
 def client(served: str) -> Client:
-    return Client(served, verbose=False)
+    return Client(served, verbose=False, httpx_kwargs={"timeout": PATIENCE})
 
 
 def ask(client: Client, image=42, mask=MASK, **options):
@@ -58,7 +58,10 @@ def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
 def test_visitors_at_the_same_time_get_their_own_answers(served):
     def visit(number: int) -> bool:
         own = {"height": 28, "width": 28, "runs": [20 * number, 60 + number]}
-        client, image = Client(served, verbose=False), to_float(load_samples("mnist").images[number : number + 1])
+        client, image = (
+            Client(served, verbose=False, httpx_kwargs={"timeout": PATIENCE}),
+            to_float(load_samples("mnist").images[number : number + 1]),
+        )
         twin = load_imputer("dmfa", "mnist").impute(image, decode_mask(own)[None, None], seed=0).mean[0, 0]
         return all((torch.tensor(ask(client, number, own)["mean"]) - twin).abs().max() < 1e-3 for _ in range(3))
 
@@ -178,10 +181,10 @@ def test_a_method_or_data_set_that_there_is_not_is_named_where_methods_are_liste
 def raw(served: str, body: str, endpoint: str = "impute") -> str:
     """The event stream that answers a body no well-behaved client would send."""
     address = f"{served}/gradio_api/call/{endpoint}"
-    asked = httpx.post(address, content=body, headers={"Content-Type": "application/json"})
+    asked = httpx.post(address, content=body, headers={"Content-Type": "application/json"}, timeout=PATIENCE)
     if asked.status_code != 200:
         return asked.text
-    return httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
+    return httpx.get(f"{address}/{asked.json()['event_id']}", timeout=PATIENCE).text
 
 
 def test_no_address_is_fetched(served, client):
@@ -216,7 +219,7 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
 )
 def test_a_request_that_leaves_an_argument_out_is_told_which(served, endpoint, sent, said):
     assert said in raw(served, json.dumps({"data": sent}), endpoint)
-    direct = httpx.post(f"{served}/gradio_api/run/{endpoint}", json={"data": sent}, timeout=60)
+    direct = httpx.post(f"{served}/gradio_api/run/{endpoint}", json={"data": sent}, timeout=PATIENCE)
     assert said in direct.json()["error"]
 
 
@@ -235,7 +238,7 @@ def test_arguments_with_a_default_may_be_left_out(served):
     ],
 )
 def test_an_argument_by_name_that_is_missing_or_unknown_is_named(served, endpoint, sent, status, said):
-    answer = httpx.post(f"{served}/gradio_api/call/v2/{endpoint}", json=sent, timeout=60)
+    answer = httpx.post(f"{served}/gradio_api/call/v2/{endpoint}", json=sent, timeout=PATIENCE)
     assert answer.status_code == status and said in answer.json()["error"]
 
 
@@ -364,7 +367,7 @@ HOSTILE = [
 
 def send(served: str, element: str, event: str, data: list) -> str:
     """The last event that the page's own handler sends: that of an element's event with as many values."""
-    config = httpx.get(f"{served}/config").json()
+    config = httpx.get(f"{served}/config", timeout=PATIENCE).json()
     (number,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == element)
     (index,) = (
         one["id"]
@@ -372,10 +375,10 @@ def send(served: str, element: str, event: str, data: list) -> str:
         if one["backend_fn"] and len(one["inputs"]) == len(data) and [number, event] in one["targets"]
     )
     session = {"fn_index": index, "session_hash": "hostile"}
-    joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=30)
+    joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=PATIENCE)
     if joined.status_code != 200:
         return joined.text
-    with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=30) as stream:
+    with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=PATIENCE) as stream:
         return next(line for line in stream.iter_lines() if "process_completed" in line or "close_stream" in line)
 
 
@@ -420,7 +423,7 @@ def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, 
     "path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"]
 )
 def test_no_file_is_served(served, path):
-    assert httpx.get(f"{served}/gradio_api/file={path}").status_code in (403, 404)
+    assert httpx.get(f"{served}/gradio_api/file={path}", timeout=PATIENCE).status_code in (403, 404)
 
 
 def test_nothing_else_is_offered(client):

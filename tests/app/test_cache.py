@@ -14,6 +14,7 @@ from dmfa_demo.app.scene.cache import MOST, ImputationCache
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Scene, draw_mask, measure
 from dmfa_demo.registry import available_methods, load_imputer
+from tests.conftest import PATIENCE
 
 NAMES = ("dmfa", "mean")
 
@@ -31,7 +32,7 @@ class Counting:
 
     def impute(self, images, missing, seed):
         self.rows.append(len(images))
-        self.go.wait(30)
+        self.go.wait(PATIENCE)
         return self.imputer.impute(images, missing, seed=seed)
 
 

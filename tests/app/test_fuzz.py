@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dmfa_demo.app.server.api import ENDPOINTS
 from dmfa_demo.app.sharing.address import NAMES
+from tests.conftest import PATIENCE
 
 REQUESTS = int(os.environ.get("FUZZ_REQUESTS", 600))
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
@@ -75,7 +76,7 @@ def calls(draw: st.DrawFn) -> tuple[str, list]:
 
 @pytest.fixture(scope="module")
 def client(served: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=served, timeout=60) as client:
+    with httpx.Client(base_url=served, timeout=PATIENCE) as client:
         yield client
         assert client.get("/").status_code == 200, "the server lives"
 

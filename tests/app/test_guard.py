@@ -10,7 +10,7 @@ import pytest
 from gradio import processing_utils
 
 from dmfa_demo.app.server import guard
-from tests.conftest import REPOSITORY
+from tests.conftest import PATIENCE, REPOSITORY
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def shape_of_picture(monkeypatch) -> Iterator[str]:
 
 def test_a_picture_that_is_an_address_is_refused(shape_of_picture):
     file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
-    asked = httpx.post(shape_of_picture, json={"data": [file]}, timeout=30)
-    told = httpx.get(f"{shape_of_picture}/{asked.json()['event_id']}", timeout=30).text
+    asked = httpx.post(shape_of_picture, json={"data": [file]}, timeout=PATIENCE)
+    told = httpx.get(f"{shape_of_picture}/{asked.json()['event_id']}", timeout=PATIENCE).text
     assert "this server fetches no addresses; send the picture itself" in told
 
 
@@ -38,6 +38,8 @@ def test_a_gradio_that_downloads_by_another_name_stops_the_start():
         f"from gradio import processing_utils; del processing_utils.{guard.DOWNLOAD}; "
         "from dmfa_demo.app.page import launch; launch()"
     )
-    started = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    started = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert started.returncode == 1
     assert f"RuntimeError: Gradio {gr.__version__} has no gradio.processing_utils.{guard.DOWNLOAD}" in started.stderr

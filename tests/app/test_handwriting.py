@@ -1,11 +1,13 @@
 """Photos of handwriting: the digit is found among lines, shadows and edges, or said to be doubtful."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageOps
 
-from dmfa_demo.app.canvas.handwriting import cut_digit, find_digit
+from dmfa_demo.app.canvas.handwriting import Cutout, cut_digit, find_digit
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.models.classifier import load_classifier
 from tests.conftest import REPOSITORY
@@ -69,15 +71,20 @@ def photo(number: int, kind: str) -> Image.Image:
     return Image.fromarray((255 * values.clip(0, 1)).astype(np.uint8))
 
 
+@cache
+def found(number: int, kind: str) -> Cutout:
+    return find_digit(photo(number, kind))
+
+
 KINDS = ("plain", "lined", "squared", "shadow", "table", "faint", "crumb", "hot pixel", "chalk")
 NUMBERS = range(2, 100, 7)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_digits_are_found_on_every_kind_of_photo(kind):
-    found = torch.stack([find_digit(photo(number, kind)).image for number in NUMBERS])
+    images = torch.stack([found(number, kind).image for number in NUMBERS])
     truth = load_samples("mnist").labels[list(NUMBERS)].tolist()
-    right = sum(one == other for one, other in zip(read(found), truth))
+    right = sum(one == other for one, other in zip(read(images), truth))
     assert right >= len(truth) - 2, f"{right} of {len(truth)}"
 
 
@@ -110,7 +117,6 @@ def test_what_is_cut_out_by_hand_is_everything_in_the_box():
 
 @pytest.mark.parametrize("kind", ["lined", "squared", "table"])
 def test_a_box_chosen_by_hand_is_read_among_lines_and_edges(kind):
-    pictures = [photo(number, kind) for number in NUMBERS]
-    cut = torch.stack([cut_digit(picture, find_digit(picture).box) for picture in pictures])
+    cut = torch.stack([cut_digit(photo(number, kind), found(number, kind).box) for number in NUMBERS])
     truth = load_samples("mnist").labels[list(NUMBERS)].tolist()
     assert sum(one == other for one, other in zip(read(cut), truth)) >= len(truth) - 2

@@ -10,6 +10,7 @@ from dmfa_demo.app.lessons.explainer import Explainer
 from dmfa_demo.app.sharing.preview import DESCRIPTION, TITLE
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.registry import METHODS, method_class
+from tests.conftest import PATIENCE
 
 
 def tags(page: str) -> dict[str, list[str]]:
@@ -21,20 +22,22 @@ def tags(page: str) -> dict[str, list[str]]:
 
 
 def test_a_preview_shows_title_description_and_picture_of_the_page(served):
-    found = tags(httpx.get(served).text)
+    found = tags(httpx.get(served, timeout=PATIENCE).text)
     assert found["og:title"] == [TITLE] and found["og:description"] == [DESCRIPTION] == found["description"]
     assert found["og:image"] == [f"{served}/preview.png"] and "Gradio" not in str(found)
-    picture = httpx.get(found["og:image"][0])
+    picture = httpx.get(found["og:image"][0], timeout=PATIENCE)
     assert picture.headers["content-type"] == "image/png" and picture.content.startswith(b"\x89PNG")
 
 
 def test_behind_a_proxy_the_picture_has_the_address_that_visitors_use(served):
     headers = {"X-Forwarded-Proto": "https", "Host": "paint.example.org"}
-    assert tags(httpx.get(served, headers=headers).text)["og:image"] == ["https://paint.example.org/preview.png"]
+    assert tags(httpx.get(served, headers=headers, timeout=PATIENCE).text)["og:image"] == [
+        "https://paint.example.org/preview.png"
+    ]
 
 
 def test_the_page_itself_stays_whole(served):
-    answer = httpx.get(served)
+    answer = httpx.get(served, timeout=PATIENCE)
     assert "window.gradio_config" in answer.text and answer.text.count("<head>") == 1
     assert answer.text.rstrip().endswith("</html>")
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _MAC = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
@@ -23,15 +23,17 @@ ARGUMENTS = [
 ]
 
 
-def find() -> str | None:
-    """The path of an installed browser, or None."""
+def find(playwright: Playwright | None = None) -> str | None:
+    """The path of an installed browser, or None; there is one Playwright a process."""
     for name in _NAMES:
         if path := shutil.which(name):
             return path
     if _MAC.is_file():
         return str(_MAC)
-    with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
+    if playwright is None:
+        with sync_playwright() as playwright:
+            return find(playwright)
+    own = playwright.chromium.executable_path
     return own if Path(own).is_file() else None
 
 

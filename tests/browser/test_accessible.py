@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from dmfa_demo.app.contents import TABS
+from tests.browser.conftest import OpenPage
 from tests.browser.test_page import own_photo, photo
 
 pytestmark = pytest.mark.browser
@@ -25,14 +24,15 @@ READY = {
 
 
 @pytest.fixture(params=["light", "dark"])
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
-    yield page
-    page.close()
+def page(open_page: OpenPage, request: pytest.FixtureRequest) -> Page:
+    return open_page(1280, 900, color_scheme=request.param)
 
 
 def expect_accessible(page: Page) -> None:
-    """Axe-core finds nothing that it calls serious, once colours have stopped to fade in."""
+    """Axe-core finds nothing that it calls serious, once no answer is awaited and colours have stopped to fade in."""
+    expect(page.locator(":is([data-state=pending], [data-state=stale], .stage[aria-busy=true]):visible")).to_have_count(
+        0
+    )
     assert page.get_by_test_id("toast-body").all_inner_texts() == []
     page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
     serious = [
@@ -67,16 +67,15 @@ def test_axe_finds_nothing_serious_in_the_code(page: Page, served: str):
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_at_360_pixels_nothing_is_cut_off(browser: Browser, served: str, tab: str):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
+def test_at_360_pixels_nothing_is_cut_off(open_page: OpenPage, served: str, tab: str):
+    page = open_page(360, 740)
     page.goto(f"{served}?tab={tab}")
     expect(page.locator(READY[tab]).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
-    page.close()
 
 
-def test_every_control_is_reached_and_named_by_keyboard(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_every_control_is_reached_and_named_by_keyboard(open_page: OpenPage, served: str):
+    page = open_page(1280, 900)
     page.goto(served)
     expect(page.locator(READY["compare"]).first).to_be_visible()
     names = []
@@ -96,15 +95,13 @@ def test_every_control_is_reached_and_named_by_keyboard(browser: Browser, served
     said = " | ".join(names)
     for control in ("Painter", "Brush", "Invert", "Compare", "Mean", "MNIST", "Half", "Copy link", "A 4, or a 9?"):
         assert control in said, (control, said)
-    page.close()
 
 
-def test_the_films_stand_still_for_whoever_wants_no_motion(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+def test_the_films_stand_still_for_whoever_wants_no_motion(open_page: OpenPage, served: str):
+    page = open_page(1280, 900, reduced_motion="reduce")
     page.goto(f"{served}?lesson=1")
     expect(page.locator(READY["learn"]).first).to_be_visible()
     expect(page.locator("#lesson").get_by_role("button", name="Play", exact=True)).to_be_visible()
     shown = page.locator("#lesson input[aria-label=Frame]").input_value()
     page.wait_for_timeout(1_000)
     assert page.locator("#lesson input[aria-label=Frame]").input_value() == shown == "0"
-    page.close()

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.test_page import choose, mean, png, upload
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser: Browser, served: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def page(open_page: OpenPage, served: str) -> Page:
+    page = open_page(1280, 900)
     page.goto(served)
     expect(mean(page)).to_be_visible()
-    yield page
-    page.close()
+    return page
 
 
 def drawing(*bars: tuple[slice, slice]) -> dict:

@@ -23,22 +23,20 @@ from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.figures import png_address
 from dmfa_demo.models.classifier import available_classifiers
 from dmfa_demo.registry import available_methods, method_class
+from tests.browser.conftest import OpenPage, events
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def page(browser: Browser, served: str) -> Iterator[Page]:
+def page(open_page: OpenPage, served: str) -> Iterator[Page]:
     """A fresh visit with its first results on screen; fails on any JavaScript error."""
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(60_000)
-    page.goto(served)
-    expect(mean(page)).to_be_visible()
-    yield page
-    assert not errors
-    page.close()
+    page = open_page()
+    with events(page, "pageerror") as errors:
+        page.goto(served)
+        expect(mean(page)).to_be_visible()
+        yield page
+        assert not errors
 
 
 def card(page: Page, title: str):
@@ -97,6 +95,11 @@ def upload(page: Page, button: str, file) -> None:
     dialogue.value.set_files(file)
 
 
+def expect_current(page: Page, tab: str = "compare") -> None:
+    """The results of a tab answer to what is on the canvas."""
+    expect(page.locator(f"#tab-{tab}")).to_have_attribute("data-state", "")
+
+
 def clear(page: Page) -> None:
     press(page, "Clear")
     expect(page.locator("#compare")).to_contain_text("there is nothing to guess")
@@ -152,9 +155,9 @@ def test_results_follow_while_the_button_is_still_down(page: Page):
 
 @pytest.mark.parametrize(("query", "view"), [("", "Mean"), ("?show=error", "Error")])
 def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
-    browser: Browser, served: str, query: str, view: str
+    open_page: OpenPage, served: str, query: str, view: str
 ):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page = open_page()
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -181,7 +184,6 @@ def test_what_is_done_before_the_page_has_greeted_its_visitor_stays(
     expect(samples.nth(45)).to_have_attribute("aria-checked", "true")
     page.keyboard.press("ArrowRight")
     expect(page.locator("#compare")).to_contain_text("4, test image 42")
-    page.close()
 
 
 def test_the_eraser_and_the_right_button_uncover(page: Page):
@@ -209,10 +211,13 @@ def test_invert_swaps_hidden_and_visible_and_everything_may_be_hidden(page: Page
 
 
 def test_strokes_made_while_the_server_thinks_are_kept(page: Page):
+    let_go = held_back(page, lambda _: True)
     page.locator("#samples").get_by_role("radio").nth(45).click()
+    canvas(page).scroll_into_view_if_needed()
     stroke(page, (0.05, 0.05), (0.9, 0.05))
     painted = hidden(page)
     assert painted > 196
+    let_go()
     expect(page.locator("#compare")).to_contain_text("4, test image")
     expect_answer(page, painted)
     assert hidden(page) == painted
@@ -262,12 +267,14 @@ def test_undo_in_the_middle_of_a_stroke_takes_the_stroke_back(page: Page):
 
 
 def test_changes_in_one_breath_are_asked_about_once(page: Page):
-    asked: list[dict] = []
     expect_answer(page, 196)
-    page.on("request", lambda request: asked.append(request.post_data_json) if "queue/join" in request.url else None)
-    page.get_by_role("button", name="Invert").evaluate("(button) => { for (let i = 0; i < 5; i++) button.click(); }")
-    expect_answer(page, 784 - 196)
-    assert [sum(one["data"][0]["runs"][1::2]) for one in asked if len(one["data"]) == 3] == [784 - 196]
+    with events(page, "request") as asked:
+        page.get_by_role("button", name="Invert").evaluate(
+            "(button) => { for (let i = 0; i < 5; i++) button.click(); }"
+        )
+        expect_answer(page, 784 - 196)
+    sent = [one.post_data_json["data"] for one in asked if "queue/join" in one.url]
+    assert [sum(data[0]["runs"][1::2]) for data in sent if len(data) == 3] == [784 - 196]
 
 
 def test_a_second_finger_does_not_paint(page: Page):
@@ -401,7 +408,7 @@ def test_the_factors_of_mfa_are_those_of_its_most_responsible_gaussians(page: Pa
     expect(walked).not_to_have_attribute("src", before)
 
 
-def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, browser: Browser):
+def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, open_page: OpenPage):
     choose_methods(page).get_by_role("checkbox", name="Zero").uncheck()
     expect(page.locator("#compare figure")).to_have_count(11)
     choose_methods(page).get_by_role("checkbox", name="MFA", exact=True).uncheck()
@@ -410,7 +417,7 @@ def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, brows
     expect(card(page, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
     chosen = "dmfa,vaeac,universal-marginalizer,dynamics-knn,context-encoder,gaussian,knn,mean"
     page.wait_for_url(re.compile(f"methods={chosen}&show=error|show=error&methods={chosen}"))
-    other = browser.new_page()
+    other = open_page()
     other.goto(page.url)
     expect(card(other, "DMFA").locator("img")).to_have_attribute("alt", re.compile("mean less the true image"))
     assert titles(other) == [
@@ -426,14 +433,13 @@ def test_the_choice_of_methods_and_view_is_kept_in_the_address(page: Page, brows
         "Training mean",
     ]
     expect(choose_methods(other).get_by_role("checkbox", name="Zero")).not_to_be_checked()
-    other.close()
 
 
 def pictures(page: Page, place: str) -> list[str]:
     return [image.get_attribute("src") for image in page.locator(f"{place} img").all()]
 
 
-def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
+def test_a_link_shows_what_its_sender_saw(page: Page, open_page: OpenPage):
     """Of each tab something is changed; whoever opens the link finds all of it, and the tab that was open."""
     stroke(page, (0.1, 0.1), (0.9, 0.2))
     page.get_by_role("tab", name="Factors", exact=True).click()
@@ -448,24 +454,25 @@ def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
     page.get_by_role("tab", name="Samples", exact=True).click()
     expect(page.locator("#strips img").first).to_be_visible()
     page.locator("#noise").get_by_role("radio", name="With pixel noise", exact=True).check()
+    expect(page.locator("#strips")).to_contain_text("with pixel noise")
+    drawn = page.locator("#strips img").first.get_attribute("src")
     page.locator("#more").click()
+    expect(page.locator("#strips img").first).not_to_have_attribute("src", drawn)
     words = "mask of gaussian z step growth noise seed tab"
     page.wait_for_function(
         "words => words.split(' ').every(word => new URL(location).searchParams.has(word))", arg=words
     )
-    expect(page.locator("#strips")).to_contain_text("with pixel noise")
-    page.wait_for_timeout(500)
-    other = browser.new_page(viewport={"width": 1280, "height": 720})
+    other = open_page()
     other.goto(page.url)
-    expect(other.get_by_role("tab", name="Samples", exact=True)).to_have_attribute(
-        "aria-selected", "true", timeout=60_000
-    )
+    expect(other.get_by_role("tab", name="Samples", exact=True)).to_have_attribute("aria-selected", "true")
     expect(other.locator("#strips")).to_contain_text("with pixel noise")
+    expect_current(other, "samples")
     assert hidden(other) == hidden(page)
     assert pictures(other, "#strips") == pictures(page, "#strips")
     for one in (page, other):
         one.get_by_role("tab", name="Factors", exact=True).click()
         expect(one.locator("#gaussian")).to_contain_text("z2 = +1.2")
+        expect_current(one, "factors")
     expect(other.locator("#component label").nth(1).locator("input")).to_be_checked()
     expect(other.locator("#factors-of").get_by_role("radio", name="MFA", exact=True)).to_be_checked()
     assert pictures(other, "#gaussian") == pictures(page, "#gaussian")
@@ -473,7 +480,6 @@ def test_a_link_shows_what_its_sender_saw(page: Page, browser: Browser):
     expect(other.locator("#growth").get_by_role("radio", name="Growing specks")).to_be_checked()
     other.get_by_role("tab", name="Attractors", exact=True).click()
     expect(other.locator("#step-size").get_by_role("radio", name="Whole steps")).to_be_checked()
-    other.close()
 
 
 def test_a_prepared_scene_is_one_click(page: Page):
@@ -527,8 +533,8 @@ def test_a_lesson_plays_asks_and_tells(page: Page):
     page.wait_for_url(re.compile("lesson=2"))
 
 
-def test_the_slice_through_a_gaussian_moves_and_keeps_its_width(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_the_slice_through_a_gaussian_moves_and_keeps_its_width(open_page: OpenPage, served: str):
+    page = open_page(1280, 900)
     page.goto(served + "?lesson=2")
     told = page.locator("#lesson [data-part=slice]")
     expect(told).to_contain_text("mean 1.20, standard deviation 0.60")
@@ -542,11 +548,10 @@ def test_the_slice_through_a_gaussian_moves_and_keeps_its_width(browser: Browser
     page.wait_for_url(re.compile(r"slice=1\.7,0$"))
     page.locator("#take").get_by_role("button", name="Code for this", exact=True).click()
     expect(page.locator("#take dialog")).to_contain_text("torch.tensor([[1.7, 0.0]])")
-    page.close()
 
 
-def test_a_link_brings_the_slice_back(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_a_link_brings_the_slice_back(open_page: OpenPage, served: str):
+    page = open_page(1280, 900)
     page.goto(served + "?lesson=2&slice=-1.5,0.6")
     expect(page.locator("#lesson [data-part=slice]")).to_contain_text("mean −0.90, standard deviation 0.80")
     page.locator("#next-chapter").click()
@@ -554,39 +559,35 @@ def test_a_link_brings_the_slice_back(browser: Browser, served: str):
     page.locator("#chapter label").nth(1).click()
     expect(page.locator("#lesson [data-part=slice]")).to_contain_text("mean −0.90, standard deviation 0.80")
     page.wait_for_url(re.compile(r"slice=-1\.5,0\.6"))
-    page.close()
 
 
 @pytest.mark.parametrize("number", range(1, 7))
-def test_every_lesson_has_a_link_and_shows_something_that_moves(browser: Browser, served: str, number: int):
-    page = browser.new_page(viewport={"width": 1280, "height": 900})
+def test_every_lesson_has_a_link_and_shows_something_that_moves(open_page: OpenPage, served: str, number: int):
+    page = open_page(1280, 900)
     page.goto(f"{served}?lesson={number}")
     expect(page.locator("#lesson h2")).not_to_be_empty()
     expect(page.locator("#chapter label").nth(number - 1).locator("input")).to_be_checked()
     if number != 2:
         expect(page.locator("#lesson .films img").first).to_be_visible()
     assert page.locator("#lesson math").count() >= 3
-    page.close()
 
 
-def test_embedded_there_is_nothing_around_it(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+def test_embedded_there_is_nothing_around_it(open_page: OpenPage, served: str):
+    page = open_page()
     page.goto(served + "?embed=1")
     expect(mean(page)).to_be_visible()
     expect(page.locator(".masthead")).not_to_be_visible()
     expect(page.locator("footer")).not_to_be_visible()
     page.locator("#preset-half").click()
     page.wait_for_url(re.compile("embed=1.*mask="))
-    page.close()
 
 
-def test_an_address_that_asks_for_what_there_is_not_shows_everything(browser: Browser, served: str):
-    page = browser.new_page()
+def test_an_address_that_asks_for_what_there_is_not_shows_everything(open_page: OpenPage, served: str):
+    page = open_page()
     page.goto(served + "?methods=gan,%3Cscript%3E&show=smell")
     expect(mean(page)).to_be_visible()
     assert len(titles(page)) == 12
     expect(page.locator("#view").get_by_role("radio", name="Mean")).to_be_checked()
-    page.close()
 
 
 def test_the_deviation_is_shown_where_there_is_one_on_one_scale(page: Page):
@@ -778,14 +779,13 @@ def test_another_map_another_step_size_and_other_noise_change_the_walks(page: Pa
     assert looks(tile(page, "Noise").locator("canvas")) != noise
 
 
-def test_whoever_wants_no_motion_sees_the_end(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce", color_scheme="dark")
+def test_whoever_wants_no_motion_sees_the_end(open_page: OpenPage, served: str):
+    page = open_page(reduced_motion="reduce", color_scheme="dark")
     page.goto(served)
     expect(mean(page)).to_be_visible()
     open_attractors(page)
     bar = page.locator("#player input[type=range]")
     assert int(bar.input_value()) == int(bar.get_attribute("max")) > 0
-    page.close()
 
 
 def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
@@ -801,8 +801,8 @@ def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
     expect(mean(page)).not_to_have_attribute("src", compared)
 
 
-def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
+def test_every_tab_is_reached_on_a_phone(open_page: OpenPage, served: str):
+    page = open_page(360, 740)
     page.goto(served)
     expect(mean(page)).to_be_visible()
     for name, place in (
@@ -816,7 +816,6 @@ def test_every_tab_is_reached_on_a_phone(browser: Browser, served: str):
         page.get_by_role("tab", name=name).click()
         expect(page.locator(place)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{name} scrolls sideways"
-    page.close()
 
 
 def panels(page: Page) -> list[str]:
@@ -935,13 +934,12 @@ def test_what_to_show_chosen_before_the_mask_is_answered_stays(page: Page):
     expect_answer(page, hidden(page))
 
 
-def test_the_chart_of_results_fits_a_phone(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 360, "height": 740})
+def test_the_chart_of_results_fits_a_phone(open_page: OpenPage, served: str):
+    page = open_page(360, 740)
     page.goto(f"{served}?tab=results")
     expect(page.locator("#chart")).to_contain_text("18.59")
     table, column = page.locator("#chart table").bounding_box(), page.locator("#chart").bounding_box()
     assert table["x"] + table["width"] <= column["x"] + column["width"] <= 360
-    page.close()
 
 
 def test_a_hole_with_other_measures_shows_one_of_them_without_complaint(page: Page):
@@ -1021,13 +1019,12 @@ def test_a_bad_upload_is_told_and_the_page_goes_on(
     expect_answer(page, 392)
 
 
-def test_the_page_is_whole_in_the_dark(browser: Browser, served: str):
-    page = browser.new_page()
+def test_the_page_is_whole_in_the_dark(open_page: OpenPage, served: str):
+    page = open_page()
     page.goto(served + "?__theme=dark")
     expect(mean(page)).to_be_visible()
     colour = page.evaluate("getComputedStyle(document.querySelector('.gradio-container')).backgroundColor")
     assert sum(map(int, re.findall(r"\d+", colour)[:3])) < 150
-    page.close()
 
 
 def png(values: np.ndarray) -> bytes:
@@ -1213,12 +1210,12 @@ def test_undo_never_brings_back_the_mask_of_another_data_set(page: Page):
     expect(page.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
 
 
-def test_a_data_set_and_a_sample_are_kept_in_the_address(page: Page, browser: Browser):
+def test_a_data_set_and_a_sample_are_kept_in_the_address(page: Page, open_page: OpenPage):
     choose(page, "Faces")
     page.locator("#samples").get_by_role("radio", name="Joe Biden").click()
     expect(page.locator("#compare")).to_contain_text("Joe Biden")
     page.wait_for_url(re.compile("dataset=celeba.*sample=3"))
-    other = browser.new_page()
+    other = open_page()
     other.goto(page.url)
     expect(other.locator("#compare")).to_contain_text("Joe Biden")
     expect(other.locator("#dataset").get_by_role("radio", name="Faces")).to_be_checked()
@@ -1226,18 +1223,16 @@ def test_a_data_set_and_a_sample_are_kept_in_the_address(page: Page, browser: Br
     expect(other.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
     other.get_by_role("tab", name="Results", exact=True).click()
     expect(other.locator("#results-protocol input")).to_have_value("Square 25×25")
-    other.close()
 
 
 @pytest.mark.parametrize(
     "query", ["dataset=cifar&sample=3", "dataset=celeba&sample=99", "dataset=celeba&sample=-1", "sample=x"]
 )
-def test_a_data_set_or_sample_that_there_is_not_shows_the_first(browser: Browser, served: str, query: str):
-    page = browser.new_page()
+def test_a_data_set_or_sample_that_there_is_not_shows_the_first(open_page: OpenPage, served: str, query: str):
+    page = open_page()
     page.goto(f"{served}?{query}")
     name = "Eileen Collins" if "celeba" in query else "4, test image 19"
     expect(page.locator("#compare")).to_contain_text(name if "sample=3" not in query else "test image")
-    page.close()
 
 
 @pytest.fixture(scope="module")
@@ -1284,8 +1279,8 @@ def test_the_camera_takes_a_photo_and_is_off_whenever_it_is_not_seen(camera: Bro
     page.close()
 
 
-def test_no_photo_is_taken_before_the_camera_has_seen_anything(browser: Browser, served: str):
-    page = browser.new_page()
+def test_no_photo_is_taken_before_the_camera_has_seen_anything(open_page: OpenPage, served: str):
+    page = open_page()
     page.goto(f"{served}?dataset=celeba")
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
     page.evaluate("navigator.mediaDevices.getUserMedia = async () => new MediaStream()")
@@ -1295,7 +1290,6 @@ def test_no_photo_is_taken_before_the_camera_has_seen_anything(browser: Browser,
     aligner.get_by_role("button", name="Cancel").click()
     own_photo(page, photo())
     expect(aligner.get_by_role("button", name="Use this face")).to_be_enabled()
-    page.close()
 
 
 def with_a_late_canvas(browser: Browser) -> Page:

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo, shown_face, stroke, upload
 from tests.conftest import Server, server
 
@@ -22,13 +23,11 @@ def own_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def page(browser: Browser, own_server: Server) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
-    page.set_default_timeout(60_000)
+def page(open_page: OpenPage, own_server: Server) -> Page:
+    page = open_page()
     page.goto(own_server.address)
     expect(mean(page)).to_be_visible()
-    yield page
-    page.close()
+    return page
 
 
 def hidden(page: Page) -> int:

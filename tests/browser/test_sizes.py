@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
+from tests.browser.conftest import OpenPage
 from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo
 
@@ -26,6 +27,7 @@ def phone(browser: Browser, served: str) -> Iterator[Page]:
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
     )
     page = context.new_page()
+    page.set_default_timeout(60_000)
     page.goto(served)
     expect(mean(page)).to_be_visible()
     yield page
@@ -51,7 +53,7 @@ def test_on_every_phone_canvas_and_two_answers_are_in_sight_while_painting(phone
         canvas(phone).scroll_into_view_if_needed()
         box = canvas(phone).bounding_box()
         phone.touchscreen.tap(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
-        phone.wait_for_function(IN_SIGHT, timeout=20_000)
+        phone.wait_for_function(IN_SIGHT)
 
 
 def test_the_canvas_stays_small_in_sight_while_one_reads_on(phone: Page):
@@ -102,8 +104,8 @@ def test_faces_come_with_a_word_about_the_training_images(phone: Page):
 
 
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1920, 1080), (2560, 1440)])
-def test_all_methods_are_in_sight_at_once(browser: Browser, served: str, width: int, height: int):
-    page = browser.new_page(viewport={"width": width, "height": height})
+def test_all_methods_are_in_sight_at_once(open_page: OpenPage, served: str, width: int, height: int):
+    page = open_page(width, height)
     page.goto(served)
     expect(mean(page)).to_be_visible()
     page.wait_for_function(
@@ -120,11 +122,12 @@ def test_all_methods_are_in_sight_at_once(browser: Browser, served: str, width: 
     page.wait_for_function(
         "(small) => document.querySelector('#compare .card').getBoundingClientRect().width > 1.2 * small", arg=small
     )
-    page.close()
 
 
-def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_into_sight(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720}, reduced_motion="reduce")
+def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_into_sight(
+    open_page: OpenPage, served: str
+):
+    page = open_page(reduced_motion="reduce")
     page.goto(served)
     expect(mean(page)).to_be_visible()
     thumbnails = page.locator("#examples button")
@@ -139,8 +142,6 @@ def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_in
     own_photo(page, photo())
     use = page.locator("#aligner").get_by_role("button", name="Use this face")
     use.scroll_into_view_if_needed()
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "queue/join" in request.url else None)
     use.dblclick()  # what slides under the pointer is not pressed
     page.wait_for_function(
         "() => { const top = document.querySelector('#painter canvas').getBoundingClientRect().top; return top >= 0 && top < 300; }"
@@ -150,11 +151,10 @@ def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_in
     page.wait_for_timeout(600)
     expect(page.locator("#painter [role=status]")).to_contain_text("of 4096")
     expect(page.locator("#compare")).to_contain_text("your own face")
-    page.close()
 
 
-def test_what_is_chosen_is_seen_in_forced_colours(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, forced_colors="active")
+def test_what_is_chosen_is_seen_in_forced_colours(open_page: OpenPage, served: str):
+    page = open_page(1280, 900, forced_colors="active")
     page.goto(served)
     expect(mean(page)).to_be_visible()
 
@@ -177,11 +177,10 @@ def test_what_is_chosen_is_seen_in_forced_colours(browser: Browser, served: str)
     expect(page.locator("#predictions .panel").first).to_be_visible()
     bar, ground = look("#predictions li b i", "backgroundColor"), look("#predictions li b", "backgroundColor")
     assert bar != ground
-    page.close()
 
 
-def test_a_table_wider_than_its_place_says_so_until_its_end_is_in_sight(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+def test_a_table_wider_than_its_place_says_so_until_its_end_is_in_sight(open_page: OpenPage, served: str):
+    page = open_page()
     page.goto(f"{served}?tab=results")
     hint = page.locator("#results-table .more")
     expect(hint).to_have_text(re.compile("scroll the table sideways"))
@@ -191,4 +190,3 @@ def test_a_table_wider_than_its_place_says_so_until_its_end_is_in_sight(browser:
     page.set_viewport_size({"width": 2560, "height": 1440})
     page.locator("#results-table .scroll").evaluate("(box) => { box.scrollLeft = 0; }")
     expect(hint).to_be_hidden()
-    page.close()

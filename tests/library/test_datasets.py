@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmfa_demo.data import datasets
 from dmfa_demo.data.datasets import (
     DATASETS,
     PORTRAITS,
@@ -15,6 +16,7 @@ from dmfa_demo.data.datasets import (
     sample_caption,
     to_float,
 )
+from tests.conftest import VALIDATION_SIZE
 
 OF_ONE_CLASS = ("mnist", "fashion-mnist")
 
@@ -51,8 +53,9 @@ def test_splits_part_the_official_training_set(real_data):
     assert to_float(train.images[:10]).max() == 1 and train.images.shape[1:] == (1, 28, 28)
 
 
-def test_a_stand_in_root_is_read_without_a_network(small_mnist):
-    assert len(load_split("mnist", "train", small_mnist)) == 256
+def test_a_stand_in_root_is_read_without_a_network(mnist_files, monkeypatch):
+    monkeypatch.setattr(datasets, "VALIDATION_SIZE", VALIDATION_SIZE)
+    assert len(load_split("mnist", "train", mnist_files)) == 256
 
 
 def test_mirror_images_follow_their_images():

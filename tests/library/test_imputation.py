@@ -1,6 +1,7 @@
 """The contracts, for every method that is registered and trained."""
 
 import re
+from functools import cache
 from itertools import islice
 
 import pytest
@@ -30,9 +31,15 @@ def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
     if imputation.sampler is None:
         return imputation.mean[None]
     if imputation.filling is not None:  # its first steps; all would take a minute
-        filled, left = next(islice(imputation.filling(count), 20, None))
+        filled, left = next(islice(imputation.filling(count), 8, None))
         return torch.cat([imputation.mean[None], torch.where(left, 0, filled)])
     return torch.cat([imputation.mean[None], imputation.sample(count)])
+
+
+@cache
+def imputed(dataset: str, name: str) -> Imputation:
+    """A method's answer to the scene, which several tests look at."""
+    return load_imputer(name, dataset).impute(*scene(dataset), seed=0)
 
 
 SHIPPED = {
@@ -77,16 +84,16 @@ FAR = torch.nan, torch.inf, 1e38, -1e38
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_hidden_values_change_nothing(dataset, name):
     (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
+    ours = answers(imputed(dataset, name))
     for other in (1 - images, torch.rand_like(images), *(torch.full_like(images, far) for far in FAR)):
         changed = torch.where(missing, other, images)
-        ours, theirs = imputer.impute(images, missing, seed=0), imputer.impute(changed, missing, seed=0)
-        assert torch.equal(answers(ours), answers(theirs))
+        assert torch.equal(ours, answers(imputer.impute(changed, missing, seed=0)))
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_observed_pixels_come_back_bit_for_bit(dataset, name):
     images, missing = scene(dataset)
-    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    imputation = imputed(dataset, name)
     visible = ~missing.expand_as(images)
     assert torch.equal(imputation.mean[visible], images[visible])
     assert torch.equal(imputation.mean[0], images[0])  # nothing missing there
@@ -98,7 +105,7 @@ def test_observed_pixels_come_back_bit_for_bit(dataset, name):
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_density_is_a_density_over_the_hole_only(dataset, name):
     images, missing = scene(dataset)
-    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    imputation = imputed(dataset, name)
     density, hidden = imputation.density, flatten_missing(missing, images.shape[1])
     if density is None:
         return
@@ -108,12 +115,12 @@ def test_density_is_a_density_over_the_hole_only(dataset, name):
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(dataset, name):
-    images, missing = scene(dataset)
-    imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
+    imputation = imputed(dataset, name)
     if imputation.variance is None:
         with pytest.raises(ValueError, match="cannot sample"):
             imputation.sample(1)
     else:
+        images, missing = scene(dataset)
         hidden = missing.expand_as(images)
         assert (imputation.variance[hidden] >= 0).all() and not imputation.variance[~hidden].any()
         assert imputation.variance[hidden].max() > 0.01 and imputation.sampler is not None
@@ -121,22 +128,27 @@ def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(data
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_what_can_be_sampled_says_so(dataset, name):
-    images, missing = scene(dataset)
-    assert (load_imputer(name, dataset).impute(images, missing).sampler is not None) == method_class(name).has_samples
+    assert (imputed(dataset, name).sampler is not None) == method_class(name).has_samples
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_the_same_seed_gives_the_same_pixels(dataset, name):
     (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
-    first, again, other = (imputer.impute(images, missing, seed=s) for s in (1, 1, 2))
+    first, again = (imputer.impute(images, missing, seed=1) for _ in range(2))
     assert torch.equal(answers(first), answers(again))
+    if first.filling is not None:  # a sample takes a step for each missing pixel
+        inside = torch.zeros_like(missing)
+        inside[..., 10:18, 10:18] = True
+        missing = missing & inside
+        first = imputer.impute(images, missing, seed=1)
+    other = imputer.impute(images, missing, seed=2)
     assert first.sampler is None or not torch.equal(first.sample(2), other.sample(2))
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_an_image_is_answered_alike_alone_and_in_a_batch(dataset, name):
     (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
-    together = imputer.impute(images, missing, seed=0).mean
+    together = imputed(dataset, name).mean
     rows = zip(images.split(1), missing.split(1))
     alone = torch.cat([imputer.impute(*row, seed=0).mean for row in rows])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)

@@ -4,7 +4,7 @@ import os
 
 from gradio_client import Client
 
-from tests.conftest import serving
+from tests.conftest import PATIENCE, serving
 
 BLOCKED = """
 import socket, sys
@@ -33,6 +33,8 @@ def test_it_starts_and_answers_without_a_network(tmp_path):
     path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     with serving(PYTHONPATH=path) as address:
         mask = {"height": 28, "width": 28, "runs": [200, 100]}
-        answer = Client(address, verbose=False).predict(42, mask, "mnist", "dmfa", 0, api_name="/impute")
+        answer = Client(address, verbose=False, httpx_kwargs={"timeout": PATIENCE}).predict(
+            42, mask, "mnist", "dmfa", 0, api_name="/impute"
+        )
     assert answer["psnr"] > 5
     assert not told.exists(), told.read_text()

@@ -1,8 +1,6 @@
 """The commands of the simple methods as a user runs them, on a stand-in for MNIST."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.baselines import KNNConfig
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.registry import method_class
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.engine.run import absent_pixels
 from train.methods.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, knn
 from train.report.only_measured import mice
@@ -25,7 +23,7 @@ def fitted(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     for name, options in {"zero": (), "mean": (), "knn": ("--references", "200"), "gaussian": ()}.items():
         folders[name] = tmp_path_factory.mktemp(name)
         words = [name, "--data-root", str(small_mnist), "--output", str(folders[name]), *options]
-        done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+        done = train(*words)
         assert done.returncode == 0, done.stderr
     return folders
 
@@ -79,7 +77,7 @@ def test_the_plain_commands_are_those_that_made_the_shipped_checkpoints(config):
 
 
 def test_mice_is_fitted_to_holes_of_the_kind_it_is_asked_about(small_mnist):
-    imputer = mice("mnist", "rect2x2", small_mnist, rows=60)
+    imputer = mice("mnist", "rect2x2", small_mnist, rows=20)
     images = to_float(load_split("mnist", "test", small_mnist).images[:3])
     missing = torch.zeros(3, 1, 28, 28, dtype=torch.bool)
     missing[..., 12:14, 12:14] = True

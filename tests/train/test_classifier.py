@@ -1,8 +1,6 @@
 """Training classifiers: the figures, and a command that leaves rows, a checkpoint and its card."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import get_args, get_type_hints
 
@@ -10,6 +8,7 @@ import pytest
 import torch
 
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
+from tests.command import train
 from tests.conftest import REPOSITORY
 from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
 from train.report.rows import digest
@@ -54,7 +53,7 @@ def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: P
     small = "--incomplete mixed --seeds 2 --steps 4 --batch-size 32 --validate-every 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["classifier", "--treatment", treatment, "--data-root", str(small_mnist), *small, *folders]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 0, done.stderr
     rows = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert {row["protocol"] for row in rows} == {"classify-mixed", "classify-mixed-complete"}
@@ -66,11 +65,11 @@ def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: P
     assert (tmp_path / "out" / "model.safetensors").is_file()
     assert (REPOSITORY / "checkpoints" / "mnist" / "results.json").read_bytes() == before
     # Trained already: the same command goes on to the figures.
-    again = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    again = train(*words)
     assert again.returncode == 0 and json.loads((tmp_path / "out" / "metrics.json").read_text()) == rows
 
 
 def test_a_source_that_is_not_there_is_named(small_mnist: Path, tmp_path: Path):
     words = ["classifier", "--treatment", "misconv-mfa", "--incomplete", "half", "--data-root", str(small_mnist)]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 1 and "mfa-half" in done.stderr and "Traceback" not in done.stderr

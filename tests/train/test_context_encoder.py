@@ -1,14 +1,12 @@
 """Training the context encoder: the loss counts the hole only, and the command leaves a whole checkpoint."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 
 from dmfa_demo.models.context_encoder import ContextEncoderImputer
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.methods.context_encoder import _error
 
 
@@ -22,7 +20,7 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     small = "--latents 4 --widths 8 16 --steps 4 --batch-size 32 --validate-every 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["context-encoder", "--data-root", str(small_mnist), *small, *folders]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert {"validation", "square_sse", "square_ssim"} <= set(rows[-1])

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer
-from tests.conftest import REPOSITORY
+from tests.command import train
+from tests.conftest import PATIENCE, REPOSITORY
 from train.engine.loop import STATE
 from train.methods.dmfa import DMFATraining, score
 
@@ -28,17 +30,10 @@ def command(root: Path, folder: Path, *options: str) -> list[str]:
     return ["dmfa", "--dataset", "mnist", "--data-root", str(root), *SMALL, "--run-folder", str(folder / "run"), "--output", str(folder / "out"), *options]  # fmt: skip
 
 
-def train(
-    *words: str, launcher: tuple[str, ...] = (sys.executable,), **environment: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*launcher, "-m", "train", *words],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+def start(*words: str, **options: Any) -> subprocess.Popen[str]:
+    """Python with these arguments in a process of its own."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, *words], cwd=REPOSITORY, env=environment, text=True, **options)
 
 
 def shipped(folder: Path) -> dict[str, torch.Tensor]:
@@ -71,31 +66,41 @@ def test_it_leaves_a_whole_checkpoint(whole: Path):
     assert [row["step"] for row in rows] == [4, 8]
 
 
+# Dies after a step that follows a save, so that the step is lost and done again.
+DYING = """
+import os, runpy, signal
+from train.engine import loop
+
+learning_rate = loop._learning_rate
+
+def dying(step, config):
+    if step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return learning_rate(step, config)
+
+loop._learning_rate = dying
+runpy.run_module("tests.command", run_name="__main__")
+"""
+
+
 def test_kill_9_and_the_same_command_again_give_the_same_weights(whole: Path, small_mnist: Path, tmp_path: Path):
     words = command(small_mnist, tmp_path, "--steps", "8")
-    # Saves so often, and dies so late, that steps after the last save are lost and done again.
-    process = subprocess.Popen(
-        [sys.executable, "-m", "train", *words],
-        cwd=REPOSITORY,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
-        time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    killed = start("-c", DYING, *words, stderr=subprocess.DEVNULL)
+    assert killed.wait() == -signal.SIGKILL
     with safe_open(tmp_path / "run" / STATE, "pt") as file:
-        assert int(file.metadata()["step"]) < 8, "the run ended before it could be killed"
-    done = train(*words)
-    assert done.returncode == 0, done.stderr
+        assert int(file.metadata()["step"]) == 4
+    again = start("-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    told, _ = again.communicate()
+    assert again.returncode == 0, told
     assert same(shipped(tmp_path), shipped(whole))
 
 
 def test_two_processes_learn_what_one_learns(whole: Path, small_mnist: Path, tmp_path: Path):
-    launcher = (sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
-    done = train(*command(small_mnist, tmp_path, "--steps", "8"), launcher=launcher)
-    assert done.returncode == 0, done.stderr
+    launcher = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
+    words = command(small_mnist, tmp_path, "--steps", "8")
+    process = start(*launcher, "-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    told, _ = process.communicate()
+    assert process.returncode == 0, told
     ours, theirs = shipped(tmp_path), shipped(whole)
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=1e-2)
@@ -169,16 +174,11 @@ def test_the_loss_is_the_exact_mixture_likelihood_and_the_squared_error_of_its_m
 
 
 def test_ctrl_c_saves_and_says_how_to_go_on(small_mnist: Path, tmp_path: Path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--steps", "5000")],
-        cwd=REPOSITORY,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
+    words = command(small_mnist, tmp_path, "--steps", "5000")
+    process = start("-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130 and "the same command continues" in out
     shutil.rmtree(tmp_path)

@@ -1,16 +1,15 @@
 """Faces by the same commands as digits: colours, several attributes, and no image that may not be passed on."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import torch
 
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.methods.classifier import ClassifierTraining, _figures, label_nll
 from train.report import evaluate
 from train.report.only_measured import nearest
@@ -26,10 +25,9 @@ TINY = {
 }
 
 
-def run(root: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run(root: Path, folder: Path, *words: str) -> CompletedProcess[str]:
     folders = ["--data-root", str(root), "--run-folder", str(folder / "run"), "--output", str(folder / "out")]
-    words = [sys.executable, "-m", "train", *words, *folders]
-    return subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+    return train(*words, *folders)
 
 
 @pytest.mark.parametrize("method", TINY)

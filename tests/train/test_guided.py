@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
-from tests.train.test_dmfa import train
+from tests.command import train
 from train.methods.guided import score
 
 SMALL = "--widths 8 16 --blocks 1 --batch-size 32 --steps 4 --validate-every 2 --holes 20 --factors 5".split()

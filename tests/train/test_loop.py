@@ -2,12 +2,13 @@
 
 import json
 import math
+import multiprocessing
 import os
+import resource
 import signal
-import subprocess
-import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import replace
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,6 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from tests.conftest import REPOSITORY
 from train.engine.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
 
 CONFIG = LoopConfig(
@@ -161,61 +161,72 @@ def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
     assert [row["step"] for row in read_metrics(tmp_path)] == [3, 6, 9]
 
 
-# Runs in a process of its own, which kills itself at the n-th time that a file is about to be put into place, or has been.
-DYING = """
-import os, signal, sys
-from pathlib import Path
-from tests.train.test_loop import run
+# Processes of their own, forked from one that has imported torch already, and what the first step of an optimiser imports.
+APART = multiprocessing.get_context("forkserver")
+APART.set_forkserver_preload([__name__, "torch._dynamo"])
 
-replace, left = os.replace, int(sys.argv[2])
 
-def dying(*paths):
-    global left
-    left -= 1
-    if left == 0 and sys.argv[3] == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    replace(*paths)
-    if left == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+def apart(function: Callable[..., object], *arguments: object) -> tuple[int | None, str]:
+    """How a process of its own ends that calls a function: its exit code, and its errors."""
+    reader, writer = APART.Pipe(duplex=False)
+    process = APART.Process(target=with_errors_in, args=(writer, function, *arguments))
+    process.start()
+    writer.close()
+    with open(reader.fileno(), closefd=False) as errors:
+        told = errors.read()
+    process.join()
+    return process.exitcode, told
 
-os.replace = dying
-run(Path(sys.argv[1]))
-"""
+
+def with_errors_in(pipe: Connection, function: Callable[..., object], *arguments: object) -> None:
+    os.dup2(pipe.fileno(), 2)
+    pipe.close()
+    function(*arguments)
+
+
+def killed_while_saving(folder: Path, saving: int, moment: str) -> None:
+    """Kills the process the n-th time that a file is about to be put into place, or has been."""
+    replace, left = os.replace, saving
+
+    def dying(*paths):
+        nonlocal left
+        left -= 1
+        if left == 0 and moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(*paths)
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    os.replace = dying
+    run(folder)
+
+
+def killed_in_a_step(folder: Path) -> None:
+    run(folder, stop_at=5, number=signal.SIGKILL)
 
 
 @pytest.mark.parametrize(("saving", "moment"), [(2, "before"), (3, "before"), (4, "after"), (5, "after")])
 def test_a_kill_at_any_moment_of_saving_changes_nothing_in_the_end(tmp_path, saving, moment):
-    arguments = [sys.executable, "-c", DYING, str(tmp_path / "killed"), str(saving), moment]
-    assert subprocess.run(arguments, cwd=REPOSITORY, timeout=120).returncode == -signal.SIGKILL
+    assert apart(killed_while_saving, tmp_path / "killed", saving, moment)[0] == -signal.SIGKILL
     assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
     assert [row["step"] for row in read_metrics(tmp_path / "killed")] == [3, 6, 9]
 
 
 def test_a_kill_in_the_middle_of_a_step_changes_nothing_in_the_end(tmp_path):
-    code = (
-        "import signal, sys; from pathlib import Path; from tests.train.test_loop import run; "
-        "run(Path(sys.argv[1]), stop_at=5, number=signal.SIGKILL)"
-    )
-    killed = subprocess.run([sys.executable, "-c", code, str(tmp_path / "killed")], cwd=REPOSITORY, timeout=120)
-    assert killed.returncode == -signal.SIGKILL
+    assert apart(killed_in_a_step, tmp_path / "killed")[0] == -signal.SIGKILL
     assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
 
 
-FULL = """
-import resource, sys
-from pathlib import Path
-from tests.train.test_loop import run
-
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
-run(Path(sys.argv[1]))
-"""
+def without_room(folder: Path, room: int) -> None:
+    """No file can grow beyond so many bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    run(folder)
 
 
 @pytest.mark.parametrize(("room", "file"), [(40, "state.safetensors"), (600, "")])
 def test_a_full_disk_is_said_and_training_goes_on_once_there_is_room(tmp_path, room, file):
-    arguments = [sys.executable, "-c", FULL, str(tmp_path / "full"), str(room)]
-    full = subprocess.run(arguments, cwd=REPOSITORY, timeout=120, capture_output=True, text=True)
-    assert full.returncode == 1 and "\nOSError: " in full.stderr and file in full.stderr
+    ended, told = apart(without_room, tmp_path / "full", room)
+    assert ended == 1 and "\nOSError: " in told and file in told
     assert not list((tmp_path / "full").glob("*.partial"))
     assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "whole")))
 

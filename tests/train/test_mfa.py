@@ -4,7 +4,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -13,16 +12,13 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from dmfa_demo.models.mfa import MFAImputer
+from tests.command import train
 from tests.conftest import REPOSITORY
 from train.engine.loop import Interrupted, read_metrics
 from train.methods import mfa
 from train.methods.mfa import MFATraining
 
 SMALL = "--components 3 --factors 2 --iterations 4".split()
-
-
-def train(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True, timeout=300)  # fmt: skip
 
 
 def command(root: Path, folder: Path, *options: str) -> list[str]:
@@ -76,22 +72,35 @@ def test_an_interrupted_fit_goes_on_to_the_same_weights(whole: Path, small_mnist
     assert [row["step"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3, 4]
 
 
+# Ctrl-C in the third iteration, and not in a destructor, where it would be lost.
+INTERRUPTED = """
+import os, runpy, signal
+from train.methods import mfa
+
+expectation, left = mfa.expectation, 3
+
+def interrupted(*arguments):
+    global left
+    left -= 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGINT)
+    return expectation(*arguments)
+
+mfa.expectation = interrupted
+runpy.run_module("tests.command", run_name="__main__")
+"""
+
+
 def test_ctrl_c_is_answered_in_a_line(small_mnist: Path, tmp_path: Path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "train", *command(small_mnist, tmp_path, "--iterations", "100000")],
-        cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    done = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED, *command(small_mnist, tmp_path)],
+        cwd=REPOSITORY, capture_output=True, text=True,
         # Whoever runs the tests in the background has SIGINT ignored, and children would inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    while process.poll() is None and not (tmp_path / "run" / "state.safetensors").is_file():
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    try:
-        out, error = process.communicate(timeout=20)
-    except subprocess.TimeoutExpired:  # a signal that falls into a destructor is lost, as it would be for a person
-        process.send_signal(signal.SIGINT)
-        out, error = process.communicate(timeout=60)
-    assert process.returncode == 130 and "the same command continues" in out and "Traceback" not in error
+    assert done.returncode == 130, done.stderr
+    assert "stopped after iteration 2 of 4; the same command continues" in done.stdout
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("options", [("--noise", "isotropic"), ("--incomplete", "square14"), ("--factors", "0")])

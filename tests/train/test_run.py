@@ -1,8 +1,6 @@
 """What a command's data set decides: the shape of images, classes, defaults."""
 
 import json
-import subprocess
-import sys
 from dataclasses import field, make_dataclass
 
 import pytest
@@ -12,7 +10,7 @@ from dmfa_demo.data.datasets import DATASETS, load_samples
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.storage.checkpoints import CONFIG
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.engine import run
 from train.methods import autoencoder, classifier, context_encoder, dmfa, mfa, vaeac
 from train.methods.baselines import MeanTraining, mean
@@ -78,8 +76,7 @@ def test_a_setting_that_is_added_locks_out_no_checkpoint_made_before(dataset, ne
 
 def test_the_command_line_takes_its_defaults_from_the_data_set():
     for option in (["--dataset", "celeba"], ["--dataset=celeba"]):
-        words = [sys.executable, "-m", "train", "dmfa", *option, "--help"]
-        told = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
+        told = train("dmfa", *option, "--help")
         assert told.returncode == 0 and "squares16-40" in told.stdout.replace("\n", "")
 
 

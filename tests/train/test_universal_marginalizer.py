@@ -1,15 +1,13 @@
 """`python -m train universal-marginalizer`: its masks, and the command as a user runs it, on a stand-in for MNIST."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.methods.universal_marginalizer import part_of
 
 
@@ -28,7 +26,7 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     small = "--widths 8 16 --blocks 1 --steps 4 --batch-size 32 --validate-every 2 --precision no --masks rect6x6 --chains 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["universal-marginalizer", "--data-root", str(small_mnist), *small, *folders]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
     assert {"validation", "nll"} <= set(rows[-1]) and rows[-1]["nll"] > 0

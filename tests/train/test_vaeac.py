@@ -1,15 +1,13 @@
 """`python -m train vaeac`: the objective against its parts, and the command as a user runs it, on a stand-in for MNIST."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from dmfa_demo.models.vaeac import VAEACConfig, VAEACImputer, image_vaeac
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.methods.vaeac import Objective, score
 
 SMALL = VAEACConfig(latents=4, widths=(8, 16), blocks=1)
@@ -91,7 +89,7 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     small = "--widths 8 16 --blocks 1 --steps 4 --batch-size 32 --validate-every 2 --precision no".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["vaeac", "--data-root", str(small_mnist), *small, *folders, *options]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 0, done.stderr
     assert "VAEAC" in (tmp_path / "out" / "README.md").read_text()
     rows = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

@@ -2,14 +2,12 @@
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 
-from tests.conftest import REPOSITORY
+from tests.command import train
 from train.methods.vaeac_synthetic import (
     SPAN,
     VARIANCE,
@@ -55,7 +53,7 @@ def test_likelihoods_are_in_the_datas_own_units():
 
 def test_the_command_prints_the_table_and_draws_the_figures(tmp_path: Path):
     words = ["vaeac-synthetic", "--steps", "3", "--test-rows", "100", "--run-folder", str(tmp_path)]
-    done = subprocess.run([sys.executable, "-m", "train", *words], cwd=REPOSITORY, capture_output=True, text=True)
+    done = train(*words)
     assert done.returncode == 0, done.stderr
     assert "0.22" in done.stdout and "the mixture itself" in done.stdout
     results = json.loads((tmp_path / "results.json").read_text())

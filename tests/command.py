@@ -1,0 +1,58 @@
+"""`python -m train` in the process of the tests, which has imported torch already.
+
+`python -m tests.command` is the same in a process of its own, for the stand-in for MNIST and its few validation images.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import traceback
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from subprocess import CompletedProcess
+from unittest import mock
+
+import torch
+from accelerate.state import AcceleratorState
+
+from dmfa_demo.data import datasets
+from tests.conftest import REPOSITORY, VALIDATION_SIZE
+from train.__main__ import main
+
+
+def train(*words: str) -> CompletedProcess[str]:
+    """What `python -m train` with these words prints and ends with.
+
+    What only a process of its own shows, such as signals or several processes, is tested with one.
+    """
+    out, err, status = io.StringIO(), io.StringIO(), 0
+    forget_precision()
+    with (
+        mock.patch.object(sys, "argv", ["train", *words]),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        chdir(REPOSITORY),
+        torch.random.fork_rng(),
+    ):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
+            if isinstance(end.code, str):
+                print(end.code, file=sys.stderr)
+        except Exception:
+            traceback.print_exc()
+            status = 1
+        finally:
+            forget_precision()
+    return CompletedProcess(["train", *words], status, out.getvalue(), err.getvalue())
+
+
+def forget_precision() -> None:
+    """Let the next run in this process choose its own; accelerate has one a process."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+if __name__ == "__main__":
+    datasets.VALIDATION_SIZE = VALIDATION_SIZE
+    main()
