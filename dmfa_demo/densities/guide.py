@@ -157,12 +157,15 @@ class Guide:
         return (covariance @ shift.unsqueeze(-1)).squeeze(-1)
 
     def _shapes(self, conditional: ConditionalMixture, count: int) -> tuple[Tensor, Tensor]:
-        lower = conditional.posterior.latents.cholesky[:, 0]
-        whole = self.mixture.components.everything[0] / self.temperature + torch.eye(lower.shape[-1]).to(lower)
+        """`ways` and `gain` of so many `Shapes`, each of which is lighter than what is expected, not darker, along its way."""
+        components, lower = self.mixture.components, conditional.posterior.latents.cholesky[:, 0]
+        whole = components.everything[0] / self.temperature + torch.eye(lower.shape[-1]).to(lower)
         half = torch.linalg.solve_triangular(lower, whole.expand_as(lower), upper=False)
-        gain, turned = torch.linalg.eigh(torch.linalg.solve_triangular(lower, half.mT, upper=False))
-        ways = torch.linalg.solve_triangular(lower.mT, turned[..., -count:].flip(-1), upper=True)
-        return ways.float(), gain[..., -count:].flip(-1).float()
+        ratio = torch.linalg.solve_triangular(lower, half.mT, upper=False)
+        gain, turned = (part[..., -count:].flip(-1) for part in torch.linalg.eigh(ratio.float()))
+        ways = torch.linalg.solve_triangular(lower.mT, turned.to(lower), upper=True)
+        darker = (components.factors[0].sum(1) @ ways).unsqueeze(-2) < 0
+        return torch.where(darker, -ways, ways).float(), gain
 
     def advise(self, images: Tensor, missing: Tensor, shapes: int = 0) -> Guidance:
         """What it says about images `(B, C, H, W)` with holes `(B, 1, H, W)`, with so many shapes."""

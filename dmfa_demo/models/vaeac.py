@@ -101,12 +101,16 @@ class GuidedVAEAC(VAEAC):
     """A VAEAC whose latents are the coordinates of a guide's shapes, see guided_vaeac.py.
 
     Raises:
-        ValueError: for images that are not grey levels.
+        ValueError: for images that are not grey levels, or more latents than the guide has factors.
     """
 
     def __init__(self, config: VAEACConfig):
         if config.likelihood != "gaussian":
             raise ValueError("a guide expects grey levels; leave --likelihood bernoulli or --guide away")
+        if not 1 <= config.latents <= config.factors:
+            raise ValueError(
+                f"with a guide --latents must be from 1 to --factors, {config.factors}; got {config.latents}"
+            )
         channels, height, width = config.shape
         network = GuidedConfig(channels, height, width, widths=config.widths, blocks=config.blocks)
         prior, generator = GuidedPrior(network, config.latents), GuidedGenerator(network)

@@ -51,6 +51,7 @@ def test_the_coordinates_are_independent_before_and_after_the_whole_image_is_see
     root = torch.linalg.inv(torch.linalg.cholesky(before))
     strongest = torch.linalg.eigvalsh(root @ after @ root.T).flip(0)
     torch.testing.assert_close(gain, strongest[:LATENTS], atol=1e-5, rtol=1e-5)
+    assert ((ways.T @ factors).sum(1) > -1e-5).all(), "each makes pixels lighter"
 
 
 def test_what_is_recognised_is_the_posterior_of_the_linear_model():
@@ -146,6 +147,12 @@ def test_it_begins_from_no_guided_dmfa_of_another_shape(shape: dict):
     start = GuidedDMFA(GuidedConfig(**{**dict(widths=(8, 16), blocks=1), **SHAPE, **shape}))
     with pytest.raises(ValueError, match="cannot begin from that guided DMFA"):
         guided().begin_from(start.state_dict())
+
+
+@pytest.mark.parametrize("latents", [0, 601])
+def test_as_many_latents_as_the_guide_has_shapes_are_asked_for(latents: int):
+    with pytest.raises(ValueError, match="--latents must be from 1 to --factors, 600"):
+        image_vaeac(VAEACConfig(latents=latents, guide="mfa"))
 
 
 def test_a_guide_and_binarised_images_are_refused():
