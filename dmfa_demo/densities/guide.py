@@ -13,16 +13,50 @@ it does in a multivariate Student distribution of nu degrees of freedom,
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.shared_mixture import ConditionalMixture, SharedComponents, SharedMixture
 
 # Degrees of freedom: so many visible values, each of which counts 1 / t, say as much of the scale as is known without any.
 FREEDOM = 20.0
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """How the hidden values of B images may differ from what a guide expects: images u_i = s A^T w_i, the strongest first.
+
+    The vectors w_i are those for which the coordinates of the hidden part are standard normal given what is seen, and remain
+    independent when the hidden part is seen too, with the same temperature: C^-1 = W W^T, and W^T (I + A D^-1 A^T / t) W is diagonal.
+
+    Args:
+        ways: w_i, `(B, l, k)`.
+        gain: the precision of each coordinate once everything is seen, `(B, k)`, falling; it is 1 before.
+        scale: s, the square root of the surprise, `(B, 1)`.
+        factors: A of the guide, `(l, n)`.
+        noise: t D of the guide, `(n,)`.
+    """
+
+    ways: Tensor
+    gain: Tensor
+    scale: Tensor
+    factors: Tensor
+    noise: Tensor
+
+    def paint(self, z: Tensor) -> Tensor:
+        """The difference to be expected of such `recognise`d coordinates `(S, B, k)`, which say little where they gain little, `(S, B, n)`."""
+        latents = torch.einsum("sbk,blk->sbl", self.scale * (1 - 1 / self.gain) * z, self.ways)
+        return latents @ self.factors
+
+    def recognise(self, difference: Tensor) -> DiagonalGaussian:
+        """The coordinates given the difference `(B, n)` from what the guide expects; it is zero where values are seen."""
+        shift = (difference / self.noise) @ self.factors.mT
+        shift = torch.einsum("bl,blk->bk", shift, self.ways) / self.scale
+        return DiagonalGaussian(shift / self.gain, self.gain.rsqrt())
 
 
 @dataclass(frozen=True)
@@ -32,10 +66,49 @@ class Guidance:
     Args:
         mean: `(B, n)`, also of visible values, which it does not give back exactly.
         deviation: `(B, n)`, positive where a value is hidden and zero where it is visible.
+        shapes: how values may differ together, where that was asked for.
     """
 
     mean: Tensor
     deviation: Tensor
+    shapes: Shapes | None = None
+
+    def __getitem__(self, rows: Tensor) -> Guidance:
+        """What it says about some of the rows."""
+        shapes = self.shapes
+        if shapes is not None:
+            shapes = replace(shapes, ways=shapes.ways[rows], gain=shapes.gain[rows], scale=shapes.scale[rows])
+        return Guidance(self.mean[rows], self.deviation[rows], shapes)
+
+    def to(self, device: torch.device) -> Guidance:
+        """The same on a device."""
+        shapes = self.shapes
+        if shapes is not None:
+            shapes = Shapes(*(getattr(shapes, field.name).to(device) for field in fields(shapes)))
+        return Guidance(self.mean.to(device), self.deviation.to(device), shapes)
+
+    def recognise(self, values: Tensor, missing: Tensor) -> DiagonalGaussian:
+        """The coordinates of the shapes in values `(B, n)`, of which the hidden ones count; missing is `(B, 1, H, W)`."""
+        assert self.shapes is not None, "asked for with the guidance"
+        hidden = missing.expand(-1, values.shape[1] // missing[0].numel(), -1, -1).flatten(1)
+        return self.shapes.recognise(torch.where(hidden, values - self.mean, 0))
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that belongs to a row, for `Guide.guidance`."""
+        shapes = self.shapes
+        rest = () if shapes is None else (shapes.ways, shapes.gain, shapes.scale)
+        return self.mean, self.deviation, *rest
+
+    def images(self, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and deviation as images `(B, C, H, W)`, of holes `(B, 1, H, W)`; the deviation is never too small for a logarithm."""
+        mean, deviation = (part.reshape(len(missing), -1, *missing.shape[2:]) for part in (self.mean, self.deviation))
+        return mean, torch.where(missing, deviation.clamp(min=1e-3), 0.05)  # of no account where it is visible
+
+    def channels(self, missing: Tensor) -> Tensor:
+        """What a network sees of it beside a picture: mean and logarithm of the deviation, `(B, 2 C, H, W)`."""
+        mean, deviation = self.images(missing)
+        return torch.cat([mean, deviation.log() + 3], 1)
 
 
 @dataclass(frozen=True)
@@ -61,10 +134,21 @@ class Guide:
         """p(x_m | x_o) of x and missing `(B, n)`, as the guide sees it."""
         return self.mixture.condition(x, missing, self.temperature)
 
-    def look(self, missing: Tensor) -> tuple[Tensor, Tensor]:
-        """What holes `(B, n)` leave uncertain: the latents' covariance C^-1 `(B, l, l)` and the deviation of hidden values `(B, n)`."""
+    def guidance(self, mean: Tensor, deviation: Tensor, *shapes: Tensor) -> Guidance:
+        """The guidance of such `tensors`, on whichever device they are."""
+        if not shapes:
+            return Guidance(mean, deviation)
+        _, factors, noise = self._single
+        ways, gain, scale = shapes
+        found = Shapes(ways, gain, scale, factors.to(mean.device), self.temperature * noise.to(mean.device))
+        return Guidance(mean, deviation, found)
+
+    def look(self, missing: Tensor, shapes: int = 0) -> tuple[Tensor, ...]:
+        """What holes `(B, n)` leave uncertain: the latents' covariance C^-1 `(B, l, l)`, the deviation of hidden values `(B, n)`,
+        and `ways` and `gain` of so many `Shapes`."""
         looked = self.condition(torch.zeros(missing.shape), missing)
-        return looked.posterior.latents.covariance[:, 0].float(), looked.variance.sqrt()
+        found = looked.posterior.latents.covariance[:, 0].float(), looked.variance.sqrt()
+        return (*found, *self._shapes(looked, shapes)) if shapes else found
 
     def infer(self, x: Tensor, missing: Tensor, covariance: Tensor) -> Tensor:
         """The latents' mean z `(B, l)` of x and missing `(B, n)`, when `look` was asked before."""
@@ -72,14 +156,45 @@ class Guide:
         shift = (torch.where(missing, 0, x - mean) / (self.temperature * noise)) @ factors.mT
         return (covariance @ shift.unsqueeze(-1)).squeeze(-1)
 
-    def explain(self, x: Tensor, missing: Tensor, latents: Tensor, deviation: Tensor) -> Guidance:
-        """What images x `(B, n)` are told, whose latents `(B, l)` and hidden deviations `(B, n)` are known."""
+    def _shapes(self, conditional: ConditionalMixture, count: int) -> tuple[Tensor, Tensor]:
+        """`ways` and `gain` of so many `Shapes`, each of which is lighter than what is expected, not darker, along its way."""
+        components, lower = self.mixture.components, conditional.posterior.latents.cholesky[:, 0]
+        whole = components.everything[0] / self.temperature + torch.eye(lower.shape[-1]).to(lower)
+        half = torch.linalg.solve_triangular(lower, whole.expand_as(lower), upper=False)
+        ratio = torch.linalg.solve_triangular(lower, half.mT, upper=False)
+        gain, turned = (part[..., -count:].flip(-1) for part in torch.linalg.eigh(ratio.float()))
+        ways = torch.linalg.solve_triangular(lower.mT, turned.to(lower), upper=True)
+        darker = (components.factors[0].sum(1) @ ways).unsqueeze(-2) < 0
+        return torch.where(darker, -ways, ways).float(), gain
+
+    def advise(self, images: Tensor, missing: Tensor, shapes: int = 0) -> Guidance:
+        """What it says about images `(B, C, H, W)` with holes `(B, 1, H, W)`, with so many shapes."""
+        x, hidden = images.flatten(1), missing.expand_as(images).flatten(1)
+        linear = self.condition(x, hidden)
+        latents, deviation = linear.posterior.latents.mean[:, 0].float(), linear.variance.sqrt()
+        return self.explain(x, hidden, latents, deviation, self._shapes(linear, shapes) if shapes else None)
+
+    def advise_each(self, images: Tensor, missing: Tensor, shapes: int = 0) -> Guidance:
+        """The same image by image, in less memory."""
+        said = [self.advise(*one, shapes).tensors for one in zip(images.split(1), missing.split(1))]
+        return self.guidance(*(torch.cat(part) for part in zip(*said)))
+
+    def explain(
+        self,
+        x: Tensor,
+        missing: Tensor,
+        latents: Tensor,
+        deviation: Tensor,
+        shapes: tuple[Tensor, Tensor] | None = None,
+    ) -> Guidance:
+        """What images x `(B, n)` are told, whose latents `(B, l)`, hidden deviations `(B, n)` and shapes are known."""
         mean, factors, noise = self._single
         explained = mean + latents @ factors
         left = torch.where(missing, 0, x - explained).square() / (self.temperature * noise)
         counted = (~missing).sum(1) / self.temperature
         surprise = (FREEDOM + latents.square().sum(1) + left.sum(1)) / (FREEDOM + counted)
-        return Guidance(explained, deviation * surprise.sqrt().unsqueeze(1))
+        scale = surprise.sqrt().unsqueeze(1)
+        return self.guidance(explained, deviation * scale, *(() if shapes is None else (*shapes, scale)))
 
     @cached_property
     def _single(self) -> tuple[Tensor, Tensor, Tensor]:

@@ -67,15 +67,19 @@ class GuidedDMFA(nn.Module):
 
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance) -> DiagonalGaussian:
         """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> Gaussians over n = C H W values, float32."""
+        return self.look(images, missing, guidance)[0]
+
+    def look(self, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[DiagonalGaussian, list[Tensor]]:
+        """The same, and the features of each level on the way down, finest first."""
         config = self.config
-        mean, deviation = (part.view_as(images) for part in (guidance.mean, guidance.deviation))
-        deviation = torch.where(missing, deviation.clamp(min=1e-3), 0.05)  # of no account where it is visible
-        x = torch.cat([observe(images, missing), mean, deviation.log() + 3], 1)
-        features = F.silu(self.norm(self.unet(x.contiguous(memory_format=torch.channels_last)))).float()
+        mean, deviation = guidance.images(missing)
+        x = torch.cat([observe(images, missing), guidance.channels(missing)], 1)
+        levels = self.unet.encode(x.contiguous(memory_format=torch.channels_last))
+        features = F.silu(self.norm(self.unet.decode(levels))).float()
         with torch.autocast(features.device.type, enabled=False):
             own, trust, stretch = to_pixels(self.head(features), config.height, config.width).chunk(3, 1)
             mean = mean + trust.sigmoid() * (own.sigmoid() - mean)
-            return DiagonalGaussian(flatten(mean), flatten(deviation * stretch.exp()))
+            return DiagonalGaussian(flatten(mean), flatten(deviation * stretch.exp())), levels
 
     def begin_from(self, tensors: dict[str, Tensor]) -> None:
         """Take over what a DMFA of one component without a guide has learnt, from its state: its features and its mean.

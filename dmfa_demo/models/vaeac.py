@@ -13,20 +13,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.guide import Guidance, Guide
 from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, hide
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, flatten, hide
+from dmfa_demo.models.guided import GuidedConfig, load_guide
+from dmfa_demo.models.guided_vaeac import GuidedGenerator, GuidedPrior
 from dmfa_demo.networks.unet import Decoder, Encoder, ResidualBlock, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
-from dmfa_demo.storage.checkpoints import load_network
+from dmfa_demo.storage.checkpoints import beside, load_network
 
 # Latents times images that go through the generator at once.
 CHUNK = 200
@@ -46,6 +49,10 @@ class VAEACConfig(ImageShape):
     """of a pixel: bernoulli for binarised images"""
     deviation_floor: PositiveFloat = 0.05
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
+    guide: str | None = None
+    """the checkpoint beside this one that guides it, an MFA of one component, see guided_vaeac.py"""
+    factors: PositiveInt = 600
+    """so many of the guide's factors, the strongest first"""
 
 
 class VAEAC(nn.Module):
@@ -72,19 +79,85 @@ class VAEAC(nn.Module):
         self.likelihood: Likelihood = likelihood
         self.deviation_floor = deviation_floor
 
-    def forward(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` reaches no network."""
+    def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` reaches no network, and no guide is needed."""
         raw, passed = self.prior(observe(images, missing))
         return ConditionalVAEAC(self, DiagonalGaussian.from_raw(raw), passed)
 
-    def propose(self, images: Tensor, missing: Tensor, absent: Tensor) -> DiagonalGaussian:
+    def propose(
+        self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
+    ) -> DiagonalGaussian:
         """The latents given the whole image; `absent` pixels are known to nobody (section 4.3.3)."""
         masks = torch.cat([missing, absent], 1).to(images)
         return DiagonalGaussian.from_raw(self.proposal(torch.cat([hide(images, absent), masks], 1)))
 
+    def decode(self, z: Tensor, passed: tuple[Tensor, ...], guidance: Guidance | None) -> Pixels:
+        """The pixels given latents z `(S, B, d)` and what the prior network passed on of the B rows."""
+        raw = self.generator(z.flatten(0, 1), passed)
+        return Pixels.from_raw(raw.unflatten(0, z.shape[:2]), self.likelihood, self.deviation_floor)
+
+
+class GuidedVAEAC(VAEAC):
+    """A VAEAC whose latents are the coordinates of a guide's shapes, see guided_vaeac.py.
+
+    Raises:
+        ValueError: for images that are not grey levels, or more latents than the guide has factors.
+    """
+
+    def __init__(self, config: VAEACConfig):
+        if config.likelihood != "gaussian":
+            raise ValueError("a guide expects grey levels; leave --likelihood bernoulli or --guide away")
+        if not 1 <= config.latents <= config.factors:
+            raise ValueError(
+                f"with a guide --latents must be from 1 to --factors, {config.factors}; got {config.latents}"
+            )
+        channels, height, width = config.shape
+        network = GuidedConfig(channels, height, width, widths=config.widths, blocks=config.blocks)
+        prior, generator = GuidedPrior(network, config.latents), GuidedGenerator(network)
+        super().__init__(prior, nn.Identity(), generator, config.likelihood, config.deviation_floor)
+        self.config = config
+
+    def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
+        """images `(B, C, H, W)`, missing `(B, 1, H, W)`, and what the guide says of them, with its shapes."""
+        prior, passed = self.prior(images, missing, guidance)
+        return ConditionalVAEAC(self, prior, passed, guidance)
+
+    def propose(
+        self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
+    ) -> DiagonalGaussian:
+        """The latents given the whole image, of which no pixel may be absent."""
+        return cast(Guidance, guidance).recognise(flatten(images), missing)
+
+    def decode(self, z: Tensor, passed: tuple[Tensor, ...], guidance: Guidance | None) -> Pixels:
+        """The pixels given latents z `(S, B, d)` and what the prior network passed on of the B rows."""
+        assert guidance is not None and guidance.shapes is not None
+        painted = guidance.shapes.paint(z)  # (S, B, n)
+        raw = self.generator(painted.flatten(0, 1), passed).unflatten(0, z.shape[:2])  # (S, B, 3, C, H, W)
+        pixels, trust = Pixels.from_raw(raw, self.likelihood, self.deviation_floor), raw[:, :, 2].float().sigmoid()
+        linear = (guidance.mean + painted).view_as(pixels.mean)
+        return replace(pixels, mean=linear + trust * (pixels.mean - linear))
+
+    def begin_from(self, tensors: dict[str, Tensor]) -> None:
+        """Take over what a guided DMFA of the same widths and blocks has learnt, from its state.
+
+        The prior network is then that DMFA, and the generator mixes its mean with each draw of the guide.
+
+        Raises:
+            ValueError: when it is of another shape.
+        """
+        network = cast(GuidedPrior, self.prior).network
+        try:
+            network.load_state_dict(tensors)
+        except RuntimeError as error:
+            reason = str(error).splitlines()[-1].strip()
+            raise ValueError(f"a VAEAC of these widths cannot begin from that guided DMFA: {reason:.200}") from None
+        cast(GuidedGenerator, self.generator).begin_from(network)
+
 
 def image_vaeac(config: VAEACConfig) -> VAEAC:
-    """A VAEAC of three convolutional networks, the generator a U-Net's way up beside the prior's way down."""
+    """A VAEAC of three convolutional networks, the generator a U-Net's way up beside the prior's way down, or one with a guide."""
+    if config.guide is not None:
+        return GuidedVAEAC(config)
     return VAEAC(
         ImagePrior(config), ImageProposal(config), ImageGenerator(config), config.likelihood, config.deviation_floor
     )
@@ -155,16 +228,17 @@ class ConditionalVAEAC:
         model: the networks.
         prior: the latents given what is visible.
         passed: what the prior network passed on to the generator, rows first.
+        guidance: what the guide says, if the model has one.
     """
 
     model: VAEAC
     prior: DiagonalGaussian
     passed: tuple[Tensor, ...]
+    guidance: Guidance | None = None
 
     def decode(self, z: Tensor) -> Pixels:
-        """The pixels given latents z `(S, B, d)`, all S x B in one pass: raw `(S, B, p, C, H, W)`."""
-        raw = self.model.generator(z.flatten(0, 1), self.passed)
-        return Pixels.from_raw(raw.unflatten(0, z.shape[:2]), self.model.likelihood, self.model.deviation_floor)
+        """The pixels given latents z `(S, B, d)`, all S x B in one pass."""
+        return self.model.decode(z, self.passed, self.guidance)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
         """`count` images `(count, B, C, H, W)`: latents from the prior, then every pixel's mean, or with `noise` a draw of it."""
@@ -196,7 +270,7 @@ class ConditionalVAEAC:
         Low on average, less so the more draws (Burda et al., 2015). `absent` pixels count as unknown, not as missed.
         """
         absent = torch.zeros_like(missing) if absent is None else absent
-        proposal, scored = self.model.propose(x, missing, absent), missing & ~absent
+        proposal, scored = self.model.propose(x, missing, absent, self.guidance), missing & ~absent
 
         def terms(size: int) -> Tensor:
             z = proposal.sample(size, generator)
@@ -236,11 +310,19 @@ class VAEACImputer(Imputer):
         self.model, self.shape = model.eval(), cast(ImageGenerator, model.generator).config.shape
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
-        return cls(load_network(folder, image_vaeac, VAEACConfig))
+    def load(cls, folder: Path) -> VAEACImputer:
+        model = load_network(folder, image_vaeac, VAEACConfig)
+        if not isinstance(model, GuidedVAEAC):
+            return cls(model)
+        guide = load_guide(beside(folder, cast(str, model.config.guide)), model.config.factors)
+        return GuidedVAEACImputer(model.to(memory_format=torch.channels_last), guide)
+
+    def condition(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
+        """The conditional distribution of a batch of images in [0, 1] with holes."""
+        return self.model(as_seen(images, self.model.likelihood), missing)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        conditional, seed = self.model(as_seen(images, self.model.likelihood), missing), generator.initial_seed()
+        conditional, seed = self.condition(images, missing), generator.initial_seed()
         prior = conditional.prior
 
         def draw(count: int, generator: torch.Generator) -> Pixels:
@@ -249,8 +331,9 @@ class VAEACImputer(Imputer):
             return conditional.decode(prior.at(white.expand(-1, len(images), -1)))
 
         pixels = draw(self.SAMPLES, generator)
-        mean = pixels.mean.mean(0)
-        between = (pixels.mean - mean).square().sum(0) / (self.SAMPLES - 1)  # .var takes thirty times as long
+        drawn = pixels.mean.clamp(0, 1)  # with a guide it may be darker than black
+        mean = drawn.mean(0)
+        between = (drawn - mean).square().sum(0) / (self.SAMPLES - 1)  # .var takes thirty times as long
 
         def sampler(count: int, noise: bool) -> Tensor:
             again = torch.Generator().manual_seed(seed)
@@ -267,3 +350,21 @@ class VAEACImputer(Imputer):
             sampler=sampler,
             latents=Latents(prior.mean.shape[1], decode),
         )
+
+
+class GuidedVAEACImputer(VAEACImputer):
+    """A trained guided VAEAC and its guide as an imputer."""
+
+    limits = (
+        "Its likelihood is only known by sampling. What varies between its samples are the shapes by which a linear model of whole faces "
+        "differs from its own expectation; finer detail is what the network expects beside these."
+    )
+    formula = "p(x_m | x_o) = ∫ p(x_m | z, x_o) p(z | x_o) dz, where z are coordinates of shapes in which a linear model may fill the hole"
+
+    def __init__(self, model: GuidedVAEAC, guide: Guide):
+        super().__init__(model)
+        self.guide, self.latents = guide, model.config.latents
+
+    def condition(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
+        """The conditional distribution of a batch of images in [0, 1] with holes, which the guide is asked about too."""
+        return self.model(images, missing, self.guide.advise(images, missing, self.latents))

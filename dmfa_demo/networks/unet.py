@@ -103,12 +103,15 @@ class Decoder(nn.Module):
         super().__init__()
         self.grow, self.up = _way_up(widths, blocks)
 
-    def forward(self, features: Sequence[Tensor]) -> Tensor:
+    def forward(self, features: Sequence[Tensor], added: Sequence[Tensor] = ()) -> Tensor:
         """The features of each level, finest first, to features `(B, widths[0], H', W')`.
 
         Of all but the coarsest level there may be fewer rows, which then follow each other again and again.
+
+        Args:
+            added: for all but the coarsest level, finest first, what is added to the features that come from the coarser one.
         """
-        return _go_up(self.grow, self.up, features)
+        return _go_up(self.grow, self.up, features, added)
 
 
 class UNet(Encoder):
@@ -120,7 +123,11 @@ class UNet(Encoder):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, in_channels, H, W)` to features `(B, widths[0], H', W')`."""
-        return _go_up(self.grow, self.up, self.encode(x))
+        return self.decode(self.encode(x))
+
+    def decode(self, features: Sequence[Tensor]) -> Tensor:
+        """What `encode` returned, to features `(B, widths[0], H', W')`."""
+        return _go_up(self.grow, self.up, features)
 
 
 def _way_up(widths: tuple[int, ...], blocks: int) -> tuple[nn.ModuleList, nn.ModuleList]:
@@ -128,11 +135,12 @@ def _way_up(widths: tuple[int, ...], blocks: int) -> tuple[nn.ModuleList, nn.Mod
     return grow, nn.ModuleList(_stack(2 * width, width, blocks) for width in widths[:-1])
 
 
-def _go_up(grow: nn.ModuleList, up: nn.ModuleList, features: Sequence[Tensor]) -> Tensor:
+def _go_up(grow: nn.ModuleList, up: nn.ModuleList, features: Sequence[Tensor], added: Sequence[Tensor] = ()) -> Tensor:
     x = features[-1]
-    for widen, level, skip in zip(reversed(grow), reversed(up), reversed(features[:-1])):
-        first, *others = cast(nn.Sequential, level)
-        x = first(F.interpolate(widen(x), scale_factor=2.0), skip)
+    for level in reversed(range(len(grow))):
+        first, *others = cast(nn.Sequential, up[level])
+        x = F.interpolate(grow[level](x), scale_factor=2.0)
+        x = first(x + added[level] if added else x, features[level])
         for block in others:
             x = block(x)
     return x

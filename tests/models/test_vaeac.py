@@ -180,3 +180,8 @@ def test_without_latents_it_is_a_plain_network():
         exact = torch.where(missing, exact, 0).sum((1, 2, 3))
         for estimate in (conditional.log_prob, conditional.monte_carlo):
             torch.testing.assert_close(estimate(images, missing, 3), exact)
+
+
+def test_without_a_guide_its_weights_have_the_names_they_always_had():
+    names = {name.partition(".")[2].split(".")[0] for name in image_vaeac(SMALL).state_dict()}
+    assert names == {"stem", "down", "shrink", "latents", "spread", "mix", "decoder", "norm", "head"}

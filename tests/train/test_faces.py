@@ -17,7 +17,7 @@ from train.report.only_measured import nearest
 TINY = {
     "mean": "",
     "dmfa": "--widths 8 16 --blocks 1 --factors 2 --steps 2 --batch-size 8",
-    "vaeac": "--widths 8 16 --latents 4 --steps 2 --batch-size 8",
+    "vaeac": "--guide None --start None --widths 8 16 --latents 4 --steps 2 --batch-size 8",
     "autoencoder": "--widths 8 16 --latents 4 --steps 2 --batch-size 8",
     "context-encoder": "--widths 8 16 --latents 4 --steps 2 --batch-size 8",
     "mfa": "--components 2 --factors 2 --iterations 1",

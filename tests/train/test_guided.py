@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
+from dmfa_demo.models.vaeac import VAEACImputer
 from tests.command import train
 from train.methods.guided import score
 
@@ -61,6 +62,30 @@ def test_it_begins_from_a_dmfa_beside_it(guide: Path, small_mnist: Path, tmp_pat
     ours, theirs = (load_file(guide / name / "model.safetensors") for name in ("begun", "plain"))
     torch.testing.assert_close(ours["unet.stem.weight"][:, :8], theirs["unet.stem.weight"])
     torch.testing.assert_close(ours["head.weight"][:4], theirs["head.weight"][:4])
+
+
+def test_a_vaeac_with_the_same_guide_begins_from_it(guide: Path, small_mnist: Path, tmp_path: Path):
+    done = train(*command(small_mnist, guide, "--run-folder", str(tmp_path / "run"), "--output", str(guide / "first")))
+    assert done.returncode == 0, done.stderr
+    folders = "--data-root", str(small_mnist), "--run-folder", str(tmp_path / "vaeac"), "--output", str(guide / "vaeac")
+    options = "--guide mfa --latents 3 --start first --precision no --learning-rate 1e-12 --ema-decay 0".split()
+    done = train("vaeac", *folders, *SMALL, *options)
+    assert done.returncode == 0, done.stderr
+    ours, theirs = (load_file(guide / name / "model.safetensors") for name in ("vaeac", "first"))
+    torch.testing.assert_close(ours["prior.network.unet.stem.weight"], theirs["unet.stem.weight"])
+    torch.testing.assert_close(ours["generator.decoder.up.0.0.conv1.weight"], theirs["unet.up.0.0.conv1.weight"])
+    rows = [json.loads(line) for line in (tmp_path / "vaeac" / "metrics.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [2, 4] and {"validation", "nll", "psnr_image", "square_sse_sample"} <= set(
+        rows[0]
+    )
+    imputer, images = VAEACImputer.load(guide / "vaeac"), torch.rand(2, 1, 28, 28)
+    assert imputer.impute(images, torch.rand(2, 1, 28, 28) < 0.5, seed=0).sample(2).isfinite().all()
+
+
+def test_a_guide_and_images_that_are_never_whole_are_refused(guide: Path, small_mnist: Path, tmp_path: Path):
+    folders = "--data-root", str(small_mnist), "--run-folder", str(tmp_path), "--output", str(guide / "lossy")
+    done = train("vaeac", *folders, *SMALL, "--guide", "mfa", "--incomplete", "square14")
+    assert done.returncode == 1 and "leave --incomplete or --guide away" in done.stderr
 
 
 def test_the_loss_is_that_of_independent_gaussians_where_pixels_are_missing():

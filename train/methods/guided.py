@@ -13,16 +13,16 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.densities.guide import Guidance, Guide
+from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.models.dmfa import DMFAConfig
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from dmfa_demo.options import NonNegativeFloat, PositiveInt
 from dmfa_demo.storage.checkpoints import beside, load_checkpoint
+from train.engine.holes import Holes
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, finish, load_training
 
@@ -49,30 +49,6 @@ class GuidedTraining(RunConfig):
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
     }
-
-
-@dataclass(frozen=True)
-class Holes:
-    """Holes that a guide has looked at: `(H, 1, height, width)`, and what they leave uncertain, see `Guide.look`."""
-
-    missing: Tensor
-    covariance: Tensor
-    deviation: Tensor
-
-    @classmethod
-    def looked_at(cls, guide: Guide, missing: Tensor, channels: int) -> Holes:
-        """What `guide` says of each hole."""
-        found = [
-            guide.look(holes)
-            for holes in tqdm(flatten_missing(missing, channels).split(1), "looking at holes", leave=False)
-        ]
-        return cls(missing, *(torch.cat(part) for part in zip(*found)))
-
-    def explain(self, guide: Guide, images: Tensor, rows: Tensor) -> Guidance:
-        """What `guide` says about images with these holes."""
-        x, missing = flatten(images), flatten_missing(self.missing[rows], images.shape[1])
-        latents = guide.infer(x, missing, self.covariance[rows])
-        return guide.explain(x, missing, latents, self.deviation[rows])
 
 
 def train(config: GuidedTraining) -> None:

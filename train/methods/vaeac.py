@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
+from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.densities.pixels import as_seen
-from dmfa_demo.models.vaeac import VAEAC, VAEACConfig, image_vaeac
+from dmfa_demo.models.guided import GuidedConfig, load_guide
+from dmfa_demo.models.vaeac import VAEAC, GuidedVAEAC, VAEACConfig, image_vaeac
 from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt, Share
+from dmfa_demo.storage.checkpoints import beside, load_checkpoint
+from train.engine.holes import Holes
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish, load_training
 
@@ -40,14 +44,21 @@ class VAEACTraining(RunConfig):
     """the part of the steps over which the KL divergence comes to its full weight"""
     importance_samples: PositiveInt = 10
     """S of the likelihood that validation chooses by"""
+    holes: PositiveInt = 1_000
+    """so many different ones, when there is a guide"""
+    start: str | None = None
+    """the checkpoint beside the finished one to begin from, when there is a guide: a guided DMFA with the same guide, widths and blocks"""
 
     method = "vaeac"
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
         "celeba": {
-            "network": VAEACConfig(latents=64, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=6_000, batch_size=32),
-            "masks": "centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
+            "network": VAEACConfig(latents=128, widths=(32, 64, 128), blocks=2, deviation_floor=0.02, guide="mfa"),
+            "loop": LoopConfig(steps=24_000, batch_size=32, precision="no", validate_every=1_000, save_every=200),
+            "masks": "centre*1+pattern*2+noise30-90*3+half*1+squares16-40*3+rectangles*1+strokes*2",
+            "kl_warmup": 0.0,
+            "holes": 600,
+            "start": "dmfa",
         },
     }
 
@@ -66,7 +77,15 @@ class Objective(nn.Module):
         if alpha == 0:  # GSNN has no use for it
             model.proposal.requires_grad_(False)
 
-    def forward(self, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor, kl_weight: float = 1.0) -> Tensor:
+    def forward(
+        self,
+        images: Tensor,
+        missing: Tensor,
+        absent: Tensor,
+        noise: Tensor,
+        kl_weight: float = 1.0,
+        guidance: Guidance | None = None,
+    ) -> Tensor:
         """`(B,)`, nats an image.
 
         Args:
@@ -75,13 +94,14 @@ class Objective(nn.Module):
             absent: bool `(B, 1, H, W)`, known to nobody, neither to the proposal network nor to the likelihood.
             noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
             kl_weight: below 1 while warming up, so that the latents are of use before they cost.
+            guidance: what the guide says, if there is one.
         """
-        conditional, scored = self.model(images, missing), missing & ~absent
+        conditional, scored = self.model(images, missing, guidance), missing & ~absent
         prior = conditional.prior
         value = -0.5 * (prior.mean / self.mean_scale).square().sum(-1)
         value = value + self.deviation_rate * (prior.deviation.log() - prior.deviation).sum(-1)
         if self.alpha > 0:
-            proposal = self.model.propose(images, missing, absent)
+            proposal = self.model.propose(images, missing, absent, guidance)
             pixels = conditional.decode(proposal.at(noise[:1]))
             value = value + self.alpha * (pixels.log_prob(images, scored)[0] - kl_weight * proposal.kl(prior))
         if self.alpha < 1:
@@ -101,59 +121,89 @@ def warmed_up(step: int, steps: int, share: float) -> float:
 def train(config: VAEACTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
+    if config.incomplete is not None and config.network.guide is not None:
+        raise ValueError("a guide takes what is not hidden for known; leave --incomplete or --guide away")
     training = load_training(config, incomplete=config.incomplete is not None)
     validation = load_split(config.dataset, "validation", config.data_root)
     family, latents, likelihood = mask_family(config.masks), config.network.latents, config.network.likelihood
-    height, width = training.images.shape[-2:]
+    channels, height, width = config.network.shape
     absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
+    held_out = as_seen(to_float(validation.images[:1_000]), likelihood)
+    guide, holes = None, None
+    if config.network.guide is not None:
+        guide = load_guide(beside(config.checkpoint, config.network.guide), config.network.factors)
+        holes = family(config.holes, height, width, torch.Generator().manual_seed(config.loop.seed))
+        holes = Holes.looked_at(guide, holes, channels, latents)
+        held_out = held_out[:150]
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-        hidden = family(len(rows), height, width, generator)
+        images = as_seen(to_float(training.images[rows]), likelihood)
         noise = torch.randn(len(rows), 2, latents, generator=generator)
-        return as_seen(to_float(training.images[rows]), likelihood), hidden | absent[rows], absent[rows], noise
+        if guide is None or holes is None:
+            hidden, said = family(len(rows), height, width, generator), ()
+        else:
+            chosen = torch.randint(config.holes, rows.shape, generator=generator)
+            hidden, said = holes.missing[chosen], holes.explain(guide, images, chosen).tensors
+        return images, hidden | absent[rows], absent[rows], noise, *said
 
-    def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, absent: Tensor, noise: Tensor) -> Tensor:
+    def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
+        images, missing, absent, noise, *said = batch
+        guidance = None if guide is None else guide.guidance(*said)
         kl_weight = warmed_up(step, config.loop.steps, config.kl_warmup)
-        value = network(images, missing, absent, noise.transpose(0, 1), kl_weight)
+        value = network(images, missing, absent, noise.transpose(0, 1), kl_weight, guidance)
         # Per scored pixel, so that a large hole does not drown the small ones.
         return (value / (missing & ~absent).sum((1, 2, 3)).clamp(min=1)).mean()
 
-    held_out = as_seen(to_float(validation.images[:1_000]), likelihood)
-    masks = family(len(held_out), height, width, torch.Generator().manual_seed(1))
+    known = {}
+    for name, kind, seed in (("all", family, 1), ("square", mask_family(f"square{height // 2}"), 2)):
+        masks = kind(len(held_out), height, width, torch.Generator().manual_seed(seed))
+        known[name] = masks, None if guide is None else guide.advise_each(held_out, masks, latents)
 
     def validate(network: nn.Module) -> dict[str, float]:
-        return score(cast(VAEAC, network.model), held_out, masks, config.importance_samples, config.alpha)
+        measured = {
+            name: score(cast(VAEAC, network.model), held_out, masks, config.importance_samples, config.alpha, guidance)
+            for name, (masks, guidance) in known.items()
+        }
+        return measured["all"] | {f"square_{name}": measured["square"][name] for name in ("nll", "sse", "sse_sample")}
 
     torch.manual_seed(config.loop.seed)
-    objective = Objective(
-        image_vaeac(config.network), config.alpha, config.prior_mean_scale, config.prior_deviation_rate
-    )
+    model = image_vaeac(config.network)
+    if isinstance(model, GuidedVAEAC):
+        model = model.to(memory_format=torch.channels_last)
+        if config.start is not None:
+            model.begin_from(load_checkpoint(beside(config.checkpoint, config.start), GuidedConfig)[1])
+    objective = Objective(model, config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
     finish(config, objective.model.state_dict(), seconds, training)
 
 
 @torch.inference_mode()
-def score(model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float) -> dict[str, float]:
-    """NLL estimated from `samples` draws per missing pixel ("validation"), and by image, and PSNR of the mean of ten samples.
+def score(
+    model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float, guidance: Guidance | None = None
+) -> dict[str, float]:
+    """NLL estimated from `samples` draws per missing pixel ("validation"), and by image; PSNR and squared error of the mean of ten
+    samples, and the squared error of one.
 
     Importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
     same at every call, so that what is compared differs in its weights only.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(0)
-    nll, psnr = [], []
-    for x, hidden in zip(images.split(250), missing.split(250)):
-        x, hidden = x.to(device), hidden.to(device)
-        conditional = model(x, hidden)
+    found: dict[str, list[Tensor]] = {}
+    for rows in torch.arange(len(images)).split(250):
+        x, hidden = images[rows].to(device), missing[rows].to(device)
+        conditional = model(x, hidden, None if guidance is None else guidance[rows].to(device))
         estimate = conditional.monte_carlo if alpha == 0 else conditional.log_prob
-        nll.append(-estimate(x, hidden, samples, generator=generator).cpu())
-        mean = torch.where(hidden, conditional.mean(10, generator), x)
-        psnr.append(metrics.psnr_image(mean, x).cpu())
-    by_image = torch.cat(nll)
-    per_pixel = by_image / missing.sum((1, 2, 3)).clamp(min=1)
-    return {
-        "validation": per_pixel.mean().item(),
-        "nll": by_image.mean().item(),
-        "psnr_image": torch.cat(psnr).mean().item(),
-    }
+        nll = -estimate(x, hidden, samples, generator=generator)
+        drawn = torch.where(hidden, conditional.sample(10, generator), x)
+        figures = {
+            "validation": nll / hidden.sum((1, 2, 3)).clamp(min=1),
+            "nll": nll,
+            "psnr_image": metrics.psnr_image(drawn.mean(0), x),
+            "sse": (drawn.mean(0) - x).square().sum((1, 2, 3)),
+            "sse_sample": (drawn - x).square().sum((2, 3, 4)).mean(0),
+        }
+        for name, values in figures.items():
+            found.setdefault(name, []).append(values.cpu())
+    return {name: torch.cat(parts).mean().item() for name, parts in found.items()}

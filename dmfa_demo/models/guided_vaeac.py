@@ -1,0 +1,94 @@
+"""The networks of a guided VAEAC, whose latents say which shapes of a linear guide fill the hole.
+
+The guide (see densities/guide.py), a Gaussian of whole images, expects m_lin behind a hole and knows by which images u_1, u_2, ...
+the truth may differ from that, the strongest first. The latents z are the coordinates of these shapes, and m_lin(z) is what the
+guide expects once they are known:
+
+    p(x_m | x_o) = E_{z ~ p(z | x_o)} prod_i N(x_i; m_i(z), s_i(z)^2),      m(z) = g own(z) + (1 - g) m_lin(z),
+
+with own, g and s from a generator that sees m_lin(z) - m_lin and what the prior network saw. So large shapes hang together from
+the beginning, and the network adds what is not linear in a face. With the whole image in sight nothing has to be learnt: the
+proposal q(z | x) is the guide's own posterior, independent in each coordinate. The prior network is a guided DMFA. The
+coordinates of its mean are the mean of p(z | x_o), and beside them it returns how far they may be wrong.
+
+It is an extension of ours; the VAEAC paper has nothing like it.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
+from dmfa_demo.densities.guide import Guidance
+from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
+from dmfa_demo.networks.unet import Decoder, Encoder, to_pixels
+
+
+class GuidedPrior(nn.Module):
+    """Visible pixels, mask and guidance to the latents' distribution and the features of every level.
+
+    Args:
+        config: of the guided DMFA that it is.
+        latents: d, the shapes of the guide that are used.
+    """
+
+    def __init__(self, config: GuidedConfig, latents: int):
+        super().__init__()
+        self.network = GuidedDMFA(config)
+        self.spread = nn.Linear(config.widths[-1], latents)
+        nn.init.zeros_(self.spread.weight)
+        nn.init.zeros_(self.spread.bias)
+
+    def forward(
+        self, images: Tensor, missing: Tensor, guidance: Guidance
+    ) -> tuple[DiagonalGaussian, tuple[Tensor, ...]]:
+        found, levels = self.network.look(images, missing, guidance)
+        deviation = self.spread(F.silu(levels[-1]).mean((2, 3))).float().exp()
+        return DiagonalGaussian(guidance.recognise(found.mean, missing).mean, deviation), tuple(levels)
+
+
+class GuidedGenerator(nn.Module):
+    """What the latents paint, added to what the prior network passed on at every level, to raw pixels.
+
+    Args:
+        config: of the guided DMFA that passes on its features.
+    """
+
+    # What is painted are differences of a few hundredths; features are of the order of one.
+    SCALE = 10.0
+
+    def __init__(self, config: GuidedConfig):
+        super().__init__()
+        self.config = config
+        self.folds = [Encoder.BLOCK << level for level in range(len(config.widths))]
+        self.add = nn.ModuleList(
+            nn.Conv2d(config.channels * fold**2, width, 1, bias=False) for fold, width in zip(self.folds, config.widths)
+        )
+        self.decoder = Decoder(config.widths, config.blocks)
+        self.norm = nn.GroupNorm(8, config.widths[0])
+        self.head = nn.Conv2d(config.widths[0], 3 * config.channels * Encoder.BLOCK**2, 1)
+        for add in self.add:
+            nn.init.zeros_(cast(nn.Conv2d, add).weight)
+
+    def forward(self, painted: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
+        """Differences from what the guide expects `(S B, n)` and features of B rows to raw `(S B, 3, C, H, W)`: mean, deviation, trust."""
+        channels, height, width = self.config.shape
+        images = self.SCALE * painted.unflatten(1, (channels, height, width))
+        images = F.pad(images, (0, -width % self.folds[-1], 0, -height % self.folds[-1]))
+        *added, coarsest = (add(F.pixel_unshuffle(images, fold)) for add, fold in zip(self.add, self.folds))
+        coarsest = (coarsest.unflatten(0, (-1, len(passed[-1]))) + passed[-1]).flatten(0, 1)
+        features = F.silu(self.norm(self.decoder((*passed[:-1], coarsest), added)))
+        return to_pixels(self.head(features), height, width).unflatten(1, (-1, channels))
+
+    def begin_from(self, network: GuidedDMFA) -> None:
+        """Take over what a guided DMFA has learnt of the way from features to its mean and its trust."""
+        self.decoder.load_state_dict(network.unet.state_dict(), strict=False)
+        self.norm.load_state_dict(network.norm.state_dict())
+        with torch.no_grad():
+            for mine, theirs in zip(self.head.parameters(), network.head.parameters()):
+                own, trust, _ = theirs.chunk(3)
+                mine.copy_(torch.cat([own, torch.zeros_like(own), trust]))
