@@ -21,7 +21,7 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.registry import METHODS
 from tests.conftest import REPOSITORY
-from train.__main__ import _parsed
+from train.commands import parse
 from train.report import tables
 
 DOCS = REPOSITORY / "docs"
@@ -123,7 +123,7 @@ def expect_training_command(words: list[str]) -> None:
     """Fails unless `python -m train` takes these words; runs nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            _parsed(words)
+            parse(words)
     except SystemExit as end:  # --help
         assert "--help" in words and not end.code, words
 
