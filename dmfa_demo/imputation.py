@@ -145,7 +145,7 @@ class Imputer(ABC):
         starts_walks: whether its mean is a place where walks on a map of attractors start.
         has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
         fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
-        shown_first: whether it is compared before somebody asks for it; slow ones and variants of others are not.
+        shown_first: whether it is compared at first; slow ones and variants of others are not.
         stands_in_for: the method that it is compared in place of where that one has no checkpoint.
         needs_checkpoint: whether it is read from a checkpoint by `load`; the others are made by `create`.
         shape: (C, H, W) of the images it was made for.
@@ -203,7 +203,7 @@ class Imputer(ABC):
             seed: of everything random in the method; None draws a fresh one.
 
         Raises:
-            ValueError: when the arguments break the contract; the message names which and how to mend it.
+            ValueError: when the arguments break the contract; the message names which and how to fix it.
         """
         check(images, missing)
         if images.shape[1:] != self.shape:
@@ -222,11 +222,15 @@ class Imputer(ABC):
         return replace(
             prediction,
             mean=paste(prediction.mean),
-            marginal_variance=_on(prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)),
-            trajectory=_on(prediction.trajectory, paste),
+            marginal_variance=map_optional(
+                prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)
+            ),
+            trajectory=map_optional(prediction.trajectory, paste),
             sampler=_sampler(prediction, images, seed, paste_draw),
-            filling=_on(prediction.filling, lambda fill: _pasted(fill, paste_draw)),
-            latents=_on(prediction.latents, lambda space: Latents(space.count, lambda z: paste_draw(space.decode(z)))),
+            filling=map_optional(prediction.filling, lambda fill: _pasted(fill, paste_draw)),
+            latents=map_optional(
+                prediction.latents, lambda space: Latents(space.count, lambda z: paste_draw(space.decode(z)))
+            ),
         )
 
 
@@ -234,7 +238,8 @@ Value = TypeVar("Value")
 Other = TypeVar("Other")
 
 
-def _on(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
+def map_optional(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
+    """`do(value)`; None for None."""
     return None if value is None else do(value)
 
 
@@ -264,7 +269,7 @@ def _pasted(
 
 
 def check(images: Tensor, missing: Tensor) -> None:
-    """Raise a ValueError that says what to mend when `images` and `missing` break the contract."""
+    """Raise a ValueError that says what to fix when `images` and `missing` break the contract."""
     if images.dim() != 4 or images.dtype != torch.float32:
         raise ValueError(f"images must be float32 (B, C, H, W) in [0, 1]; got {images.dtype} {tuple(images.shape)}")
     expected = (images.shape[0], 1, *images.shape[2:])

@@ -89,7 +89,7 @@ def crps(samples: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
 
 
 def balanced_accuracy(said: Tensor, true: Tensor) -> Tensor:
-    """The mean of the shares of positives and of negatives that are recognised, for each class; whoever always says the same gets 1/2.
+    """The mean of the shares of positives and of negatives that are recognised, for each class; always the same answer gives 1/2.
 
     Args:
         said, true: bool `(B, classes)`.

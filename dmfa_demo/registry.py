@@ -9,9 +9,9 @@ from functools import cache
 
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.storage import checkpoints
-from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, set_aside
+from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, quarantine_on_failure
 
-# The registry: method -> "module:class" of its Imputer. Imported when asked for, so that nothing loads at start.
+# The registry: method -> "module:class" of its Imputer. Imported when needed, so that nothing loads at start.
 METHODS: dict[str, str] = {
     "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
@@ -103,7 +103,7 @@ def _created(name: str, dataset: str) -> Imputer:
 
 
 def shown_first() -> list[str]:
-    """The methods to compare before somebody chooses others, whether a data set has them or not."""
+    """The methods that are compared at first, whether a data set has them or not."""
     return methods_with("shown_first")
 
 
@@ -147,5 +147,5 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
         )
     if not imputer_class.needs_checkpoint:
         return _created(method, dataset)
-    with set_aside(ROOT / dataset / method):
+    with quarantine_on_failure(ROOT / dataset / method):
         return load_once(imputer_class, ROOT / dataset / method)

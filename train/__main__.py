@@ -10,7 +10,7 @@ COMMANDS = {**commands.COMMANDS, "all": recipes.run}
 
 
 def main() -> None:
-    """Run one subcommand; what the user can mend is said in one line, without a traceback."""
+    """Run one subcommand; errors in the input are one line, without a traceback."""
     words = sys.argv[1:]
     try:
         config = parse(words, COMMANDS)

@@ -61,7 +61,7 @@ def build_page() -> gr.Blocks:
         follow_address(layout, page, changed)
         offer_take_away(layout, cache)
         forget_after_leaving(page, cache)
-    # Whoever comes when so many wait is told to try again, instead of making everybody wait for ever.
+    # With so many waiting, a further visitor is asked to try again, so that the others do not wait for ever.
     return page.queue(max_size=MAX_WAITING)
 
 
@@ -74,7 +74,7 @@ def launch() -> None:
     fetch_nothing()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
-    # A model comes back for the interpreter after every layer, and should not wait 5 ms for whoever writes an answer.
+    # A model comes back for the interpreter after every layer, and should not wait 5 ms for a thread that writes an answer.
     sys.setswitchinterval(0.0005)
     try:
         methods()
@@ -124,7 +124,7 @@ def _warm_up() -> None:
 
 @contextmanager
 def _left_out() -> Iterator[None]:
-    """Whatever cannot be loaded is said to whoever started the page, which goes on without it."""
+    """Print what cannot be loaded, and go on without it."""
     try:
         yield
     except Exception as error:

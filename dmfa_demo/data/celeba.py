@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-# What can be seen in a picture and judges nobody: the attributes that are learnt, by our name, CelebA's and their place among its 40.
+# Attributes that can be seen in a picture and judge no person. Those that are learnt, by our name, CelebA's and their place among its 40.
 ATTRIBUTES = {
     "smiling": ("Smiling", 31),
     "mouth open": ("Mouth_Slightly_Open", 21),
@@ -83,7 +83,7 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
         limit: read the first so many only.
 
     Returns:
-        uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 (-1 where nobody says) in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
+        uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 (-1 where unknown) in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
         in each file's name.
 
     Raises:

@@ -187,7 +187,7 @@ class Guide:
         deviation: Tensor,
         shapes: tuple[Tensor, Tensor] | None = None,
     ) -> Guidance:
-        """What images x `(B, n)` are told, whose latents `(B, l)`, hidden deviations `(B, n)` and shapes are known."""
+        """The guidance for images x `(B, n)` whose latents `(B, l)`, hidden deviations `(B, n)` and shapes are known."""
         mean, factors, noise = self._single
         explained = mean + latents @ factors
         left = torch.where(missing, 0, x - explained).square() / (self.temperature * noise)

@@ -13,7 +13,7 @@ which leaves a mixture of the same form. Conditioning, likelihoods and the E ste
 
 With a temperature t > 1 the likelihood of what is seen is raised to the power 1 / t, so that t visible values count as one: the
 three sums above are divided by t. Latents are then inferred as if the noise of visible values were t D, and responsibilities
-are tempered with them; what is predicted of hidden values keeps its own noise D. It mends what few components leave
+are tempered with them; what is predicted of hidden values keeps its own noise D. It corrects what few components leave
 unexplained: that is alike in neighbouring pixels, and to take each for independent news trusts the visible ones too much
 (a "power" or "fractional" posterior; Grünwald and van Ommen, 2017). t = 1 is Bayes' rule, and what EM uses.
 

@@ -207,7 +207,7 @@ def unpacked(data: Tensor, shape: tuple[int, ...]) -> Tensor:
         ValueError: when the bytes do not hold images of that shape.
     """
     size = math.prod(shape)
-    # Never more than is asked for, whatever the bytes claim.
+    # Never more than requested, whatever the bytes claim.
     values = zlib.decompressobj().decompress(data.numpy().tobytes(), size + 1)
     if len(values) != size:
         raise ValueError(f"the reference images are not {' x '.join(map(str, shape))}; train them anew")

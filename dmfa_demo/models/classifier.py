@@ -27,7 +27,15 @@ from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks.unet import observe
 from dmfa_demo.options import PositiveInt
 from dmfa_demo.registry import method_class
-from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, load_once, set_aside
+from dmfa_demo.storage.checkpoints import (
+    ROOT,
+    beside,
+    fill,
+    is_usable,
+    load_checkpoint,
+    load_once,
+    quarantine_on_failure,
+)
 
 # Of a mixture with many components, those that a classifier averages over; the others hardly have weight.
 LEADING = 2
@@ -212,7 +220,7 @@ class CompleteClassifier(Classifier):
     name = "complete"
     title = "Complete image"
     summary = "The same network, trained and asked on complete images: what could be known if nothing were hidden."
-    limits = "It is a reference and not a method: it is told what the others must guess."
+    limits = "It is a reference and not a method: it sees what the others must guess."
     colour = "#8a8f98"
     paper = "GT"
     takes_complete = True
@@ -260,7 +268,7 @@ class ImputingClassifier(Classifier):
     sees_mask = False
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
-        return (_told(belief).mean,)
+        return (_known(belief).mean,)
 
 
 class KNNClassifier(ImputingClassifier):
@@ -315,10 +323,10 @@ class MisConvClassifier(Classifier):
 
     def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
         """What the source believes, of a mixture with many components the heaviest."""
-        return _leading(_told(self.believe(images, missing)))
+        return _leading(_known(self.believe(images, missing)))
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
-        density = _leading(_told(belief))
+        density = _leading(_known(belief))
         parts = density.components
         tensors = (density.log_weights, parts.mean, parts.factors, parts.noise)
         return hide(images, missing), missing, *(tensor.float() for tensor in tensors)
@@ -384,7 +392,7 @@ def folder_of(name: str) -> str:
 def available_classifiers(dataset: str) -> list[str]:
     """The classifiers that have a checkpoint for `dataset`, in the page's order: the one that is given complete images first.
 
-    None without that one, which says what a picture is that nobody has named, or without another beside it.
+    None without that one, which says what an unlabelled picture is, or without another beside it.
     """
     names = [name for name in CLASSIFIERS if is_usable(ROOT / dataset / folder_of(name))]
     return names if len(names) > 1 and CLASSIFIERS[names[0]].takes_complete else []
@@ -403,20 +411,20 @@ def load_classifier(name: str, dataset: str) -> Classifier:
             f"no classifier {name!r:.40} for data set {dataset!r:.40}; there are: {', '.join(known) or 'none'}"
         )
     folder = ROOT / dataset / folder_of(name)
-    with set_aside(folder):
+    with quarantine_on_failure(folder):
         return CLASSIFIERS[name].load(folder)
 
 
 def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
-    """The imputer in `folder`, one for all who ask for it; None for a classifier that asks nobody."""
+    """The imputer in `folder`, one for all who ask for it; None for a classifier without a source."""
     if kind.asks is None:
         return None
     return load_once(IncompleteKNNImputer if kind.asks == "knn" else method_class(kind.asks), folder)
 
 
-def _told(belief: Imputation | None) -> Imputation:
+def _known(belief: Imputation | None) -> Imputation:
     """What the source believes, of a classifier that has one."""
-    assert belief is not None, "a classifier that asks is told"
+    assert belief is not None, "a classifier with a source has a belief"
     return belief
 
 

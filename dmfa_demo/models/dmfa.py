@@ -203,6 +203,6 @@ def _pool(features: Tensor, missing: Tensor) -> Tensor:
     height, width = (side * UNet.BLOCK for side in features.shape[-2:])
     padded = F.pad(missing.to(features.dtype), (0, width - missing.shape[-1], 0, height - missing.shape[-2]))
     share = F.avg_pool2d(padded, UNet.BLOCK)  # (B, 1, H', W')
-    # Holes of less than one block count as a part of one, so that they are told from whole ones.
+    # Holes of less than one block count as a part of one, so that they differ from whole ones.
     hidden = (features * share).sum((2, 3)) / share.sum((2, 3)).clamp(min=1)
     return torch.cat([hidden, features.mean((2, 3))], dim=1)

@@ -1,4 +1,4 @@
-"""Guided DMFA: a network that starts from what a linear Gaussian expects behind the hole, and mends it.
+"""Guided DMFA: a network that starts from what a linear Gaussian expects behind the hole, and corrects it.
 
 The conditional Gaussian of MFA knows how thousands of hidden values hang together, but expects too little of what is
 nonlinear in faces; DMFA's network knows that, but cannot say more than a few factors. So the network sees the linear

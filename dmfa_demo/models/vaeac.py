@@ -87,7 +87,7 @@ class VAEAC(nn.Module):
     def propose(
         self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
     ) -> DiagonalGaussian:
-        """The latents given the whole image; `absent` pixels are known to nobody (section 4.3.3)."""
+        """The latents given the whole image; `absent` pixels are never known (section 4.3.3)."""
         masks = torch.cat([missing, absent], 1).to(images)
         return DiagonalGaussian.from_raw(self.proposal(torch.cat([hide(images, absent), masks], 1)))
 

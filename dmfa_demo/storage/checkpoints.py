@@ -128,7 +128,7 @@ def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
 
 
 def is_usable(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint, and nobody has failed to load it."""
+    """Whether a folder holds a checkpoint that has not failed to load."""
     return (folder / CONFIG).is_file() and folder not in _DAMAGED
 
 
@@ -137,11 +137,11 @@ class Unavailable(ValueError):
 
 
 @contextmanager
-def set_aside(folder: Path) -> Iterator[None]:
+def quarantine_on_failure(folder: Path) -> Iterator[None]:
     """While a checkpoint is loaded: a damaged one is not usable from then on, so that it spoils no more than one answer.
 
     Raises:
-        Unavailable: when it may be whole, and whoever asks again may get it.
+        Unavailable: when it may be whole, and may load at another try.
         ValueError: when it is damaged.
     """
     try:

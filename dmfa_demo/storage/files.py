@@ -42,7 +42,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """What `write_tensors` was told to write beside the tensors; raises as `read_tensors` does."""
+    """The metadata that `write_tensors` wrote beside the tensors; raises as `read_tensors` does."""
     with _said(path), safe_open(path, "pt") as file:
         return file.metadata() or {}
 

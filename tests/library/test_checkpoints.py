@@ -30,8 +30,8 @@ from dmfa_demo.storage.checkpoints import (
     load_checkpoint,
     load_network,
     load_once,
+    quarantine_on_failure,
     save_checkpoint,
-    set_aside,
     weights_of,
 )
 from dmfa_demo.storage.files import read_tensors
@@ -283,7 +283,11 @@ def test_what_the_machine_lacks_for_a_while_leaves_a_checkpoint_usable(one_check
 
 
 def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
-    with pytest.raises(Unavailable), set_aside(one_checkpoint), set_aside(one_checkpoint.parent / "knn"):
+    with (
+        pytest.raises(Unavailable),
+        quarantine_on_failure(one_checkpoint),
+        quarantine_on_failure(one_checkpoint.parent / "knn"),
+    ):
         raise MemoryError
     assert not checkpoints._DAMAGED
 

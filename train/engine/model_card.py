@@ -41,7 +41,7 @@ turned aside are badly represented; what the model fills into such faces is take
 
 CelebA may be used for non-commercial research only, and so may this checkpoint, which holds no image of it. It is made for
 teaching how models of missing data work. It must not be used to recognise or identify anybody, to judge people or tell
-groups of them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows nobody.
+groups of them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows no real person.
 """
 
 # Checkpoints that methods are made of.
@@ -125,7 +125,7 @@ _DRAWINGS = [
     "",
     f"![Random images from the model]({DRAWN})",
     "",
-    "Random images from the model, without pixel noise, of everything hidden. They show what it has learnt, and nobody.",
+    "Random images from the model, without pixel noise, of everything hidden. They show what it has learnt, and no real person.",
     "",
 ]
 

@@ -91,7 +91,7 @@ class Objective(nn.Module):
         Args:
             images: `(B, C, H, W)`.
             missing: bool `(B, 1, H, W)`, hidden from the prior network, the absent ones among them.
-            absent: bool `(B, 1, H, W)`, known to nobody, neither to the proposal network nor to the likelihood.
+            absent: bool `(B, 1, H, W)`, never known, neither to the proposal network nor to the likelihood.
             noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
             kl_weight: below 1 while warming up, so that the latents are of use before they cost.
             guidance: what the guide says, if there is one.

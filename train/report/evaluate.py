@@ -87,7 +87,7 @@ def evaluate(config: Evaluation) -> None:
         method_class(method)
     families = [mask_family(protocol) for protocol in config.protocol]
     test = to_float(load_split(config.dataset, "test", config.data_root).images)
-    for family in families:  # a hole that does not fit is told before anything is computed
+    for family in families:  # a hole that does not fit is an error before anything is computed
         family(1, test.shape[-2], test.shape[-1], torch.Generator())
     for protocol in config.protocol:
         for method in methods:

@@ -36,7 +36,7 @@ def publish(config: Publication) -> None:
     try:
         revision = push(kind, ROOT / config.dataset / config.method, config.repo_id, private=config.private)
     except LocalTokenNotFoundError:
-        raise ValueError("nobody is logged in to the Hugging Face Hub: hf auth login, or set HF_TOKEN") from None
+        raise ValueError("not logged in to the Hugging Face Hub: hf auth login, or set HF_TOKEN") from None
     except HfHubHTTPError as error:
         raise ValueError(f"the Hub refused: {error}") from None
     print(f'load_imputer("{config.method}", "{config.repo_id}", revision="{revision}")')

@@ -58,7 +58,7 @@ def gather(dataset: str) -> None:
 
 
 def training_images(folder: Path) -> int | None:
-    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where nobody knows."""
+    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where unknown."""
     config = folder / CONFIG
     if config.is_file():
         return json.loads(config.read_text())["about"]["training_images"]

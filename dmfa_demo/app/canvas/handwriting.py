@@ -23,7 +23,7 @@ BLANK = "No digit can be seen: the picture is blank. Write one in dark ink on li
 WORK = 640
 # What a mark counts that touches so many sides of the picture: a digit may be cut off, tables and ruled lines reach more.
 BORDER = (1.0, 0.3, 0.1, 0.1, 0.1)
-# The same in a box that somebody chose, where only light or dark ink is still the question.
+# The same in a box that the visitor chose, where only light or dark ink is still the question.
 CHOSEN = (1.0, 0.5, 0.3, 0.3, 0.3)
 # Strokes in MNIST's pixels: in 99 % of its digits they are wider than 1.5 on average; those of thinner pens become 2.
 THIN, USUAL = 1.5, 2.0
@@ -88,7 +88,7 @@ def find_digit(picture: Image.Image) -> Cutout:
 
 
 def cut_digit(picture: Image.Image, box: Box) -> Tensor:
-    """Everything that is drawn in a box that somebody chose, as MNIST has it: float32 `(1, 28, 28)` in [0, 1].
+    """Everything that is drawn in a box that the visitor chose, as MNIST has it: float32 `(1, 28, 28)` in [0, 1].
 
     Args:
         picture: of any mode, upright.
@@ -201,7 +201,7 @@ def _marks(ink: np.ndarray, level: float) -> tuple[np.ndarray, list[_Mark]]:
 def _standing(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
     """The contrast of a mark to what is around it, at most 1; little for lines, and where its outline is no edge everywhere.
 
-    That is how strokes are told from the gaps between them, and from soft shadows.
+    This separates strokes from the gaps between them, and from soft shadows.
     """
     away = 1 + mark.side // 40
     around = tuple(slice(max(part.start - away - 1, 0), part.stop + away + 1) for part in mark.box)

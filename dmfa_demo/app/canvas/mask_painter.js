@@ -113,7 +113,7 @@ document.addEventListener("answered", ({ detail: { panel, revision: number } }) 
 for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]])
     document.addEventListener(name, () => painter.closest(".stage")?.setAttribute("aria-busy", waiting));
 
-// Whoever reloads, or whose server was started again, finds the picture and the mask that lay there.
+// After a reload, or a restart of the server, the picture and the mask are still there.
 const SAVED = "canvas";
 const saved = performance.getEntriesByType("navigation")[0]?.type === "reload" ? sessionStorage.getItem(SAVED) : null;
 function save() {
@@ -149,7 +149,7 @@ function schedule() {
     pendingSend = setTimeout(send, Math.max(0, lastSent + SEND_EVERY_MS - performance.now()));
 }
 
-// What is finished is there at once for whoever asks for the mask. The panel hears of it as of a stroke: of two events in one
+// A finished mask is available at once. The panel hears of it as of a stroke: of two events in one
 // breath Gradio sends both, and the answer to the first may be the last to come.
 function settle() {
     renew();
@@ -381,7 +381,7 @@ document.addEventListener("keydown", (event) => {
     event.preventDefault();
 });
 
-// Whoever comes by keyboard sees the brush where they left it, at first in the middle.
+// With the keyboard the brush appears where it was left, at first in the middle.
 function aim() {
     cursor ??= place ?? [Math.floor(width / 2), Math.floor(height / 2)];
     draw();

@@ -81,7 +81,7 @@ class Explainer(gr.HTML):
 
 
 def _entries() -> str:
-    """All entries of the dialog, as HTML; each is hidden until somebody asks for it."""
+    """All entries of the dialog, as HTML; each is hidden until it is opened."""
     kinds = [method_class(name) for name in methods()]
     parts = [_entry(kind.name, kind.title, _about(kind)) for kind in kinds]
     parts += [_entry(folder_of(name), kind.title, _about(kind)) for name, kind in CLASSIFIERS.items()]

@@ -244,8 +244,8 @@ LESSONS = (
     Lesson(
         "Why a single imputation lies",
         "Guesses",
-        "What is hidden is not known, only more or less likely. Whoever fills it in with one picture takes a guess for a fact, and "
-        "nobody can tell the difference later. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
+        "What is hidden is not known, only more or less likely. To fill it in with one picture is to take a guess for a fact, and "
+        "later the two look the same. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
         "could have been there: where several answers would fit it is their average, a blur. A <strong>sample</strong> is one "
         "whole answer that could have been.",
         _first_with("has_samples"),
@@ -279,8 +279,8 @@ LESSONS = (
         "You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with an ordinary first pixel?",
         ("Less sure: something unusual happened", "Equally sure, whatever the first one is", "Surer: an extreme value says more"),
         1,
-        "The observed value moves the mean of the slice, but not its width: the second formula does not contain it. Only with a "
-        "mixture of several Gaussians does the doubt depend on what is seen, and that is why the models here are mixtures, or networks.",
+        "The observed value moves the mean of the slice, but not its width: the second formula does not contain it. With a "
+        "single fixed Gaussian the doubt cannot depend on what is seen. With mixtures and networks it can.",
         formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
         + formula(subsup("σ", "2|1", "2"), "=", sub("Σ", "22"), "−", frac(subsup("Σ", "21", "2"), sub("Σ", "11"))),
         (
@@ -310,7 +310,7 @@ LESSONS = (
         (
             (formula("Σ", block=False), "the covariance of all hidden pixels"),
             (formula("A", block=False), "the factors, one in each column"),
-            (formula(sup("A", "⊤"), block=False), "the same turned over"),
+            (formula(sup("A", "⊤"), block=False), "its transpose"),
             (formula("d", block=False), "the variance of each pixel's own noise"),
         ),
         "Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",

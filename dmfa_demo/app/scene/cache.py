@@ -34,7 +34,7 @@ class Glance:
 
     Attributes:
         mean: `(C, H, W)`.
-        variance: of each pixel `(C, H, W)`; None for a single answer, and where it was not asked for.
+        variance: of each pixel `(C, H, W)`; None for a single answer, and where it was not needed.
         figures: how good the mean is; None where nothing is missing.
     """
 
@@ -105,7 +105,7 @@ class ImputationCache:
         except Exception as error:
             if len(questions) == 1:
                 questions[0].answer.set_exception(error)
-            else:  # what cannot be answered to one spoils nobody else's answer
+            else:  # an error in one answer does not spoil the others
                 for question in questions:
                     self._settle([question])
         else:

@@ -28,7 +28,7 @@ class Scene:
         dataset: whose models look at it.
         image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
         caption: what it is, for people.
-        labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where nobody has said.
+        labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where they are unknown.
         number: the bundled sample that it is; None for a picture that a visitor brought.
     """
 

@@ -32,7 +32,7 @@ from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import available_classifiers, load_classifier, predict_all
 from dmfa_demo.registry import available_methods, load_imputer, method_class
 
-# Of one answer; more are asked for with another seed.
+# In one answer; another seed gives more.
 MAX_SAMPLES, MAX_FRAMES = 64, 64
 
 
@@ -111,7 +111,7 @@ def sample(
 
 
 def factors(image: Any, mask: Any, dataset: str = "mnist", method: str = "dmfa", component: int = 0) -> dict:
-    """Take one Gaussian of a method's density apart: "weights" of those of most weight, and of the one asked for the "mean", the
+    """Take one Gaussian of a method's density apart: "weights" of those of most weight, and of the chosen one the "mean", the
     principal "factors" (strongest first, images) and the "noise" (standard deviations)."""
     scene, missing = _read(image, mask, dataset)
     if not method_class(method).has_factors:
@@ -197,7 +197,7 @@ def _completed(block_fn: BlockFunction, inputs: list[Any]) -> list[Any]:
 
 
 def _answered(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint, with what a program can mend said in one line."""
+    """The endpoint, which answers bad input with one line."""
 
     @wraps(endpoint)
     def answered(*arguments: Any, **named: Any) -> Any:

@@ -20,7 +20,7 @@ BY_NAME = "/gradio_api/call/v2/"
 
 
 def fetch_nothing() -> None:
-    """Let Gradio download nothing: whoever sends it a file's address in the place of a picture would have it fetched, of any size.
+    """Keep Gradio from downloading anything: it would fetch the address of a file that is sent in place of a picture, of any size.
 
     Raises:
         RuntimeError: when this version of Gradio downloads by something else, so that nothing would be refused.
@@ -28,7 +28,7 @@ def fetch_nothing() -> None:
     if not hasattr(processing_utils, DOWNLOAD):
         raise RuntimeError(
             f"Gradio {gr.__version__} has no gradio.processing_utils.{DOWNLOAD}, so this page cannot keep it from fetching "
-            "addresses; install gradio==6.31.0, or mend dmfa_demo/app/server/guard.py"
+            "addresses; install gradio==6.31.0, or fix dmfa_demo/app/server/guard.py"
         )
     setattr(processing_utils, DOWNLOAD, _refuse)
 
@@ -58,7 +58,7 @@ class Guard:
             answer = {"error": "There is no such endpoint." if unknown else str(error).partition(". Please")[0]}
             await JSONResponse(answer, 404 if unknown else 422)(scope, receive, send)
         except RuntimeError as error:
-            # Of what nobody asked Gradio has answered that it is not found, and then raises that too.
+            # For an unknown request Gradio answers that it is not found, and then also raises.
             if not isinstance(error.__cause__, HTTPException):
                 raise
             await send({"type": "http.response.body"})

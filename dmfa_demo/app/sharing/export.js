@@ -19,7 +19,7 @@ async function copyLink() {
     const copied = await copy(location.href);
     status.textContent = copied ? "The link is copied." : `This page may not use the clipboard. Copy the link by hand: ${location.href}`;
     if (document.documentElement.dataset.ownPicture === "true")
-        status.textContent += " Your own picture is not in it: whoever opens it sees the first picture under the same mask.";
+        status.textContent += " Your own picture is not in it: it shows the first picture under the same mask.";
 }
 
 // A frame may forbid downloads without saying so, so that the file stays within reach.

@@ -1,4 +1,4 @@
-"""What the page says about itself to whoever previews a link to it: title, description and picture."""
+"""The preview of a link to the page: title, description and picture."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Preview:
 
 
 def tags(scope: Scope) -> str:
-    """The tags of a page that is asked for at this address, as HTML."""
+    """The tags of the page at this address, as HTML."""
     headers = Headers(scope=scope)
     scheme, host = headers.get("x-forwarded-proto", scope["scheme"]), headers.get("host", "")
     picture = f"{scheme}://{host}{scope.get('root_path', '')}{PICTURE_PATH}"

@@ -28,14 +28,14 @@ from dmfa_demo.app.widgets.segments import OneOf, segments
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.attractors import MAP, LatentMap
 from dmfa_demo.models.dynamics import flow, latent_field
-from dmfa_demo.storage.checkpoints import ROOT, is_usable, read_config, set_aside
+from dmfa_demo.storage.checkpoints import ROOT, is_usable, quarantine_on_failure, read_config
 
 STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
 
 # Of a walk on the map: at most so many steps, and fixed when one moves it by no more of how far the latents spread.
 LATENT_STEPS, EXACT = 200, 1e-3
 
-# The colour of the walk from a place that somebody chose.
+# The colour of the walk from a place that the visitor chose.
 OWN = "#8b4bb8"
 
 # Between two answers, and how long of that the walks themselves may take.
@@ -48,7 +48,7 @@ def mapped(dataset: str) -> dict[str, str]:
     for folder in sorted(path.parent for path in (ROOT / dataset).glob(f"*/{MAP}")):
         if is_usable(folder):
             try:
-                with set_aside(folder):
+                with quarantine_on_failure(folder):
                     labels = read_config(folder)["training"]["labels"]
                     names = ", ".join(DATASETS[dataset].classes[label] for label in labels)
             except ValueError as error:
@@ -104,7 +104,7 @@ class AttractorsTab(Part):
         with gr.Row(elem_classes="choices"):
             plane = segments(_choices(dataset), "Map", "plane", follows=True)
             step_size = segments(STEP_SIZES, "Step size", "step-size")
-            again = gr.Button("Other noise", size="sm", elem_id="again")
+            again = gr.Button("New noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
         explanation = gr.HTML(_explain(dataset), apply_default_css=False)

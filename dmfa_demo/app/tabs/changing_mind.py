@@ -43,7 +43,7 @@ class Course:
     """What the classifiers make of one picture as its hole grows.
 
     Attributes:
-        truth: the picture's classes, or where nobody said, what is seen in the complete picture.
+        truth: the picture's classes, or without a label, what is seen in the complete picture.
         names: the classifiers that do not see the complete picture.
         probability: of the truth, `(classifiers, shares)`; where there may be several classes, of the truth about the first.
         changed: for each classifier the smallest share at which it says something else, or None.

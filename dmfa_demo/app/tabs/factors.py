@@ -89,7 +89,7 @@ class FactorsTab(Part):
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
             "in which it can change (the <strong>factors</strong>: red lightens, blue darkens; of colours each channel moves by itself "
             "and no change is grey), and a little "
-            "independent <strong>noise</strong> per pixel. A model holds several such Gaussians; those that fit the visible "
+            "independent <strong>noise</strong> per pixel. Where a model holds several such Gaussians, those that fit the visible "
             "pixels best come first, with their share. Each slider walks along one factor, in standard deviations: "
             "x = mean + z₁ factor₁ + … Factors are only known up to a rotation; these are the principal "
             "ones, strongest first.</p>",

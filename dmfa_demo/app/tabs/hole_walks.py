@@ -20,7 +20,7 @@ from dmfa_demo.models.attractors import LatentMap, LatentPlane
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
 from dmfa_demo.registry import available_methods, method_class, methods_with
-from dmfa_demo.storage.checkpoints import ROOT, load_network, set_aside
+from dmfa_demo.storage.checkpoints import ROOT, load_network, quarantine_on_failure
 
 # A walk has arrived when its residual is not above the tolerance.
 STEPS, TOLERANCE = 100, 0.01
@@ -29,14 +29,14 @@ STEPS, TOLERANCE = 100, 0.01
 @cache
 def load_map(dataset: str, folder: str) -> LatentMap:
     """The map beside an auto-encoder's weights; a ValueError when it is damaged, and then it is not `mapped` any more."""
-    with set_aside(ROOT / dataset / folder):
+    with quarantine_on_failure(ROOT / dataset / folder):
         return LatentMap.load(ROOT / dataset / folder)
 
 
 @cache
 def load_plane(dataset: str, folder: str) -> LatentPlane:
     """The auto-encoder of a map, seen in the map's plane; raises as `load_map` does."""
-    with set_aside(ROOT / dataset / folder):
+    with quarantine_on_failure(ROOT / dataset / folder):
         return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
 
 

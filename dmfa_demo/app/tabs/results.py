@@ -165,7 +165,7 @@ class _Choice:
 
     @classmethod
     def of(cls, dataset: str, protocol: str | None, measure: str | None) -> Self:
-        """What was asked for; what there are no figures of gives way to the first."""
+        """The choice of a kind of hole and a measure; the first ones where there are no figures of these."""
         holes = protocols(dataset)
         names = [name for _, name in holes]
         protocol = protocol if protocol in names else next(iter(names), None)
@@ -197,7 +197,7 @@ def protocols(dataset: str) -> list[tuple[str, str]]:
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a file of figures holds; None where there is none, or a damaged one, which is said to whoever started the page."""
+    """What a file of figures holds; None where there is none, or a damaged one, of which a message is printed."""
     if not path.is_file():
         return None
     try:

@@ -103,9 +103,9 @@ for method in {_drawing(dataset)!r}:
 
 _EXPLANATION = (
     "Each picture is one whole answer that the method believes possible; the framed one is nearest to the truth. A single "
-    "sample is usually further off than the mean (dashed), which is nobody's picture but near to all of them; of many samples "
-    "one comes nearer. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
-    "factors or latents alone can draw. The Gaussian has no such part, all its noise hangs together."
+    "sample is usually further off than the mean (dashed), which looks like no picture but is near to all of them. The best of many samples "
+    "is nearer than a typical one. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
+    "factors or latents alone can draw. The Gaussian has no such part: its noise is correlated across pixels."
 )
 
 

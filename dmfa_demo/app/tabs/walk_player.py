@@ -27,7 +27,7 @@ FINER = 4
 # Of a walk's steps so many at first have a picture, and of the others every so many.
 FIRST, EVERY = 24, 4
 
-# No place that somebody chooses is further away; what it stands for is then clamped to the map.
+# No place that a visitor chooses is further away; what it stands for is then clamped to the map.
 FAR = 1e6
 
 # How strongly basins and the lines between them are coloured, 0 to 255.
@@ -88,14 +88,14 @@ class Walks:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A walk from a place on the map called `plane` that somebody chose."""
+    """A walk from a place on the map called `plane` that the visitor chose."""
 
     plane: str
     walk: Walk
 
 
 class WalkPlayer(gr.HTML):
-    """Python gives it `Walks` or a `Dropped`, and gets back (map, place `(2,)`) where somebody wants a walk to start.
+    """Python gives it `Walks` or a `Dropped`, and gets back (map, place `(2,)`) where the visitor wants a walk to start.
 
     It shows nothing before the first walks bring their maps.
     """

@@ -27,7 +27,7 @@ STREAMED: dict[str, Any] = dict(
     trigger_mode="once",
     api_visibility="private",
 )
-# What needs no model waits for nobody.
+# Handlers that need no model do not wait for others.
 AT_ONCE: dict[str, Any] = dict(
     show_progress="hidden", concurrency_limit=None, trigger_mode="always_last", api_visibility="private"
 )
