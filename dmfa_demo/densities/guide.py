@@ -28,10 +28,10 @@ FREEDOM = 20.0
 
 @dataclass(frozen=True)
 class Shapes:
-    """How the hidden values of B images may differ from what a guide expects: images u_i = s A^T w_i, the strongest first.
+    """The images by which the hidden parts of B images may differ from what a guide expects, u_i = s A^T w_i, the strongest first.
 
-    The vectors w_i are those for which the coordinates of the hidden part are standard normal given what is seen, and remain
-    independent when the hidden part is seen too, with the same temperature: C^-1 = W W^T, and W^T (I + A D^-1 A^T / t) W is diagonal.
+    Their coordinates are independent and standard normal given what is seen, W^T C W = I. They stay independent when the hidden part is
+    seen too, with the same temperature: W^T (I + A D^-1 A^T / t) W is diagonal.
 
     Args:
         ways: w_i, `(B, l, k)`.
@@ -48,12 +48,15 @@ class Shapes:
     noise: Tensor
 
     def paint(self, z: Tensor) -> Tensor:
-        """The difference to be expected of such `recognise`d coordinates `(S, B, k)`, which say little where they gain little, `(S, B, n)`."""
+        """The difference `(S, B, n)` to be expected given coordinates `(S, B, k)` that are draws of what `recognise` returns.
+
+        A coordinate of which the hidden part itself says little is mostly noise, and counts little.
+        """
         latents = torch.einsum("sbk,blk->sbl", self.scale * (1 - 1 / self.gain) * z, self.ways)
         return latents @ self.factors
 
     def recognise(self, difference: Tensor) -> DiagonalGaussian:
-        """The coordinates given the difference `(B, n)` from what the guide expects; it is zero where values are seen."""
+        """The posterior of the coordinates given a difference `(B, n)` from what the guide expects, zero where values are seen."""
         shift = (difference / self.noise) @ self.factors.mT
         shift = torch.einsum("bl,blk->bk", shift, self.ways) / self.scale
         return DiagonalGaussian(shift / self.gain, self.gain.rsqrt())
@@ -88,14 +91,14 @@ class Guidance:
         return Guidance(self.mean.to(device), self.deviation.to(device), shapes)
 
     def recognise(self, values: Tensor, missing: Tensor) -> DiagonalGaussian:
-        """The coordinates of the shapes in values `(B, n)`, of which the hidden ones count; missing is `(B, 1, H, W)`."""
+        """The posterior of the shapes' coordinates given values `(B, n)`, of which the hidden ones count; missing is `(B, 1, H, W)`."""
         assert self.shapes is not None, "asked for with the guidance"
         hidden = missing.expand(-1, values.shape[1] // missing[0].numel(), -1, -1).flatten(1)
         return self.shapes.recognise(torch.where(hidden, values - self.mean, 0))
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
-        """All that belongs to a row, for `Guide.guidance`."""
+        """The tensors with a row for each image; `Guide.guidance` is the inverse."""
         shapes = self.shapes
         rest = () if shapes is None else (shapes.ways, shapes.gain, shapes.scale)
         return self.mean, self.deviation, *rest
@@ -135,7 +138,7 @@ class Guide:
         return self.mixture.condition(x, missing, self.temperature)
 
     def guidance(self, mean: Tensor, deviation: Tensor, *shapes: Tensor) -> Guidance:
-        """The guidance of such `tensors`, on whichever device they are."""
+        """The guidance with these `tensors`, on their device."""
         if not shapes:
             return Guidance(mean, deviation)
         _, factors, noise = self._single
@@ -144,8 +147,10 @@ class Guide:
         return Guidance(mean, deviation, found)
 
     def look(self, missing: Tensor, shapes: int = 0) -> tuple[Tensor, ...]:
-        """What holes `(B, n)` leave uncertain: the latents' covariance C^-1 `(B, l, l)`, the deviation of hidden values `(B, n)`,
-        and `ways` and `gain` of so many `Shapes`."""
+        """What holes `(B, n)` leave uncertain: the latents' covariance C^-1 `(B, l, l)` and the deviation of hidden values `(B, n)`.
+
+        With `shapes` above 0, also `ways` and `gain` of so many `Shapes`.
+        """
         looked = self.condition(torch.zeros(missing.shape), missing)
         found = looked.posterior.latents.covariance[:, 0].float(), looked.variance.sqrt()
         return (*found, *self._shapes(looked, shapes)) if shapes else found
@@ -157,7 +162,7 @@ class Guide:
         return (covariance @ shift.unsqueeze(-1)).squeeze(-1)
 
     def _shapes(self, conditional: ConditionalMixture, count: int) -> tuple[Tensor, Tensor]:
-        """`ways` and `gain` of so many `Shapes`, each of which is lighter than what is expected, not darker, along its way."""
+        """`ways` and `gain` of `count` shapes. Each makes the image lighter, all pixels together, so that no sign is arbitrary."""
         components, lower = self.mixture.components, conditional.posterior.latents.cholesky[:, 0]
         whole = components.everything[0] / self.temperature + torch.eye(lower.shape[-1]).to(lower)
         half = torch.linalg.solve_triangular(lower, whole.expand_as(lower), upper=False)
@@ -168,7 +173,7 @@ class Guide:
         return torch.where(darker, -ways, ways).float(), gain
 
     def advise(self, images: Tensor, missing: Tensor, shapes: int = 0) -> Guidance:
-        """What it says about images `(B, C, H, W)` with holes `(B, 1, H, W)`, with so many shapes."""
+        """The guidance for images `(B, C, H, W)` with holes `(B, 1, H, W)`, with so many shapes."""
         x, hidden = images.flatten(1), missing.expand_as(images).flatten(1)
         linear = self.condition(x, hidden)
         latents, deviation = linear.posterior.latents.mean[:, 0].float(), linear.variance.sqrt()
@@ -187,7 +192,7 @@ class Guide:
         deviation: Tensor,
         shapes: tuple[Tensor, Tensor] | None = None,
     ) -> Guidance:
-        """The guidance for images x `(B, n)` whose latents `(B, l)`, hidden deviations `(B, n)` and shapes are known."""
+        """The guidance for images x `(B, n)` whose latents `(B, l)`, hidden deviations `(B, n)`, and `ways` and `gain` are known."""
         mean, factors, noise = self._single
         explained = mean + latents @ factors
         left = torch.where(missing, 0, x - explained).square() / (self.temperature * noise)

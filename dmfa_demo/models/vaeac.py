@@ -366,5 +366,5 @@ class GuidedVAEACImputer(VAEACImputer):
         self.guide, self.latents = guide, model.config.latents
 
     def condition(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
-        """The conditional distribution of a batch of images in [0, 1] with holes, which the guide is asked about too."""
+        """The conditional distribution of a batch of images in [0, 1] with holes, given what the guide says of them."""
         return self.model(images, missing, self.guide.advise(images, missing, self.latents))

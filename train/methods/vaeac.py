@@ -45,9 +45,9 @@ class VAEACTraining(RunConfig):
     importance_samples: PositiveInt = 10
     """S of the likelihood that validation chooses by"""
     holes: PositiveInt = 1_000
-    """so many different ones, when there is a guide"""
+    """different holes in training with a guide, which is asked about each of them once"""
     start: str | None = None
-    """the checkpoint beside the finished one to begin from, when there is a guide: a guided DMFA with the same guide, widths and blocks"""
+    """the checkpoint beside the finished one to begin from: with a guide, a guided DMFA with the same guide, widths and blocks"""
 
     method = "vaeac"
     recipes: ClassVar = {
@@ -182,8 +182,9 @@ def train(config: VAEACTraining) -> None:
 def score(
     model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float, guidance: Guidance | None = None
 ) -> dict[str, float]:
-    """NLL estimated from `samples` draws per missing pixel ("validation"), and by image; PSNR and squared error of the mean of ten
-    samples, and the squared error of one.
+    """NLL estimated from `samples` draws, per missing pixel ("validation") and by image; PSNR and squared error of the mean of ten samples.
+
+    "sse_sample" is the squared error of one sample.
 
     Importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
     same at every call, so that what is compared differs in its weights only.
