@@ -166,6 +166,7 @@ def test_the_variance_of_a_pixel_is_that_of_its_draws():
     torch.testing.assert_close(ours[missing], twin[missing], rtol=0.2, atol=0)
 
 
+@pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
 def test_without_latents_it_is_a_plain_network():
     torch.manual_seed(0)
     config = VAEACConfig(latents=0, widths=(8, 16), blocks=1)
