@@ -21,6 +21,7 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.registry import METHODS
 from tests.conftest import REPOSITORY
+from train.__main__ import COMMANDS
 from train.commands import parse
 from train.report import tables
 
@@ -115,6 +116,8 @@ def expect_command(words: list[str]) -> None:
             pass
         case (("ruff" | "pyright"), _):
             pass
+        case "pre-commit", ["install"]:
+            assert (REPOSITORY / ".pre-commit-config.yaml").is_file()
         case _:
             pytest.fail(f"no test knows whether this exists: {' '.join(words)}")
 
@@ -123,7 +126,7 @@ def expect_training_command(words: list[str]) -> None:
     """Fails unless `python -m train` takes these words; runs nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
-            parse(words)
+            parse(words, COMMANDS)
     except SystemExit as end:  # --help
         assert "--help" in words and not end.code, words
 

@@ -242,12 +242,12 @@ def test_an_argument_by_name_that_is_missing_or_unknown_is_named(served, endpoin
     assert answer.status_code == status and said in answer.json()["error"]
 
 
-# What the page sends: the element that an event comes from, the event, and its values.
+# What the page sends: the element that an event comes from, the event, and its values in the order in which the page was laid out.
 CANVAS = {**MASK, "dataset": "mnist", "sample": 42}
 SMALL = {"height": 32, "width": 32, "runs": []}
 PAINT = "painter", "tab-compare", [CANVAS, "mean", ["dmfa", "knn"]]
 FACTORS = "painter", "tab-factors", [CANVAS, "dmfa", 0, 0, 0, 0, 0]
-SAMPLES = "painter", "tab-samples", [CANVAS, False, 0, 0, 0, 0]
+SAMPLES = "painter", "tab-samples", [CANVAS, False, 0, 0, 0]
 ATTRACTORS = "painter", "tab-attractors", [CANVAS, "autoencoder-2d", 0.3, 0, None, None]
 PREDICTIONS = "painter", "tab-predictions", [CANVAS, "blobs", 0]
 LEARN = "painter", "tab-learn", [CANVAS, 3, None]
@@ -258,8 +258,8 @@ MORE = "more", "click", [CANVAS, False, 0]
 CHART = "results-protocol", "input", [CANVAS, "square14", "sse"]
 CHOICE = "results-measure", "input", [CANVAS, "line3-binarised", "sse"]
 PICK = "samples", "select", [{"dataset": "mnist", "chosen": 3}, CANVAS]
-# Another data set: its name, the canvas, the methods wanted and those chosen, and what else follows the data set.
-SWITCH = "dataset", "input", ["celeba", CANVAS, ["dmfa"], ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse"]
+# Another data set: the preferred methods, the canvas, the chosen methods, what else follows the data set, and its name.
+SWITCH = "dataset", "input", [["dmfa"], CANVAS, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse", "celeba"]
 FACE = (
     "aligner",
     "input",
@@ -271,13 +271,13 @@ FACE = (
 _SHEET = torch.full((280, 280, 3), 255, dtype=torch.uint8)
 _SHEET[60:220, 130:150] = 0  # a 1
 DIGIT = "digit-aligner", "input", [{"pixels": base64.b64encode(_SHEET.numpy().tobytes()).decode()}, CANVAS]
-# What the address is made of: the canvas, the tab, and all that a link keeps.
+# What the address is made of: the tab, the canvas, and all that a link keeps.
 DESCRIBE = (
     "painter",
     "release",
     [
-        CANVAS,
         "samples",
+        CANVAS,
         "mean",
         ["dmfa"],
         "dmfa",
@@ -295,7 +295,7 @@ DESCRIBE = (
         "sse",
     ],
 )
-TAKE = "take", "input", [{"wanted": "zip"}, *DESCRIBE[2]]
+TAKE = "take", "input", [*DESCRIBE[2], {"wanted": "zip"}]
 EXAMPLE = "examples", "select", [{"number": 3}]
 
 # What a canvas cannot be.
@@ -318,9 +318,9 @@ HOSTILE = [
         for usual, place in ((LEARN, 2), (DESCRIBE, 20))
         for value in (5, "12", [1], [3.1, 0], [0, -1], [None, {}], {"0": 0, "1": 0})
     ),
-    *((TAKE, 0, value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
+    *((TAKE, len(DESCRIBE[2]), value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
     *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
-    *((DESCRIBE, 1, value) for value in (None, "../..", 5, ["learn"], {})),
+    *((DESCRIBE, 0, value) for value in (None, "../..", 5, ["learn"], {})),
     *((DESCRIBE, place, value) for place in range(2, 20) for value in (None, "../..", [], {}, 1e308)),
     *((PAINT, 0, value) for value in NO_CANVAS),
     *(
@@ -347,9 +347,9 @@ HOSTILE = [
     *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
     *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
-    *((SWITCH, 0, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
-    *((SWITCH, place, value) for place in (2, 3) for value in (None, "dmfa", ["../.."], [None])),
-    *((SWITCH, place, value) for place in (4, 5, 6, 7) for value in (None, "../..", [])),
+    *((SWITCH, 7, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
+    *((SWITCH, place, value) for place in (0, 2) for value in (None, "dmfa", ["../.."], [None])),
+    *((SWITCH, place, value) for place in (3, 4, 5, 6) for value in (None, "../..", [])),
     *(
         (usual, 0, value)
         for usual in (FACE, DIGIT)

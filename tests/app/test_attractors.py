@@ -45,7 +45,7 @@ def config_of_another_model(folder):
 def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
     for folder in mapped("mnist"):
         shutil.copytree(ROOT / "mnist" / folder, tmp_path / "mnist" / folder)
-    for module in ("storage.checkpoints", "app.tabs.attractors", "app.tabs.hole_walks"):
+    for module in ("storage.checkpoints", "registry", "app.tabs.attractors", "app.tabs.hole_walks"):
         monkeypatch.setattr(f"dmfa_demo.{module}.ROOT", tmp_path)
     monkeypatch.setattr("dmfa_demo.storage.checkpoints._DAMAGED", set())
     load_map.cache_clear(), load_plane.cache_clear()

@@ -165,6 +165,7 @@ def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
 
 
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # of scikit-learn: the rows are all the same
 def test_as_many_components_as_rows_and_rows_that_are_all_the_same_still_give_numbers():
     for x in (values()[:10], values()[:1].expand(30, -1)):
         rows = complete(x)
