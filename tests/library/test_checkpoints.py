@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from dmfa_demo import registry
 from dmfa_demo.imputation import ImageShape, Imputer
 from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
@@ -122,7 +123,7 @@ def without_weights(folder):
     ],
 )
 def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypatch, spoil, said):
-    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
     monkeypatch.setattr(checkpoints, "_DAMAGED", set())
     saved(tmp_path / "mnist" / "dmfa")
     save_checkpoint(
@@ -214,7 +215,7 @@ def test_the_results_are_those_of_the_weights_beside_them(path):
 @pytest.fixture
 def one_checkpoint(tmp_path, monkeypatch):
     """A usable checkpoint of DMFA, the only one there is."""
-    monkeypatch.setattr(checkpoints, "ROOT", tmp_path)
+    monkeypatch.setattr(registry, "ROOT", tmp_path)
     monkeypatch.setattr(checkpoints, "_DAMAGED", set())
     load_imputer.cache_clear()
     saved(tmp_path / "mnist" / "dmfa")

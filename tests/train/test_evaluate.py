@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dmfa_demo import load_imputer, metrics
+from dmfa_demo import load_imputer, metrics, registry
 from dmfa_demo.data.datasets import DATASETS, load_samples, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.models.classifier import CLASSIFIERS
@@ -18,6 +18,7 @@ from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT
 from train.methods import classifier
 from train.report import evaluate
+from train.report import rows as report_rows
 from train.report.evaluate import Evaluation, measure
 from train.report.papers import REPORTED, published
 from train.report.rows import table
@@ -25,7 +26,7 @@ from train.report.rows import table
 
 def forget() -> None:
     """Let the next one who asks for an imputer load it anew."""
-    checkpoints.load_imputer.cache_clear()
+    load_imputer.cache_clear()
     checkpoints._loaded.cache_clear()
 
 
@@ -94,7 +95,7 @@ def test_images_in_which_a_draw_hid_nothing_do_not_spoil_the_mean(images, monkey
 @pytest.fixture
 def shipped(tmp_path, monkeypatch) -> Path:
     """A copy of two small checkpoints to write beside."""
-    for module in (evaluate, checkpoints):
+    for module in (evaluate, report_rows, registry):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     forget()
     for name in ("mean", "zero"):
