@@ -1318,13 +1318,12 @@ def test_code_is_given_while_the_canvas_takes_up_its_picture(browser: Browser, s
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_a_link_shows_no_control_that_the_page_keeps_for_itself(browser: Browser, served: str, tab: str):
-    page = patient(browser.new_page())
+def test_a_link_shows_no_control_that_the_page_keeps_for_itself(open_page: OpenPage, served: str, tab: str):
+    page = open_page()
     page.goto(f"{served}?dataset=fashion-mnist&tab={tab}&seed=3&walk=2&hole=1")
     expect(page.get_by_role("tab", name=tab.capitalize(), exact=True)).to_have_attribute("aria-selected", "true")
     expect(page.locator(f"#tab-{tab} .info").first).to_be_visible()
     expect(page.locator("input[type=number]:visible")).to_have_count(0)
-    page.close()
 
 
 @pytest.mark.parametrize("tab", TABS)
