@@ -20,7 +20,7 @@ import torch
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.registry import METHODS
-from tests.conftest import REPOSITORY
+from tests.conftest import PATIENCE, REPOSITORY
 from train.__main__ import COMMANDS
 from train.commands import parse
 from train.report import tables
@@ -147,7 +147,9 @@ def test_indented_commands_of_contributing_exist():
 
 def test_shell_blocks_of_the_api_run(served):
     request, start = [text for language, text in blocks(DOCS / "api.md") if language == "sh"]
-    answer = subprocess.run(["sh", "-c", request.replace(ADDRESS, served)], capture_output=True, text=True, timeout=120)
+    answer = subprocess.run(
+        ["sh", "-c", request.replace(ADDRESS, served)], capture_output=True, text=True, timeout=PATIENCE
+    )
     assert "event: complete" in answer.stdout and '"psnr"' in answer.stdout, answer.stdout[:300] + answer.stderr
     for words in commands(start):
         expect_command(words)

@@ -81,8 +81,9 @@ def launch() -> None:
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
-    Thread(target=_warm_up, daemon=True).start()
-    build_page().launch(
+    page = build_page()
+    page.launch(
+        prevent_thread_lock=True,
         theme=theme(),
         css=(Path(__file__).parent / "page.css").read_text(),
         max_file_size=MAX_BYTES,
@@ -92,6 +93,9 @@ def launch() -> None:
         head=KEEP_CHANGING_LABELS,
         app_kwargs={"middleware": [Middleware(Guard), Middleware(Preview)]},
     )
+    # Not before: Gradio gives up when its own first request takes three seconds, as it would on a busy machine.
+    Thread(target=_warm_up, daemon=True).start()
+    page.block_thread()
 
 
 def _return_memory() -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import json
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import Any
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -28,7 +32,18 @@ MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
 
 @pytest.fixture(scope="module")
 def client(served: str) -> Client:
-    return Client(served, verbose=False, httpx_kwargs={"timeout": PATIENCE})
+    return connect(served)
+
+
+def connect(served: str) -> Client:
+    """Gradio's client, without certificates, which take a while to read and of which plain HTTP needs none."""
+    return Client(served, verbose=False, ssl_verify=False, httpx_kwargs={"timeout": PATIENCE})
+
+
+@pytest.fixture(scope="module")
+def http(served: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=served, timeout=PATIENCE) as http:
+        yield http
 
 
 def ask(client: Client, image=42, mask=MASK, **options):
@@ -59,7 +74,7 @@ def test_visitors_at_the_same_time_get_their_own_answers(served):
     def visit(number: int) -> bool:
         own = {"height": 28, "width": 28, "runs": [20 * number, 60 + number]}
         client, image = (
-            Client(served, verbose=False, httpx_kwargs={"timeout": PATIENCE}),
+            connect(served),
             to_float(load_samples("mnist").images[number : number + 1]),
         )
         twin = load_imputer("dmfa", "mnist").impute(image, decode_mask(own)[None, None], seed=0).mean[0, 0]
@@ -178,32 +193,32 @@ def test_a_method_or_data_set_that_there_is_not_is_named_where_methods_are_liste
         client.predict(dataset="cifar", api_name="/methods")
 
 
-def raw(served: str, body: str, endpoint: str = "impute") -> str:
+def raw(http: httpx.Client, body: str, endpoint: str = "impute") -> str:
     """The event stream that answers a body no well-behaved client would send."""
-    address = f"{served}/gradio_api/call/{endpoint}"
-    asked = httpx.post(address, content=body, headers={"Content-Type": "application/json"}, timeout=PATIENCE)
+    address = f"/gradio_api/call/{endpoint}"
+    asked = http.post(address, content=body, headers={"Content-Type": "application/json"})
     if asked.status_code != 200:
         return asked.text
-    return httpx.get(f"{address}/{asked.json()['event_id']}", timeout=PATIENCE).text
+    return http.get(f"{address}/{asked.json()['event_id']}").text
 
 
-def test_no_address_is_fetched(served, client):
+def test_no_address_is_fetched(http, client):
     file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
-    assert "fetches no addresses" in raw(served, json.dumps({"data": [file, MASK, "mnist", "dmfa", 0]}))
+    assert "fetches no addresses" in raw(http, json.dumps({"data": [file, MASK, "mnist", "dmfa", 0]}))
     assert ask(client)["psnr"] > 5
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
-def test_numbers_that_are_none_are_refused(served, client, number):
+def test_numbers_that_are_none_are_refused(http, client, number):
     rows = "[" + ",".join(["[" + ",".join([number] * 28) + "]"] * 28) + "]"
-    answer = raw(served, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa", 0]}}')
+    answer = raw(http, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa", 0]}}')
     assert "event: error" in answer and "mean" not in answer
     assert ask(client)["psnr"] > 5
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"data": []}', '{"data": "x"}', '{"data": [1, 2, 3, 4, 5, 6]}'])
-def test_bodies_that_are_no_request_break_nothing(served, client, body):
-    answer = raw(served, body)
+def test_bodies_that_are_no_request_break_nothing(http, client, body):
+    answer = raw(http, body)
     assert "event: complete" not in answer and answer
     assert ask(client)["psnr"] > 5
 
@@ -217,16 +232,16 @@ def test_bodies_that_are_no_request_break_nothing(served, client, body):
         ("predict", [], "image and mask missing"),
     ],
 )
-def test_a_request_that_leaves_an_argument_out_is_told_which(served, endpoint, sent, said):
-    assert said in raw(served, json.dumps({"data": sent}), endpoint)
-    direct = httpx.post(f"{served}/gradio_api/run/{endpoint}", json={"data": sent}, timeout=PATIENCE)
+def test_a_request_that_leaves_an_argument_out_is_told_which(http, endpoint, sent, said):
+    assert said in raw(http, json.dumps({"data": sent}), endpoint)
+    direct = http.post(f"/gradio_api/run/{endpoint}", json={"data": sent})
     assert said in direct.json()["error"]
 
 
-def test_arguments_with_a_default_may_be_left_out(served):
-    short, whole = (raw(served, json.dumps({"data": [42, MASK, *rest]})) for rest in ([], ["mnist", "dmfa", 0]))
+def test_arguments_with_a_default_may_be_left_out(http):
+    short, whole = (raw(http, json.dumps({"data": [42, MASK, *rest]})) for rest in ([], ["mnist", "dmfa", 0]))
     assert short == whole and "event: complete" in short
-    assert "event: complete" in raw(served, json.dumps({"data": []}), "methods")
+    assert "event: complete" in raw(http, json.dumps({"data": []}), "methods")
 
 
 @pytest.mark.parametrize(
@@ -237,8 +252,8 @@ def test_arguments_with_a_default_may_be_left_out(served):
         ("nothing", {}, 404, "no such endpoint"),
     ],
 )
-def test_an_argument_by_name_that_is_missing_or_unknown_is_named(served, endpoint, sent, status, said):
-    answer = httpx.post(f"{served}/gradio_api/call/v2/{endpoint}", json=sent, timeout=PATIENCE)
+def test_an_argument_by_name_that_is_missing_or_unknown_is_named(http, endpoint, sent, status, said):
+    answer = http.post(f"/gradio_api/call/v2/{endpoint}", json=sent)
     assert answer.status_code == status and said in answer.json()["error"]
 
 
@@ -365,20 +380,26 @@ HOSTILE = [
 ]
 
 
-def send(served: str, element: str, event: str, data: list) -> str:
+@cache
+def config_of(http: httpx.Client) -> dict[str, Any]:
+    """What the page is made of."""
+    return http.get("/config").json()
+
+
+def send(http: httpx.Client, element: str, event: str, data: list) -> str:
     """The last event that the page's own handler sends: that of an element's event with as many values."""
-    config = httpx.get(f"{served}/config", timeout=PATIENCE).json()
+    config = config_of(http)
     (number,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == element)
     (index,) = (
         one["id"]
         for one in config["dependencies"]
         if one["backend_fn"] and len(one["inputs"]) == len(data) and [number, event] in one["targets"]
     )
-    session = {"fn_index": index, "session_hash": "hostile"}
-    joined = httpx.post(f"{served}/gradio_api/queue/join", json={"data": data, **session}, timeout=PATIENCE)
+    session = {"fn_index": index, "session_hash": uuid4().hex}  # another each time: a stream takes a while to end
+    joined = http.post("/gradio_api/queue/join", json={"data": data, **session})
     if joined.status_code != 200:
         return joined.text
-    with httpx.stream("GET", f"{served}/gradio_api/queue/data?session_hash=hostile", timeout=PATIENCE) as stream:
+    with http.stream("GET", f"/gradio_api/queue/data?session_hash={session['session_hash']}") as stream:
         return next(line for line in stream.iter_lines() if "process_completed" in line or "close_stream" in line)
 
 
@@ -407,14 +428,14 @@ def send(served: str, element: str, event: str, data: list) -> str:
         (DIGIT, "data:image/png"),
     ],
 )
-def test_the_pages_own_handlers_answer_what_the_page_sends(served, usual, answer):
-    assert answer in send(served, *usual)
+def test_the_pages_own_handlers_answer_what_the_page_sends(http, usual, answer):
+    assert answer in send(http, *usual)
 
 
 @pytest.mark.parametrize(("usual", "place", "value"), HOSTILE)
-def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, value):
+def test_the_pages_own_handlers_survive_any_value(http, client, usual, place, value):
     element, event, data = usual
-    answer = send(served, element, event, [*data[:place], value, *data[place + 1 :]])
+    answer = send(http, element, event, [*data[:place], value, *data[place + 1 :]])
     assert "Traceback" not in answer and ("process_completed" in answer or "detail" in answer)
     assert ask(client)["psnr"] > 5
 
@@ -422,8 +443,8 @@ def test_the_pages_own_handlers_survive_any_value(served, client, usual, place, 
 @pytest.mark.parametrize(
     "path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"]
 )
-def test_no_file_is_served(served, path):
-    assert httpx.get(f"{served}/gradio_api/file={path}", timeout=PATIENCE).status_code in (403, 404)
+def test_no_file_is_served(http, path):
+    assert http.get(f"/gradio_api/file={path}").status_code in (403, 404)
 
 
 def test_nothing_else_is_offered(client):

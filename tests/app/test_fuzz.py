@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from urllib.parse import quote
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -81,6 +82,12 @@ def client(served: str) -> Iterator[httpx.Client]:
         assert client.get("/").status_code == 200, "the server lives"
 
 
+@pytest.fixture(scope="module")
+def dependencies(client: httpx.Client) -> list[dict]:
+    """The page's events."""
+    return client.get("/config").json()["dependencies"]
+
+
 def fuzzed(examples: int):
     return settings(max_examples=examples, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
@@ -102,14 +109,14 @@ def test_endpoints_survive_any_arguments(client, call):
 
 @fuzzed(max(1, REQUESTS // 8))
 @given(data=st.data())
-def test_the_pages_own_handlers_survive_any_arguments(client, data):
-    dependencies = [one for one in client.get("/config").json()["dependencies"] if one["backend_fn"] and one["targets"]]
-    asked = data.draw(st.sampled_from(dependencies))
+def test_the_pages_own_handlers_survive_any_arguments(client, dependencies, data):
+    asked = data.draw(st.sampled_from([one for one in dependencies if one["backend_fn"] and one["targets"]]))
     values = [data.draw(st.one_of(st.just(CANVAS), NASTY, JSON)) for _ in asked["inputs"]]
-    session = {"fn_index": asked["id"], "session_hash": "fuzz"}
+    name = uuid4().hex  # another each time: a stream takes a while to end
+    session = {"fn_index": asked["id"], "session_hash": name}
     if not accepted(client.post("/gradio_api/queue/join", json={"data": values, **session})):
         return
-    with client.stream("GET", "/gradio_api/queue/data?session_hash=fuzz") as stream:
+    with client.stream("GET", f"/gradio_api/queue/data?session_hash={name}") as stream:
         for line in stream.iter_lines():
             assert "Traceback" not in line
             if "process_completed" in line or "close_stream" in line:
@@ -118,14 +125,13 @@ def test_the_pages_own_handlers_survive_any_arguments(client, data):
 
 @fuzzed(max(1, REQUESTS // 8))
 @given(query=st.dictionaries(st.sampled_from([*NAMES, "embed", "__theme", "x"]), st.text(max_size=30), max_size=6))
-def test_any_address_shows_the_page(client, query):
+def test_any_address_shows_the_page(client, dependencies, query):
     assert accepted(client.get("/", params=query))
-    arrival = next(
-        one for one in client.get("/config").json()["dependencies"] if "load" in {e for _, e in one["targets"]}
-    )
-    asked = {"data": [], "fn_index": arrival["id"], "session_hash": "arrival"}
+    arrival = next(one for one in dependencies if "load" in {event for _, event in one["targets"]})
+    name = uuid4().hex
+    asked = {"data": [], "fn_index": arrival["id"], "session_hash": name}
     assert accepted(client.post("/gradio_api/queue/join", params=query, json=asked))
-    with client.stream("GET", "/gradio_api/queue/data?session_hash=arrival") as stream:
+    with client.stream("GET", f"/gradio_api/queue/data?session_hash={name}") as stream:
         done = next(line for line in stream.iter_lines() if "process_completed" in line)
     assert '"success":true' in done.replace(" ", "")
 

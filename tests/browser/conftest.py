@@ -11,9 +11,17 @@ from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwrig
 
 from tests.browser import chromium
 
-expect.set_options(timeout=60_000)
+# Milliseconds.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 
 OpenPage = Callable[..., Page]
+
+
+def patient(page: Page) -> Page:
+    """The same page, which waits as long as it takes."""
+    page.set_default_timeout(PATIENCE)
+    return page
 
 
 @pytest.fixture(scope="package")
@@ -64,8 +72,7 @@ class Tabs:
 
     def open(self, width: int, height: int, **media: Any) -> Page:
         """An empty tab in a window of its own."""
-        page = self._idle.pop() if self._idle else self._browser.new_page()
-        page.set_default_timeout(60_000)
+        page = self._idle.pop() if self._idle else patient(self._browser.new_page())
         page.set_viewport_size({"width": width, "height": height})
         page.emulate_media(**{**USUAL, **media})
         return page

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.registry import available_methods, method_class
+from tests.browser.conftest import patient
 from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, choose, choose_methods, hidden, mean, press, stroke
 
@@ -17,10 +18,9 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, served: str) -> Iterator[Page]:
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page = patient(browser.new_page(viewport={"width": 1280, "height": 720}))
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
-    page.set_default_timeout(60_000)
     page.goto(served)
     expect(mean(page)).to_be_visible()
     yield page
@@ -188,7 +188,7 @@ def test_labels_that_change_are_not_translated(page: Page):
 
 
 def test_copying_and_saving_say_only_what_happened(browser: Browser, served: str):
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page = patient(browser.new_page(viewport={"width": 1280, "height": 720}))
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")  # as over plain http
     page.goto(f"{served}?sample=3")
     expect(mean(page)).to_be_visible()
@@ -207,7 +207,7 @@ def test_copying_and_saving_say_only_what_happened(browser: Browser, served: str
 
 
 def test_a_link_says_that_it_does_not_hold_an_own_picture(browser: Browser, served: str):
-    page = browser.new_context(permissions=["clipboard-read", "clipboard-write"]).new_page()
+    page = patient(browser.new_context(permissions=["clipboard-read", "clipboard-write"]).new_page())
     page.goto(served)
     expect(mean(page)).to_be_visible()
     page.locator("#take").get_by_role("button", name="Copy link").click()

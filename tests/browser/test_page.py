@@ -23,7 +23,7 @@ from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.figures import png_address
 from dmfa_demo.models.classifier import available_classifiers
 from dmfa_demo.registry import available_methods, method_class
-from tests.browser.conftest import OpenPage, events
+from tests.browser.conftest import OpenPage, events, patient
 
 pytestmark = pytest.mark.browser
 
@@ -332,7 +332,7 @@ def test_brush_size_is_in_image_pixels(page: Page):
 
 def test_touch_paints(browser: Browser, served: str):
     context = browser.new_context(viewport={"width": 400, "height": 800}, has_touch=True, is_mobile=True)
-    page = context.new_page()
+    page = patient(context.new_page())
     page.goto(served)
     expect(mean(page)).to_be_visible()
     clear(page)
@@ -784,8 +784,8 @@ def test_whoever_wants_no_motion_sees_the_end(open_page: OpenPage, served: str):
     page.goto(served)
     expect(mean(page)).to_be_visible()
     open_attractors(page)
-    bar = page.locator("#player input[type=range]")
-    assert int(bar.input_value()) == int(bar.get_attribute("max")) > 0
+    place, last = page.locator("#player input[type=range]").evaluate("(bar) => [bar.value, bar.max]")
+    assert int(place) == int(last) > 0
 
 
 def test_only_the_open_tab_follows_and_the_others_do_when_opened(page: Page):
@@ -1254,7 +1254,7 @@ WATCHED = """() => {
 
 
 def test_the_camera_takes_a_photo_and_is_off_whenever_it_is_not_seen(camera: Browser, served: str):
-    page = camera.new_page()
+    page = patient(camera.new_page())
     page.goto(f"{served}?dataset=celeba")
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
     page.evaluate(WATCHED)
@@ -1294,7 +1294,7 @@ def test_no_photo_is_taken_before_the_camera_has_seen_anything(open_page: OpenPa
 
 def with_a_late_canvas(browser: Browser) -> Page:
     """The canvas is 3 s late to say what is hidden, as on a busy telephone."""
-    page = browser.new_page(viewport={"width": 1280, "height": 720})
+    page = patient(browser.new_page(viewport={"width": 1280, "height": 720}))
     slow = "const soon = window.setTimeout; window.setTimeout = (run, delay, ...more) => soon(run, delay ?? 3000, ...more);"
     page.add_init_script(slow)
     return page
@@ -1318,13 +1318,12 @@ def test_code_is_given_while_the_canvas_takes_up_its_picture(browser: Browser, s
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_a_link_shows_no_control_that_the_page_keeps_for_itself(browser: Browser, served: str, tab: str):
-    page = browser.new_page()
+def test_a_link_shows_no_control_that_the_page_keeps_for_itself(open_page: OpenPage, served: str, tab: str):
+    page = open_page()
     page.goto(f"{served}?dataset=fashion-mnist&tab={tab}&seed=3&walk=2&hole=1")
     expect(page.get_by_role("tab", name=tab.capitalize(), exact=True)).to_have_attribute("aria-selected", "true")
     expect(page.locator(f"#tab-{tab} .info").first).to_be_visible()
     expect(page.locator("input[type=number]:visible")).to_have_count(0)
-    page.close()
 
 
 @pytest.mark.parametrize("tab", TABS)

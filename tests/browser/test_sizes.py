@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, patient
 from tests.browser.test_accessible import READY
 from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo
 
@@ -26,8 +26,7 @@ def phone(browser: Browser, served: str) -> Iterator[Page]:
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
     )
-    page = context.new_page()
-    page.set_default_timeout(60_000)
+    page = patient(context.new_page())
     page.goto(served)
     expect(mean(page)).to_be_visible()
     yield page

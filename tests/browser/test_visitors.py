@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import patient
 from tests.browser.test_page import expect_answer, hidden, mean, pictures, stroke
 
 pytestmark = pytest.mark.browser
@@ -16,8 +17,7 @@ VISITORS = ((3, (0.2, 0.8)), (45, (0.4, 0.6)), (70, (0.7, 0.3)))
 
 
 def visit(browser: Browser, address: str) -> Page:
-    page = browser.new_context(viewport={"width": 1280, "height": 720}).new_page()
-    page.set_default_timeout(60_000)
+    page = patient(browser.new_context(viewport={"width": 1280, "height": 720}).new_page())
     page.goto(address)
     expect(mean(page)).to_be_visible()
     return page
