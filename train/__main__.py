@@ -1,7 +1,8 @@
-"""The command line: one subcommand for every method that learns, `all` of a data set, and `evaluate`."""
+"""The command line: one subcommand for every method that learns, `all` of a data set, `evaluate`, `export` and more."""
 
 import sys
 
+from dmfa_demo.networks import engine
 from train import commands, recipes
 from train.commands import parse
 from train.engine.loop import STOPPED, Interrupted
@@ -14,7 +15,8 @@ def main() -> None:
     words = sys.argv[1:]
     try:
         config = parse(words, COMMANDS)
-        COMMANDS[words[0].replace("_", "-")](config)
+        with engine.using("torch"):  # the reference, which figures are measured with
+            COMMANDS[words[0].replace("_", "-")](config)
     except Interrupted as stop:
         print(stop)
         sys.exit(STOPPED)

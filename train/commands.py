@@ -29,7 +29,7 @@ from train.methods import (
     vaeac,
     vaeac_synthetic,
 )
-from train.report import evaluate, gallery, line_masks, publish, tables
+from train.report import evaluate, export, gallery, line_masks, publish, tables
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> what to do with its config, whose type the annotation of the parameter `config` says."""
@@ -51,6 +51,7 @@ COMMANDS: Commands = {
     "mean": baselines.mean,
     "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
+    "export": export.export,
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,

@@ -31,6 +31,7 @@ from dmfa_demo.app.tabs.hole_walks import load_plane
 from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
 from dmfa_demo.data.datasets import load_samples
+from dmfa_demo.networks import engine
 from dmfa_demo.registry import available_methods, methods
 
 MAX_WAITING = 64
@@ -68,7 +69,8 @@ def build_page() -> gr.Blocks:
 def launch() -> None:
     """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...).
 
-    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA, or `DMFA_DEMO_METHODS` something that is no method.
+    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA, `DMFA_DEMO_METHODS` something that is no method, or
+    `DMFA_DEMO_ENGINE` no engine.
     """
     _return_memory()
     fetch_nothing()
@@ -78,6 +80,7 @@ def launch() -> None:
     sys.setswitchinterval(0.0005)
     try:
         methods()
+        engine.chosen()
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")

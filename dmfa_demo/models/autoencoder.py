@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.pixels import Pixels
 from dmfa_demo.imputation import ImageShape
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 
 
@@ -48,6 +49,7 @@ class Autoencoder(nn.Module):
         """What the auto-encoder makes of images `(B, C, H, W)`: r(x) and its deviation."""
         return self.pixels(self.encode(images))
 
+    @graph("encoder")
     def encode(self, images: Tensor) -> Tensor:
         """f: `(B, C, H, W)` -> latents `(B, d)`; a Gaussian encoder's mean."""
         return self.encoder(images)[:, : self.config.latents]
@@ -56,6 +58,7 @@ class Autoencoder(nn.Module):
         """The Gaussian over latents that a Gaussian encoder returns."""
         return DiagonalGaussian.from_raw(self.encoder(images))
 
+    @graph("decoder")
     def decode(self, z: Tensor) -> Tensor:
         """g: latents `(B, d)` -> `(B, C, H, W)` in [0, 1]."""
         return self.decoder(z)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -16,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.imputation import Imputer
+from dmfa_demo.networks import engine
 from dmfa_demo.options import OptionError
 from dmfa_demo.storage.files import read_tensors, write_tensors, write_text
 
@@ -107,6 +109,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def digest(folder: Path) -> str:
+    """What tells the weights and settings in a checkpoint from others; empty where there is none."""
+    config = folder / CONFIG
+    if not config.is_file():
+        return ""
+    network = json.dumps(json.loads(config.read_text())["network"])
+    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]
+
+
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
     """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` and `fill` do."""
     config, tensors = load_checkpoint(folder, config_class)
@@ -114,16 +125,18 @@ def load_network(folder: Path, build: Callable[[Config], Network], config_class:
 
 
 def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
-    """The network with the weights that were read from a folder, in evaluation mode.
+    """The network with the weights that were read from a folder, in evaluation mode, and its graphs that lie beside them.
 
     Raises:
-        ValueError: when the weights are not those of such a network.
+        ValueError: when the weights are not those of such a network, and as `engine.attach` does.
     """
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"the weights in {folder} do not fit its {CONFIG}: {reason:.200}") from None
+    place = weights_of(folder).parent
+    engine.attach(network, place, lambda: digest(place))
     return network.eval()
 
 
