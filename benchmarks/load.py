@@ -74,7 +74,7 @@ def main() -> None:
         )
         before = process.memory_info().rss / 2**20
         if asked.strokes:
-            asyncio.run(_many(address, "compare", 8, None, asked.strokes // 8))
+            asyncio.run(_many(address, tab="compare", count=8, seconds=None, strokes=asked.strokes // 8))
         after = process.memory_info().rss / 2**20
         report(
             "Server",
@@ -96,7 +96,10 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
         base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
     ) as client:
         event = _event((await client.get("config")).json(), tab)
-        visits = (_visit(client, event, f"{tab}{number}", number, seconds, strokes) for number in range(count))
+        visits = (
+            _visit(client, event=event, session=f"{tab}{number}", number=number, seconds=seconds, strokes=strokes)
+            for number in range(count)
+        )
         return await asyncio.gather(*visits)
 
 

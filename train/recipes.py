@@ -22,7 +22,7 @@ from train.engine.loop import STOPPED, Interrupted
 from train.engine.run import DatasetConfig, RunConfig, write_json
 
 # What every data set has, by the same command; only --dataset differs.
-METHODS = ("zero", "mean", "mfa", "dmfa", "vaeac", "context-encoder", "autoencoder")
+METHODS = ("mean", "mfa", "dmfa", "vaeac", "context-encoder", "autoencoder")
 # Not of faces: they may not be passed on, and have too many pixels for a covariance.
 SMALL = (*METHODS, "knn", "gaussian")
 

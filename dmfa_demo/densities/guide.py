@@ -143,7 +143,13 @@ class Guide:
             return Guidance(mean, deviation)
         _, factors, noise = self._single
         ways, gain, scale = shapes
-        found = Shapes(ways, gain, scale, factors.to(mean.device), self.temperature * noise.to(mean.device))
+        found = Shapes(
+            ways=ways,
+            gain=gain,
+            scale=scale,
+            factors=factors.to(mean.device),
+            noise=self.temperature * noise.to(mean.device),
+        )
         return Guidance(mean, deviation, found)
 
     def look(self, missing: Tensor, shapes: int = 0) -> tuple[Tensor, ...]:

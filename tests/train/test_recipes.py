@@ -72,7 +72,19 @@ def stand_in(tmp_path, monkeypatch):
             config = parse(words)
             config.checkpoint.mkdir(parents=True, exist_ok=True)
             if words[0] == "classifier":
-                row = Row("mnist", "classifier-knn", "classify-square14", "accuracy", 0.9, None, 1, 1, None, None, "")
+                row = Row(
+                    dataset="mnist",
+                    method="classifier-knn",
+                    protocol="classify-square14",
+                    metric="accuracy",
+                    value=0.9,
+                    stderr=None,
+                    n=1,
+                    seeds=1,
+                    paper=None,
+                    source=None,
+                    weights="",
+                )
                 (config.checkpoint / METRICS).write_text(json.dumps([asdict(row)]))
             else:
                 (config.checkpoint / CONFIG).write_text(json.dumps(config.settings))
