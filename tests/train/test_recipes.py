@@ -38,7 +38,7 @@ def test_every_source_is_made_before_it_is_read(dataset):
     made = set()
     for step in RECIPES[dataset]:
         assert set(step.config(dataset).sources) - made <= ({"knn"} if dataset == "celeba" else set()), step
-        made.add(step.folder or step.command.split()[0])
+        made.add(step.output(dataset))
 
 
 def test_a_list_says_what_is_finished_and_runs_nothing(monkeypatch, capsys):

@@ -59,6 +59,10 @@ class VAEACTraining(RunConfig):
         },
     }
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(name for name in (self.network.guide, self.start) if name is not None)
+
 
 class Objective(nn.Module):
     """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
