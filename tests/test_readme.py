@@ -2,6 +2,7 @@
 
 import re
 
+from dmfa_demo import __version__
 from dmfa_demo.registry import METHODS, method_class
 from tests.conftest import REPOSITORY
 from train.report import tables
@@ -43,4 +44,5 @@ def test_the_citation_file_cites_what_the_readme_does():
     assert len(plain) == 5 and all(title in citation for title in plain), plain
     version = re.search(r"^version: (.*)$", citation, re.MULTILINE)
     assert version and f"version = {{{version[1]}}}" in README
+    assert version[1] == __version__
     assert f'version = "{version[1]}"' in (REPOSITORY / "pyproject.toml").read_text()

@@ -27,7 +27,7 @@ from train.report.rows import table
 def forget() -> None:
     """Let the next one who asks for an imputer load it anew."""
     load_imputer.cache_clear()
-    checkpoints._loaded.cache_clear()
+    checkpoints._LOADED.clear()
 
 
 @pytest.fixture(scope="module")
