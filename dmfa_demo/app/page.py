@@ -26,6 +26,7 @@ from dmfa_demo.app.server.api import ApiBlocks, offer_endpoints
 from dmfa_demo.app.server.guard import Guard, fetch_nothing
 from dmfa_demo.app.server.operation import Operation, Traffic, log_requests
 from dmfa_demo.app.server.visits import forget_after_leaving
+from dmfa_demo.app.server.zero_gpu import declare_gpu_function
 from dmfa_demo.app.sharing.preview import TITLE, Preview
 from dmfa_demo.app.tabs.attractors import mapped
 from dmfa_demo.app.tabs.hole_walks import load_plane
@@ -73,6 +74,7 @@ def launch() -> None:
     """
     _return_memory()
     fetch_nothing()
+    declare_gpu_function()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
     # A model comes back for the interpreter after every layer, and should not wait 5 ms for a thread that writes an answer.
