@@ -49,7 +49,6 @@ COMMANDS: Commands = {
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,
-    "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
     "export": export.export,
     "gallery": gallery.draw,

@@ -32,8 +32,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from threading import Lock
 from typing import Any, Self
 
 import torch
@@ -223,6 +224,10 @@ class SharedMixture:
         identity = torch.eye(size, dtype=log_weights.dtype, device=log_weights.device).expand(1, count, size, size)
         return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
 
+    @cached_property
+    def _last(self) -> _Last:
+        return _Last()
+
     @property
     def weights(self) -> Tensor:
         """The weights `(B, K)`; each row sums to one. After `observe`, the responsibilities."""
@@ -253,12 +258,35 @@ class SharedMixture:
         return (self.log_weights + evidence).logsumexp(-1)
 
     def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
-        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1."""
+        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
+
+        The last conditional of a single row is kept: a page conditions the same mixture for several methods at each stroke.
+        """
+        if len(x) > 1:
+            return self._condition(x, missing, temperature)
+        with self._last.lock:
+            last, observed = self._last.conditional, torch.where(missing, 0, x)
+            same = last is not None and self._last.temperature == temperature
+            if not (same and torch.equal(last.missing, missing) and torch.equal(last.observed, observed)):
+                self._last.conditional = last = self._condition(x, missing, temperature)
+                self._last.temperature = temperature
+            return last
+
+    def _condition(self, x: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
         posterior, evidence = self.observe(x, ~missing, temperature)
         observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
         if temperature != 1:  # then log p(x) - log p(x_o) is another density
             return ConditionalMixture(posterior, observed, missing)
         return ConditionalMixture(posterior, observed, missing, (self, surprise))
+
+
+@dataclass
+class _Last:
+    """The conditional that a mixture computed last for a single row."""
+
+    lock: Lock = field(default_factory=Lock)
+    conditional: ConditionalMixture | None = None
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)

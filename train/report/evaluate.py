@@ -58,6 +58,8 @@ class Evaluation(DatasetConfig):
     """which methods; all that have a checkpoint, and MICE, when not given"""
     protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/data/masks.py"""
+    test_set: str = ""
+    """the name of another test set, such as official, which --data-root holds; it is appended to the protocols' names"""
     seeds: PositiveInt = 3
     """masks drawn for each image"""
     limit: PositiveInt | None = None
@@ -66,7 +68,7 @@ class Evaluation(DatasetConfig):
     """measure also what these weights were measured on before"""
 
     recipes: ClassVar = {
-        "celeba": {"protocol": ("square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
+        "celeba": {"protocol": ("square32", "square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
         "celeba32": {"protocol": ("square16", "rect12x20")},
     }
 
@@ -81,7 +83,7 @@ def evaluate(config: Evaluation) -> None:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
         )
-    offline = _offline(config)
+    offline = {} if config.test_set else _offline(config)  # they need the training images
     methods = config.method or (*available_methods(config.dataset), *offline)
     for method in methods:
         method_class(method)
@@ -89,7 +91,8 @@ def evaluate(config: Evaluation) -> None:
     test = to_float(load_split(config.dataset, "test", config.data_root).images)
     for family in families:  # a hole that does not fit is an error before anything is computed
         family(1, test.shape[-2], test.shape[-1], torch.Generator())
-    for protocol in config.protocol:
+    for family in config.protocol:
+        protocol = f"{family}-{config.test_set}" if config.test_set else family
         for method in methods:
             folder = ROOT / config.dataset / method
             images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
@@ -101,8 +104,16 @@ def evaluate(config: Evaluation) -> None:
             }:
                 print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
                 continue
-            imputer = make(protocol) if make else load_imputer(method, config.dataset)
-            rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
+            imputer = make(family) if make else load_imputer(method, config.dataset)
+            rows = measure(
+                imputer,
+                images=images,
+                dataset=config.dataset,
+                family=family,
+                protocol=protocol,
+                seeds=seeds,
+                weights=weights,
+            )
             print(table(rows), flush=True)
             if config.limit is None:
                 write_rows(folder, rows)
@@ -126,17 +137,29 @@ def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer
     return ways
 
 
-def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds: int, weights: str = "") -> list[Row]:
+def measure(
+    imputer: Imputer,
+    *,
+    images: Tensor,
+    dataset: str,
+    family: str,
+    seeds: int,
+    protocol: str | None = None,
+    weights: str = "",
+) -> list[Row]:
     """The rows of one method on one protocol.
 
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
+        family: the mask family.
+        protocol: the name of the protocol, where it is not that of the family.
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
         weights: the digest to note in each row.
     """
+    protocol = protocol or family
     values: dict[str, list[Tensor]] = {}
     spent = 0.0
-    batches = _batches(images, protocol, seeds)
+    batches = _batches(images, family, seeds)
     for seed, batch, missing in tqdm(
         batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False
     ):
@@ -173,10 +196,20 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
     rows = []
     for metric in MEASURES:
         if metric in summary:
-            paper, source = REPORTED.get((imputer.paper or "", dataset, protocol, metric), (None, None))
+            paper, source = REPORTED.get((imputer.paper or "", dataset, family, metric), (None, None))
             value, stderr = summary[metric]
             row = Row(
-                dataset, imputer.name, protocol, metric, value, stderr, len(images), seeds, paper, source, weights
+                dataset=dataset,
+                method=imputer.name,
+                protocol=protocol,
+                metric=metric,
+                value=value,
+                stderr=stderr,
+                n=len(images),
+                seeds=seeds,
+                paper=paper,
+                source=source,
+                weights=weights,
             )
             rows.append(row)
     return rows
@@ -193,10 +226,10 @@ def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tens
     return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
 
 
-def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+def _batches(images: Tensor, family: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     for seed in range(seeds):
         height, width = images.shape[-2:]
-        missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(seed))
+        missing = mask_family(family)(len(images), height, width, torch.Generator().manual_seed(seed))
         for batch, holes in zip(images.split(BATCH), missing.split(BATCH)):
             yield seed, batch, holes
 
