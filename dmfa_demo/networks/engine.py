@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, wraps
 from pathlib import Path
+from types import MethodType
 from typing import Any, Literal, TypeVar, cast, get_args
 from weakref import WeakKeyDictionary
 
@@ -52,7 +53,7 @@ def graph(name: str) -> Callable[[Compute], Compute]:
         @wraps(compute)
         def run(self: nn.Module, *tensors: Tensor) -> Any:
             asked = torch.is_inference_mode_enabled() and not self.training
-            runner = _RUNNERS.get(self, {}).get(name) if asked else None
+            runner = runner_of(self, name) if asked else None
             found = NotImplemented if runner is None else runner(*tensors)
             return compute(self, *tensors) if found is NotImplemented else found
 
@@ -63,12 +64,17 @@ def graph(name: str) -> Callable[[Compute], Compute]:
 
 
 def graphs_of(network: nn.Module) -> Iterator[tuple[str, nn.Module, Callable[..., Any]]]:
-    """The marked methods of a network and its modules: the name of the graph, the module, and the method, bound to it."""
+    """The marked methods of a network and its modules: the name of the graph, the module, and the method as PyTorch computes it."""
     for module in network.modules():
         for attribute in dir(type(module)):
-            name = getattr(getattr(type(module), attribute, None), "graph", None)
-            if isinstance(name, str):
-                yield name, module, getattr(module, attribute)
+            marked: Any = getattr(type(module), attribute, None)
+            if isinstance(name := getattr(marked, "graph", None), str):
+                yield name, module, MethodType(marked.__wrapped__, module)
+
+
+def runner_of(module: nn.Module, name: str) -> Runner | None:
+    """What answers for the method of this module that is marked with `name`; None where PyTorch does."""
+    return _RUNNERS.get(module, {}).get(name)
 
 
 def replace(module: nn.Module, name: str, runner: Runner) -> None:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 20
+# From this version on what exports by torch.export is PyTorch's own default.
+TORCH = (2, 9)
 # Bytes at most: of a constant that is computed here and not when the graph is loaded, of a constant that is no weight, of a graph.
 FOLDED, CONSTANT, MOST = 4_096, 2**17, 400_000
 # Images and samples of the two uses; no two numbers are alike, so that sizes are told apart.
@@ -53,19 +55,21 @@ def write_graphs(folder: Path) -> list[Path]:
     There are none for a checkpoint without networks, or with those of another.
 
     Raises:
-        ImportError: without the packages onnx and onnxscript, which the extra `train` installs.
+        ImportError: without the packages onnx and onnxscript, which the extra `train` installs, or with an old PyTorch.
         ValueError: when a graph would be too large.
     """
     import onnx  # noqa: F401  (what is missing is said before anything is deleted)
     import onnxscript  # noqa: F401
 
+    if tuple(map(int, torch.__version__.split(".")[:2])) < TORCH:
+        raise ImportError(f"exporting needs PyTorch {'.'.join(map(str, TORCH))} or newer; this is {torch.__version__}")
     for older in folder.glob(f"*{SUFFIX}"):
         older.unlink()
     config = read_config(folder)
     if "weights" in config:
         return []
     with engine.using("torch"):
-        networks, use = _load(folder)
+        networks, use = load_networks(folder)
     weights, written = digest(folder), []
     for method in _record(networks, use, config["network"]):
         model = _export(method)
@@ -80,7 +84,7 @@ def write_graphs(folder: Path) -> list[Path]:
     return written
 
 
-def _load(folder: Path) -> tuple[list[nn.Module], Use]:
+def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
     """The networks of a checkpoint, and how they are used."""
     training = read_config(folder)["training"]
     if training["method"] == "autoencoder":
