@@ -81,7 +81,7 @@ def test_misconvs_network_is_what_the_conversion_of_the_plain_one_makes():
     prepared = classifier.prepare(IMAGES[:8], MISSING[:8], classifier.believe(IMAGES[:8], MISSING[:8]))
     with torch.inference_mode():
         own, converted = (classifier.logits(network, *prepared) for network in (classifier.network, twin))
-    assert torch.equal(own, converted)
+    torch.testing.assert_close(own, converted, atol=1e-4, rtol=0)
 
 
 def test_one_may_be_loaded_while_another_works():
