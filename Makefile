@@ -31,13 +31,13 @@ coverage: .venv/.test
 floors: .uv
 	uv venv -q --clear --python 3.11 .venv-floors
 	uv pip install -q --python .venv-floors/bin/python --resolution lowest-direct -e ".[test]"
-	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -n 2 --ignore tests/browser
+	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -n 2 --dist loadfile --ignore tests/browser
 
 pythons: .uv
 	@for python in $(PYTHONS); do \
 		uv python find -q $$python >/dev/null || { echo "Skipped: Python $$python is not installed."; continue; }; \
 		UV_PROJECT_ENVIRONMENT=.venv-$$python uv sync -q --frozen --python $$python --extra test || exit; \
-		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --ignore tests/browser || exit; done
+		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --dist loadfile --ignore tests/browser || exit; done
 
 # Recipes are in train/recipes.py; what is finished is skipped. Faces need CelebA, which no program can download.
 train: train-mnist train-fashion-mnist

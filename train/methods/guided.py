@@ -50,6 +50,10 @@ class GuidedTraining(RunConfig):
         },
     }
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.network.guide, self.start)))
+
 
 def train(config: GuidedTraining) -> None:
     """Train, then write the checkpoint with its model card."""

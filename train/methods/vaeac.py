@@ -59,6 +59,10 @@ class VAEACTraining(RunConfig):
         },
     }
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.network.guide, self.start))) if self.network.guide else ()
+
 
 class Objective(nn.Module):
     """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
