@@ -23,6 +23,7 @@ class Measure:
         short: its name above a column.
         digits: after the point.
         more: whether more is better; None where neither is.
+        target: the best value, where there is one.
         meaning: one sentence.
     """
 
@@ -31,6 +32,14 @@ class Measure:
     digits: int
     more: bool | None
     meaning: str
+    target: float | None = None
+
+    @property
+    def better(self) -> str:
+        """Which values are better, in a few words; empty where none are."""
+        if self.target is not None:
+            return f"{self.target:g} is best"
+        return {True: "more is better", False: "less is better", None: ""}[self.more]
 
 
 MEASURES = {
@@ -38,14 +47,16 @@ MEASURES = {
     "nll_median": Measure(title="NLL of the median image, nats", short="NLL, median", digits=1, more=False, meaning="The same for the median image, which a few surprises cannot move."),
     "nll_wide_floor": Measure(title="NLL with noise ≥ (1/510)², nats", short="NLL, wide", digits=1, more=False, meaning="The same when no pixel may be surer than half a grey level."),
     "sse": Measure(title="Squared error, summed", short="Squared error", digits=2, more=False, meaning="Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "sse_sample": Measure(title="Squared error of one sample, summed", short="1 sample, squared error", digits=2, more=False, meaning="Squared error of a single sample with pixel noise, summed over the hole; twice that of the mean where the density is calibrated."),
     "psnr": Measure(title="PSNR in the hole, dB", short="PSNR, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over the hidden pixels."),
     "psnr_image": Measure(title="PSNR, whole image, dB", short="PSNR, image", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
     "psnr_sample": Measure(title="PSNR of one sample in the hole, dB", short="1 sample, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
     "psnr_sample_image": Measure(title="PSNR of one sample, whole image, dB", short="1 sample, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
     "psnr_best10": Measure(title="PSNR of the best of 10 samples in the hole, dB", short="best of 10, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
     "psnr_best10_image": Measure(title="PSNR of the best of 10 samples, whole image, dB", short="best of 10, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
+    "distance": Measure(title="Distance between samples", short="Distance", digits=4, more=None, meaning="Root mean square difference of the hidden pixels of two samples without pixel noise: how varied the samples are."),
     "ssim": Measure(title="SSIM", short="SSIM", digits=3, more=True, meaning="Structural similarity of the completed image and the true one."),
-    "coverage90": Measure(title="Inside the 90 % interval", short="90 % coverage", digits=3, more=None, meaning="Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
+    "coverage90": Measure(title="Inside the 90 % interval", short="90 % coverage", digits=3, more=None, meaning="Share of hidden pixels inside their 90 % interval; 0.9 is calibrated.", target=0.9),
     "crps": Measure(title="CRPS", short="CRPS", digits=4, more=False, meaning="Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure(title="Time, ms an image", short="ms", digits=2, more=False, meaning="Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure(title="Time of 100 samples, ms", short="ms, 100 samples", digits=1, more=False, meaning="Time to draw 100 samples of one image's hole, on the machine that measured."),

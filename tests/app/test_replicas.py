@@ -68,7 +68,7 @@ def test_no_visitor_loses_a_stroke_for_good_when_a_replica_is_killed(replicas: l
 
     async def visit(number: int) -> tuple[str, str]:
         """The replica's cookie, and the answer to the last stroke, which is sent again until there is one, as the page does."""
-        generator, answer = torch.Generator().manual_seed(number), None
+        generator, answer, mask = torch.Generator().manual_seed(number), None, torch.zeros(28, 28, dtype=torch.bool)
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=balancer, timeout=PATIENCE, limits=limits) as client:
             config = await client.get("config")
@@ -89,8 +89,10 @@ def test_no_visitor_loses_a_stroke_for_good_when_a_replica_is_killed(replicas: l
         killed.set()
 
     async def everybody() -> list[tuple[str, str]]:
-        visits = [visit(number) for number in range(VISITORS)]
-        return (await asyncio.gather(*visits, kill()))[:-1]
+        killing = asyncio.create_task(kill())
+        answers = await asyncio.gather(*(visit(number) for number in range(VISITORS)))
+        await killing
+        return answers
 
     answers = asyncio.run(everybody())
     assert len(answers) == VISITORS and len({cookie for cookie, _ in answers}) == VISITORS

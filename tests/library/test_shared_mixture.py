@@ -218,3 +218,20 @@ def test_the_last_conditional_of_a_single_row_is_kept_until_anything_changes():
         assert found is not first
         fresh = both(latents=2)[0].condition(values, places, temperature)
         assert torch.equal(found.mean, fresh.mean) and torch.equal(found.variance, fresh.variance)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_likelihood_after_conditioning_reuses_its_product_and_answers_alike(share):
+    """Of a single row, the one is over the hidden values and the other over the visible ones, whichever are fewer."""
+    (mixture, _), (x, missing) = both(latents=3), data(share=share)
+    row, hole = x[2:3], missing[2:3]
+    expected = both(latents=3)[0].condition(row, hole, temperature=2.0).log_prob(row, hole)
+    conditional = mixture.condition(row, hole, temperature=2.0)
+    kept = mixture.components._last_products._result
+    assert torch.equal(conditional.log_prob(row, hole), expected)
+    assert mixture.components._last_products._result is kept
+    both_ways = mixture.condition(row, ~hole, temperature=2.0)
+    fresh = both(latents=3)[0].condition(row, ~hole, temperature=2.0)
+    assert torch.equal(both_ways.mean, fresh.mean)
+    mixture.condition(row, hole.logical_xor(torch.arange(N) == 0), temperature=2.0)
+    assert mixture.components._last_products._result is not kept

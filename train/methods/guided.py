@@ -52,7 +52,7 @@ class GuidedTraining(RunConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return (self.network.guide,) if self.start is None else (self.network.guide, self.start)
+        return tuple(filter(None, (self.network.guide, self.start)))
 
 
 def train(config: GuidedTraining) -> None:

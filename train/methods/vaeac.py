@@ -61,7 +61,7 @@ class VAEACTraining(RunConfig):
 
     @property
     def sources(self) -> tuple[str, ...]:
-        return tuple(name for name in (self.network.guide, self.start) if name is not None)
+        return tuple(filter(None, (self.network.guide, self.start)))
 
 
 class Objective(nn.Module):

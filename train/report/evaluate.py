@@ -47,7 +47,7 @@ GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
 
 # In the order of the tables.
-MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "sse_sample", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "distance", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -179,6 +179,7 @@ def measure(
                 samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
                 found["crps"] = metrics.crps(flatten(samples), truth, mask)
                 if imputation.sampler is not None:
+                    found["sse_sample"] = metrics.sse(flatten(samples[0]), truth, mask)
                     found |= _of_samples(imputation.sample(10, noise=False), batch, mask)
             if density is not None:
                 found["nll"] = metrics.nll(density, truth, mask)
@@ -216,14 +217,18 @@ def measure(
 
 
 def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, `(B,)` each."""
+    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, and the distance between samples.
+
+    All `(B,)`.
+    """
     truth = flatten(images)
     over = {
         "": torch.stack([metrics.psnr(flatten(sample), truth, mask) for sample in samples]),
         "_image": torch.stack([metrics.psnr_image(sample, images) for sample in samples]),
     }
     kinds = {"psnr_sample": lambda values: values[0], f"psnr_best{len(samples)}": lambda values: values.amax(0)}
-    return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
+    figures = {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
+    return {**figures, "distance": metrics.distance(samples.flatten(2), mask)}
 
 
 def _batches(images: Tensor, family: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
