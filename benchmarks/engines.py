@@ -58,7 +58,8 @@ def _calls(networks: list[nn.Module], use: Use, dataset: str, batch: int) -> dic
 
             engine.replace(module, name, note)
     images = to_float(load_samples(dataset).images[:batch])
-    use(images, mask_family("half")(batch, *images.shape[-2:], torch.Generator().manual_seed(0)), 2)
+    height, width = images.shape[-2:]
+    use(images, mask_family("half")(batch, height, width, torch.Generator().manual_seed(0)), 2)
     return calls
 
 

@@ -58,7 +58,7 @@ def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = Fal
 
 
 def pull(repo_id: str, revision: str) -> Path:
-    """The folder with a repository's checkpoint, downloaded once a revision.
+    """The folder with a repository's checkpoint, downloaded once a revision; settings and weights only, which PyTorch computes with.
 
     Raises:
         ValueError: when `repo_id` is no name of a repository.
