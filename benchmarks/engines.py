@@ -1,4 +1,4 @@
-"""Every network of the page in PyTorch and in ONNX Runtime, one thread each, one call after the other.
+"""Every network of the page in PyTorch and in ONNX Runtime: processor time of one thread, so that a busy machine does not matter.
 
 python -m benchmarks.engines
 """
@@ -23,7 +23,7 @@ from train.engine.graphs import Use, load_networks
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
 """The same in PyTorch and in ONNX Runtime."""
 
-DATASETS, BATCHES, REPEATS = ("mnist", "celeba"), (1, 16), 15
+DATASETS, BATCHES, REPEATS = ("mnist", "celeba"), (1, 16), 9
 
 
 @torch.inference_mode()
@@ -42,7 +42,7 @@ def main() -> None:
                 rows.append((f"{dataset} {folder.name} {name}", *sum(times, ()), *ratios))
     each = [f"{what} {batch}" for batch in BATCHES for what in ("torch ms", "onnx ms")]
     columns = ("network", *each, *(f"times {batch}" for batch in BATCHES))
-    report(f"Networks for {' and '.join(map(str, BATCHES))} images, one thread", columns, rows)
+    report(f"Networks for {' and '.join(map(str, BATCHES))} images, processor time", columns, rows)
 
 
 def _calls(networks: list[nn.Module], use: Use, dataset: str, batch: int) -> dict[str, Pair]:
@@ -64,13 +64,13 @@ def _calls(networks: list[nn.Module], use: Use, dataset: str, batch: int) -> dic
 
 
 def _medians(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, float]:
-    """Milliseconds of two functions that are called in turns, once warm."""
+    """Milliseconds of processor time of two functions that are called in turns, once warm."""
     spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS + 3):
         for function, times in zip((one, other), spent):
-            started = time.perf_counter()
+            started = time.thread_time()
             function()
-            times.append(1000 * (time.perf_counter() - started))
+            times.append(1000 * (time.thread_time() - started))
     first, second = (sorted(times[3:])[REPEATS // 2] for times in spent)
     return first, second
 
