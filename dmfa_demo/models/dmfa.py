@@ -118,7 +118,8 @@ class DMFAImputer(Imputer):
     limits = (
         "The density is restricted to the hidden pixels; what the network says elsewhere was never trained. A mixture of few "
         "Gaussians with few factors cannot hold every way a large hole may be filled: its samples are noisier than real "
-        "images, and its mean blurs."
+        "images, and its mean blurs. Of faces it is guided by MFA: a network corrects the mean and the deviations that MFA expects in this hole, "
+        "and the correlations between pixels stay those of MFA."
     )
     formula = "p(x_m | x_o) = Σₖ πₖ N(x_m; μₖ, Aₖ Aₖᵀ + Dₖ), with π, μ, A and D from one pass of a network over x_o and the mask"
     citation = "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)"
