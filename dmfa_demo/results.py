@@ -1,4 +1,4 @@
-"""Measured figures for people: what each measure and each kind of hole is called, and which rows belong together.
+"""Names of measures and kinds of holes, and the arrangement of measured and published rows.
 
 The Results tab and the results page of the documentation show the same figures in the same words.
 """
@@ -16,14 +16,14 @@ from dmfa_demo.registry import method_class
 
 @dataclass(frozen=True)
 class Measure:
-    """How a measured figure is shown.
+    """How to show a measured figure.
 
     Attributes:
         title: its name, with its unit.
         short: its name above a column.
-        digits: after the point.
-        more: whether more is better; None where neither is.
-        meaning: one sentence.
+        digits: decimal places.
+        more: whether more is better; None if neither is.
+        meaning: one sentence that explains it.
     """
 
     title: str
@@ -34,32 +34,32 @@ class Measure:
 
 
 MEASURES = {
-    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how much the truth surprises the density."),
     "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
-    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
+    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same, with at least half a grey level of noise in every pixel."),
     "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
     "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
     "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
     "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
     "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
-    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of the nearest of ten samples to the truth, over the hidden pixels."),
     "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
     "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
     "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
     "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
-    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
-    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
-    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is recognised; for faces, share of correct answers about one attribute each."),
+    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how much the truth surprises the classifier; for faces the mean over attributes."),
+    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "The mean of the shares of faces with and without an attribute that are recognised, averaged over attributes; a constant answer gives 0.5."),
     **{
-        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; a constant answer gives 0.5.")
         for number, name in enumerate(ATTRIBUTES, 1)
     },
-    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
+    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: the difference between confidence and accuracy, in 15 bins of confidence."),
 }  # fmt: skip
 
-# Data sets whose figures are shown with another's.
+# Data sets whose figures are shown with those of another.
 ALSO = {"celeba": ("celeba32",)}
 
 PROTOCOLS = {
@@ -98,7 +98,7 @@ PROTOCOLS = {
 def with_published(
     rows: Sequence[dict[str, Any]], published: Sequence[dict[str, Any]], protocol: str | None
 ) -> list[dict[str, Any]]:
-    """The measured rows of one kind of hole, then the papers' rows for which we have no method.
+    """Return the measured rows of one kind of hole, then the papers' rows for which we have no method.
 
     Args:
         rows, published: the lists of these names in results.json.
@@ -113,22 +113,22 @@ def with_published(
 
 
 def row_of_paper(row: dict[str, Any]) -> str | None:
-    """The row of a paper's table that one of ours stands beside."""
+    """Return the name of the paper's row that a row of ours is compared with, or None."""
     if kind := classifier_of(row):
         return kind.paper
     return row.get("title") or method_class(row["method"]).paper
 
 
 def classifier_of(row: dict[str, Any]) -> type[Classifier] | None:
-    """The classifier that a row is about, or None for an imputation method."""
+    """Return the classifier of a row, or None for an imputation method."""
     return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
 
 
 def title_of(row: dict[str, Any]) -> str:
-    """The title of our method, or the name of the paper's row."""
+    """Return the title of our method, or the name of the paper's row."""
     return row.get("title") or method_class(row["method"]).title
 
 
 def formatted(value: float, measure: Measure) -> str:
-    """The value with as many digits as its measure has, and a true minus sign."""
+    """Format a value with its measure's decimal places and a true minus sign."""
     return f"{value:,.{measure.digits}f}".replace("-", "−")

@@ -1,4 +1,4 @@
-"""Prepared scenes: something to see with one click, each with a sentence that says what."""
+"""Prepared scenes, each with a sentence that explains what to see."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Example:
     """A prepared scene.
 
     Attributes:
-        title, sentence: for people.
+        title, sentence: for visitors.
         dataset, sample: the picture.
-        hole, seed: the mask family, and which of its masks.
-        tab: the one to open.
-        settings: what else differs from a first visit, by the words of an address.
+        hole, seed: the mask family and the seed of its mask.
+        tab: the tab to open.
+        settings: other differences from a first visit, by keys of the address.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Example:
 
     @property
     def address(self) -> Address:
-        """Where it is to be seen."""
+        """The address that shows it."""
         first = Address.first(self.dataset)
         return first.changed(sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
 
@@ -62,22 +62,22 @@ EXAMPLES = (
     ),
     Example(
         "A digit behind noise",
-        "Three of four pixels are gone, and the networks still complete a 5: neighbouring pixels say much about each other.",
+        "Three of four pixels are hidden, and the networks still complete a 5: neighbouring pixels are highly correlated.",
         "mnist",
         50,
         "noise75",
     ),
     Example(
         "Nothing but a line",
-        "Three rows of pixels fit several digits. Each sample is one of them, and the mean is none.",
+        "Three rows of pixels fit several digits. Each sample is one of them; the mean is none of them.",
         "mnist",
         20,
         "line3",
         tab="samples",
     ),
     Example(
-        "The ways it could be otherwise",
-        "One Gaussian of DMFA taken apart: move its sliders and see which strokes come and go together.",
+        "The ways it can vary",
+        "One Gaussian of DMFA in detail: move its sliders and see which strokes appear and disappear together.",
         "mnist",
         33,
         "square14",
@@ -86,7 +86,7 @@ EXAMPLES = (
     ),
     Example(
         "Walking to an attractor",
-        "From noise the walk ends at a 2, from a good first guess at a 7: where it ends depends on where it begins.",
+        "From noise the walk ends at a 2, from a good first guess at a 7: the end depends on the start.",
         "mnist",
         72,
         "half-bottom",
@@ -94,7 +94,7 @@ EXAMPLES = (
     ),
     Example(
         "How sure should it be?",
-        "Half of an 8 looks like a 3. One classifier is sure of the 3 all the same; MisConv sees the 8, and is unsure.",
+        "Half of an 8 looks like a 3. One classifier is sure that it is a 3; MisConv recognises the 8, and is unsure.",
         "mnist",
         83,
         "half",
@@ -102,7 +102,7 @@ EXAMPLES = (
     ),
     Example(
         "Shirt, coat or pullover?",
-        "The lower half would fit all three. The deviation shows where the models are in doubt.",
+        "The lower half would fit all three. The deviation shows where the models are unsure.",
         "fashion-mnist",
         42,
         "half-top",
@@ -110,14 +110,14 @@ EXAMPLES = (
     ),
     Example(
         "Half a face",
-        "The visible half tells skin, hair and light of the other, so that DMFA comes much nearer than the average face.",
+        "The visible half shows the skin, hair and light of the other, so DMFA comes much closer than the average face.",
         "celeba",
         3,
         "half-left",
     ),
     Example(
         "A face behind 80 % noise",
-        "One pixel in five is left. The eye hardly finds the face; the networks do.",
+        "One pixel in five is visible. The eye can hardly find the face; the networks do.",
         "celeba",
         0,
         "noise80",
