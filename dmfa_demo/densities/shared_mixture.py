@@ -31,15 +31,18 @@ rows x K x l x l numbers, not for rows x K x l x n.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from threading import Lock
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, MixtureOfFactorAnalyzers
+
+Result = TypeVar("Result")
 
 # A component with a smaller responsibility does not change the probability or the variance of a single value visibly.
 NEGLIGIBLE = 1e-8
@@ -56,6 +59,23 @@ CHUNK, CHUNK_NUMBERS = 32, 20_000_000
 # From this many factors on, products of factors are computed in single precision, in half the time: they are sums of squares, and the
 # error is far below one. Samples are then drawn component by component, without copying matrices for each draw.
 MANY = 100
+
+
+class Last(Generic[Result]):
+    """The last result of a computation, for those who ask for the same again, also at the same time."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._key: tuple[Tensor, ...] = ()
+        self._result: Result | None = None
+
+    def recall(self, key: tuple[Tensor, ...], compute: Callable[[], Result]) -> Result:
+        """What `compute` returned for tensors equal to `key`, if that was the last time; else what it returns now."""
+        with self._lock:
+            same = all(one.dtype == other.dtype and torch.equal(one, other) for one, other in zip(self._key, key))
+            if self._result is None or not same:
+                self._key, self._result = key, compute()
+            return self._result
 
 
 class SharedComponents(FactorAnalyzer):
@@ -104,10 +124,14 @@ class SharedComponents(FactorAnalyzer):
         return self._gram(seen.bool())[None], push - pull, distance
 
     def _gram(self, seen: Tensor) -> Tensor:
-        """Return A_o D_oo^-1 A_o^T for one mask `(n,)`, `(K, l, l)`: summed over the smaller of the observed and the hidden part."""
-        if 2 * seen.sum() > len(seen):
-            return self.everything - self._products(~seen)
-        return self._products(seen)
+        """Return A_o D_oo^-1 A_o^T for one mask `(n,)`, `(K, l, l)`: summed over the smaller of the observed and the hidden part.
+
+        The last sum is cached, since conditioning on the visible values and the likelihood of the hidden ones need the same one.
+        """
+        most = bool(2 * seen.sum() > len(seen))
+        places = ~seen if most else seen
+        products = self._last_products.recall((places,), lambda: self._products(places))
+        return self.everything - products if most else products
 
     def _products(self, places: Tensor) -> Tensor:
         """Return A_i A_i^T / D_i, `(K, l, l)`, summed over the values i in `places`."""
@@ -115,6 +139,10 @@ class SharedComponents(FactorAnalyzer):
         if self.factors.shape[-2] >= MANY:
             factors, noise = factors.float(), noise.float()
         return ((factors / noise.unsqueeze(-2)) @ factors.mT).to(self.factors)
+
+    @cached_property
+    def _last_products(self) -> Last[Tensor]:
+        return Last()
 
     def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute `given` for rows `(B, n)` without missing values."""
@@ -223,6 +251,10 @@ class SharedMixture:
         identity = torch.eye(size, dtype=log_weights.dtype, device=log_weights.device).expand(1, count, size, size)
         return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
 
+    @cached_property
+    def _last(self) -> Last[ConditionalMixture]:
+        return Last()
+
     @property
     def weights(self) -> Tensor:
         """The weights `(B, K)`; each row sums to one. After `observe`, the responsibilities."""
@@ -253,7 +285,17 @@ class SharedMixture:
         return (self.log_weights + evidence).logsumexp(-1)
 
     def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
-        """Return p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1."""
+        """Return p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
+
+        The last conditional of a single row is cached, since the page conditions the same mixture for several methods at each stroke.
+        """
+        if len(x) > 1:
+            return self._condition(x, missing, temperature)
+        observed = torch.where(missing, 0, x)
+        key = observed, missing, torch.tensor(temperature)
+        return self._last.recall(key, lambda: self._condition(x, missing, temperature))
+
+    def _condition(self, x: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
         posterior, evidence = self.observe(x, ~missing, temperature)
         observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
         if temperature != 1:  # then log p(x) - log p(x_o) is a different density

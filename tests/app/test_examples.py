@@ -84,7 +84,7 @@ def test_factors_move_strokes():
 
 def test_end_of_the_walk_depends_on_its_start():
     scene, missing, cache = look("Walking to an attractor")
-    run = HoleWalk(scene, missing, next(iter(mapped("mnist"))), 0.3, 0, cache)
+    run = HoleWalk(scene, missing=missing, plane=next(iter(mapped("mnist"))), step_size=0.3, seed=0, cache=cache)
     while not run.done:
         run.advance(60)
     ends = dict(zip(run.names, seen(run.states[-1].points, "mnist")))

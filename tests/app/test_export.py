@@ -84,7 +84,7 @@ def test_code_reproduces_the_growing_hole(growth):
 
 def test_code_reproduces_the_walk():
     scene, address = visit(tab="attractors", step=1.0, walk=3)
-    drawn = HoleWalk(scene, address.mask, address["map"], 1.0, 3, CACHE)
+    drawn = HoleWalk(scene, missing=address.mask, plane=address["map"], step_size=1.0, seed=3, cache=CACHE)
     drawn.advance(60)
     walk = drawn.walks().walks[0]
     made = run(address)

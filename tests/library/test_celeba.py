@@ -76,6 +76,12 @@ def test_face_without_attributes_has_unknown_labels(stand_in):
     assert (labels[1] == -1).all() and (labels[[0, 2]] >= 0).all()
 
 
+def test_attribute_list_without_images_is_read(stand_in):
+    (stand_in / "list_attr_celeba.txt").write_text("0\n202599\n")
+    _, labels, _ = read_celeba(stand_in, "train", VIEWS["celeba"])
+    assert (labels == -1).all()
+
+
 def test_limit_keeps_the_first_images(stand_in):
     assert read_celeba(stand_in, "train", VIEWS["celeba"], limit=2)[2].tolist() == [1, 2]
 

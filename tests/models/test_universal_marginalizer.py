@@ -107,7 +107,7 @@ def test_visible_pixels_are_kept_and_hidden_ones_ignored():
 
 def test_filling_fills_one_pixel_per_row_and_step():
     model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
-    steps = list(fill(model, images, missing, order, torch.Generator().manual_seed(0)))
+    steps = list(fill(model, images=images, missing=missing, order=order, generator=torch.Generator().manual_seed(0)))
     assert len(steps) == 1 + 16  # all pixels of the second row are missing
     for (filled, left), (then, fewer) in zip(steps, steps[1:]):
         assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (

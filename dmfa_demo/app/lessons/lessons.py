@@ -52,7 +52,7 @@ class Shown:
 Show = Callable[[Scene, Tensor, ImputationCache, list[str]], Shown]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """One chapter.
 
@@ -244,152 +244,152 @@ _HIDDEN, _VISIBLE = sub("x", "m"), sub("x", "o")
 
 LESSONS = (
     Lesson(
-        "Why a single imputation lies",
-        "Guesses",
-        "Hidden pixels are not known, only more or less likely. Filling them with one picture turns a guess into a fact, and "
+        title="Why a single imputation lies",
+        short="Guesses",
+        idea="Hidden pixels are not known, only more or less likely. Filling them with one picture turns a guess into a fact, and "
         "later nobody can tell them apart. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
         "could have been there: where several answers fit, it is their average, a blur. A <strong>sample</strong> is one "
         "complete answer that could be true.",
-        _first_with("has_samples"),
-        _samples,
-        "A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
-        ("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
-        1,
-        "A sample has two errors: that of the mean, and its own distance from the mean. So good scores and good looks are different things, and "
+        methods=_first_with("has_samples"),
+        show=_samples,
+        question="A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
+        options=("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
+        answer=1,
+        because="A sample has two errors: that of the mean, and its own distance from the mean. So good scores and good looks are different things, and "
         "a guess should come with its variance.",
-        formula(
+        formula=formula(
             "E", row("[", sup(row("(", "x", "−", "s", ")"), "2"), "]"), "=", sup(row("(", "x", "−", "μ", ")"), "2"), "+", sup("σ", "2")
         ),
-        (
+        symbols=(
             (formula("x", block=False), "the true value of a hidden pixel"),
             (formula("s", block=False), "its value in a sample"),
             (formula("μ", block=False), "the mean of all samples"),
             (formula(sup("σ", "2"), block=False), "their variance: how much samples differ"),
             (formula("E", block=False), "the average over samples"),
         ),
-        "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
-        "https://arxiv.org/abs/2010.02183",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
+        address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
-        "A Gaussian that can be conditioned",
-        "Conditions",
-        "Consider just two pixels. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
+        title="A Gaussian that can be conditioned",
+        short="Conditions",
+        idea="Consider just two pixels. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
         "the simplest cloud: an ellipse. Now the first pixel is visible and the second is hidden. What remains of the cloud is a "
         "slice through it, and the slice is again a Gaussian. Drag the observed value, and change how strongly the pixels are correlated.",
-        lambda dataset: [],
-        None,
-        "You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with the case of an ordinary first pixel?",
-        ("Less sure: something unusual happened", "Equally sure, whatever the first pixel is", "More sure: an extreme value is more informative"),
-        1,
-        "The observed value moves the mean of the slice but not its width: the second formula does not contain it. With a "
+        methods=lambda dataset: [],
+        show=None,
+        question="You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with the case of an ordinary first pixel?",
+        options=("Less sure: something unusual happened", "Equally sure, whatever the first pixel is", "More sure: an extreme value is more informative"),
+        answer=1,
+        because="The observed value moves the mean of the slice but not its width: the second formula does not contain it. With a "
         "single fixed Gaussian the uncertainty cannot depend on the visible pixels. With mixtures and networks it can.",
-        formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
+        formula=formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
         + formula(subsup("σ", "2|1", "2"), "=", sub("Σ", "22"), "−", frac(subsup("Σ", "21", "2"), sub("Σ", "11"))),
-        (
+        symbols=(
             (formula(sub("x", "1"), block=False), "the observed value of the first pixel"),
             (formula(sub("μ", "1"), ",", sub("μ", "2"), block=False), "the pixels' means over all pictures"),
             (formula(sub("Σ", "11"), ",", sub("Σ", "22"), block=False), "their variances"),
             (formula(sub("Σ", "21"), block=False), "their covariance: how much they move together"),
             (formula(sub("μ", "2|1"), ",", subsup("σ", "2|1", "2"), block=False), "mean and variance of the second pixel once the first is known"),
         ),
-        "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020), section 2",
-        "https://arxiv.org/abs/2010.02183",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020), section 2",
+        address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
-        "Factors: why a few directions are enough",
-        "Factors",
-        "Hidden pixels do not vary one by one. If an edge were a little further to the right, many pixels would change together. Each such way of "
+        title="Factors: why a few directions are enough",
+        short="Factors",
+        idea="Hidden pixels do not vary one by one. If an edge were a little further to the right, many pixels would change together. Each such way of "
         "changing together is a <strong>factor</strong>: a picture, more or less of which is added to the mean. A handful of factors and "
         "a little independent noise for each pixel replace a full covariance matrix.",
-        _first_with("has_factors"),
-        _factors,
-        "How many numbers would the full covariance of all hidden pixels need?",
-        ("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
-        1,
-        "A covariance matrix has one number for each pair, too many to learn. With factors the count grows with the number of "
+        methods=_first_with("has_factors"),
+        show=_factors,
+        question="How many numbers would the full covariance of all hidden pixels need?",
+        options=("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
+        answer=1,
+        because="A covariance matrix has one number for each pair, too many to learn. With factors the count grows with the number of "
         "pixels, not with its square.",
-        formula("Σ", "=", "A", sup("A", "⊤"), "+", "diag", row("(", "d", ")")),
-        (
+        formula=formula("Σ", "=", "A", sup("A", "⊤"), "+", "diag", row("(", "d", ")")),
+        symbols=(
             (formula("Σ", block=False), "the covariance of all hidden pixels"),
             (formula("A", block=False), "the factors, one in each column"),
             (formula(sup("A", "⊤"), block=False), "its transpose"),
             (formula("d", block=False), "the variance of each pixel's independent noise"),
         ),
-        "Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",
-        "https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf",
+        paper="Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",
+        address="https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf",
     ),
     Lesson(
-        "Many answers from one network",
-        "Draws",
-        "Another way to represent a distribution is a network that draws from it. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
+        title="Many answers from one network",
+        short="Draws",
+        idea="Another way to represent a distribution is a network that draws from it. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
         "<strong>latents</strong>, from a Gaussian that depends on the visible pixels, and a second network turns them into pixels. "
         "Nearby latents give similar pictures, so there is a smooth path from one answer to another.",
-        _first_with("has_latents"),
-        _latents,
-        "You draw the latents once and decode them twice. What do you get?",
-        ("Two different pictures", "The same picture twice", "The average of all pictures"),
-        1,
-        "All variety comes from the latents; the decoder only translates them (all it leaves open is noise in single pixels). Many draws, seen "
+        methods=_first_with("has_latents"),
+        show=_latents,
+        question="You draw the latents once and decode them twice. What do you get?",
+        options=("Two different pictures", "The same picture twice", "The average of all pictures"),
+        answer=1,
+        because="All variety comes from the latents; the decoder only translates them (all it leaves open is noise in single pixels). Many draws, seen "
         "side by side, are the answer, and the best of many is nearer to the truth than a typical one.",
-        formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
-        (
+        formula=formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
+        symbols=(
             (formula(_VISIBLE, block=False), "the visible (observed) pixels"),
             (formula(_HIDDEN, block=False), "the hidden (missing) pixels"),
             (formula("z", block=False), "the latents"),
             (formula("p", row("(", "z", "|", _VISIBLE, ")"), block=False), "how likely latents are, given the visible pixels: the first network"),
             (formula("p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), block=False), "how likely pixels are, given both: the second"),
         ),
-        "Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)",
-        "https://arxiv.org/abs/1806.02382",
+        paper="Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)",
+        address="https://arxiv.org/abs/1806.02382",
     ),
     Lesson(
-        "Walking to an attractor",
-        "Walks",
-        "An <strong>auto-encoder</strong> compresses a picture to a few numbers and rebuilds it. It was not trained on holes; but it moves "
+        title="Walking to an attractor",
+        short="Walks",
+        idea="An <strong>auto-encoder</strong> compresses a picture to a few numbers and rebuilds it. It was not trained on holes; but it moves "
         "every picture a little towards those on which it was trained. Repeat this step for the hidden pixels only, and they end where "
         "nothing moves any more, at an <strong>attractor</strong>.",
-        _walkers,
-        _walks,
-        "Two walks start in different places. Where do they end?",
-        ("Always in the same picture", "Perhaps in two different pictures", "They never stop"),
-        1,
-        "There are many attractors, each surrounded by its basin, the places from which walks lead to it. Start in another basin and you end elsewhere: "
+        methods=_walkers,
+        show=_walks,
+        question="Two walks start in different places. Where do they end?",
+        options=("Always in the same picture", "Perhaps in two different pictures", "They never stop"),
+        answer=1,
+        because="There are many attractors, each surrounded by its basin, the places from which walks lead to it. Start in another basin and you end elsewhere: "
         "the start decides, as the Attractors tab shows on a map.",
-        formula(_HIDDEN, "←", _HIDDEN, "+", "h", sub(row("(", "r", "(", "x", ")", "−", "x", ")"), "m")),
-        (
+        formula=formula(_HIDDEN, "←", _HIDDEN, "+", "h", sub(row("(", "r", "(", "x", ")", "−", "x", ")"), "m")),
+        symbols=(
             (formula("x", block=False), "the complete picture"),
             (formula(_HIDDEN, block=False), "its hidden pixels, the only ones that move"),
             (formula("r", row("(", "x", ")"), block=False), "the auto-encoder's reconstruction of it"),
             (formula("h", block=False), "the length of a step, at most 1"),
         ),
-        "Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)",
-        "https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics",
+        paper="Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)",
+        address="https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics",
     ),
     Lesson(
-        "Let the classifier know what is unknown",
-        "Doubt",
-        "A classifier believes the filled-in picture that it is given. <strong>MisConv</strong> gives its first layer the full density "
+        title="Let the classifier know what is unknown",
+        short="Doubt",
+        idea="A classifier believes the filled-in picture that it is given. <strong>MisConv</strong> gives its first layer the full density "
         "instead: each of its small filters returns the average of its responses to all possible pictures. An "
         "uncertain pixel then counts as uncertain.",
-        _doubters,
-        _doubt,
-        "More and more of a picture is hidden. What should a good classifier say?",
-        ("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),
-        1,
-        "Its confidence should match how often it is right; the Results tab shows how far each classifier is from that, as calibration error. On these "
+        methods=_doubters,
+        show=_doubt,
+        question="More and more of a picture is hidden. What should a good classifier say?",
+        options=("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),
+        answer=1,
+        because="Its confidence should match how often it is right; the Results tab shows how far each classifier is from that, as calibration error. On these "
         "pictures averaging improves the confidence a little, and the accuracy hardly at all.",
-        formula(
+        formula=formula(
             "E", row("[", "max", "(", "u", ",", "0", ")", "]"), "=", frac("m", "2"),
             row("(", "1", "+", "erf", row("(", frac("m", row("s", root("2"))), ")"), ")"), "+", frac("s", root(row("2", "π"))), sup("e", row("−", sup("m", "2"), "/", "2", sup("s", "2"))),
         ),
-        (
+        symbols=(
             (formula("u", block=False), "the sum that a filter computes; Gaussian, since it depends on hidden pixels"),
             (formula("m", ",", "s", block=False), "its mean and standard deviation over all possible hidden pixels"),
             (formula("max", row("(", "u", ",", "0", ")"), block=False), "the filter's response (ReLU)"),
             (formula("E", block=False), "the average over all possible hidden pixels"),
             (formula("erf", block=False), "the error function, the area under a Gaussian"),
         ),
-        "Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022), whose equation (4) is printed with a Gaussian term four times too small",
-        "https://arxiv.org/abs/2110.14010",
+        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022), whose equation (4) is printed with a Gaussian term four times too small",
+        address="https://arxiv.org/abs/2110.14010",
     ),
 )  # fmt: skip

@@ -88,7 +88,7 @@ class ImputationCache:
 
         Variances take some methods extra time; `spread` requests them.
         """
-        question = _Question(scene, missing, names, spread)
+        question = _Question(scene=scene, missing=missing, names=names, spread=spread)
         self._waiting.append(question)
         self._worker.submit(self._answer_waiting)
         return question.answer.result()

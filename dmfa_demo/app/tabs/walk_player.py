@@ -34,7 +34,7 @@ FAR = 1e6
 BASIN, BORDER = 46, 150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walk:
     """A walk, possibly unfinished.
 
@@ -64,7 +64,7 @@ class Maps:
     kinds: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walks:
     """All walks of a hole, with a number by which the player recognises longer versions of the same walks.
 
