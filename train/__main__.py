@@ -1,4 +1,4 @@
-"""The command line: one subcommand for every method that learns, `all` of a data set, and `evaluate`."""
+"""The command line: a subcommand for every method that learns, `all` for a data set, `evaluate` and others."""
 
 import sys
 
@@ -10,7 +10,7 @@ COMMANDS = {**commands.COMMANDS, "all": recipes.run}
 
 
 def main() -> None:
-    """Run one subcommand; errors in the input are one line, without a traceback."""
+    """Run one subcommand; errors in the input are reported in one line, without a traceback."""
     words = sys.argv[1:]
     try:
         config = parse(words, COMMANDS)

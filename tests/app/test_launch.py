@@ -1,4 +1,4 @@
-"""How the page starts."""
+"""The start of the page."""
 
 from threading import Event
 from typing import Any
@@ -7,7 +7,7 @@ from dmfa_demo.app import page
 
 
 def test_models_are_loaded_once_the_page_is_served(monkeypatch):
-    """Gradio gives its own first request three seconds, and gives up when models that are loaded meanwhile keep it longer."""
+    """Gradio gives up if its first request takes more than three seconds, as it would while models are loaded."""
     loaded, when_served = Event(), []
 
     class Page:

@@ -1,4 +1,4 @@
-"""The page's functions as tools of an MCP server, asked by the protocol's own client."""
+"""The page's functions as tools of an MCP server, called by the protocol's client."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.conftest import serving
 MASK = {"height": 28, "width": 28, "runs": [200, 100, 400, 7]}
 
 
-def test_every_endpoint_is_a_tool_and_answers():
+def test_every_endpoint_is_a_working_tool():
     async def ask(address: str) -> tuple[set[str], list[Any]]:
         async with (
             streamable_http_client(f"{address}/gradio_api/mcp/") as (reading, writing, _),
@@ -24,9 +24,9 @@ def test_every_endpoint_is_a_tool_and_answers():
             await session.initialize()
             tools = (await session.list_tools()).tools
             assert all(tool.description for tool in tools)
-            asked = {"image": 42, "dataset": "mnist"}
-            good = await session.call_tool("evaluate", {**asked, "mask": MASK})
-            bad = await session.call_tool("evaluate", {**asked, "mask": [[1]]})
+            arguments = {"image": 42, "dataset": "mnist"}
+            good = await session.call_tool("evaluate", {**arguments, "mask": MASK})
+            bad = await session.call_tool("evaluate", {**arguments, "mask": [[1]]})
             return {tool.name for tool in tools}, [good, bad]
 
     with serving(GRADIO_MCP_SERVER="True") as address:
