@@ -5,8 +5,10 @@ How fast the page is, is measured in `benchmarks/` and not here.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,17 +48,23 @@ def new_context(new_context: NewContext) -> NewContext:
 
 
 @pytest.fixture
-def recording(_artifacts_recorder: Any, request: pytest.FixtureRequest) -> Recording:
-    """Trace a page that outlives the test, as pytest-playwright does with the contexts that it opens itself."""
+def recording(output_path: str, request: pytest.FixtureRequest) -> Recording:
+    """Keep trace and screenshot of a page that outlives the test, if it fails, like those of pytest-playwright's own contexts.
+
+    The trace has snapshots, which cost little, and no film, which would make tests a third slower.
+    """
+    traced, number = request.config.getoption("--tracing") != "off", itertools.count(1)
 
     @contextmanager
     def recording(page: Page) -> Iterator[Page]:
-        _artifacts_recorder.on_did_create_browser_context(page.context)
+        if traced:
+            page.context.tracing.start(title=request.node.nodeid, snapshots=True, sources=True)
         yield page
+        name = Path(output_path) / f"page-{next(number)}"
         if failed(request.node):
-            _artifacts_recorder.on_will_close_browser_context(page.context)
-        else:
-            page.context.tracing.stop()
+            page.screenshot(path=f"{name}.png")
+        if traced:
+            page.context.tracing.stop(path=f"{name}-trace.zip" if failed(request.node) else None)
 
     return recording
 

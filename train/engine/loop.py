@@ -6,7 +6,6 @@ the learning rate from the step, and weights, averaged weights and optimiser are
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from typing import Annotated, Any, Literal, cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
@@ -98,7 +98,9 @@ def fit(
         )
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
-    average = copy.deepcopy(network).eval().to(accelerator.device)
+    averaged = AveragedModel(network, accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)).eval()
+    averaged.n_averaged.fill_(1)  # the first weights count: the first update is an average, too
+    average = averaged.module
     wrapped, optimizer = accelerator.prepare(network, optimizer)
 
     step, seconds, best = _restore(folder, network, average, optimizer, identity)
@@ -125,7 +127,7 @@ def fit(
             if norm is not None and norm.isfinite():
                 broken = 0
                 optimizer.step()
-                _update_average(average, network, config.ema_decay)
+                averaged.update_parameters(network)
             else:
                 broken += 1
                 _copy_buffers(average, network)
@@ -222,13 +224,6 @@ def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
 @lru_cache(maxsize=1)
 def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(seed, "epoch", epoch)))
-
-
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, parameter in zip(average.parameters(), network.parameters()):
-        mean.lerp_(parameter, 1 - decay)
-    _copy_buffers(network, average)
 
 
 @torch.no_grad()
