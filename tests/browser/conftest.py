@@ -129,7 +129,7 @@ def tabs(browser: Browser) -> Tabs:
 
 
 @pytest.fixture(scope="session")
-def served(served: str, tabs: Tabs) -> str:
+def served(tabs: Tabs, served: str) -> str:
     tabs.wait_for_first_results(served)
     return served
 
