@@ -9,4 +9,6 @@ RUN pip install --no-cache-dir --user torch --index-url https://download.pytorch
     && pip install --no-cache-dir --user -r requirements.txt
 COPY --chown=user . .
 EXPOSE 7860
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s \
+    CMD python -c "import urllib.request; urllib.request.urlopen('http://127.0.0.1:7860/health')"
 CMD ["python", "app.py"]

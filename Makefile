@@ -27,17 +27,18 @@ coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-# The lowest versions that requirements.txt and the extras declare, and newer Pythons, each in an environment of its own.
+# The lowest versions that requirements.txt and the extras declare, and newer Pythons, each in an environment of its own. Old
+# versions may warn of what newer ones no longer do.
 floors: .uv
 	uv venv -q --clear --python 3.11 .venv-floors
 	uv pip install -q --python .venv-floors/bin/python --resolution lowest-direct -e ".[test]"
-	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -n 2 --ignore tests/browser
+	OMP_NUM_THREADS=1 .venv-floors/bin/python -m pytest -W default -n 2 --dist loadfile --ignore tests/browser
 
 pythons: .uv
 	@for python in $(PYTHONS); do \
 		uv python find -q $$python >/dev/null || { echo "Skipped: Python $$python is not installed."; continue; }; \
 		UV_PROJECT_ENVIRONMENT=.venv-$$python uv sync -q --frozen --python $$python --extra test || exit; \
-		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --ignore tests/browser || exit; done
+		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --dist loadfile --ignore tests/browser || exit; done
 
 # Recipes are in train/recipes.py; what is finished is skipped. Faces need CelebA, which no program can download.
 train: train-mnist train-fashion-mnist
@@ -56,6 +57,7 @@ bench: .venv/.test
 	$(BIN)/python -m benchmarks.densities
 	$(BIN)/python -m benchmarks.mfa
 	$(BIN)/python -m benchmarks.misconv
+	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.page
 
 fuzz: .venv/.test

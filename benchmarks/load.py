@@ -74,7 +74,7 @@ def main() -> None:
         )
         before = process.memory_info().rss / 2**20
         if asked.strokes:
-            asyncio.run(_many(address, "compare", 8, None, asked.strokes // 8))
+            asyncio.run(_many(address, tab="compare", count=8, seconds=None, strokes=asked.strokes // 8))
         after = process.memory_info().rss / 2**20
         report(
             "Server",
@@ -95,12 +95,15 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
     async with httpx.AsyncClient(
         base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
     ) as client:
-        event = _event((await client.get("config")).json(), tab)
-        visits = (_visit(client, event, f"{tab}{number}", number, seconds, strokes) for number in range(count))
+        event = event_of((await client.get("config")).json(), tab)
+        visits = (
+            _visit(client, event=event, session=f"{tab}{number}", number=number, seconds=seconds, strokes=strokes)
+            for number in range(count)
+        )
         return await asyncio.gather(*visits)
 
 
-def _event(config: dict[str, Any], tab: str) -> Event:
+def event_of(config: dict[str, Any], tab: str) -> Event:
     """What a stroke with a tab open asks the page; of Results, what a choice asks."""
     props = {one["id"]: one["props"] for one in config["components"]}
     numbers = {one.get("elem_id"): number for number, one in props.items()}
@@ -139,7 +142,7 @@ async def _visit(
         painted, last = time.perf_counter(), mask_family("strokes")(1, 28, 28, generator)[0, 0]
         if seconds is not None:  # of the strokes that were made meanwhile the last, which was made on the beat
             painted = max(started, painted - (painted - started) % (1 / STROKES_A_SECOND))
-        shown = await _stroke(client, event, session, last)
+        shown = await send_stroke(client, event, session, last)
         done += 1
         visit.spent.append(1000 * (time.perf_counter() - painted))
         visit.errors += shown is None
@@ -153,7 +156,7 @@ async def _visit(
     return visit
 
 
-async def _stroke(client: httpx.AsyncClient, event: Event, session: str, missing: Tensor) -> str | None:
+async def send_stroke(client: httpx.AsyncClient, event: Event, session: str, missing: Tensor) -> str | None:
     """The answer to a stroke as it comes, or None."""
     function, asks = event
     asked = {"data": asks(missing), "fn_index": function, "session_hash": session}

@@ -96,7 +96,7 @@ def _scene(count: int) -> tuple[SharedMixture, Tensor, Tensor]:
 
 
 def _fit(rows: Rows, iterations: int) -> SharedMixture:
-    mixture = initialise(rows, COMPONENTS, FACTORS, "diagonal", FLOOR, seed=0)
+    mixture = initialise(rows, components=COMPONENTS, factors=FACTORS, noise="diagonal", noise_floor=FLOOR, seed=0)
     for _ in range(iterations):
         mixture = maximization(expectation(mixture, rows), "diagonal", FLOOR)
     return mixture

@@ -8,4 +8,5 @@
 from dmfa_demo.imputation import Imputation, Imputer
 from dmfa_demo.registry import available_methods, load_imputer
 
+__version__ = "0.2.0"
 __all__ = ["Imputation", "Imputer", "available_methods", "load_imputer"]

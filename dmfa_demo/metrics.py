@@ -26,6 +26,14 @@ def psnr(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
     return -10 * (sse(mean, truth, missing) / missing.sum(1)).clamp(min=1e-10).log10()
 
 
+def distance(samples: Tensor, missing: Tensor) -> Tensor:
+    """Root mean square difference of the missing values `(B, n)` between two of samples `(S, B, n)`, over all pairs, `(B,)`; NaN where nothing is missing.
+
+    The mean square difference of two draws is twice their variance.
+    """
+    return (2 * torch.where(missing, samples.var(0), 0).sum(1) / missing.sum(1)).sqrt()
+
+
 def psnr_image(images: Tensor, truth: Tensor) -> Tensor:
     """Peak signal-to-noise ratio over whole images `(B, C, H, W)` in dB, peak 1, at most 100."""
     return -10 * (images - truth).square().flatten(1).mean(1).clamp(min=1e-10).log10()

@@ -14,7 +14,7 @@ from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.registry import method_class
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measure:
     """How a measured figure is shown.
 
@@ -23,6 +23,7 @@ class Measure:
         short: its name above a column.
         digits: after the point.
         more: whether more is better; None where neither is.
+        target: the best value, where there is one.
         meaning: one sentence.
     """
 
@@ -31,32 +32,42 @@ class Measure:
     digits: int
     more: bool | None
     meaning: str
+    target: float | None = None
+
+    @property
+    def better(self) -> str:
+        """Which values are better, in a few words; empty where none are."""
+        if self.target is not None:
+            return f"{self.target:g} is best"
+        return {True: "more is better", False: "less is better", None: ""}[self.more]
 
 
 MEASURES = {
-    "nll": Measure("NLL, nats", "NLL", 1, False, "Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
-    "nll_median": Measure("NLL of the median image, nats", "NLL, median", 1, False, "The same for the median image, which a few surprises cannot move."),
-    "nll_wide_floor": Measure("NLL with noise ≥ (1/510)², nats", "NLL, wide", 1, False, "The same when no pixel may be surer than half a grey level."),
-    "sse": Measure("Squared error, summed", "Squared error", 2, False, "Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
-    "psnr": Measure("PSNR in the hole, dB", "PSNR, hole", 2, True, "Peak signal-to-noise ratio of the mean over the hidden pixels."),
-    "psnr_image": Measure("PSNR, whole image, dB", "PSNR, image", 2, True, "Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
-    "psnr_sample": Measure("PSNR of one sample in the hole, dB", "1 sample, hole", 2, True, "Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
-    "psnr_sample_image": Measure("PSNR of one sample, whole image, dB", "1 sample, image", 2, True, "The same over all pixels, visible ones included."),
-    "psnr_best10": Measure("PSNR of the best of 10 samples in the hole, dB", "best of 10, hole", 2, True, "Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
-    "psnr_best10_image": Measure("PSNR of the best of 10 samples, whole image, dB", "best of 10, image", 2, True, "The same over all pixels, visible ones included."),
-    "ssim": Measure("SSIM", "SSIM", 3, True, "Structural similarity of the completed image and the true one."),
-    "coverage90": Measure("Inside the 90 % interval", "90 % coverage", 3, None, "Share of hidden pixels inside their 90 % interval; 0.9 is calibrated."),
-    "crps": Measure("CRPS", "CRPS", 4, False, "Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
-    "milliseconds": Measure("Time, ms an image", "ms", 2, False, "Time for one image of a batch, on the machine that measured."),
-    "milliseconds_100": Measure("Time of 100 samples, ms", "ms, 100 samples", 1, False, "Time to draw 100 samples of one image's hole, on the machine that measured."),
-    "accuracy": Measure("Accuracy", "Accuracy", 3, True, "Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
-    "label_nll": Measure("NLL of the class, nats", "NLL, class", 3, False, "Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
-    "balanced_accuracy": Measure("Balanced accuracy, all attributes", "Balanced", 3, True, "Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    "nll": Measure(title="NLL, nats", short="NLL", digits=1, more=False, meaning="Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll_median": Measure(title="NLL of the median image, nats", short="NLL, median", digits=1, more=False, meaning="The same for the median image, which a few surprises cannot move."),
+    "nll_wide_floor": Measure(title="NLL with noise ≥ (1/510)², nats", short="NLL, wide", digits=1, more=False, meaning="The same when no pixel may be surer than half a grey level."),
+    "sse": Measure(title="Squared error, summed", short="Squared error", digits=2, more=False, meaning="Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
+    "sse_sample": Measure(title="Squared error of one sample, summed", short="1 sample, squared error", digits=2, more=False, meaning="Squared error of a single sample with pixel noise, summed over the hole; twice that of the mean where the density is calibrated."),
+    "psnr": Measure(title="PSNR in the hole, dB", short="PSNR, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over the hidden pixels."),
+    "psnr_image": Measure(title="PSNR, whole image, dB", short="PSNR, image", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
+    "psnr_sample": Measure(title="PSNR of one sample in the hole, dB", short="1 sample, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
+    "psnr_sample_image": Measure(title="PSNR of one sample, whole image, dB", short="1 sample, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
+    "psnr_best10": Measure(title="PSNR of the best of 10 samples in the hole, dB", short="best of 10, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10_image": Measure(title="PSNR of the best of 10 samples, whole image, dB", short="best of 10, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
+    "distance": Measure(title="Distance between samples", short="Distance", digits=4, more=None, meaning="Root mean square difference of the hidden pixels of two samples without pixel noise: how varied the samples are."),
+    "ssim": Measure(title="SSIM", short="SSIM", digits=3, more=True, meaning="Structural similarity of the completed image and the true one."),
+    "coverage90": Measure(title="Inside the 90 % interval", short="90 % coverage", digits=3, more=None, meaning="Share of hidden pixels inside their 90 % interval; 0.9 is calibrated.", target=0.9),
+    "crps": Measure(title="CRPS", short="CRPS", digits=4, more=False, meaning="Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
+    "milliseconds": Measure(title="Time, ms an image", short="ms", digits=2, more=False, meaning="Time for one image of a batch, on the machine that measured."),
+    "milliseconds_100": Measure(title="Time of 100 samples, ms", short="ms, 100 samples", digits=1, more=False, meaning="Time to draw 100 samples of one image's hole, on the machine that measured."),
+    "accuracy": Measure(title="Accuracy", short="Accuracy", digits=3, more=True, meaning="Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
+    "label_nll": Measure(title="NLL of the class, nats", short="NLL, class", digits=3, more=False, meaning="Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
+    "balanced_accuracy": Measure(title="Balanced accuracy, all attributes", short="Balanced", digits=3, more=True, meaning="Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
     **{
-        f"balanced_accuracy_{number}": Measure(f"Balanced accuracy, {name}", name.capitalize(), 3, True, f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        f"balanced_accuracy_{number}": Measure(title=f"Balanced accuracy, {name}", short=name.capitalize(), digits=3, more=True, meaning=f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
         for number, name in enumerate(ATTRIBUTES, 1)
     },
-    "ece": Measure("Calibration error", "ECE", 4, False, "Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
+    "ece": Measure(title="Calibration error", short="ECE", digits=4, more=False, meaning="Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
 }  # fmt: skip
 
 # Data sets whose figures are shown with another's.
@@ -68,6 +79,7 @@ PROTOCOLS = {
     "square13": "Square 13×13",
     "square16": "Square 16×16 of 32×32",
     "rect12x20": "Rectangle 12×20 of 32×32",
+    "square32": "Square 32×32",
     "square25": "Square 25×25",
     "centre": "Centre",
     "pattern": "Blobs",
@@ -92,6 +104,11 @@ PROTOCOLS = {
     "classify-noise75-complete": "Learn with noise 75 %, see all",
     "classify-mixed": "Classify, mixed holes",
     "classify-mixed-complete": "Learn with mixed holes, see all",
+}
+# The same holes in faces of CelebA's official test partition.
+PROTOCOLS |= {
+    f"{name}-official": f"{PROTOCOLS[name]}, official test faces"
+    for name in ("square32", "square25", "centre", "pattern", "noise80", "half")
 }
 
 

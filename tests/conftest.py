@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -126,7 +126,9 @@ def server(**variables: str) -> Iterator[Server]:
 class Server:
     """`python app.py` in a process of its own, at a free port."""
 
-    def __init__(self, variables: dict[str, str]):
+    def __init__(self, variables: dict[str, str], log: Path | None = None):
+        """log: where it writes what it prints; nowhere else then."""
+        self._log = log
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -136,18 +138,21 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it serves the page."""
-        self._process = subprocess.Popen([sys.executable, "app.py"], cwd=REPOSITORY, env=self._environment)
+        with open(self._log, "w") if self._log else nullcontext() as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "app.py"], cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log
+            )
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             try:
                 urllib.request.urlopen(self.address, timeout=PATIENCE).close()
                 return
             except OSError:
-                assert self._process.poll() is None, "python app.py ended"
+                assert self.process.poll() is None, "python app.py ended"
                 time.sleep(0.2)
         pytest.fail(f"python app.py served no page within {PATIENCE} seconds")
 
     def stop(self) -> None:
         """End it; what it remembered of its visitors is gone."""
-        self._process.terminate()
-        self._process.wait(PATIENCE)
+        self.process.terminate()
+        self.process.wait(PATIENCE)

@@ -2,6 +2,7 @@
 
 import re
 
+from dmfa_demo import __version__
 from dmfa_demo.registry import METHODS, method_class
 from tests.conftest import REPOSITORY
 from train.report import tables
@@ -22,14 +23,15 @@ def test_its_figures_are_the_measured_ones():
 
 
 def test_what_it_says_below_the_figures_is_so():
-    assert "10,000 test images and 55,000 training images (MICE: 1,000 and 2,000)" in README
+    assert "10,000 test images and 55,000 training images (MICE: 1,000 and 2,000; Zero learns from none)" in README
     three = ("dmfa", "mfa", "gaussian", "knn", "mean", "zero")
     shown = [name for name in METHODS if f"\n| {method_class(name).title} |" in README]
     assert len(shown) == 12
     for name in shown:
         row = tables._row("mnist", "square14", name, "sse")
         sizes = (row["n"], row["training_images"])
-        assert sizes == ((1_000, 2_000) if name == "mice" else (10_000, 55_000)), name
+        expected = {"mice": (1_000, 2_000), "zero": (10_000, None)}
+        assert sizes == expected.get(name, (10_000, 55_000)), name
         assert row["seeds"] == (3 if name in three else 1), name
     row = tables._row("mnist", "classify-square14", "classifier-misconv-dmfa", "accuracy")
     assert (row["n"], row["seeds"], row["training_images"]) == (10_000, 3, 55_000)
@@ -42,4 +44,5 @@ def test_the_citation_file_cites_what_the_readme_does():
     assert len(plain) == 5 and all(title in citation for title in plain), plain
     version = re.search(r"^version: (.*)$", citation, re.MULTILINE)
     assert version and f"version = {{{version[1]}}}" in README
+    assert version[1] == __version__
     assert f'version = "{version[1]}"' in (REPOSITORY / "pyproject.toml").read_text()

@@ -49,7 +49,6 @@ COMMANDS: Commands = {
     "gaussian": baselines.gaussian,
     "knn": baselines.knn,
     "mean": baselines.mean,
-    "zero": baselines.zero,
     "evaluate": evaluate.evaluate,
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,

@@ -22,7 +22,7 @@ from train.engine.loop import STOPPED, Interrupted
 from train.engine.run import DatasetConfig, RunConfig, write_json
 
 # What every data set has, by the same command; only --dataset differs.
-METHODS = ("zero", "mean", "mfa", "dmfa", "vaeac", "context-encoder", "autoencoder")
+METHODS = ("mean", "mfa", "dmfa", "vaeac", "context-encoder", "autoencoder")
 # Not of faces: they may not be passed on, and have too many pixels for a covariance.
 SMALL = (*METHODS, "knn", "gaussian")
 
@@ -65,6 +65,10 @@ class Step:
     def config(self, dataset: str) -> DatasetConfig:
         """Its settings, with the defaults of a data set."""
         return parse(self.words(dataset))
+
+    def output(self, dataset: str) -> str:
+        """The name of the folder that it writes, by which other commands refer to it."""
+        return self.folder or getattr(self.config(dataset), "method", self.command.split()[0])
 
 
 def classify(treatments: Sequence[str], holes: Sequence[str], options: str = "") -> tuple[Step, ...]:
@@ -163,7 +167,7 @@ def run(config: All) -> None:
     for step, settings in steps:
         if settings.is_finished() and step.command not in again:
             continue
-        name = step.folder or step.command.split()[0]
+        name = step.output(config.dataset)
         # Whatever reads this checkpoint is made anew after it, by a later call too.
         again.add(other.command for other, reads in steps if name in reads.sources)
         words = step.words(config.dataset, root)

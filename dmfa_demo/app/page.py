@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import gradio as gr
 import torch
@@ -24,7 +24,9 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, draw_mask, measure
 from dmfa_demo.app.server.api import ApiBlocks, offer_endpoints
 from dmfa_demo.app.server.guard import Guard, fetch_nothing
+from dmfa_demo.app.server.operation import Operation, Traffic, log_requests
 from dmfa_demo.app.server.visits import forget_after_leaving
+from dmfa_demo.app.server.zero_gpu import declare_gpu_function
 from dmfa_demo.app.sharing.preview import TITLE, Preview
 from dmfa_demo.app.tabs.attractors import mapped
 from dmfa_demo.app.tabs.hole_walks import load_plane
@@ -72,6 +74,7 @@ def launch() -> None:
     """
     _return_memory()
     fetch_nothing()
+    declare_gpu_function()
     # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
     torch.set_num_threads(1)
     # A model comes back for the interpreter after every layer, and should not wait 5 ms for a thread that writes an answer.
@@ -81,6 +84,9 @@ def launch() -> None:
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
+    log_requests()
+    traffic = Traffic()
+    traffic.stop_on_sigterm()
     page = build_page()
     page.launch(
         prevent_thread_lock=True,
@@ -91,11 +97,19 @@ def launch() -> None:
         ssr_mode=False,
         footer_links=["api"],
         head=KEEP_CHANGING_LABELS,
-        app_kwargs={"middleware": [Middleware(Guard), Middleware(Preview)]},
+        app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
+        # Without a request of Gradio to itself, which ends the server when the answer takes three seconds, as on a busy machine.
+        _frontend=False,
     )
-    # Not before: Gradio gives up when its own first request takes three seconds, as it would on a busy machine.
-    Thread(target=_warm_up, daemon=True).start()
-    page.block_thread()
+    # Not before: the page would be served later.
+    warming = Thread(target=_warm_up, args=(traffic.stopping,))
+    warming.start()
+    with suppress(KeyboardInterrupt):
+        traffic.stopping.wait()
+        traffic.drain()
+    traffic.stopping.set()
+    page.close()
+    warming.join()  # the interpreter cannot end while torch computes
 
 
 def _return_memory() -> None:
@@ -111,12 +125,14 @@ def _return_memory() -> None:
         settings(M_TRIM_THRESHOLD, AT_HAND)
 
 
-def _warm_up() -> None:
-    """Load the models and run each once while the first visitor's browser still fetches the page."""
+def _warm_up(stopping: Event) -> None:
+    """Load the models and run each once while the first visitor's browser still fetches the page; end early when the server stops."""
     for dataset, offer in OFFERS.items():
         scene, cache = Scene.sample(dataset, offer.sample), ImputationCache()
         missing = draw_mask("half", scene, seed=0)
         for name in available_methods(dataset):
+            if stopping.is_set():
+                return
             with _left_out():
                 measure(cache.impute(name, scene, missing), scene, missing)
         with _left_out():

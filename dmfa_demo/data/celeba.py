@@ -151,7 +151,7 @@ def _attributes(folder: Path) -> dict[str, list[str]]:
     """Each file's 40 values, -1 or 1."""
     lines = [line.split() for line in _text(folder, LABELS).splitlines()]
     found = {words[0]: words[1:] for words in lines if len(words) == 1 + ALL_ATTRIBUTES}
-    if not found:
+    if not found and lines[:1] != [["0"]]:
         raise ValueError(f"{folder / LABELS} is not CelebA's: no line has a file name and {ALL_ATTRIBUTES} numbers")
     return found
 

@@ -61,18 +61,37 @@ _CAUTION = (
 )
 
 DATASETS: dict[str, Dataset] = {
-    "mnist": Dataset("MNIST", (1, 28, 28), tuple("0123456789"), "MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)"),
+    "mnist": Dataset(
+        title="MNIST",
+        shape=(1, 28, 28),
+        classes=tuple("0123456789"),
+        licence="MNIST (CC BY-SA 3.0, LeCun, Cortes, Burges)",
+    ),
     "fashion-mnist": Dataset(
-        "Fashion-MNIST",
-        (1, 28, 28),
-        ("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
-        "Fashion-MNIST (MIT, Zalando)",
+        title="Fashion-MNIST",
+        shape=(1, 28, 28),
+        classes=("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
+        licence="Fashion-MNIST (MIT, Zalando)",
     ),
     "celeba": Dataset(
-        "CelebA", (3, 64, 64), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+        title="CelebA",
+        shape=(3, 64, 64),
+        classes=_FACES,
+        licence=_CELEBA,
+        several=True,
+        mirrored=True,
+        shareable=False,
+        caution=_CAUTION,
     ),
     "celeba32": Dataset(
-        "CelebA, 32 x 32", (3, 32, 32), _FACES, _CELEBA, several=True, mirrored=True, shareable=False, caution=_CAUTION
+        title="CelebA, 32 x 32",
+        shape=(3, 32, 32),
+        classes=_FACES,
+        licence=_CELEBA,
+        several=True,
+        mirrored=True,
+        shareable=False,
+        caution=_CAUTION,
     ),
 }
 
@@ -175,6 +194,17 @@ def to_float(images: Tensor) -> Tensor:
     return images.float() / 255
 
 
+def dataset_named(name: str) -> Dataset:
+    """Return a data set of `DATASETS`.
+
+    Raises:
+        ValueError: for an unknown name; the message lists the known ones.
+    """
+    if name not in DATASETS:
+        raise ValueError(f"unknown data set {name!r}; accepted: {', '.join(DATASETS)}")
+    return DATASETS[name]
+
+
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
     """One split: of MNIST and Fashion-MNIST 55,000 for training, 5,000 for validation, 10,000 for the test; of CelebA its partition.
 
@@ -188,8 +218,7 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
         ValueError: for an unknown data set, or files that are damaged or hold too few images.
         FileNotFoundError: when the data are not there and cannot be downloaded.
     """
-    if dataset not in DATASETS:
-        raise ValueError(f"unknown data set {dataset!r}; accepted: {', '.join(DATASETS)}")
+    dataset_named(dataset)
     if dataset in VIEWS:
         return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
     return _torchvision(dataset, split, root)

@@ -248,10 +248,10 @@ class Mixture:
 
 
 HALVES = {
-    "left": FixedBox(0, 1, 0, 0.5),
-    "right": FixedBox(0, 1, 0.5, 1),
-    "top": FixedBox(0, 0.5, 0, 1),
-    "bottom": FixedBox(0.5, 1, 0, 1),
+    "left": FixedBox(top=0, bottom=1, left=0, right=0.5),
+    "right": FixedBox(top=0, bottom=1, left=0.5, right=1),
+    "top": FixedBox(top=0, bottom=0.5, left=0, right=1),
+    "bottom": FixedBox(top=0.5, bottom=1, left=0, right=1),
 }
 
 # Generative Face Completion's boxes on 128x128 (VAEAC paper, table 6, as x1, x2, y1, y2 with both ends included).
@@ -268,14 +268,14 @@ _GFC = {
 _FIXED: dict[str, MaskFamily] = {
     "half": Half(),
     **{f"half-{side}": box for side, box in HALVES.items()},
-    "centre": FixedBox(0.25, 0.75, 0.25, 0.75),
+    "centre": FixedBox(top=0.25, bottom=0.75, left=0.25, right=0.75),
     "quarter": Quarter(),
     "trapezoid": Trapezoid(),
     "rectangles": RandomRectangle(),
     "pattern": Pattern(),
     "strokes": Strokes(),
     **{
-        f"gfc-o{k}": FixedBox(y1 / 128, (y2 + 1) / 128, x1 / 128, (x2 + 1) / 128)
+        f"gfc-o{k}": FixedBox(top=y1 / 128, bottom=(y2 + 1) / 128, left=x1 / 128, right=(x2 + 1) / 128)
         for k, (x1, x2, y1, y2) in _GFC.items()
     },
 }

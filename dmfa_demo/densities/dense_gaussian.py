@@ -137,5 +137,5 @@ class ConditionalGaussian:
             places = mask.nonzero()[:, 0]
             if len(places):
                 base = torch.linalg.cholesky(self.precision[places[:, None], places])
-                holes.append(_Hole((which == number).nonzero(), places, base, self.extra))
+                holes.append(_Hole(rows=(which == number).nonzero(), places=places, base=base, extra=self.extra))
         return holes

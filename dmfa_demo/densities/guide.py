@@ -129,6 +129,8 @@ class Guide:
     def first(self, count: int) -> Guide:
         """The guide of the first `count` factors; what the others explain becomes noise."""
         parts = self.mixture.components
+        if count >= parts.factors.shape[1]:
+            return self
         kept, left = parts.factors[:, :count], parts.factors[:, count:]
         parts = SharedComponents(parts.mean, kept.contiguous(), parts.noise + left.square().sum(1))
         return replace(self, mixture=SharedMixture.prior(self.mixture.log_weights[0], parts))
@@ -143,7 +145,13 @@ class Guide:
             return Guidance(mean, deviation)
         _, factors, noise = self._single
         ways, gain, scale = shapes
-        found = Shapes(ways, gain, scale, factors.to(mean.device), self.temperature * noise.to(mean.device))
+        found = Shapes(
+            ways=ways,
+            gain=gain,
+            scale=scale,
+            factors=factors.to(mean.device),
+            noise=self.temperature * noise.to(mean.device),
+        )
         return Guidance(mean, deviation, found)
 
     def look(self, missing: Tensor, shapes: int = 0) -> tuple[Tensor, ...]:

@@ -31,15 +31,18 @@ takes memory for rows x K x l x l numbers, not for rows x K x l x n.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from threading import Lock
+from typing import Any, Generic, Self, TypeVar
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, MixtureOfFactorAnalyzers
+
+Result = TypeVar("Result")
 
 # A component less responsible than this cannot be seen in the probability or the variance of a single value.
 NEGLIGIBLE = 1e-8
@@ -56,6 +59,23 @@ CHUNK, CHUNK_NUMBERS = 32, 20_000_000
 # From so many factors on, products of factors are computed in single precision, in half the time: they are sums of squares, and what
 # is lost is far below one. Draws are then made component by component, not by copying the matrices of each draw.
 MANY = 100
+
+
+class Last(Generic[Result]):
+    """The last result of a computation, for those who ask for the same again, also at the same time."""
+
+    def __init__(self):
+        self._lock = Lock()
+        self._key: tuple[Tensor, ...] = ()
+        self._result: Result | None = None
+
+    def recall(self, key: tuple[Tensor, ...], compute: Callable[[], Result]) -> Result:
+        """What `compute` returned for tensors equal to `key`, if that was the last time; else what it returns now."""
+        with self._lock:
+            same = all(one.dtype == other.dtype and torch.equal(one, other) for one, other in zip(self._key, key))
+            if self._result is None or not same:
+                self._key, self._result = key, compute()
+            return self._result
 
 
 class SharedComponents(FactorAnalyzer):
@@ -104,10 +124,14 @@ class SharedComponents(FactorAnalyzer):
         return self._gram(seen.bool())[None], push - pull, distance
 
     def _gram(self, seen: Tensor) -> Tensor:
-        """A_o D_oo^-1 A_o^T of one mask `(n,)`, `(K, l, l)`: added up over what is seen, or taken from everything, whichever is less."""
-        if 2 * seen.sum() > len(seen):
-            return self.everything - self._products(~seen)
-        return self._products(seen)
+        """A_o D_oo^-1 A_o^T of one mask `(n,)`, `(K, l, l)`: added up over what is seen, or taken from everything, whichever is less.
+
+        The last sum is kept: conditioning on what is visible and the likelihood of what is hidden need the same one.
+        """
+        most = bool(2 * seen.sum() > len(seen))
+        places = ~seen if most else seen
+        products = self._last_products.recall((places,), lambda: self._products(places))
+        return self.everything - products if most else products
 
     def _products(self, places: Tensor) -> Tensor:
         """A_i A_i^T / D_i, `(K, l, l)`, summed over the values i in `places`."""
@@ -115,6 +139,10 @@ class SharedComponents(FactorAnalyzer):
         if self.factors.shape[-2] >= MANY:
             factors, noise = factors.float(), noise.float()
         return ((factors / noise.unsqueeze(-2)) @ factors.mT).to(self.factors)
+
+    @cached_property
+    def _last_products(self) -> Last[Tensor]:
+        return Last()
 
     def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """`given` of rows `(B, n)` of which everything is seen."""
@@ -223,6 +251,10 @@ class SharedMixture:
         identity = torch.eye(size, dtype=log_weights.dtype, device=log_weights.device).expand(1, count, size, size)
         return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
 
+    @cached_property
+    def _last(self) -> Last[ConditionalMixture]:
+        return Last()
+
     @property
     def weights(self) -> Tensor:
         """The weights `(B, K)`; each row sums to one. After `observe`, the responsibilities."""
@@ -253,7 +285,17 @@ class SharedMixture:
         return (self.log_weights + evidence).logsumexp(-1)
 
     def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
-        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1."""
+        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
+
+        The last conditional of a single row is kept: a page conditions the same mixture for several methods at each stroke.
+        """
+        if len(x) > 1:
+            return self._condition(x, missing, temperature)
+        observed = torch.where(missing, 0, x)
+        key = observed, missing, torch.tensor(temperature)
+        return self._last.recall(key, lambda: self._condition(x, missing, temperature))
+
+    def _condition(self, x: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
         posterior, evidence = self.observe(x, ~missing, temperature)
         observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
         if temperature != 1:  # then log p(x) - log p(x_o) is another density

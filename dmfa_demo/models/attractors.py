@@ -70,7 +70,7 @@ class LatentPlane:
         return self.model.reconstruct(images)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LatentMap:
     """What a walk z <- f(g(z)) does on a grid over the plane, and where training images lie in it.
 
@@ -160,10 +160,12 @@ def latent_map(
     def u(z: Tensor) -> Tensor:
         return torch.cat([whole(part) for part in z.split(CHUNK)])
 
-    *_, last = flow(lambda z, rows: u(z), starts, 1.0, steps, tolerance)
+    *_, last = flow(lambda z, rows: u(z), start=starts, step_size=1.0, steps=steps, tolerance=tolerance)
     arrived = ~last.moving
     ends, reached = cluster(last.points[arrived], apart)
-    *_, settled = flow(lambda z, rows: u(z), ends, 1.0, LONGER * steps, tolerance / FINER)
+    *_, settled = flow(
+        lambda z, rows: u(z), start=ends, step_size=1.0, steps=LONGER * steps, tolerance=tolerance / FINER
+    )
     fixed, same = cluster(settled.points, apart)
     reached, radii = same[reached], spectral_radius(lambda z: encode(decode(z)), fixed)
     # A saddle is fixed as well, but only what lies exactly on its ridge stays there; and some ends never settle.
@@ -175,15 +177,15 @@ def latent_map(
     basins = torch.full((len(starts),), -1)
     basins[arrived] = number[reached]
     return LatentMap(
-        low,
-        high,
-        u(starts).view(resolution, resolution, 2),
-        basins.view(resolution, resolution),
-        fixed[order],
-        radii[order],
-        decode(fixed[order]),
-        points,
-        labels,
+        low=low,
+        high=high,
+        field=u(starts).view(resolution, resolution, 2),
+        basins=basins.view(resolution, resolution),
+        attractors=fixed[order],
+        radii=radii[order],
+        pictures=decode(fixed[order]),
+        points=points,
+        labels=labels,
     )
 
 

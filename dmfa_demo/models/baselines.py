@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dmfa_demo.data.datasets import to_float
+from dmfa_demo.data.datasets import dataset_named, to_float
 from dmfa_demo.densities.dense_gaussian import ConditionalGaussian
 from dmfa_demo.densities.density import Density
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing, hide
@@ -54,7 +54,17 @@ class ZeroImputer(MeanImputer):
     title = "Zero"
     summary = "Every hidden pixel is taken to be zero, which on a digit is blank paper."
     colour = "#75695c"
+    needs_checkpoint = False
     starts_walks = False
+
+    @classmethod
+    def create(cls, dataset: str) -> Self:
+        """Return the imputer for a data set.
+
+        Raises:
+            ValueError: for an unknown data set.
+        """
+        return cls(torch.zeros(dataset_named(dataset).shape))
 
 
 @dataclass(frozen=True)
@@ -147,7 +157,9 @@ class GaussianImputer(Imputer):
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         hidden = flatten_missing(missing, images.shape[1])
         observed = flatten(hide(images, missing))
-        density = ConditionalGaussian(self.center, self.precision, observed, hidden, self.noise)
+        density = ConditionalGaussian(
+            center=self.center, precision=self.precision, observed=observed, missing=hidden, noise=self.noise
+        )
         return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
 
 

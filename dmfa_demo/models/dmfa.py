@@ -157,8 +157,8 @@ class GuidedDMFAImputer(DMFAImputer):
 
     def __init__(self, network: GuidedDMFA, guide: Guide):
         self.network, self.guide, self.shape = network.eval(), guide, network.config.shape
-        parts = guide.mixture.components
-        self.predicting = SharedComponents(parts.mean, parts.factors, parts.noise * network.config.noise_share)
+        parts, share = guide.mixture.components, network.config.noise_share
+        self.predicting = parts if share == 1 else SharedComponents(parts.mean, parts.factors, parts.noise * share)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -169,7 +169,8 @@ class GuidedDMFAImputer(DMFAImputer):
         x, hidden = flatten(images), flatten_missing(missing, images.shape[1])
         linear = self.guide.condition(x, hidden)
         latents = linear.posterior.latents.mean[:, 0].float()
-        linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
+        if self.predicting is not self.guide.mixture.components:
+            linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
         # What the guide itself would say, without asking it for a second variance, which takes longest.
         more = (self.guide.mixture.components.noise - self.predicting.noise).to(x)
         deviation = torch.where(hidden, linear.variance + more, 0).sqrt()

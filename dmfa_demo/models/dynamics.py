@@ -80,7 +80,7 @@ def impute_along(
     def field(points: Tensor, rows: Tensor) -> Tensor:
         return torch.where(missing[rows], reconstruct(points) - points, 0)
 
-    return flow(field, start, step_size, steps, tolerance)
+    return flow(field, start=start, step_size=step_size, steps=steps, tolerance=tolerance)
 
 
 def spectral_radius(step: Map, point: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -22,10 +23,10 @@ from torch.nn import functional as F
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.guide import Guidance, Guide
 from dmfa_demo.imputation import ImageShape, flatten
-from dmfa_demo.models.mfa import MFAConfig, mixture_from
+from dmfa_demo.models.mfa import MFAImputer
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
-from dmfa_demo.storage.checkpoints import load_checkpoint
+from dmfa_demo.storage.checkpoints import load_once
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,8 @@ def load_guide(folder: Path, factors: int) -> Guide:
     Raises:
         ValueError: when it has several components.
     """
-    config, tensors = load_checkpoint(folder, MFAConfig)
-    if config.components != 1:
-        raise ValueError(f"{folder} holds an MFA of {config.components} components; a guide has one")
-    return Guide(mixture_from(tensors), config.temperature).first(factors)
+    imputer = cast(MFAImputer, load_once(MFAImputer, folder))  # shared with MFA itself, and so is what it computes
+    components = len(imputer.mixture.components.mean)
+    if components != 1:
+        raise ValueError(f"{folder} holds an MFA of {components} components; a guide has one")
+    return Guide(imputer.mixture, imputer.temperature).first(factors)

@@ -133,7 +133,13 @@ class UniversalMarginalizerImputer(Imputer):
 
         def filling(count: int) -> Iterator[tuple[Tensor, Tensor]]:
             again, holes = torch.Generator().manual_seed(seed), missing.repeat(count, 1, 1, 1)
-            steps = fill(self.model, seen.repeat(count, 1, 1, 1), holes, random_order(holes, again), again)
+            steps = fill(
+                self.model,
+                images=seen.repeat(count, 1, 1, 1),
+                missing=holes,
+                order=random_order(holes, again),
+                generator=again,
+            )
             for filled, left in steps:
                 yield filled.unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
 

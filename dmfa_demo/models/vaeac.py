@@ -120,7 +120,7 @@ class GuidedVAEAC(VAEAC):
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
         """images `(B, C, H, W)`, missing `(B, 1, H, W)`, and what the guide says of them, with its shapes."""
         prior, passed = self.prior(images, missing, guidance)
-        return ConditionalVAEAC(self, prior, passed, guidance)
+        return ConditionalVAEAC(model=self, prior=prior, passed=passed, guidance=guidance)
 
     def propose(
         self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
@@ -159,7 +159,11 @@ def image_vaeac(config: VAEACConfig) -> VAEAC:
     if config.guide is not None:
         return GuidedVAEAC(config)
     return VAEAC(
-        ImagePrior(config), ImageProposal(config), ImageGenerator(config), config.likelihood, config.deviation_floor
+        ImagePrior(config),
+        proposal=ImageProposal(config),
+        generator=ImageGenerator(config),
+        likelihood=config.likelihood,
+        deviation_floor=config.deviation_floor,
     )
 
 

@@ -60,7 +60,14 @@ class DynamicsImputer(Imputer):
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         config, start = self.config, self.start(images, missing, generator)
-        states = impute_along(self.model.reconstruct, start, missing, config.step_size, config.steps, config.tolerance)
+        states = impute_along(
+            self.model.reconstruct,
+            start=start,
+            missing=missing,
+            step_size=config.step_size,
+            steps=config.steps,
+            tolerance=config.tolerance,
+        )
         trajectory = torch.stack([state.points for state in states])
         return Imputation(mean=trajectory[-1], trajectory=trajectory)
 

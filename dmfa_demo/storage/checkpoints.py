@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import fields
-from functools import cache
 from pathlib import Path
 from threading import RLock
 from typing import Any, TypeVar, cast
@@ -31,6 +30,7 @@ LARGE = 2_000_000
 _DAMAGED: set[Path] = set()
 # Held while a checkpoint is loaded, and again for the one of another method that it needs.
 _LOADING = RLock()
+_LOADED: dict[tuple[type[Imputer], Path], Imputer] = {}
 
 Network = TypeVar("Network", bound=nn.Module)
 Config = TypeVar("Config")
@@ -168,9 +168,12 @@ def _is_of_the_machine(error: Exception) -> bool:
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
     """The trained imputer in a folder, one for all who ask for it, also at the same time."""
     with _LOADING:
-        return _loaded(imputer_class, folder)
+        key = imputer_class, folder
+        if key not in _LOADED:
+            _LOADED[key] = imputer_class.load(folder)
+        return _LOADED[key]
 
 
-@cache
-def _loaded(imputer_class: type[Imputer], folder: Path) -> Imputer:
-    return imputer_class.load(folder)
+def loaded() -> list[str]:
+    """The checkpoints that are loaded, as `DATASET/METHOD`."""
+    return sorted({"/".join(folder.parts[-2:]) for _, folder in _LOADED})

@@ -79,7 +79,15 @@ def test_short_calls_add_up_to_the_librarys_own_walks():
     start = torch.where(MISSING, noise, SCENE.image)[None]
     with torch.inference_mode():
         twin = [
-            state.points for state in impute_along(model.reconstruct, start, MISSING[None, None], 0.3, STEPS, TOLERANCE)
+            state.points
+            for state in impute_along(
+                model.reconstruct,
+                start=start,
+                missing=MISSING[None, None],
+                step_size=0.3,
+                steps=STEPS,
+                tolerance=TOLERANCE,
+            )
         ]
         ours = walks.walks[0]
         assert len(ours.images) == len(twin) and ours.arrived == (len(twin) <= STEPS)

@@ -84,7 +84,7 @@ def test_a_factor_moves_strokes():
 
 def test_where_the_walk_ends_depends_on_where_it_begins():
     scene, missing, cache = look("Walking to an attractor")
-    run = Run(scene, missing, next(iter(mapped("mnist"))), 0.3, 0, cache)
+    run = Run(scene, missing=missing, plane=next(iter(mapped("mnist"))), step_size=0.3, seed=0, cache=cache)
     while not run.done:
         run.advance(60)
     ends = dict(zip(run.names, seen(run.states[-1].points, "mnist")))

@@ -84,7 +84,7 @@ def test_the_code_grows_the_same_hole(growth):
 
 def test_the_code_walks_the_same_way():
     scene, address = visit(tab="attractors", step=1.0, walk=3)
-    drawn = Run(scene, address.mask, address["map"], 1.0, 3, CACHE)
+    drawn = Run(scene, missing=address.mask, plane=address["map"], step_size=1.0, seed=3, cache=CACHE)
     drawn.advance(60)
     walk = drawn.walks().walks[0]
     made = run(address)

@@ -70,7 +70,9 @@ def test_it_changes_its_mind_at_the_first_wrong_answer_before_all_is_hidden(wron
 
 
 def test_who_lasts_longest_comes_first():
-    course = Course(4, ("zero", "mask", "knn"), torch.zeros(3, len(SHARES)), (0.0, None, 0.5))
+    course = Course(
+        truth=4, names=("zero", "mask", "knn"), probability=torch.zeros(3, len(SHARES)), changed=(0.0, None, 0.5)
+    )
     html = _chart(course, 0.0)
     assert html.index("Mask channel") < html.index("k-NN") < html.index("Zero")
     assert "not before all is hidden" in html and "at 50 %" in html and "at 0 %" in html

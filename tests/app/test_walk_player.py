@@ -36,7 +36,17 @@ def plane() -> LatentMap:
     attractors = torch.tensor([[0.5, 12.0], [1.5, 12.0]])
     field = attractors[basins.clamp(min=0)] - grid(LOW, HIGH, 40)
     pictures, labels = torch.rand(2, 1, 6, 6), torch.tensor([3, 8])
-    return LatentMap(LOW, HIGH, field, basins, attractors, torch.full((2,), 0.5), pictures, attractors, labels)
+    return LatentMap(
+        low=LOW,
+        high=HIGH,
+        field=field,
+        basins=basins,
+        attractors=attractors,
+        radii=torch.full((2,), 0.5),
+        pictures=pictures,
+        points=attractors,
+        labels=labels,
+    )
 
 
 def picture(address: str) -> np.ndarray:
@@ -44,7 +54,14 @@ def picture(address: str) -> np.ndarray:
 
 
 def walk(steps: int) -> Walk:
-    return Walk("noise", "#123456", torch.rand(steps, 2), torch.rand(steps), torch.rand(steps, 1, 6, 5), True)
+    return Walk(
+        name="noise",
+        colour="#123456",
+        path=torch.rand(steps, 2),
+        residual=torch.rand(steps),
+        images=torch.rand(steps, 1, 6, 5),
+        arrived=True,
+    )
 
 
 def test_a_basin_has_its_attractors_colour_and_a_line_around_it():
@@ -78,7 +95,9 @@ def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
 
 def test_walks_leave_with_one_frame_a_step():
     player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
-    value = player.postprocess(Walks("here", 7, torch.tensor([1.0, 11.0]), image, [walk(4), walk(9)], True))
+    value = player.postprocess(
+        Walks(plane="here", number=7, truth=torch.tensor([1.0, 11.0]), image=image, walks=[walk(4), walk(9)], more=True)
+    )
     assert value["plane"] == "here" and value["id"] == 7 and value["truth"]["at"] == [1, 11] and value["more"]
     for given, steps in zip(value["walks"], (4, 9)):
         assert len(given["path"]) == len(given["residual"]) == steps and given["shown"] == list(range(steps))
@@ -100,7 +119,15 @@ def test_late_steps_share_frames_and_the_last_has_its_own():
 def test_maps_leave_once_as_text_with_the_names_of_their_kinds():
     player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
     drawn = plane()
-    walks = Walks("here", 7, torch.zeros(2), image, [], False, Maps({"here": drawn}, NAMES))
+    walks = Walks(
+        plane="here",
+        number=7,
+        truth=torch.zeros(2),
+        image=image,
+        walks=[],
+        more=False,
+        maps=Maps({"here": drawn}, NAMES),
+    )
     sent = json.loads(player.postprocess(walks)["maps"])
     assert list(sent) == ["here"] and sent["here"] == json.loads(json.dumps({**encode_plane(drawn), "names": NAMES}))
     assert "maps" not in player.postprocess(replace(walks, maps=None))

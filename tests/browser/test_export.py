@@ -21,7 +21,8 @@ def test_comparison_is_exported_as_picture_numbers_and_code(page: Page, tmp_path
             page.locator("#take").get_by_role("button", name=name, exact=True).click()
         assert download.value.suggested_filename == kind
         download.value.save_as(tmp_path / kind)
-    assert Image.open(tmp_path / "comparison.png").width > 900
+    with Image.open(tmp_path / "comparison.png") as picture:
+        assert picture.width > 900
     with zipfile.ZipFile(tmp_path / "comparison.zip") as archive:
         assert {"image.png", "mask.png", "figures.json", "code.py", "dmfa/numbers.npz"} <= set(archive.namelist())
     page.locator("#take").get_by_role("button", name="Code for this", exact=True).click()

@@ -76,6 +76,12 @@ def test_a_face_without_attributes_is_read_and_its_labels_are_unknown(stand_in):
     assert (labels[1] == -1).all() and (labels[[0, 2]] >= 0).all()
 
 
+def test_an_attribute_list_of_no_image_is_read(stand_in):
+    (stand_in / "list_attr_celeba.txt").write_text("0\n202599\n")
+    _, labels, _ = read_celeba(stand_in, "train", VIEWS["celeba"])
+    assert (labels == -1).all()
+
+
 def test_the_limit_keeps_the_first(stand_in):
     assert read_celeba(stand_in, "train", VIEWS["celeba"], limit=2)[2].tolist() == [1, 2]
 

@@ -128,14 +128,14 @@ def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypat
     monkeypatch.setattr(checkpoints, "_DAMAGED", set())
     saved(tmp_path / "mnist" / "dmfa")
     save_checkpoint(
-        tmp_path / "mnist" / "zero", {"nothing": torch.zeros(1)}, {"network": dataclasses.asdict(ImageShape(1, 28, 28))}
+        tmp_path / "mnist" / "mean", {"nothing": torch.zeros(1)}, {"network": dataclasses.asdict(ImageShape(1, 28, 28))}
     )
     spoil(tmp_path / "mnist" / "dmfa")
-    assert available_methods("mnist") == ["dmfa", "zero"]
+    assert available_methods("mnist") == ["dmfa", "mean", "zero"]
     load_imputer.cache_clear()
     with pytest.raises(ValueError, match=said):
         load_imputer("dmfa", "mnist")
-    assert available_methods("mnist") == ["zero"]
+    assert available_methods("mnist") == ["mean", "zero"]
     load_imputer.cache_clear()
 
 
@@ -247,7 +247,7 @@ def open_files(left: int) -> Iterator[None]:
 def is_retried() -> bool:
     with pytest.raises(Unavailable, match="could not be loaded just now .*; try again"):
         load_imputer("dmfa", "mnist")
-    return available_methods("mnist") == ["dmfa"]
+    return "dmfa" in available_methods("mnist")
 
 
 def test_too_many_open_files_leave_a_checkpoint_usable(one_checkpoint):

@@ -23,7 +23,13 @@ def parts():
 @pytest.fixture
 def density(parts):
     center, covariance, x, missing = parts
-    return ConditionalGaussian(center, torch.linalg.inv(covariance), torch.where(missing, 0, x), missing, 0.1)
+    return ConditionalGaussian(
+        center=center,
+        precision=torch.linalg.inv(covariance),
+        observed=torch.where(missing, 0, x),
+        missing=missing,
+        noise=0.1,
+    )
 
 
 def test_it_is_the_textbook_conditional(parts, density):
@@ -45,9 +51,11 @@ def test_rows_with_the_same_hole_are_answered_as_rows_of_their_own(parts):
     center, covariance, x, missing = parts
     holes = missing[torch.tensor([3, 4, 3, 3, 4, 0])]
     precision = torch.linalg.inv(covariance)
-    together = ConditionalGaussian(center, precision, x, holes, 0.1)
+    together = ConditionalGaussian(center=center, precision=precision, observed=x, missing=holes, noise=0.1)
     for row in range(B):
-        alone = ConditionalGaussian(center, precision, x[row : row + 1], holes[row : row + 1], 0.1)
+        alone = ConditionalGaussian(
+            center=center, precision=precision, observed=x[row : row + 1], missing=holes[row : row + 1], noise=0.1
+        )
         torch.testing.assert_close(together.mean[row], alone.mean[0])
         torch.testing.assert_close(together.variance[row], alone.variance[0])
         torch.testing.assert_close(together.log_prob(x, holes)[row], alone.log_prob(x[row : row + 1], holes[row : row + 1])[0])  # fmt: skip
@@ -62,7 +70,9 @@ def test_observed_values_are_pinned_and_nothing_missing_costs_nothing(parts, den
 def test_a_batch_with_no_hole_at_all_is_answered(parts):
     center, covariance, x, _ = parts
     none = torch.zeros(B, N, dtype=torch.bool)
-    density = ConditionalGaussian(center, torch.linalg.inv(covariance), x, none, 0.1)
+    density = ConditionalGaussian(
+        center=center, precision=torch.linalg.inv(covariance), observed=x, missing=none, noise=0.1
+    )
     assert density.covariance(0).shape == (0, 0)
     assert torch.equal(density.mean, x) and not density.log_prob(x, none).any()
     assert torch.equal(density.sample(2), x.expand(2, -1, -1))

@@ -66,12 +66,12 @@ def test_the_diverging_map_is_clear_at_zero_and_strong_at_its_ends():
 
 def test_cards_escape_their_words():
     card = Card(
-        np.zeros((2, 2), np.uint8),
-        "<b>",
-        'a "quote"',
-        (Line("1 < 2", best=True),),
-        "#123456",
-        Bar(SEQUENTIAL, "<", ">"),
+        picture=np.zeros((2, 2), np.uint8),
+        title="<b>",
+        alt='a "quote"',
+        lines=(Line("1 < 2", best=True),),
+        colour="#123456",
+        bar=Bar(SEQUENTIAL, "<", ">"),
     )
     html = card_grid([card])
     assert "<b>&" not in html and "&lt;b&gt;" in html and "a &quot;quote&quot;" in html and "1 &lt; 2" in html

@@ -78,9 +78,9 @@ NAMES = [name for name, *_ in AREAS] + [
 )
 @settings(max_examples=80)
 def test_every_family_keeps_the_contract(name, count, height, width, seed):
-    mask = draw(name, count, height, width, seed)
+    mask = draw(name, count=count, height=height, width=width, seed=seed)
     assert mask.shape == (count, 1, height, width) and mask.dtype == torch.bool
-    assert torch.equal(mask, draw(name, count, height, width, seed))
+    assert torch.equal(mask, draw(name, count=count, height=height, width=width, seed=seed))
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,18 @@ def test_psnr_of_a_perfect_answer_is_finite_and_of_no_hole_is_nan():
     assert metrics.psnr(truth, truth, torch.zeros_like(missing)).isnan().all()
 
 
+def test_the_distance_between_samples_is_over_all_pairs_and_the_hole_only():
+    _, truth, missing = batch()
+    samples = truth + 0.1 * torch.randn(
+        5, *truth.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
+    for row in range(3):
+        pairs = [(samples[i, row] - samples[j, row])[missing[row]].square().mean() for i in range(5) for j in range(i)]
+        expected = torch.stack(pairs).mean().sqrt().item()
+        assert metrics.distance(samples, missing)[row] == pytest.approx(expected)
+    assert metrics.distance(samples, torch.zeros_like(missing)).isnan().all()
+
+
 @pytest.mark.parametrize("shape", [(3, 1, 28, 28), (2, 3, 64, 64), (1, 3, 11, 40)])
 def test_ssim_is_that_of_torchmetrics(shape):
     truth = torch.rand(shape)

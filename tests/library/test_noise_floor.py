@@ -37,7 +37,7 @@ def mixture() -> MixtureOfFactorAnalyzers:
 def dense() -> ConditionalGaussian:
     mean, factors, noise = parts(1)
     precision = torch.linalg.inv(factors[0].T @ factors[0] + noise[0].diag())
-    return ConditionalGaussian(mean[0], precision, X, MISSING, NOISE)
+    return ConditionalGaussian(center=mean[0], precision=precision, observed=X, missing=MISSING, noise=NOISE)
 
 
 def shared():

@@ -203,3 +203,35 @@ def test_samples_without_noise_are_moved_by_the_latents_alone():
     steps = draws - conditional.mean
     assert all(torch.linalg.matrix_rank(steps[:, row]) == 2 for row in range(2, B) if missing[row].sum() >= 2)
     assert torch.equal(draws[:, ~missing], x[~missing].expand(50, -1))
+
+
+def test_the_last_conditional_of_a_single_row_is_kept_until_anything_changes():
+    mixture, _ = both(latents=2)
+    x, missing = data()
+    row, hole = x[:1], missing[:1]
+    first = mixture.condition(row, hole, temperature=2.0)
+    under_the_hole = torch.where(hole, 7.0, row)
+    assert mixture.condition(under_the_hole, hole, temperature=2.0) is first
+    others = ((row, hole, 3.0), (row + 0.1, hole, 2.0), (row, ~hole, 2.0), (x, missing, 2.0))
+    for values, places, temperature in others:
+        found = mixture.condition(values, places, temperature)
+        assert found is not first
+        fresh = both(latents=2)[0].condition(values, places, temperature)
+        assert torch.equal(found.mean, fresh.mean) and torch.equal(found.variance, fresh.variance)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_likelihood_after_conditioning_reuses_its_product_and_answers_alike(share):
+    """Of a single row, the one is over the hidden values and the other over the visible ones, whichever are fewer."""
+    (mixture, _), (x, missing) = both(latents=3), data(share=share)
+    row, hole = x[2:3], missing[2:3]
+    expected = both(latents=3)[0].condition(row, hole, temperature=2.0).log_prob(row, hole)
+    conditional = mixture.condition(row, hole, temperature=2.0)
+    kept = mixture.components._last_products._result
+    assert torch.equal(conditional.log_prob(row, hole), expected)
+    assert mixture.components._last_products._result is kept
+    both_ways = mixture.condition(row, ~hole, temperature=2.0)
+    fresh = both(latents=3)[0].condition(row, ~hole, temperature=2.0)
+    assert torch.equal(both_ways.mean, fresh.mean)
+    mixture.condition(row, hole.logical_xor(torch.arange(N) == 0), temperature=2.0)
+    assert mixture.components._last_products._result is not kept

@@ -26,7 +26,16 @@ def well_map(resolution: int = 30) -> LatentMap:
         [1.5, 1]
     )
     labels = (points[:, 0] > 0).long()
-    return latent_map(double_well, identity, points, labels, resolution, steps=500, tolerance=1e-9, apart=1e-3)
+    return latent_map(
+        double_well,
+        decode=identity,
+        points=points,
+        labels=labels,
+        resolution=resolution,
+        steps=500,
+        tolerance=1e-9,
+        apart=1e-3,
+    )
 
 
 def test_attractors_basins_and_stability_are_those_of_a_double_well():
@@ -62,7 +71,16 @@ def test_an_attractor_is_of_the_class_of_most_points_around_it():
 
 def test_a_saddle_is_no_attractor():
     places = torch.tensor([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.2], [0.0, -0.2]], dtype=torch.float64).repeat(50, 1)
-    found = latent_map(double_well, identity, places, places[:, 0].long(), 5, steps=2_000, tolerance=1e-9, apart=1e-3)
+    found = latent_map(
+        double_well,
+        decode=identity,
+        points=places,
+        labels=places[:, 0].long(),
+        resolution=5,
+        steps=2_000,
+        tolerance=1e-9,
+        apart=1e-3,
+    )
     assert found.basins[:, 2].eq(-1).all()  # the column at x = 0 stays on the ridge
     assert len(found.attractors) == 2 and (found.radii < 1).all() and found.basins[:, [0, 4]].ge(0).all()
 
@@ -74,13 +92,31 @@ def test_a_slow_place_is_no_attractor_though_walks_stop_there():
         return z - pace * z
 
     places = torch.tensor([[-1.0, -1.0], [3.0, 1.0]], dtype=torch.float64).repeat(50, 1)
-    found = latent_map(slow, identity, places, torch.zeros(100), 21, steps=300, tolerance=1e-4, apart=0.05)
+    found = latent_map(
+        slow,
+        decode=identity,
+        points=places,
+        labels=torch.zeros(100),
+        resolution=21,
+        steps=300,
+        tolerance=1e-4,
+        apart=0.05,
+    )
     assert len(found.attractors) == 1 and found.attractors.norm() < 1e-4
 
 
 def test_points_that_never_arrive_have_no_basin():
     points = torch.rand(10, 2)
-    found = latent_map(lambda z: z + 1, identity, points, torch.zeros(10), 4, steps=5, tolerance=1e-6, apart=0.1)
+    found = latent_map(
+        lambda z: z + 1,
+        decode=identity,
+        points=points,
+        labels=torch.zeros(10),
+        resolution=4,
+        steps=5,
+        tolerance=1e-6,
+        apart=0.1,
+    )
     assert (found.basins == -1).all() and found.attractors.shape == (0, 2)
 
 

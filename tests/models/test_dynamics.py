@@ -89,7 +89,15 @@ def test_a_denoisers_field_is_the_score_of_a_mixture(eps: float = 0.05):
     ours = (denoise(x) - x) / eps**2
     torch.testing.assert_close(ours, score, atol=0.05 * score.abs().max().item(), rtol=0)
     # Its attractors are the density's local maxima.
-    found = last(flow(lambda y, rows: denoise(y[:, 0])[:, None] - y, x.detach()[:, None], 1.0, 100_000, 1e-10)).points
+    found = last(
+        flow(
+            lambda y, rows: denoise(y[:, 0])[:, None] - y,
+            start=x.detach()[:, None],
+            step_size=1.0,
+            steps=100_000,
+            tolerance=1e-10,
+        )
+    ).points
     maxima = found.flatten().unique(return_counts=False)
     groups = torch.unique((found.flatten() * 20).round() / 20)
     assert len(groups) == 2 and maxima.min() < -0.8 and maxima.max() > 1.3

@@ -9,8 +9,8 @@ import torch
 from dmfa_demo.densities.guide import FREEDOM, Guide
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig, DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
-from dmfa_demo.models.mfa import MFAConfig, mixture_from
-from dmfa_demo.storage.checkpoints import save_checkpoint
+from dmfa_demo.models.mfa import MFAConfig, MFAImputer, mixture_from
+from dmfa_demo.storage.checkpoints import load_once, save_checkpoint
 
 SHAPE = dict(channels=3, height=8, width=12)
 N, FACTORS, T = 3 * 8 * 12, 6, 4.0
@@ -131,3 +131,10 @@ def test_a_guide_of_several_components_is_refused(tmp_path: Path):
     save_checkpoint(tmp_path, tensors(2), {"network": asdict(config)})
     with pytest.raises(ValueError, match="a guide has one"):
         load_guide(tmp_path, 3)
+
+
+def test_a_guide_with_all_factors_shares_the_mixture_of_mfa(checkpoint):
+    imputer = load_once(MFAImputer, checkpoint / "mfa")
+    assert isinstance(imputer, MFAImputer)
+    assert load_guide(checkpoint / "mfa", FACTORS).mixture is imputer.mixture
+    assert load_guide(checkpoint / "mfa", FACTORS - 1).mixture is not imputer.mixture

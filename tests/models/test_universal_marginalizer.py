@@ -107,7 +107,7 @@ def test_what_is_visible_stays_and_what_is_hidden_plays_no_role():
 
 def test_filling_takes_one_pixel_of_each_row_a_step():
     model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
-    steps = list(fill(model, images, missing, order, torch.Generator().manual_seed(0)))
+    steps = list(fill(model, images=images, missing=missing, order=order, generator=torch.Generator().manual_seed(0)))
     assert len(steps) == 1 + 16  # the second row misses all of its pixels
     for (filled, left), (then, fewer) in zip(steps, steps[1:]):
         assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (

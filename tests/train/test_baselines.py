@@ -13,14 +13,14 @@ from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.registry import method_class
 from tests.command import train
 from train.engine.run import absent_pixels
-from train.methods.baselines import GaussianTraining, KNNTraining, MeanTraining, ZeroTraining, knn
+from train.methods.baselines import GaussianTraining, KNNTraining, MeanTraining, knn
 from train.report.only_measured import mice
 
 
 @pytest.fixture(scope="module")
 def fitted(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folders = {}
-    for name, options in {"zero": (), "mean": (), "knn": ("--references", "200"), "gaussian": ()}.items():
+    for name, options in {"mean": (), "knn": ("--references", "200"), "gaussian": ()}.items():
         folders[name] = tmp_path_factory.mktemp(name)
         words = [name, "--data-root", str(small_mnist), "--output", str(folders[name]), *options]
         done = train(*words)
@@ -41,10 +41,9 @@ def test_each_leaves_a_whole_checkpoint(fitted):
         assert method_class(name).summary in card and method_class(name).limits in card
 
 
-def test_mean_zero_and_covariance_are_those_of_the_training_images(fitted, small_mnist):
+def test_mean_and_covariance_are_those_of_the_training_images(fitted, small_mnist):
     x = to_float(load_split("mnist", "train", small_mnist).images).double()
     torch.testing.assert_close(load(fitted, "mean").image.double(), x.mean(0), atol=1e-6, rtol=0)
-    assert not load(fitted, "zero").image.any()
     gaussian = load(fitted, "gaussian")
     torch.testing.assert_close(gaussian.center, x.flatten(1).mean(0), atol=1e-6, rtol=0)
     s = GaussianTraining().network.shrinkage
@@ -71,7 +70,7 @@ def test_incomplete_references_hold_only_what_is_known(small_mnist, tmp_path):
     assert "one hole each, of `square14`" in (tmp_path / "README.md").read_text()
 
 
-@pytest.mark.parametrize("config", [ZeroTraining(), MeanTraining(), KNNTraining(), GaussianTraining()])
+@pytest.mark.parametrize("config", [MeanTraining(), KNNTraining(), GaussianTraining()])
 def test_the_plain_commands_are_those_that_made_the_shipped_checkpoints(config):
     config.check_output()
 

@@ -32,10 +32,13 @@ def test_the_figures_are_those_of_the_labels():
 def test_rows_hold_the_mean_over_seeds_with_its_error_and_the_papers_figure():
     found = [dict(accuracy=value, label_nll=1.0, ece=0.1) for value in (0.90, 0.92, 0.97)]
     config = ClassifierTraining(treatment="zero", incomplete="square14")
-    row = _rows(config, ZeroClassifier, "classify-square14", found, 10, "abc")[0]
+    row = _rows(config, kind=ZeroClassifier, protocol="classify-square14", found=found, n=10, weights="abc")[0]
     assert (row.metric, row.n, row.seeds, row.paper) == ("accuracy", 10, 3, 0.910)
     assert row.value == pytest.approx(0.93) and row.stderr == pytest.approx(0.0360555 / 3**0.5, rel=1e-4)
-    assert _rows(config, ZeroClassifier, "classify-square14", found[:1], 10, "abc")[0].stderr is None
+    assert (
+        _rows(config, kind=ZeroClassifier, protocol="classify-square14", found=found[:1], n=10, weights="abc")[0].stderr
+        is None
+    )
 
 
 def test_what_is_prepared_at_once_is_what_is_prepared_one_by_one():

@@ -53,7 +53,7 @@ def score(mixture: SharedMixture, rows: Rows) -> float:
 
 def test_one_component_is_scikit_learns_factor_analysis():
     rows = complete(values())
-    mixture, _ = fit(rows, initialise(rows, 1, 2, "diagonal", 1e-9, seed=0), 600)
+    mixture, _ = fit(rows, initialise(rows, components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 600)
     twin = FactorAnalysis(2, tol=1e-10, max_iter=10_000, svd_method="lapack").fit(rows.values.numpy())
     assert score(mixture, rows) == pytest.approx(twin.score(rows.values.numpy()), abs=0.01)
     torch.testing.assert_close(mixture.components.noise[0], torch.from_numpy(twin.noise_variance_), rtol=0.02, atol=0.01)  # fmt: skip
@@ -61,7 +61,12 @@ def test_one_component_is_scikit_learns_factor_analysis():
 
 def test_isotropic_noise_is_probabilistic_pca():
     rows = complete(values())
-    mixture, _ = fit(rows, initialise(rows, 1, 2, "isotropic", 1e-9, seed=0), 300, noise="isotropic")
+    mixture, _ = fit(
+        rows,
+        initialise(rows, components=1, factors=2, noise="isotropic", noise_floor=1e-9, seed=0),
+        300,
+        noise="isotropic",
+    )
     twin = PCA(2).fit(rows.values.numpy())
     assert score(mixture, rows) == pytest.approx(twin.score(rows.values.numpy()), abs=0.01)
     noise = mixture.components.noise
@@ -71,7 +76,7 @@ def test_isotropic_noise_is_probabilistic_pca():
 
 def test_no_factors_is_scikit_learns_diagonal_gaussian_mixture():
     rows = complete(values(clusters=3))
-    start = initialise(rows, 3, 0, "diagonal", 1e-9, seed=0)
+    start = initialise(rows, components=3, factors=0, noise="diagonal", noise_floor=1e-9, seed=0)
     mixture, _ = fit(rows, start, 25)
     twin = GaussianMixture(
         3, covariance_type="diag", tol=0, max_iter=25, reg_covar=0,
@@ -90,7 +95,7 @@ def test_the_likelihood_never_falls(noise, share, monkeypatch):
     monkeypatch.setattr(em, "CHUNK", 100)
     observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
     rows = Rows(values(clusters=3), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
-    _, path = fit(rows, initialise(rows, 4, 2, noise, 1e-9, seed=0), 60, noise)
+    _, path = fit(rows, initialise(rows, components=4, factors=2, noise=noise, noise_floor=1e-9, seed=0), 60, noise)
     assert np.diff(path).min() > -1e-7 and path[-1] > path[0] + 0.1
 
 
@@ -100,14 +105,16 @@ def test_what_is_not_observed_plays_no_role():
     fitted = []
     for other in (x, torch.where(observed, x, torch.nan)):
         rows = Rows(other, observed)
-        fitted.append(fit(rows, initialise(rows, 2, 2, "diagonal", 1e-9, seed=0), 5)[0])
+        fitted.append(
+            fit(rows, initialise(rows, components=2, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 5)[0]
+        )
     assert torch.equal(fitted[0].components.mean, fitted[1].components.mean)
     assert torch.equal(fitted[0].components.noise, fitted[1].components.noise)
 
 
 def test_a_mask_that_shows_everything_is_complete_data():
     x = values(clusters=2)
-    start = initialise(complete(x), 2, 2, "diagonal", 1e-9, seed=0)
+    start = initialise(complete(x), components=2, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
     ours, _ = fit(Rows(x, torch.ones(N, SIZE, dtype=torch.bool)), start, 5)
     theirs, _ = fit(complete(x), start, 5)
     torch.testing.assert_close(ours.components.factors, theirs.components.factors)
@@ -117,12 +124,14 @@ def test_a_mask_that_shows_everything_is_complete_data():
 def test_missing_values_at_random_are_learnt_around():
     """With a third of the values gone, EM over the observed ones comes near the fit to all; filling with means does not."""
     x, observed = values(), torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= 0.33
-    whole, _ = fit(complete(x), initialise(complete(x), 1, 2, "diagonal", 1e-9, seed=0), 200)
+    whole, _ = fit(
+        complete(x), initialise(complete(x), components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 200
+    )
     rows = Rows(x, observed)
-    ours, _ = fit(rows, initialise(rows, 1, 2, "diagonal", 1e-9, seed=0), 200)
+    ours, _ = fit(rows, initialise(rows, components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 200)
     average = torch.where(observed, x, 0).sum(0) / observed.sum(0)
     filled = complete(torch.where(observed, x, average))
-    naive, _ = fit(filled, initialise(filled, 1, 2, "diagonal", 1e-9, seed=0), 200)
+    naive, _ = fit(filled, initialise(filled, components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 200)
     best, near, far = (score(mixture, complete(x)) for mixture in (whole, ours, naive))
     assert best - near < 0.1 and best - far > 3 * (best - near)
 
@@ -135,7 +144,7 @@ def test_8_bit_images_are_read_in_255ths():
 
 def test_a_component_without_rows_is_put_beside_the_largest():
     rows = complete(values(clusters=2))
-    start = initialise(rows, 2, 2, "diagonal", 1e-9, seed=0)
+    start = initialise(rows, components=2, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
     parts = start.components
     lost = SharedComponents(
         torch.cat([parts.mean, torch.full((1, SIZE), 1e3)]),
@@ -156,7 +165,7 @@ def test_a_component_without_rows_is_put_beside_the_largest():
 def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
     observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
     rows = Rows(values(clusters=2), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
-    start = initialise(rows, 3, 2, "diagonal", 1e-9, seed=0)
+    start = initialise(rows, components=3, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
     whole = expectation(start, rows)
     monkeypatch.setattr(em, "CHUNK", chunk)
     parts = expectation(start, rows)
@@ -169,7 +178,9 @@ def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
 def test_as_many_components_as_rows_and_rows_that_are_all_the_same_still_give_numbers():
     for x in (values()[:10], values()[:1].expand(30, -1)):
         rows = complete(x)
-        mixture, path = fit(rows, initialise(rows, 10, 3, "diagonal", 1e-3, seed=0), 5, floor=1e-3)
+        mixture, path = fit(
+            rows, initialise(rows, components=10, factors=3, noise="diagonal", noise_floor=1e-3, seed=0), 5, floor=1e-3
+        )
         assert np.isfinite(path).all() and mixture.components.noise.min() >= 1e-3
 
 
@@ -178,7 +189,7 @@ def test_a_value_that_a_component_never_sees_is_taken_from_all():
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:300, 0] = False  # the first cluster never shows its first value
     rows = Rows(x, observed)
-    mixture, _ = fit(rows, initialise(rows, 2, 1, "diagonal", 1e-9, seed=0), 5)
+    mixture, _ = fit(rows, initialise(rows, components=2, factors=1, noise="diagonal", noise_floor=1e-9, seed=0), 5)
     blind = mixture.components.mean[:, 1:].mean(1).argmin()
     assert mixture.components.mean[blind, 0] == pytest.approx(x[300:, 0].mean().item(), rel=1e-3)
     assert mixture.components.noise[blind, 0] == pytest.approx(x[300:, 0].var(correction=0).item(), rel=1e-2)
@@ -190,7 +201,9 @@ def test_isotropic_noise_is_that_of_what_a_component_sees():
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:300, 0] = False  # the first cluster never shows its first value
     rows = Rows(x, observed)
-    mixture, _ = fit(rows, initialise(rows, 2, 1, "isotropic", 1e-9, seed=0), 100, "isotropic")
+    mixture, _ = fit(
+        rows, initialise(rows, components=2, factors=1, noise="isotropic", noise_floor=1e-9, seed=0), 100, "isotropic"
+    )
     noise, blind = mixture.components.noise, mixture.components.mean[:, 1:].mean(1).argmin()
     assert torch.equal(noise, noise[:, :1].expand_as(noise))
     twins = PCA(1).fit(x[:300, 1:].numpy()), PCA(1).fit(x[300:].numpy())
@@ -203,7 +216,13 @@ def test_a_component_that_sees_nothing_is_as_wide_as_all_rows():
     x, zeros = values(), torch.zeros(SIZE, 2, 3, dtype=torch.float64)
     moment, cross, square = zeros.clone(), zeros[..., :2].clone(), zeros[..., 0].clone()
     moment[:, 0, -1], cross[:, 0, -1], square[:, 0] = N, x.sum(0), x.square().sum(0)
-    statistics = Statistics(0.0, torch.tensor([N, 0.0], dtype=torch.float64), moment, cross, square)
+    statistics = Statistics(
+        log_likelihood=0.0,
+        responsible=torch.tensor([N, 0.0], dtype=torch.float64),
+        moment=moment,
+        cross=cross,
+        square=square,
+    )
     parts = maximization(statistics, "isotropic", 1e-9).components
     torch.testing.assert_close(parts.mean[1], x.mean(0))
     expected = x.var(0, correction=0).mean()
@@ -212,11 +231,11 @@ def test_a_component_that_sees_nothing_is_as_wide_as_all_rows():
 
 def test_what_cannot_be_fitted_is_said():
     with pytest.raises(ValueError, match="got 5 rows"):
-        initialise(complete(values()[:5]), 10, 2, "diagonal", 1e-3, seed=0)
+        initialise(complete(values()[:5]), components=10, factors=2, noise="diagonal", noise_floor=1e-3, seed=0)
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:, 3] = False
     with pytest.raises(ValueError, match="1 values that none of them shows"):
-        initialise(Rows(values(), observed), 2, 2, "diagonal", 1e-3, seed=0)
+        initialise(Rows(values(), observed), components=2, factors=2, noise="diagonal", noise_floor=1e-3, seed=0)
 
 
 def test_triangles_come_back_as_symmetric_matrices():
@@ -235,7 +254,7 @@ def test_principal_axes_by_a_few_passes_are_those_of_the_whole_matrix(shown, mon
     monkeypatch.setattr("train.engine.em.CHUNK", 150)
     average = torch.full((30,), 0.5).double()
     filled, mine = torch.where(observed, x, average), torch.arange(400) % 4 > 0
-    mean, variance, loadings = principal(Rows(x, observed), mine, average, 8, generator)
+    mean, variance, loadings = principal(Rows(x, observed), mine=mine, average=average, count=8, generator=generator)
     covariance = filled[mine].T.cov(correction=0)
     values, vectors = torch.linalg.eigh(covariance)
     best = (vectors[:, -8:] * values[-8:]) @ vectors[:, -8:].T
@@ -249,7 +268,9 @@ def test_hundreds_of_factors_start_from_all_rows_of_each_cluster(monkeypatch):
     generator = torch.Generator().manual_seed(0)
     place = torch.randint(2, (300, 1), generator=generator) * 10.0
     x = place + torch.randn(300, 5, generator=generator)
-    mixture = initialise(Rows(x, torch.ones(1, 5, dtype=torch.bool)), 2, 2, "diagonal", 1e-6, 0)
+    mixture = initialise(
+        Rows(x, torch.ones(1, 5, dtype=torch.bool)), components=2, factors=2, noise="diagonal", noise_floor=1e-6, seed=0
+    )
     for mean, factors, noise in zip(mixture.components.mean, mixture.components.factors, mixture.components.noise):
         mine = x[(place[:, 0] > 5) == (mean.mean() > 5)].double()
         torch.testing.assert_close(mean, mine.mean(0))

@@ -61,7 +61,16 @@ def run(
     def validate(network):
         return {"validation": figure * (network(DATA) - DATA.sum(1, keepdim=True)).square().mean().item()}
 
-    fit(network, len(DATA), draw, loss, validate, config, folder, repr(config))
+    fit(
+        network,
+        rows=len(DATA),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=config,
+        folder=folder,
+        identity=repr(config),
+    )
     return network
 
 
@@ -131,7 +140,16 @@ def test_the_statistics_of_batch_normalisation_are_those_of_the_last_step(tmp_pa
         return value
 
     config = replace(CONFIG, validate_every=CONFIG.steps)
-    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    fit(
+        network,
+        rows=len(DATA),
+        draw=lambda rows, _: (DATA[rows],),
+        loss=loss,
+        validate=lambda _: {"validation": 1.0},
+        config=config,
+        folder=tmp_path,
+        identity="",
+    )
     assert (last["0.running_mean"] != 0).all() and last["0.num_batches_tracked"] == CONFIG.steps
     for name, buffer in network.named_buffers():
         assert torch.equal(buffer, last[name])
@@ -145,7 +163,16 @@ def test_a_broken_step_leaves_no_trace_in_the_statistics(tmp_path):
         return network(x * math.nan if step == 4 else x).square().mean()
 
     config = replace(CONFIG, validate_every=CONFIG.steps)
-    fit(network, len(DATA), lambda rows, _: (DATA[rows],), loss, lambda _: {"validation": 1.0}, config, tmp_path, "")
+    fit(
+        network,
+        rows=len(DATA),
+        draw=lambda rows, _: (DATA[rows],),
+        loss=loss,
+        validate=lambda _: {"validation": 1.0},
+        config=config,
+        folder=tmp_path,
+        identity="",
+    )
     assert network[0].running_mean.isfinite().all() and network[0].num_batches_tracked == CONFIG.steps - 1
 
 

@@ -38,7 +38,7 @@ def test_every_source_is_made_before_it_is_read(dataset):
     made = set()
     for step in RECIPES[dataset]:
         assert set(step.config(dataset).sources) - made <= ({"knn"} if dataset == "celeba" else set()), step
-        made.add(step.folder or step.command.split()[0])
+        made.add(step.output(dataset))
 
 
 def test_a_list_says_what_is_finished_and_runs_nothing(monkeypatch, capsys):
@@ -72,7 +72,19 @@ def stand_in(tmp_path, monkeypatch):
             config = parse(words)
             config.checkpoint.mkdir(parents=True, exist_ok=True)
             if words[0] == "classifier":
-                row = Row("mnist", "classifier-knn", "classify-square14", "accuracy", 0.9, None, 1, 1, None, None, "")
+                row = Row(
+                    dataset="mnist",
+                    method="classifier-knn",
+                    protocol="classify-square14",
+                    metric="accuracy",
+                    value=0.9,
+                    stderr=None,
+                    n=1,
+                    seeds=1,
+                    paper=None,
+                    source=None,
+                    weights="",
+                )
                 (config.checkpoint / METRICS).write_text(json.dumps([asdict(row)]))
             else:
                 (config.checkpoint / CONFIG).write_text(json.dumps(config.settings))

@@ -28,7 +28,7 @@ def test_every_figure_is_in_its_table_with_its_sizes(dataset, protocol):
         if row["protocol"] != protocol:
             continue
         title = row["title"] or method_class(row["method"]).title
-        sizes = [f"{row['n']:,}", f"{row['seeds']:,}", f"{row['training_images']:,}"]
+        sizes = ["" if row[size] is None else f"{row[size]:,}" for size in ("n", "seeds", "training_images")]
         (cells,) = [line for line in lines if line[0] == title and line[-3:] == sizes]
         cell = cells[heading.index(tables.MEASURES[row["metric"]].short)]
         value, *paper = cell.split("<br>paper: ")

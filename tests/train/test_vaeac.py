@@ -66,7 +66,9 @@ def test_every_parameter_learns():
 def test_scores_are_the_same_at_every_call():
     model, (images, missing, _, _) = image_vaeac(SMALL).eval(), batch()
     for alpha in (0.0, 1.0):
-        assert score(model, images, missing, 5, alpha) == score(model, images, missing, 5, alpha)
+        assert score(model, images=images, missing=missing, samples=5, alpha=alpha) == score(
+            model, images=images, missing=missing, samples=5, alpha=alpha
+        )
 
 
 def test_gsnn_is_scored_by_what_it_learns():

@@ -94,11 +94,11 @@ def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
     lower = triangle(size + 1)
     zeros = mixture.log_weights.new_zeros
     total = Statistics(
-        0.0,
-        zeros(count),
-        zeros(1 if rows.alike else n, count, len(lower[0])),
-        zeros(n, count, size + 1),
-        zeros(n, count),
+        log_likelihood=0.0,
+        responsible=zeros(count),
+        moment=zeros(1 if rows.alike else n, count, len(lower[0])),
+        cross=zeros(n, count, size + 1),
+        square=zeros(n, count),
     )
     chunk = CHUNK if rows.alike else max(1, min(CHUNK, CHUNK_NUMBERS // (count * (size + 1) ** 2)))
     for x, observed in rows.chunks(chunk):
@@ -106,7 +106,9 @@ def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
         x = torch.where(observed, x, 0)
         r, latents = posterior.weights, posterior.latents
         mean = torch.cat([latents.mean, torch.ones_like(r).unsqueeze(-1)], -1)  # E[z'], (B, K, l + 1)
-        total.moment += _moment(r, mean, latents.covariance, None if rows.alike else observed, lower)
+        total.moment += _moment(
+            r, mean=mean, covariance=latents.covariance, observed=None if rows.alike else observed, lower=lower
+        )
         total.log_likelihood += (mixture.log_weights + evidence).logsumexp(-1).sum().item()
         total.responsible += r.sum(0)
         total.cross += (x.T @ (r.unsqueeze(-1) * mean).flatten(1)).view_as(total.cross)
@@ -203,7 +205,7 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
         mine = labels == cluster
         mine = mine if mine.any() else torch.ones_like(mine)  # fewer different rows than clusters
         if many:
-            mean, variance, loadings = principal(rows, mine, average, factors, generator)
+            mean, variance, loadings = principal(rows, mine=mine, average=average, count=factors, generator=generator)
         else:
             mean, variance, loadings = _principal_exactly(x[mine], factors)
         left = (variance - loadings.square().sum(0)).clamp(min=noise_floor if many else max(noise_floor, 1e-3))

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
 from dmfa_demo.storage.files import read_metadata, read_tensors, write_tensors, write_text
+from train.engine.precision import Precision, choose_precision
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
 
@@ -53,7 +54,8 @@ class LoopConfig(Options):
     clip_norm: PositiveFloat = 10.0
     ema_decay: Annotated[float, Range(at_least=0, below=1)] = 0.999
     """of the averaged weights that are validated and shipped"""
-    precision: Literal["no", "bf16"] = "bf16"
+    precision: Precision = "auto"
+    """no: float32; bf16: mixed precision with bfloat16; auto: the faster of the two on this machine"""
     seed: Seed = 0
     validate_every: PositiveInt = 1_000
     save_every: PositiveInt = 500
@@ -90,12 +92,16 @@ def fit(
         Interrupted: after a signal, once the state is saved.
         ValueError: when the batch does not divide among the processes, `folder` holds another run, or training diverged.
     """
-    accelerator = Accelerator(mixed_precision=config.precision)
+    precision, explanation = choose_precision(config.precision)
+    accelerator = Accelerator(mixed_precision=precision)
+    accelerator.print(explanation, flush=True)
     rank, world = accelerator.process_index, accelerator.num_processes
     if config.batch_size % world:
         raise ValueError(
             f"--batch-size {config.batch_size} does not divide among {world} processes; choose a multiple of {world}"
         )
+    # Convolutions are faster on channels-last weights, see benchmarks/precision.py.
+    network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
     averaged = AveragedModel(network, accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)).eval()
@@ -103,7 +109,7 @@ def fit(
     average = averaged.module
     wrapped, optimizer = accelerator.prepare(network, optimizer)
 
-    step, seconds, best = _restore(folder, network, average, optimizer, identity)
+    step, seconds, best = _restore(folder, network=network, average=average, optimizer=optimizer, identity=identity)
     if accelerator.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         forget_after(folder, step)
@@ -158,7 +164,16 @@ def fit(
                         best = figures["validation"]
                         write_tensors(folder / BEST, average.state_dict())
                 if validating or stopping or step % config.save_every == 0:
-                    _save(folder, network, average, optimizer, identity, step, time.monotonic() - started, best)
+                    _save(
+                        folder,
+                        network=network,
+                        average=average,
+                        optimizer=optimizer,
+                        identity=identity,
+                        step=step,
+                        seconds=time.monotonic() - started,
+                        best=best,
+                    )
             accelerator.wait_for_everyone()
             if stopping and step < config.steps:
                 progress.close()

@@ -110,7 +110,7 @@ class RunConfig(DatasetConfig):
         return (self.checkpoint / CONFIG).is_file() and not self.differences()
 
     def differences(self) -> str:
-        """As above, but for settings without effect, and for masks that are the same by another name."""
+        """As above, but for settings without effect, a precision of `auto`, and masks that are the same by another name."""
         path = self.checkpoint / CONFIG
         if not path.is_file():
             return ""
@@ -122,6 +122,8 @@ class RunConfig(DatasetConfig):
             option, other = name.rpartition(".")[2], there.pop(name, None)
             if value == other or option in self.without_effect:
                 continue
+            if option == "precision" and "auto" in (value, other):
+                continue  # what it stands for depends on the machine
             if option in ("masks", "incomplete") and value and other and self._draw_the_same(value, other):
                 continue
             found.append(f"{name} is {json.dumps(other)}, not {json.dumps(value)}")

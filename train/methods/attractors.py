@@ -64,11 +64,11 @@ def draw(config: Attractors) -> None:
     spread = points.std(0).mean().item()
     found = latent_map(
         plane.encode,
-        plane.decode,
-        points,
-        training.kinds[: config.images],
-        config.resolution,
-        config.steps,
+        decode=plane.decode,
+        points=points,
+        labels=training.kinds[: config.images],
+        resolution=config.resolution,
+        steps=config.steps,
         tolerance=1e-3 * spread,
         apart=0.05 * spread,
     )

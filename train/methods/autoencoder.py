@@ -160,5 +160,14 @@ def train(config: AutoencoderTraining) -> None:
     torch.manual_seed(config.loop.seed)
     objective = Objective(Autoencoder(config.network), config.kind, config.noise, config.match)
     identity = json.dumps([config.settings, len(training)])
-    seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    seconds = fit(
+        objective,
+        rows=len(training),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=config.loop,
+        folder=config.folder,
+        identity=identity,
+    )
     finish(config, objective.model.state_dict(), seconds, training)

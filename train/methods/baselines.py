@@ -16,15 +16,6 @@ from train.engine.run import RunConfig, absent_pixels, finish
 
 
 @dataclass(frozen=True)
-class ZeroTraining(RunConfig):
-    """Zero: nothing to learn but the size of the images."""
-
-    network: ImageShape = field(default_factory=ImageShape)
-
-    method = "zero"
-
-
-@dataclass(frozen=True)
 class MeanTraining(RunConfig):
     """The mean of the training images."""
 
@@ -52,12 +43,6 @@ class GaussianTraining(RunConfig):
     network: GaussianConfig = field(default_factory=GaussianConfig)
 
     method = "gaussian"
-
-
-def zero(config: ZeroTraining) -> None:
-    """Write the checkpoint of an empty image."""
-    started, training = _begin(config)
-    finish(config, {"image": torch.zeros(config.network.shape)}, time.monotonic() - started, training)
 
 
 def mean(config: MeanTraining) -> None:

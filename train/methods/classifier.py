@@ -135,7 +135,16 @@ def train(config: ClassifierTraining) -> None:
     for seed in range(config.seeds):
         torch.manual_seed(config.loop.seed + seed)
         classifier = kind(config.network, source)
-        seconds.append(_fit(classifier, config, seed, about, (inputs, training.labels), (held_out, validation.labels)))
+        seconds.append(
+            _fit(
+                classifier,
+                config=config,
+                seed=seed,
+                about=about,
+                training=(inputs, training.labels),
+                validation=(held_out, validation.labels),
+            )
+        )
         holes = prepare(preparing, test.images, absent_pixels(config.incomplete, len(test), size, seed))
         figures[""].append(measure(classifier, holes, test.labels))
         figures["-complete"].append(measure(classifier, complete, test.labels))
@@ -146,7 +155,14 @@ def train(config: ClassifierTraining) -> None:
         finish(replace(config, output=folder), classifiers[0].network.state_dict(), seconds[0], training)
     for suffix, found in figures.items():
         weights = digest(folder) if config.incomplete == SHIPPED else hashlib.sha256(about.encode()).hexdigest()[:12]
-        rows = _rows(config, kind, f"classify-{config.incomplete}{suffix}", found, len(test), weights)
+        rows = _rows(
+            config,
+            kind=kind,
+            protocol=f"classify-{config.incomplete}{suffix}",
+            found=found,
+            n=len(test),
+            weights=weights,
+        )
         print(table(rows), flush=True)
         known = [row for row in known if row.protocol != rows[0].protocol] + rows
     write_rows(folder, known)
@@ -194,7 +210,16 @@ def _fit(
     name = f"classifier-{config.treatment}-{config.incomplete}-{seed}"
     folder = (config.run_folder or Path("runs") / config.dataset) / name
     loop = replace(config.loop, seed=config.loop.seed + seed)
-    return fit(classifier.network, len(training[1]), draw, loss, validate, loop, folder, f"{about} {len(training[1])}")
+    return fit(
+        classifier.network,
+        rows=len(training[1]),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=loop,
+        folder=folder,
+        identity=f"{about} {len(training[1])}",
+    )
 
 
 def identity(config: ClassifierTraining) -> str:
@@ -246,20 +271,21 @@ def _rows(
     for metric in (name for name in MEASURES if name in found[0]):
         values = torch.tensor([figures[metric] for figures in found], dtype=torch.float64)
         error = (values.std() / math.sqrt(len(values))).item() if len(values) > 1 else None
-        reported = REPORTED.get((kind.paper, config.dataset, protocol, metric), (None, None))
+        paper, source = REPORTED.get((kind.paper, config.dataset, protocol, metric), (None, None))
         name = folder_of(config.treatment)
         row = Row(
-            config.dataset,
-            name,
-            protocol,
-            metric,
-            values.mean().item(),
-            error,
-            n,
-            len(values),
-            *reported,
-            weights,
-            kind.title,
+            dataset=config.dataset,
+            method=name,
+            protocol=protocol,
+            metric=metric,
+            value=values.mean().item(),
+            stderr=error,
+            n=n,
+            seeds=len(values),
+            paper=paper,
+            source=source,
+            weights=weights,
+            title=kind.title,
         )
         rows.append(row)
     return rows

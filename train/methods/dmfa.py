@@ -96,7 +96,16 @@ def train(config: DMFATraining) -> None:
     torch.manual_seed(config.loop.seed)
     network = DMFA(config.network)
     identity = json.dumps([config.settings, len(training)])
-    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    seconds = fit(
+        network,
+        rows=len(training),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=config.loop,
+        folder=config.folder,
+        identity=identity,
+    )
     finish(config, network.state_dict(), seconds, training)
 
 

@@ -137,7 +137,14 @@ def best_of(found: dict[tuple[float, int], float]) -> tuple[float, int]:
 def ssim_along(imputer: DynamicsImputer, images: Tensor, missing: Tensor, step_size: float) -> dict[int, float]:
     """Mean SSIM after each number of steps in `STEPS` on one walk; a walk that has arrived stays where it is."""
     start = imputer.start(images, missing, torch.Generator().manual_seed(4))
-    walk = impute_along(imputer.model.reconstruct, start, missing, step_size, STEPS[-1], imputer.config.tolerance)
+    walk = impute_along(
+        imputer.model.reconstruct,
+        start=start,
+        missing=missing,
+        step_size=step_size,
+        steps=STEPS[-1],
+        tolerance=imputer.config.tolerance,
+    )
     found, points = {}, start
     for step, state in enumerate(walk):
         points = state.points

@@ -50,6 +50,10 @@ class GuidedTraining(RunConfig):
         },
     }
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.network.guide, self.start)))
+
 
 def train(config: GuidedTraining) -> None:
     """Train, then write the checkpoint with its model card."""
@@ -98,9 +102,17 @@ def train(config: GuidedTraining) -> None:
     network = GuidedDMFA(config.network)
     if config.start is not None:
         network.begin_from(load_checkpoint(beside(config.checkpoint, config.start), DMFAConfig)[1])
-    network = network.to(memory_format=torch.channels_last)
     identity = json.dumps([config.settings, len(training)])
-    seconds = fit(network, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    seconds = fit(
+        network,
+        rows=len(training),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=config.loop,
+        folder=config.folder,
+        identity=identity,
+    )
     finish(config, network.state_dict(), seconds, training)
 
 

@@ -110,7 +110,14 @@ def fit(
     try:
         if mixture is None:
             progress.write("looking for clusters …")
-            mixture = initialise(rows, shape.components, shape.factors, shape.noise, shape.noise_floor, config.seed)
+            mixture = initialise(
+                rows,
+                components=shape.components,
+                factors=shape.factors,
+                noise=shape.noise,
+                noise_floor=shape.noise_floor,
+                seed=config.seed,
+            )
         while iteration < iterations:
             statistics = expectation(mixture, rows)
             mixture = maximization(statistics, shape.noise, shape.noise_floor)

@@ -59,6 +59,10 @@ class VAEACTraining(RunConfig):
         },
     }
 
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(filter(None, (self.network.guide, self.start)))
+
 
 class Objective(nn.Module):
     """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
@@ -158,20 +162,34 @@ def train(config: VAEACTraining) -> None:
 
     def validate(network: nn.Module) -> dict[str, float]:
         measured = {
-            name: score(cast(VAEAC, network.model), held_out, masks, config.importance_samples, config.alpha, guidance)
+            name: score(
+                cast(VAEAC, network.model),
+                images=held_out,
+                missing=masks,
+                samples=config.importance_samples,
+                alpha=config.alpha,
+                guidance=guidance,
+            )
             for name, (masks, guidance) in known.items()
         }
         return measured["all"] | {f"square_{name}": measured["square"][name] for name in ("nll", "sse", "sse_sample")}
 
     torch.manual_seed(config.loop.seed)
     model = image_vaeac(config.network)
-    if isinstance(model, GuidedVAEAC):
-        model = model.to(memory_format=torch.channels_last)
-        if config.start is not None:
-            model.begin_from(load_checkpoint(beside(config.checkpoint, config.start), GuidedConfig)[1])
+    if isinstance(model, GuidedVAEAC) and config.start is not None:
+        model.begin_from(load_checkpoint(beside(config.checkpoint, config.start), GuidedConfig)[1])
     objective = Objective(model, config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
     identity = json.dumps([config.settings, len(training)])
-    seconds = fit(objective, len(training), draw, loss, validate, config.loop, config.folder, identity)
+    seconds = fit(
+        objective,
+        rows=len(training),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=config.loop,
+        folder=config.folder,
+        identity=identity,
+    )
     finish(config, objective.model.state_dict(), seconds, training)
 
 

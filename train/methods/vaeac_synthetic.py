@@ -198,5 +198,14 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
     loop = LoopConfig(steps=config.steps, batch_size=512, learning_rate=1e-3, weight_decay=0.0, precision="no", seed=config.seed)  # fmt: skip
     objective = Objective(synthetic_vaeac(), alpha)
     identity = json.dumps([alpha, config.steps, config.seed])
-    fit(objective, len(rows), draw, loss, validate, loop, config.run_folder / f"alpha-{alpha:g}", identity)
+    fit(
+        objective,
+        rows=len(rows),
+        draw=draw,
+        loss=loss,
+        validate=validate,
+        config=loop,
+        folder=config.run_folder / f"alpha-{alpha:g}",
+        identity=identity,
+    )
     return objective.model.cpu()

@@ -47,7 +47,7 @@ GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
 
 # In the order of the tables.
-MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
+MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "sse_sample", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "distance", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,8 @@ class Evaluation(DatasetConfig):
     """which methods; all that have a checkpoint, and MICE, when not given"""
     protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/data/masks.py"""
+    test_set: str = ""
+    """the name of another test set, such as official, which --data-root holds; it is appended to the protocols' names"""
     seeds: PositiveInt = 3
     """masks drawn for each image"""
     limit: PositiveInt | None = None
@@ -66,7 +68,7 @@ class Evaluation(DatasetConfig):
     """measure also what these weights were measured on before"""
 
     recipes: ClassVar = {
-        "celeba": {"protocol": ("square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
+        "celeba": {"protocol": ("square32", "square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
         "celeba32": {"protocol": ("square16", "rect12x20")},
     }
 
@@ -81,7 +83,7 @@ def evaluate(config: Evaluation) -> None:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
         )
-    offline = _offline(config)
+    offline = {} if config.test_set else _offline(config)  # they need the training images
     methods = config.method or (*available_methods(config.dataset), *offline)
     for method in methods:
         method_class(method)
@@ -89,7 +91,8 @@ def evaluate(config: Evaluation) -> None:
     test = to_float(load_split(config.dataset, "test", config.data_root).images)
     for family in families:  # a hole that does not fit is an error before anything is computed
         family(1, test.shape[-2], test.shape[-1], torch.Generator())
-    for protocol in config.protocol:
+    for family in config.protocol:
+        protocol = f"{family}-{config.test_set}" if config.test_set else family
         for method in methods:
             folder = ROOT / config.dataset / method
             images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
@@ -101,8 +104,16 @@ def evaluate(config: Evaluation) -> None:
             }:
                 print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
                 continue
-            imputer = make(protocol) if make else load_imputer(method, config.dataset)
-            rows = measure(imputer, images, config.dataset, protocol, seeds, asked[-1])
+            imputer = make(family) if make else load_imputer(method, config.dataset)
+            rows = measure(
+                imputer,
+                images=images,
+                dataset=config.dataset,
+                family=family,
+                protocol=protocol,
+                seeds=seeds,
+                weights=weights,
+            )
             print(table(rows), flush=True)
             if config.limit is None:
                 write_rows(folder, rows)
@@ -126,17 +137,29 @@ def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer
     return ways
 
 
-def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds: int, weights: str = "") -> list[Row]:
+def measure(
+    imputer: Imputer,
+    *,
+    images: Tensor,
+    dataset: str,
+    family: str,
+    seeds: int,
+    protocol: str | None = None,
+    weights: str = "",
+) -> list[Row]:
     """The rows of one method on one protocol.
 
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
+        family: the mask family.
+        protocol: the name of the protocol, where it is not that of the family.
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
         weights: the digest to note in each row.
     """
+    protocol = protocol or family
     values: dict[str, list[Tensor]] = {}
     spent = 0.0
-    batches = _batches(images, protocol, seeds)
+    batches = _batches(images, family, seeds)
     for seed, batch, missing in tqdm(
         batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False
     ):
@@ -156,6 +179,7 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
                 samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
                 found["crps"] = metrics.crps(flatten(samples), truth, mask)
                 if imputation.sampler is not None:
+                    found["sse_sample"] = metrics.sse(flatten(samples[0]), truth, mask)
                     found |= _of_samples(imputation.sample(10, noise=False), batch, mask)
             if density is not None:
                 found["nll"] = metrics.nll(density, truth, mask)
@@ -173,30 +197,44 @@ def measure(imputer: Imputer, images: Tensor, dataset: str, protocol: str, seeds
     rows = []
     for metric in MEASURES:
         if metric in summary:
-            paper, source = REPORTED.get((imputer.paper or "", dataset, protocol, metric), (None, None))
+            paper, source = REPORTED.get((imputer.paper or "", dataset, family, metric), (None, None))
             value, stderr = summary[metric]
             row = Row(
-                dataset, imputer.name, protocol, metric, value, stderr, len(images), seeds, paper, source, weights
+                dataset=dataset,
+                method=imputer.name,
+                protocol=protocol,
+                metric=metric,
+                value=value,
+                stderr=stderr,
+                n=len(images),
+                seeds=seeds,
+                paper=paper,
+                source=source,
+                weights=weights,
             )
             rows.append(row)
     return rows
 
 
 def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, `(B,)` each."""
+    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, and the distance between samples.
+
+    All `(B,)`.
+    """
     truth = flatten(images)
     over = {
         "": torch.stack([metrics.psnr(flatten(sample), truth, mask) for sample in samples]),
         "_image": torch.stack([metrics.psnr_image(sample, images) for sample in samples]),
     }
     kinds = {"psnr_sample": lambda values: values[0], f"psnr_best{len(samples)}": lambda values: values.amax(0)}
-    return {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
+    figures = {f"{name}{suffix}": of(values) for name, of in kinds.items() for suffix, values in over.items()}
+    return {**figures, "distance": metrics.distance(samples.flatten(2), mask)}
 
 
-def _batches(images: Tensor, protocol: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
+def _batches(images: Tensor, family: str, seeds: int) -> Iterator[tuple[int, Tensor, Tensor]]:
     for seed in range(seeds):
         height, width = images.shape[-2:]
-        missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(seed))
+        missing = mask_family(family)(len(images), height, width, torch.Generator().manual_seed(seed))
         for batch, holes in zip(images.split(BATCH), missing.split(BATCH)):
             yield seed, batch, holes
 

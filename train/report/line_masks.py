@@ -66,8 +66,21 @@ def measure(config: LineMasks) -> None:
             print(f"{title}, {metric}: measured before", flush=True)
             continue
         value, error = figure()
-        reported = REPORTED.get((title, DATASET, PROTOCOL, metric), (None, None))
-        row = Row(DATASET, folder, PROTOCOL, metric, value, error, n, 1, *reported, weights, title)
+        paper, source = REPORTED.get((title, DATASET, PROTOCOL, metric), (None, None))
+        row = Row(
+            dataset=DATASET,
+            method=folder,
+            protocol=PROTOCOL,
+            metric=metric,
+            value=value,
+            stderr=error,
+            n=n,
+            seeds=1,
+            paper=paper,
+            source=source,
+            weights=weights,
+            title=title,
+        )
         print(table([row]), flush=True)
         write_rows(path, [*(one for one in known if (one.title, one.metric) != (title, metric)), row])
         gather(DATASET)
@@ -126,7 +139,10 @@ def _figures(
         vaeac()(one, hole).sample(100, seeded(), noise=True)
 
     def fill_hole() -> None:
-        deque(fill(marginalizer(), many, holes, random_order(holes, seeded()), seeded()), maxlen=0)
+        deque(
+            fill(marginalizer(), images=many, missing=holes, order=random_order(holes, seeded()), generator=seeded()),
+            maxlen=0,
+        )
 
     yield OF_VAEAC, "VAEAC", "milliseconds_100", 1, partial(_median_time, draw, 20)
     yield OF_MARGINALIZER, "Universal Marginalizer", "milliseconds_100", 1, partial(_median_time, fill_hole, 1)

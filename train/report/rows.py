@@ -7,7 +7,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dmfa_demo.registry import methods
+from dmfa_demo.registry import method_class, methods
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT, weights_of
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import hardware, write_json
@@ -15,7 +15,7 @@ from train.report.only_measured import MICE_TRAINING, MOST_NEIGHBOURS
 from train.report.papers import published
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One measured figure, as it is written to metrics.json.
 
@@ -64,6 +64,8 @@ def training_images(folder: Path) -> int | None:
         return json.loads(config.read_text())["about"]["training_images"]
     if folder.name == "mice":
         return MICE_TRAINING
+    if folder.name in methods() and not method_class(folder.name).needs_checkpoint:
+        return None
     everything = folder.parent / "mean"
     return min(training_images(everything) or 0, MOST_NEIGHBOURS) if (everything / CONFIG).is_file() else None
 

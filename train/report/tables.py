@@ -237,9 +237,8 @@ def _walks() -> str:
 
 
 def _measures() -> str:
-    better = {True: "more", False: "less", None: "0.9"}
     named = [one for name, one in MEASURES.items() if not re.fullmatch(r"balanced_accuracy_\d", name)]
-    body = [[one.short, one.title, one.meaning, better[one.more]] for one in named]
+    body = [[one.short, one.title, one.meaning, one.better.partition(" is")[0]] for one in named]
     return _markdown(["Column", "Measure", "Meaning", "Better"], body, left=4)
 
 

@@ -142,7 +142,12 @@ def _strongest(dark: np.ndarray, ink: np.ndarray, border: tuple[float, ...]) -> 
         for weight, mark in sorted((mark.side * border[mark.touching], mark) for mark in marks)[-6:]:
             if weight > least and (score := weight * _standing(dark, labels, mark)) > least:
                 mask = labels == mark.number
-                best, least = _Found(score, float(np.quantile(ink[mask], 0.75)), level, mark, mask), score
+                best, least = (
+                    _Found(
+                        score=score, strength=float(np.quantile(ink[mask], 0.75)), level=level, mark=mark, mask=mask
+                    ),
+                    score,
+                )
         level *= 0.8
     return best
 

@@ -97,4 +97,7 @@ class LearnTab(Part):
             except ValueError as error:
                 remark = str(error)[:1].upper() + str(error)[1:] + "."
         last = chapter == len(LESSONS)
-        return [Chapter(chapter, lesson, shown, player, remark), gr.Button(visible=not last)]
+        return [
+            Chapter(number=chapter, lesson=lesson, shown=shown, at=player, remark=remark),
+            gr.Button(visible=not last),
+        ]

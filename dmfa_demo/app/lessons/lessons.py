@@ -52,7 +52,7 @@ class Shown:
 Show = Callable[[Scene, Tensor, ImputationCache, list[str]], Shown]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Lesson:
     """One chapter.
 
@@ -242,152 +242,152 @@ _HIDDEN, _VISIBLE = sub("x", "m"), sub("x", "o")
 
 LESSONS = (
     Lesson(
-        "Why a single imputation lies",
-        "Guesses",
-        "What is hidden is not known, only more or less likely. To fill it in with one picture is to take a guess for a fact, and "
+        title="Why a single imputation lies",
+        short="Guesses",
+        idea="What is hidden is not known, only more or less likely. To fill it in with one picture is to take a guess for a fact, and "
         "later the two look the same. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
         "could have been there: where several answers would fit it is their average, a blur. A <strong>sample</strong> is one "
         "whole answer that could have been.",
-        _first_with("has_samples"),
-        _samples,
-        "A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
-        ("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
-        1,
-        "A sample errs twice: as the mean does, and by being only one of many. That is why good scores and good looks are two things, and "
+        methods=_first_with("has_samples"),
+        show=_samples,
+        question="A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
+        options=("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
+        answer=1,
+        because="A sample errs twice: as the mean does, and by being only one of many. That is why good scores and good looks are two things, and "
         "why a guess should come with its variance.",
-        formula(
+        formula=formula(
             "E", row("[", sup(row("(", "x", "−", "s", ")"), "2"), "]"), "=", sup(row("(", "x", "−", "μ", ")"), "2"), "+", sup("σ", "2")
         ),
-        (
+        symbols=(
             (formula("x", block=False), "the true value of a hidden pixel"),
             (formula("s", block=False), "what a sample puts there"),
             (formula("μ", block=False), "the mean of all samples"),
             (formula(sup("σ", "2"), block=False), "their variance: how far samples spread"),
             (formula("E", block=False), "the average over samples"),
         ),
-        "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
-        "https://arxiv.org/abs/2010.02183",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
+        address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
-        "A Gaussian that can be conditioned",
-        "Conditions",
-        "Think of two pixels only. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
+        title="A Gaussian that can be conditioned",
+        short="Conditions",
+        idea="Think of two pixels only. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
         "the simplest cloud: an ellipse. Now the first pixel is visible and the second hidden. What is left of the cloud is a "
         "slice through it, and the slice is a Gaussian again. Drag the observed value, and change how much the pixels have to do with each other.",
-        lambda dataset: [],
-        None,
-        "You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with an ordinary first pixel?",
-        ("Less sure: something unusual happened", "Equally sure, whatever the first one is", "Surer: an extreme value says more"),
-        1,
-        "The observed value moves the mean of the slice, but not its width: the second formula does not contain it. With a "
+        methods=lambda dataset: [],
+        show=None,
+        question="You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with an ordinary first pixel?",
+        options=("Less sure: something unusual happened", "Equally sure, whatever the first one is", "Surer: an extreme value says more"),
+        answer=1,
+        because="The observed value moves the mean of the slice, but not its width: the second formula does not contain it. With a "
         "single fixed Gaussian the doubt cannot depend on what is seen. With mixtures and networks it can.",
-        formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
+        formula=formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
         + formula(subsup("σ", "2|1", "2"), "=", sub("Σ", "22"), "−", frac(subsup("Σ", "21", "2"), sub("Σ", "11"))),
-        (
+        symbols=(
             (formula(sub("x", "1"), block=False), "the observed value of the first pixel"),
             (formula(sub("μ", "1"), ",", sub("μ", "2"), block=False), "the pixels' means over all pictures"),
             (formula(sub("Σ", "11"), ",", sub("Σ", "22"), block=False), "their variances"),
             (formula(sub("Σ", "21"), block=False), "their covariance: how much they move together"),
             (formula(sub("μ", "2|1"), ",", subsup("σ", "2|1", "2"), block=False), "mean and variance of the second pixel once the first is known"),
         ),
-        "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020), section 2",
-        "https://arxiv.org/abs/2010.02183",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020), section 2",
+        address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
-        "Factors: why a few directions are enough",
-        "Factors",
-        "Hidden pixels do not vary one by one. If an edge lay a little further to the right, many pixels would change together. Each such way of "
+        title="Factors: why a few directions are enough",
+        short="Factors",
+        idea="Hidden pixels do not vary one by one. If an edge lay a little further to the right, many pixels would change together. Each such way of "
         "changing together is a <strong>factor</strong>: a picture that is added to the mean, more or less of it. A handful of factors and "
         "a little independent noise for each pixel stand in for a whole covariance matrix.",
-        _first_with("has_factors"),
-        _factors,
-        "How many numbers would the full covariance of all hidden pixels need?",
-        ("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
-        1,
-        "A covariance matrix holds one number for each pair, and they could not all be learnt. With factors their number grows with the "
+        methods=_first_with("has_factors"),
+        show=_factors,
+        question="How many numbers would the full covariance of all hidden pixels need?",
+        options=("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
+        answer=1,
+        because="A covariance matrix holds one number for each pair, and they could not all be learnt. With factors their number grows with the "
         "pixels and not with their square.",
-        formula("Σ", "=", "A", sup("A", "⊤"), "+", "diag", row("(", "d", ")")),
-        (
+        formula=formula("Σ", "=", "A", sup("A", "⊤"), "+", "diag", row("(", "d", ")")),
+        symbols=(
             (formula("Σ", block=False), "the covariance of all hidden pixels"),
             (formula("A", block=False), "the factors, one in each column"),
             (formula(sup("A", "⊤"), block=False), "its transpose"),
             (formula("d", block=False), "the variance of each pixel's own noise"),
         ),
-        "Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",
-        "https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf",
+        paper="Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",
+        address="https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf",
     ),
     Lesson(
-        "Many answers from one network",
-        "Draws",
-        "Another way to a distribution: let a network draw. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
+        title="Many answers from one network",
+        short="Draws",
+        idea="Another way to a distribution: let a network draw. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
         "<strong>latents</strong>, from a Gaussian that depends on what is visible, and a second network turns them into pixels. "
         "Near latents give similar pictures, so one answer can be walked into another.",
-        _first_with("has_latents"),
-        _latents,
-        "You draw the latents once and decode them twice. What do you get?",
-        ("Two different pictures", "The same picture twice", "The average of all pictures"),
-        1,
-        "All variety comes from the latents; the decoder only translates (what it leaves open is noise in single pixels). Many draws, seen "
+        methods=_first_with("has_latents"),
+        show=_latents,
+        question="You draw the latents once and decode them twice. What do you get?",
+        options=("Two different pictures", "The same picture twice", "The average of all pictures"),
+        answer=1,
+        because="All variety comes from the latents; the decoder only translates (what it leaves open is noise in single pixels). Many draws, seen "
         "side by side, are the answer, and the best of many is nearer to the truth than a typical one.",
-        formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
-        (
+        formula=formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
+        symbols=(
             (formula(_VISIBLE, block=False), "what is visible (observed)"),
             (formula(_HIDDEN, block=False), "what is hidden (missing)"),
             (formula("z", block=False), "the latents"),
             (formula("p", row("(", "z", "|", _VISIBLE, ")"), block=False), "how likely latents are, given what is visible: the first network"),
             (formula("p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), block=False), "how likely pixels are, given both: the second"),
         ),
-        "Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)",
-        "https://arxiv.org/abs/1806.02382",
+        paper="Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)",
+        address="https://arxiv.org/abs/1806.02382",
     ),
     Lesson(
-        "Walking to an attractor",
-        "Walks",
-        "An <strong>auto-encoder</strong> squeezes a picture through a few numbers and rebuilds it. It never saw a hole; but it moves "
+        title="Walking to an attractor",
+        short="Walks",
+        idea="An <strong>auto-encoder</strong> squeezes a picture through a few numbers and rebuilds it. It never saw a hole; but it moves "
         "every picture a little towards those that it knows. Follow that again and again on the hidden pixels only, and they end where "
         "nothing moves any more, at an <strong>attractor</strong>.",
-        _walkers,
-        _walks,
-        "Two walks start in different places. Where do they end?",
-        ("In the same picture, always", "Each where its own way leads, perhaps in two pictures", "They never come to rest"),
-        1,
-        "There are many attractors, and around each the places that lead there, its basin. Start in another basin and you end elsewhere: "
+        methods=_walkers,
+        show=_walks,
+        question="Two walks start in different places. Where do they end?",
+        options=("In the same picture, always", "Each where its own way leads, perhaps in two pictures", "They never come to rest"),
+        answer=1,
+        because="There are many attractors, and around each the places that lead there, its basin. Start in another basin and you end elsewhere: "
         "the beginning decides, as the Attractors tab shows on a map.",
-        formula(_HIDDEN, "←", _HIDDEN, "+", "h", sub(row("(", "r", "(", "x", ")", "−", "x", ")"), "m")),
-        (
+        formula=formula(_HIDDEN, "←", _HIDDEN, "+", "h", sub(row("(", "r", "(", "x", ")", "−", "x", ")"), "m")),
+        symbols=(
             (formula("x", block=False), "the whole picture"),
             (formula(_HIDDEN, block=False), "its hidden pixels, the only ones that move"),
             (formula("r", row("(", "x", ")"), block=False), "what the auto-encoder rebuilds of it"),
             (formula("h", block=False), "the length of a step, at most 1"),
         ),
-        "Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)",
-        "https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics",
+        paper="Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)",
+        address="https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics",
     ),
     Lesson(
-        "Let the classifier know what is unknown",
-        "Doubt",
-        "A classifier that is given a filled-in picture believes it. <strong>MisConv</strong> gives its first layer the whole density "
+        title="Let the classifier know what is unknown",
+        short="Doubt",
+        idea="A classifier that is given a filled-in picture believes it. <strong>MisConv</strong> gives its first layer the whole density "
         "instead: each of its small filters answers with the average of what it would answer to all the pictures that are possible. A "
         "doubtful pixel then counts as doubtful.",
-        _doubters,
-        _doubt,
-        "More and more of a picture is hidden. What should a good classifier say?",
-        ("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),
-        1,
-        "How sure it is should follow how often it is right; the Results tab holds, as calibration error, how far each is from that. On these "
+        methods=_doubters,
+        show=_doubt,
+        question="More and more of a picture is hidden. What should a good classifier say?",
+        options=("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),
+        answer=1,
+        because="How sure it is should follow how often it is right; the Results tab holds, as calibration error, how far each is from that. On these "
         "pictures averaging helps the certainty a little, and the accuracy hardly.",
-        formula(
+        formula=formula(
             "E", row("[", "max", "(", "u", ",", "0", ")", "]"), "=", frac("m", "2"),
             row("(", "1", "+", "erf", row("(", frac("m", row("s", root("2"))), ")"), ")"), "+", frac("s", root(row("2", "π"))), sup("e", row("−", sup("m", "2"), "/", "2", sup("s", "2"))),
         ),
-        (
+        symbols=(
             (formula("u", block=False), "what a filter sums up; Gaussian, as it depends on hidden pixels"),
             (formula("m", ",", "s", block=False), "its mean and standard deviation over all that may be hidden"),
             (formula("max", row("(", "u", ",", "0", ")"), block=False), "the filter's answer (ReLU)"),
             (formula("E", block=False), "the average over all that may be hidden"),
             (formula("erf", block=False), "the error function, the area under a Gaussian"),
         ),
-        "Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022); its equation (4) is printed with a Gaussian term four times too small",
-        "https://arxiv.org/abs/2110.14010",
+        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022); its equation (4) is printed with a Gaussian term four times too small",
+        address="https://arxiv.org/abs/2110.14010",
     ),
 )  # fmt: skip

@@ -88,7 +88,7 @@ class ImputationCache:
 
         Some methods take time of their own for variances; `spread` says whether they are wanted.
         """
-        question = _Question(scene, missing, names, spread)
+        question = _Question(scene=scene, missing=missing, names=names, spread=spread)
         self._waiting.append(question)
         self._worker.submit(self._answer_waiting)
         return question.answer.result()

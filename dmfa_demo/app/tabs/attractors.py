@@ -200,11 +200,13 @@ with torch.inference_mode():
         if shown != scene.dataset:
             maps = Maps({name: load_map(scene.dataset, name) for name in planes}, DATASETS[scene.dataset].kinds)
         if not missing.any():
-            walks = Walks(plane, 0, truth_at(scene, plane), scene.image, [], False, maps)
+            walks = Walks(
+                plane=plane, number=0, truth=truth_at(scene, plane), image=scene.image, walks=[], more=False, maps=maps
+            )
             text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
             return [walks, text, None, scene.dataset, gr.Timer(active=False)]
         if run is None or not run.is_of(scene, missing, plane, step_size, seed):
-            run = Run(scene, missing, plane, step_size, seed, cache)
+            run = Run(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
         walks, strip, _, clock = self._further(run)
         if maps is not None:
             walks = replace(run.walks(), maps=maps)
@@ -244,9 +246,18 @@ with torch.inference_mode():
         plane, drawn = load_plane(scene.dataset, name), load_map(scene.dataset, name)
         field, tolerance = latent_field(plane.encode, plane.decode), EXACT * drawn.points.std().item()
         start = place.clamp(drawn.low, drawn.high)[None]
-        states = list(flow(lambda z, rows: field(z), start, 1.0, LATENT_STEPS, tolerance))
+        states = list(
+            flow(lambda z, rows: field(z), start=start, step_size=1.0, steps=LATENT_STEPS, tolerance=tolerance)
+        )
         path, residual = torch.cat([state.points for state in states]), torch.cat([state.residual for state in states])
-        walk = Walk("Your start", OWN, path, residual, plane.decode(path), not bool(states[-1].moving))
+        walk = Walk(
+            name="Your start",
+            colour=OWN,
+            path=path,
+            residual=residual,
+            images=plane.decode(path),
+            arrived=not bool(states[-1].moving),
+        )
         return Dropped(name, walk)
 
     def _further(self, run: Run) -> list[Any]:

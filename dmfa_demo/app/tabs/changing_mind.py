@@ -143,7 +143,9 @@ def _course(scene: Scene, growth: str, seed: int) -> Course:
         if not CLASSIFIERS[name].takes_complete
     }
     probability, right = zip(*tried.values())
-    return Course(truth, tuple(tried), torch.stack(probability), tuple(map(first_wrong, right)))
+    return Course(
+        truth=truth, names=tuple(tried), probability=torch.stack(probability), changed=tuple(map(first_wrong, right))
+    )
 
 
 def of_truth(answer: Tensor, truth: tuple[int, ...], about: Dataset) -> tuple[Tensor, Tensor]:

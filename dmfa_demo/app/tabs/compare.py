@@ -133,13 +133,16 @@ for method in {list(chosen["methods"])!r}:
         hidden = int(missing.sum())
         cards = [
             Card(
-                grey_or_colour(scene.image), "Original", f"The original image: {scene.caption}", (Line(scene.caption),)
+                picture=grey_or_colour(scene.image),
+                title="Original",
+                alt=f"The original image: {scene.caption}",
+                lines=(Line(scene.caption),),
             ),
             Card(
-                with_holes(scene.image, missing),
-                "What the models see",
-                f"The image with {hidden} pixels hidden, shown as a grey check",
-                (Line(f"{hidden} of {missing.numel()} pixels hidden"),),
+                picture=with_holes(scene.image, missing),
+                title="What the models see",
+                alt=f"The image with {hidden} pixels hidden, shown as a grey check",
+                lines=(Line(f"{hidden} of {missing.numel()} pixels hidden"),),
             ),
         ]
         names = [name for name in available_methods(scene.dataset) if name in methods]
@@ -172,14 +175,21 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
-    return Card(grey_or_colour(glance.mean), method.title, alt, lines, method.colour, explained=method.name)
+    return Card(
+        picture=grey_or_colour(glance.mean),
+        title=method.title,
+        alt=alt,
+        lines=lines,
+        colour=method.colour,
+        explained=method.name,
+    )
 
 
 def _error(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     error = (glance.mean - scene.image).mean(0)
     alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
     picture = coloured(error, -1, 1, DIVERGING)
-    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
+    return Card(picture=picture, title=method.title, alt=alt, lines=lines, colour=method.colour, explained=method.name)
 
 
 def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
@@ -188,7 +198,7 @@ def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple
     alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
     lines = (Line(f"largest {deviation.max():.2f}"), *lines)
     picture = coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL)
-    return Card(picture, method.title, alt, lines, method.colour, explained=method.name)
+    return Card(picture=picture, title=method.title, alt=alt, lines=lines, colour=method.colour, explained=method.name)
 
 
 _PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], Card]] = {

@@ -173,7 +173,7 @@ walked = walked.view_as(images)  # (1, C, H, W)
         overview = card_grid(_overview(gaussian, scene, sliders, kind))
         largest = max((factor.abs().max().item() for factor in gaussian.factors), default=0.0)
         cards = [
-            card_grid([_factor_card(factor, number, step, largest, scene, kind)])
+            card_grid([_factor_card(factor, number=number, step=step, largest=largest, scene=scene, method=kind)])
             for number, (factor, step) in enumerate(zip(gaussian.factors, sliders), 1)
         ]
         return [radio, overview, *cards, *[""] * (FACTORS - len(cards))]
@@ -216,36 +216,36 @@ def _overview(gaussian: FactorAnalyzer, scene: Scene, steps: tuple[float, ...], 
 
     return [
         Card(
-            picture(walked),
-            "Mean plus factors",
-            f"The mean moved along the factors: {moved}",
-            (Line(moved),),
-            colour,
+            picture=picture(walked),
+            title="Mean plus factors",
+            alt=f"The mean moved along the factors: {moved}",
+            lines=(Line(moved),),
+            colour=colour,
             explained=method.name,
         ),
         Card(
-            picture(gaussian.mean),
-            "Mean",
-            f"{title}'s mean for this Gaussian",
-            (Line("centre of this Gaussian"),),
-            colour,
+            picture=picture(gaussian.mean),
+            title="Mean",
+            alt=f"{title}'s mean for this Gaussian",
+            lines=(Line("centre of this Gaussian"),),
+            colour=colour,
             explained=method.name,
         ),
         Card(
-            coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
-            "Noise",
-            f"Standard deviation of the independent noise of each pixel, largest {noise.max():.2f}",
-            (Line("standard deviation"),),
-            colour,
-            Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
+            picture=coloured(noise, 0, max(noise.max().item(), 1e-3), SEQUENTIAL),
+            title="Noise",
+            alt=f"Standard deviation of the independent noise of each pixel, largest {noise.max():.2f}",
+            lines=(Line("standard deviation"),),
+            colour=colour,
+            bar=Bar(SEQUENTIAL, "0", f"{noise.max():.2f}"),
             explained="glossary",
         ),
         Card(
-            picture(draw),
-            "One draw",
-            "A random draw: mean, factors and noise together",
-            (Line("factors and noise at random"),),
-            colour,
+            picture=picture(draw),
+            title="One draw",
+            alt="A random draw: mean, factors and noise together",
+            lines=(Line("factors and noise at random"),),
+            colour=colour,
             explained=method.name,
         ),
     ]
@@ -257,8 +257,8 @@ def _factor_card(factor: Tensor, number: int, step: float, largest: float, scene
     if len(values) > 1:  # as a picture around grey
         picture = grey_or_colour(0.5 + values / (2 * max(largest, 1e-12)))
         alt = f"{title}: what its slider adds to each colour, around grey, {strongest}"
-        return Card(picture, title, alt, lines, colour, explained="glossary")
+        return Card(picture=picture, title=title, alt=alt, lines=lines, colour=colour, explained="glossary")
     alt = f"{title}: red pixels grow lighter with its slider, blue ones darker, {strongest}"
     bar = Bar(DIVERGING, f"−{largest:.2f}", f"+{largest:.2f}")
     picture = coloured(values[0], -largest, largest, DIVERGING)
-    return Card(picture, title, alt, lines, colour, bar, explained="glossary")
+    return Card(picture=picture, title=title, alt=alt, lines=lines, colour=colour, bar=bar, explained="glossary")

@@ -93,15 +93,22 @@ class Run:
         images, reconstruct = self.scene.image[None], self.model.reconstruct
         for state in impute_along(
             reconstruct,
-            torch.where(missing, fillings, images),
-            missing.expand(len(fillings), 1, *missing.shape),
-            step_size,
-            STEPS,
-            TOLERANCE,
+            start=torch.where(missing, fillings, images),
+            missing=missing.expand(len(fillings), 1, *missing.shape),
+            step_size=step_size,
+            steps=STEPS,
+            tolerance=TOLERANCE,
         ):
             self.states.append(state)
             yield
-        for state in impute_along(reconstruct, torch.where(holes, noise, images), holes, step_size, STEPS, TOLERANCE):
+        for state in impute_along(
+            reconstruct,
+            start=torch.where(holes, noise, images),
+            missing=holes,
+            step_size=step_size,
+            steps=STEPS,
+            tolerance=TOLERANCE,
+        ):
             self.varied = state
             yield
 
@@ -118,8 +125,25 @@ class Run:
             own = slice(steps), index
             arrived = not bool(moving[-1, index])
             method = self.methods[index]
-            walks.append(Walk(name, colour, places[own], residual[own], points[own], arrived, method))
-        return Walks(self.plane, self.number, truth_at(self.scene, self.plane), self.scene.image, walks, more)
+            walks.append(
+                Walk(
+                    name=name,
+                    colour=colour,
+                    path=places[own],
+                    residual=residual[own],
+                    images=points[own],
+                    arrived=arrived,
+                    method=method,
+                )
+            )
+        return Walks(
+            plane=self.plane,
+            number=self.number,
+            truth=truth_at(self.scene, self.plane),
+            image=self.scene.image,
+            walks=walks,
+            more=more,
+        )
 
     @torch.inference_mode()
     def strip(self) -> str:
@@ -134,7 +158,7 @@ class Run:
             place = f"the basin of “{names[classes[basin]]}”" if basin >= 0 else "no basin"
             other = basin != basins[0]
             alt = f"Where the walk ends with the hole {name}: in {place}" + (", another one" if other else "")
-            pictures.append(Picture(grey_or_colour(image), name, alt, other))
+            pictures.append(Picture(pixels=grey_or_colour(image), caption=name, alt=alt, framed=other))
         changed = sum(basin != basins[0] for basin in basins)
         told = (
             f"in another basin for {changed} of {len(basins) - 1} (framed)"

@@ -127,11 +127,11 @@ walked = space.decode(place)[0]  # (1, C, H, W)
         place = ", ".join(map(_signed, sliders))
         line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
         card = Card(
-            grey_or_colour(now[0]),
-            f"At {place}",
-            f"{method.title}'s answer at {place}",
-            (line,),
-            method.colour,
+            picture=grey_or_colour(now[0]),
+            title=f"At {place}",
+            alt=f"{method.title}'s answer at {place}",
+            lines=(line,),
+            colour=method.colour,
             explained=name,
         )
         return [card_grid([card]), *(_path(path, stops, number) for number, path in enumerate(paths, 1))]

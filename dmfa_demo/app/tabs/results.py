@@ -290,14 +290,15 @@ def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
 
 
 def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
-    """A dot for each of our figures and a ring for each paper's, on one axis; best first, or nearest to calibrated."""
+    """A dot for each of our figures and a ring for each paper's, on one axis; the best first."""
     if not rows:
         return note("This has not been measured for this kind of hole. Choose another measure.")
-    sign = -1 if measure.more else 1
 
     def rank(row: dict[str, Any]) -> float:
         value = row.get("value", row["paper"])
-        return abs(value - 0.9) if measure.more is None else sign * value
+        if measure.target is not None:
+            return abs(value - measure.target)
+        return value if measure.more is False else -value
 
     rows = sorted(rows, key=rank)
     values = [value for row in rows for value in (row.get("value"), row["paper"]) if value is not None]
@@ -322,9 +323,9 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
             f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
             f"<td>{'' if paper is None else formatted(paper, measure)}</td></tr>"
         )
-    better = {True: "more is better", False: "less is better", None: "0.9 is best"}[measure.more]
+    better = f" ({measure.better})" if measure.better else ""
     return (
-        f'<table class="dots"><caption><strong>{escape(measure.title)}</strong> ({better}). {escape(measure.meaning)}</caption>'
+        f'<table class="dots"><caption><strong>{escape(measure.title)}</strong>{better}. {escape(measure.meaning)}</caption>'
         '<thead><tr><th scope="col">Method</th><td class="track"></td>'
         '<th scope="col"><i class="dot"></i>ours</th><th scope="col"><i class="ring"></i>paper</th></tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table>"

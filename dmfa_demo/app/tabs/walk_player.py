@@ -34,7 +34,7 @@ FAR = 1e6
 BASIN, BORDER = 46, 150
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walk:
     """One walk, or what is known of it so far.
 
@@ -64,7 +64,7 @@ class Maps:
     kinds: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Walks:
     """All walks of a hole: what they are of, so that the player knows when the same have come further.
 

@@ -28,7 +28,7 @@ class Line:
     best: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Card:
     """One picture with its words.
 

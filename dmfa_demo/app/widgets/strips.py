@@ -56,7 +56,7 @@ def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> lis
         alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (
             ", the nearest of these to the truth" if nearest else ""
         )
-        pictures.append(Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, nearest))
+        pictures.append(Picture(pixels=grey_or_colour(sample), caption=f"{value:.1f} dB", alt=alt, framed=nearest))
     spread = samples.std(0).mean(0)
     alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
     return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]

@@ -1,0 +1,19 @@
+"""A Space on ZeroGPU starts, and nothing else changes."""
+
+import sys
+from types import ModuleType
+
+from dmfa_demo.app.server.zero_gpu import SETTING, declare_gpu_function
+
+
+def test_a_function_for_the_gpu_is_declared_on_zero_gpu_only(monkeypatch):
+    declared = []
+    spaces = ModuleType("spaces")
+    monkeypatch.setattr(spaces, "GPU", declared.append, raising=False)
+    monkeypatch.setitem(sys.modules, "spaces", spaces)
+    monkeypatch.delenv(SETTING, raising=False)
+    declare_gpu_function()
+    assert not declared
+    monkeypatch.setenv(SETTING, "true")
+    declare_gpu_function()
+    assert len(declared) == 1 and callable(declared[0])

@@ -1,0 +1,35 @@
+"""The floating-point format in which networks are trained."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "no", "bf16"]
+"""`no` is float32, `bf16` is mixed precision with bfloat16, `auto` is the faster of the two on this machine."""
+
+
+def choose_precision(precision: Precision) -> tuple[Literal["no", "bf16"], str]:
+    """Resolve `auto`, and explain the choice.
+
+    Processors without AMX train in float32. They emulate bfloat16, or convert to it and back around each convolution, and both are
+    slower than float32 (`python -m benchmarks.precision`).
+
+    Returns:
+        `no` or `bf16`, and a sentence to print.
+    """
+    if precision != "auto":
+        return precision, f"precision: {_NAMES[precision]}"
+    if torch.cuda.is_available():
+        supported, device = torch.cuda.is_bf16_supported(including_emulation=False), "this GPU"
+    else:
+        # Versions of torch before 2.11 do not report what a processor can do.
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)()
+        supported, device = bool(capabilities.get("amx_bf16")), "this processor"
+    if supported:
+        return "bf16", f"precision: {_NAMES['bf16']}, which {device} computes"
+    return "no", f"precision: {_NAMES['no']}, since {device} gains nothing from bfloat16"
+
+
+_NAMES = {"no": "float32", "bf16": "bfloat16"}
