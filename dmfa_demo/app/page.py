@@ -98,8 +98,10 @@ def launch() -> None:
         footer_links=["api"],
         head=KEEP_CHANGING_LABELS,
         app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
+        # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
+        _frontend=False,
     )
-    # Not before: Gradio gives up if its first request takes three seconds, as it would on a busy machine.
+    # Not earlier: the page would be served later.
     warming = Thread(target=_warm_up, args=(traffic.stopping,))
     warming.start()
     with suppress(KeyboardInterrupt):
