@@ -1,7 +1,7 @@
-# Every target makes .venv when it must. PYTHON=python3.12 make run chooses another Python.
+# Every target creates .venv if necessary. PYTHON=python3.12 make run uses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-# The linter of the page's JavaScript, from npm.
+# The version of the JavaScript linter, from npm.
 BIOME := $(shell sed -n 's/.*biome@\([0-9.]*\).*/\1/p' .pre-commit-config.yaml)
 PYTHONS ?= 3.12 3.13 3.14
 .PHONY: .uv audit bench coverage docs evaluate floors fuzz lint load pythons run test train train-mnist train-fashion-mnist train-celeba
@@ -13,7 +13,7 @@ test: lint
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 
-# What cannot be checked on this machine is named. Gradio leaves *.pyi beside components, which would hide their code from pyright.
+# Reports checks that this machine cannot run. Gradio leaves *.pyi beside components, which would hide their code from pyright.
 lint: .venv/.test
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
@@ -27,7 +27,7 @@ coverage: .venv/.test
 	$(BIN)/python -m tests.browser.chromium
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
-# The lowest versions that requirements.txt and the extras declare, and newer Pythons, each in an environment of its own. Old
+# Run the tests with the lowest versions in requirements.txt and the extras, and with newer Pythons, each in a separate environment. Old
 # versions may warn of what newer ones no longer do.
 floors: .uv
 	uv venv -q --clear --python 3.11 .venv-floors
@@ -40,7 +40,7 @@ pythons: .uv
 		UV_PROJECT_ENVIRONMENT=.venv-$$python uv sync -q --frozen --python $$python --extra test || exit; \
 		echo "Python $$python"; OMP_NUM_THREADS=1 .venv-$$python/bin/python -m pytest -n 2 --dist loadfile --ignore tests/browser || exit; done
 
-# Recipes are in train/recipes.py; what is finished is skipped. Faces need CelebA, which no program can download.
+# Recipes are in train/recipes.py; finished steps are skipped. Faces need CelebA, which no program can download.
 train: train-mnist train-fashion-mnist
 
 train-mnist train-fashion-mnist: .venv/.test
@@ -74,21 +74,21 @@ load: .venv/.test
 	$(BIN)/python -m benchmarks.load
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Name another: PYTHON=python3.12 make run")'
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info >= (3, 11) else "This needs Python 3.11 or newer, and $(PYTHON) is " + sys.version.split()[0] + ". Choose another: PYTHON=python3.12 make run")'
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; echo "No virtual environment could be made. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 
-# What uv.lock pins. Without uv, or where .venv has a PyTorch of its own such as the small CPU build: what the files declare.
+# Installs what uv.lock pins or, without uv or if .venv has another PyTorch such as the small CPU build, what the files declare.
 PIP = $(if $(shell command -v uv),uv pip install -q --python $(BIN)/python,$(BIN)/python -m pip install -q)
 INSTALL = if command -v uv >/dev/null && { [ -f .venv/.locked ] || ! ls -d .venv/lib/python*/site-packages/torch >/dev/null 2>&1; }; \
 	then uv sync -q --frozen --inexact --python $(BIN)/python $(1) && touch .venv/.locked; else $(PIP) $(2); fi
 
 .venv/.run: .venv/bin/python requirements.txt
-	@echo "Installing into .venv. PyTorch takes gigabytes on Linux; the README tells how to get the small CPU build."
+	@echo "Installing into .venv. PyTorch takes gigabytes on Linux; the README explains how to get the small CPU build."
 	@$(call INSTALL,--no-install-project,-r requirements.txt)
 	touch $@
 
 .venv/.test: .venv/bin/python requirements.txt pyproject.toml
-	@echo "Installing into .venv what training and tests need."
+	@echo "Installing the packages for training and tests into .venv."
 	@$(call INSTALL,--extra test,-e ".[test]")
 	touch $@ .venv/.run
 

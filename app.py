@@ -1,4 +1,4 @@
-"""Starts the page; Hugging Face Spaces runs this file."""
+"""Start the page; Hugging Face Spaces runs this file."""
 
 from dmfa_demo.app.page import launch
 

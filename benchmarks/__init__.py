@@ -1,4 +1,4 @@
-"""Speed, printed as tables and as one line of JSON: `make bench`."""
+"""Benchmarks of speed, printed as tables and as one line of JSON: `make bench`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def report(title: str, columns: tuple[str, ...], rows: Sequence[tuple[object, ..
 
 
 def quantiles(values: list[float]) -> tuple[float, float, float]:
-    """p50, p95 and the largest."""
+    """Return p50, p95 and the maximum."""
     known = torch.tensor(values)
     return known.median().item(), known.quantile(0.95).item(), known.max().item()

@@ -1,4 +1,4 @@
-"""log_prob forward and backward: ours, all rows at once, against a dense and a low-rank Gaussian row by row.
+"""Time log_prob forward and backward: ours, all rows at once, against a dense and a low-rank Gaussian, row by row.
 
 python -m benchmarks.densities
 """
@@ -21,12 +21,12 @@ BATCH, FACTORS, N, REPEATS = 64, 4, 784, 7
 
 
 def ours(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tensor:
-    """Every row at once, each over its own missing values."""
+    """Compute all rows at once, each over its missing values."""
     return density.log_prob(x, missing)
 
 
 def dense(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tensor:
-    """Row by row through the covariance of the missing values."""
+    """Compute row by row, with the covariance of the missing values."""
     rows = []
     for mean, factors, noise, value, at in zip(density.mean, density.factors, density.noise, x, missing):
         covariance = factors[:, at].T @ factors[:, at] + torch.diag(noise[at])
@@ -35,7 +35,7 @@ def dense(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tensor:
 
 
 def low_rank(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tensor:
-    """Row by row through torch's low-rank normal, whose batches share one missing set."""
+    """Compute row by row, with torch's low-rank normal, whose batches share one mask."""
     rows = []
     for mean, factors, noise, value, at in zip(density.mean, density.factors, density.noise, x, missing):
         rows.append(LowRankMultivariateNormal(mean[at], factors[:, at].T, noise[at]).log_prob(value[at]))
@@ -64,7 +64,7 @@ def main() -> None:
             seconds.append(time.perf_counter() - started)
         rows.append((name, 1000 * statistics.median(seconds), 1000 * max(seconds)))
     title = f"log_prob forward + backward, {BATCH} rows, 196 of {N} values missing, {FACTORS} factors, {torch.get_num_threads()} threads"
-    report(title, ("way", "median ms", "slowest ms"), rows)
+    report(title, ("method", "median ms", "slowest ms"), rows)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every network of the page in PyTorch and in ONNX Runtime: processor time of one thread, so that a busy machine does not matter.
+"""Time every network of the page in PyTorch and in ONNX Runtime: processor time of one thread, which a busy machine hardly affects.
 
 python -m benchmarks.engines
 """
@@ -21,14 +21,14 @@ from dmfa_demo.storage.checkpoints import ROOT
 from train.engine.graphs import Use, load_networks
 
 Pair = tuple[Callable[[], Any], Callable[[], Any]]
-"""The same in PyTorch and in ONNX Runtime."""
+"""The same call in PyTorch and in ONNX Runtime."""
 
 DATASETS, BATCHES, REPEATS = ("mnist", "celeba"), (1, 16), 9
 
 
 @torch.inference_mode()
 def main() -> None:
-    """Print the medians, and how many times faster ONNX Runtime is."""
+    """Print the medians and their ratios."""
     torch.set_num_threads(1)
     rows = []
     for dataset in DATASETS:
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def _calls(networks: list[nn.Module], use: Use, dataset: str, batch: int) -> dict[str, Pair]:
-    """For each graph a call in PyTorch and the same in ONNX Runtime, as a batch of half hidden images makes it."""
+    """Return a call for each graph, as a batch of half hidden images makes it."""
     calls: dict[str, Pair] = {}
     for network in networks:
         for name, module, compute in engine.graphs_of(network):
@@ -64,7 +64,7 @@ def _calls(networks: list[nn.Module], use: Use, dataset: str, batch: int) -> dic
 
 
 def _medians(one: Callable[[], Any], other: Callable[[], Any]) -> tuple[float, float]:
-    """Milliseconds of processor time of two functions that are called in turns, once warm."""
+    """Return the processor time of two functions in milliseconds, called in turns after a warm-up."""
     spent: tuple[list[float], list[float]] = ([], [])
     for _ in range(REPEATS + 3):
         for function, times in zip((one, other), spent):

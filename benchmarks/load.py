@@ -1,10 +1,9 @@
-"""Many visitors at once: how long a stroke waits for its answer, and whether the last one is always answered.
+"""Simulate many visitors at once: the time from a stroke to its answer, and whether the last stroke is always answered.
 
 python -m benchmarks.load [--seconds 60] [--visitors 1 8 32] [--tabs compare factors samples attractors predictions learn results]
 
-Each visitor paints 2 strokes a second with a tab open, all with the same one, and behaves as the page does: while an answer is on its way, of the strokes
-made meanwhile only the last is sent. What waits is the stroke that is answered, from when it was painted. Results, which do not follow the canvas, are asked
-for the table of some kind of hole instead.
+Each visitor paints 2 strokes a second, all with the same tab open, and behaves like the page: of the strokes made while an answer is pending, only the last is
+sent. Times are from the painting of a stroke to its answer. Results, which does not follow the canvas, is asked for the table of a kind of hole instead.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.data.masks import mask_family
 
 STROKES_A_SECOND = 2
-# The number of an event of the page, and what it is asked with of a mask.
+# The number of an event of the page, and a function from a mask to its inputs.
 Event = tuple[int, Callable[[Tensor], list[object]]]
 _SCENE = Scene.sample(START, OFFERS[START].sample)
-# After the last stroke its answer may take so long.
+# The maximum time from the last stroke to its answer.
 PATIENCE = 60
 
 
 @dataclass
 class Visit:
-    """What one visitor saw: milliseconds of each answer, errors, and whether the last stroke was answered."""
+    """A visitor's log: milliseconds of each answer, errors, and whether the last stroke was answered."""
 
     spent: list[float] = field(default_factory=list)
     errors: int = 0
@@ -50,31 +49,31 @@ class Visit:
 
 
 def main() -> None:
-    """Print a row for each number of visitors, and what memory 10,000 strokes leave behind."""
+    """Print a row for each number of visitors, and the growth of memory over 10,000 strokes."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--visitors", type=int, nargs="+", default=(1, 8, 32))
     parser.add_argument("--tabs", nargs="+", default=(*TABS, "results"), choices=(*TABS, "results"))
-    parser.add_argument("--strokes", type=int, default=10_000, help="for the growth of memory; 0 leaves it out")
-    asked = parser.parse_args()
+    parser.add_argument("--strokes", type=int, default=10_000, help="to measure the growth of memory; 0 skips it")
+    options = parser.parse_args()
     seconds, server, address = start_server()
     process = psutil.Process(server.pid)
     try:
         rows = []
-        for tab in asked.tabs:
-            asyncio.run(_many(address, tab, 1, 5))  # the models are loaded
-            for count in asked.visitors:
-                visits = asyncio.run(_many(address, tab, count, asked.seconds))
+        for tab in options.tabs:
+            asyncio.run(_many(address, tab, 1, 5))  # loads the models
+            for count in options.visitors:
+                visits = asyncio.run(_many(address, tab, count, options.seconds))
                 spent = [value for visit in visits for value in visit.spent]
                 errors, lost = sum(visit.errors for visit in visits), sum(visit.lost for visit in visits)
                 rows.append((tab, count, len(spent), *quantiles(spent), errors, lost))
-        title = f"MNIST, {STROKES_A_SECOND} strokes a second each, {asked.seconds:.0f} s, {os.cpu_count()} cores"
+        title = f"MNIST, {STROKES_A_SECOND} strokes a second each, {options.seconds:.0f} s, {os.cpu_count()} cores"
         report(
             title, ("tab", "visitors", "answers", "p50 ms", "p95 ms", "slowest ms", "errors", "last strokes lost"), rows
         )
         before = process.memory_info().rss / 2**20
-        if asked.strokes:
-            asyncio.run(_many(address, tab="compare", count=8, seconds=None, strokes=asked.strokes // 8))
+        if options.strokes:
+            asyncio.run(_many(address, tab="compare", count=8, seconds=None, strokes=options.strokes // 8))
         after = process.memory_info().rss / 2**20
         report(
             "Server",
@@ -82,7 +81,7 @@ def main() -> None:
             [
                 ("start to first page, s", seconds),
                 ("resident memory, MB", before),
-                (f"after {asked.strokes} strokes more, MB", after),
+                (f"after {options.strokes} more strokes, MB", after),
             ],
         )
     finally:
@@ -91,7 +90,7 @@ def main() -> None:
 
 
 async def _many(address: str, tab: str, count: int, seconds: float | None, strokes: int = 10**9) -> list[Visit]:
-    """Several visitors at once with a tab open, for so long or so many strokes each."""
+    """Run several visitors at once with a tab open, each for some seconds or strokes."""
     async with httpx.AsyncClient(
         base_url=address, timeout=PATIENCE, limits=httpx.Limits(max_connections=None)
     ) as client:
@@ -104,12 +103,12 @@ async def _many(address: str, tab: str, count: int, seconds: float | None, strok
 
 
 def event_of(config: dict[str, Any], tab: str) -> Event:
-    """What a stroke with a tab open asks the page; of Results, what a choice asks."""
+    """Return the page's event for a stroke with a tab open or, for Results, for a choice."""
     props = {one["id"]: one["props"] for one in config["components"]}
     numbers = {one.get("elem_id"): number for number, one in props.items()}
 
     def values(inputs: list[int], missing: Tensor, **chosen: Any) -> list[Any]:
-        """The value of each input: the canvas, what is chosen by the control's `elem_id`, or what the page has at first."""
+        """Return the value of each input: the canvas, the choice by the control's `elem_id`, or the initial value."""
         known = {numbers[name.replace("_", "-")]: value for name, value in chosen.items()}
         known[numbers["painter"]] = encode_canvas(Canvas(_SCENE, missing, change="mask"))
         return [known[number] if number in known else props[number].get("value") for number in inputs]
@@ -134,13 +133,13 @@ async def _visit(
     seconds: float | None,
     strokes: int,
 ) -> Visit:
-    """One visitor, who paints at a steady pace, or without one as soon as there is an answer."""
+    """Simulate a visitor, who paints at a steady pace or, without one, as soon as there is an answer."""
     visit, generator = Visit(), torch.Generator().manual_seed(number)
     started, done, last, shown = time.perf_counter(), 0, None, None
     await asyncio.sleep(0 if seconds is None else number / 32 / STROKES_A_SECOND)
     while done < strokes and (seconds is None or time.perf_counter() - started < seconds):
         painted, last = time.perf_counter(), mask_family("strokes")(1, 28, 28, generator)[0, 0]
-        if seconds is not None:  # of the strokes that were made meanwhile the last, which was made on the beat
+        if seconds is not None:  # the last of the strokes made meanwhile, which was made on the beat
             painted = max(started, painted - (painted - started) % (1 / STROKES_A_SECOND))
         shown = await send_stroke(client, event, session, last)
         done += 1
@@ -150,18 +149,18 @@ async def _visit(
             spent = time.perf_counter() - started
             if visit.spent[-1] < 1000 / STROKES_A_SECOND:
                 await asyncio.sleep(1 / STROKES_A_SECOND - spent % (1 / STROKES_A_SECOND))
-    # Of the tabs only Compare says in words how much is hidden.
+    # Only Compare shows in words how much is hidden.
     said = f"{int(last.sum())} of 784" if session.startswith("compare") and last is not None else ""
     visit.lost = last is None or shown is None or said not in shown
     return visit
 
 
 async def send_stroke(client: httpx.AsyncClient, event: Event, session: str, missing: Tensor) -> str | None:
-    """The answer to a stroke as it comes, or None."""
-    function, asks = event
-    asked = {"data": asks(missing), "fn_index": function, "session_hash": session}
+    """Return the answer to a stroke, or None."""
+    function, inputs = event
+    request = {"data": inputs(missing), "fn_index": function, "session_hash": session}
     try:
-        joined = await client.post("gradio_api/queue/join", json=asked)
+        joined = await client.post("gradio_api/queue/join", json=request)
         joined.raise_for_status()
         async with client.stream("GET", "gradio_api/queue/data", params={"session_hash": session}) as stream:
             async for line in stream.aiter_lines():

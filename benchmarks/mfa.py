@@ -1,7 +1,7 @@
-"""MFA at the paper's size, K = 50 and l = 6: fitting 60,000 digits, and conditioning 1,000, each with a mask of its own.
+"""Time MFA at the paper's size, K = 50 and l = 6: fitting 60,000 digits, and conditioning 1,000, each with a different mask.
 
-Each is measured twice in a process of its own: once for the time, and once for the memory, with an allocator that gives
-back at once what is freed (Linux only, elsewhere memory is not measured). python -m benchmarks.mfa
+Each is measured twice in separate processes: once for time, and once for memory, with an allocator that returns freed memory at
+once (Linux only; elsewhere memory is not measured). python -m benchmarks.mfa
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ def main() -> None:
     ]:
         seconds, megabytes = _alone(work)
         rows.append((name, count, 1000 * seconds / count, megabytes, 1024 * megabytes / count))
-    columns = ("what", "rows", "ms a row", "MB more", "kB a row")
+    columns = ("what", "rows", "ms per row", "MB more", "kB per row")
     report(f"Conditioning, K = {COMPONENTS}, l = {FACTORS}, a mask for each row, {threads}", columns, rows)
 
 
 def _alone(work: Callable[[], tuple[float, float]]) -> tuple[float, float]:
-    """Seconds and MB, each from a process of its own."""
+    """Return seconds and MB, each from a separate process."""
     return _in_process(work, {})[0], _in_process(work, {"MALLOC_MMAP_THRESHOLD_": "65536"})[1]
 
 
@@ -89,7 +89,7 @@ def _ask(mixture: SharedMixture | MixtureOfFactorAnalyzers, x: Tensor, missing: 
 
 
 def _scene(count: int) -> tuple[SharedMixture, Tensor, Tensor]:
-    """A mixture fitted a little, and digits with many kinds of holes."""
+    """Return a mixture after a short fit, and digits with many kinds of holes."""
     mixture = _fit(Rows(_digits(2_000), torch.ones(1, 784, dtype=torch.bool)), 1)
     missing = mask_family("square14+strokes+noise30-90")(count, 28, 28, torch.Generator().manual_seed(1))
     return mixture, to_float(_digits(count)), missing.flatten(1)
@@ -103,7 +103,7 @@ def _fit(rows: Rows, iterations: int) -> SharedMixture:
 
 
 def _digits(count: int) -> Tensor:
-    """uint8 `(count, 784)`: the bundled samples, moved by up to two pixels and with their own grain."""
+    """Return uint8 `(count, 784)`: the bundled samples, moved by up to two pixels, with added noise."""
     generator = torch.Generator().manual_seed(0)
     samples = load_samples("mnist").images[:, 0]
     images = samples[torch.randint(len(samples), (count,), generator=generator)]
@@ -114,7 +114,7 @@ def _digits(count: int) -> Tensor:
 
 
 def _cost(work: Callable[[], object], repeats: int = REPEATS) -> tuple[float, float]:
-    """Median seconds of `work`, and how many MB of memory it held at its peak."""
+    """Return the median seconds of `work`, and its peak memory in MB."""
     seconds = []
     before = _forget_peak()
     for _ in range(repeats):
@@ -125,7 +125,7 @@ def _cost(work: Callable[[], object], repeats: int = REPEATS) -> tuple[float, fl
 
 
 def _forget_peak() -> float:
-    """Let the largest memory be what it is now, in MB."""
+    """Reset the peak memory to the current memory, and return it in MB."""
     reset = Path("/proc/self/clear_refs")
     if not reset.exists():
         return math.nan
@@ -134,7 +134,7 @@ def _forget_peak() -> float:
 
 
 def _memory(name: str) -> float:
-    """MB."""
+    """Return a memory figure of this process in MB."""
     status = Path("/proc/self/status")
     if not status.exists():
         return math.nan

@@ -1,4 +1,4 @@
-"""Forward of a plain first layer against MisConv2d (MisConv paper, table 10: 4 to 6 times on a GPU).
+"""Time the forward pass of MisConv2d against a plain first layer (MisConv paper, table 10: 4 to 6 times on a GPU).
 
 python -m benchmarks.misconv
 """
@@ -18,7 +18,7 @@ from dmfa_demo.models.classifier import ClassifierConfig, ConvNet
 from dmfa_demo.models.misconv import MisConv2d, replace_first_conv
 
 # (channels, side) of CelebA, of SVHN and CIFAR-10, of MNIST; the hole is half as high and wide. The largest come first, because
-# the memory allocator asks the system anew for each result of a size that it has not seen.
+# the memory allocator requests memory from the system for each new size.
 IMAGES = ((3, 64), (3, 32), (1, 28))
 BATCHES = (64, 32, 16)
 FACTORS, FILTERS, REPEATS = 4, 32, 30
@@ -32,10 +32,10 @@ def main() -> None:
             plain, misconv = _times(channels, side, batch)
             rows.append((f"{side} px, batch {batch}", plain, misconv, misconv / plain))
     plain, misconv = _times_of_classifiers()
-    rows.append((f"whole classifier, 28 px, batch {BATCHES[0]}", plain, misconv, misconv / plain))
+    rows.append((f"complete classifier, 28 px, batch {BATCHES[0]}", plain, misconv, misconv / plain))
     report(
         f"Convolution 3x3, {FILTERS} filters, ReLU; l = {FACTORS}; {torch.get_num_threads()} threads",
-        ("what", "plain ms", "MisConv2d ms", "times"),
+        ("what", "plain ms", "MisConv2d ms", "ratio"),
         rows,
     )
 
@@ -57,7 +57,7 @@ def _times_of_classifiers() -> tuple[float, float]:
 
 
 def _batch(channels: int, side: int, batch: int) -> tuple[Tensor, Tensor, FactorAnalyzer]:
-    """Images, their holes, and a density of each."""
+    """Return images, their holes, and a density of each."""
     generator = torch.Generator().manual_seed(0)
     images, n = torch.rand(batch, channels, side, side, generator=generator), channels * side * side
     missing = mask_family(f"square{side // 2}")(batch, side, side, generator)
@@ -67,7 +67,7 @@ def _batch(channels: int, side: int, batch: int) -> tuple[Tensor, Tensor, Factor
 
 
 def _median(forward: Callable[[], Tensor]) -> float:
-    """Milliseconds, once warm."""
+    """Return the median milliseconds, after a warm-up."""
     spent = []
     for _ in range(2 * REPEATS):
         started = time.perf_counter()

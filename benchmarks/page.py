@@ -1,4 +1,4 @@
-"""The page: start, memory, stroke to answer on the server, pen's release to picture in a real browser.
+"""Time the page: start, memory, stroke to answer on the server, pen's release to picture in a real browser.
 
 python -m benchmarks.page
 """
@@ -33,7 +33,7 @@ TABS = ("compare", "factors", "samples", "attractors", "predictions", "learn")
 
 def main() -> None:
     """Print all figures."""
-    torch.set_num_threads(1)  # as the page has it
+    torch.set_num_threads(1)  # as on the page
     rows = [
         (f"stroke to answer in {tab}, {dataset}, server", *quantiles(spent))
         for dataset in OFFERS
@@ -59,7 +59,7 @@ def main() -> None:
 
 
 def _server_strokes(dataset: str) -> dict[str, list[float]]:
-    """Milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
+    """Return milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
     paint = {event: function for function in build_page().fns.values() for _, event in function.targets}
     scene = Scene.sample(dataset, OFFERS[dataset].sample)
     size, generator = scene.image.shape[1:], torch.Generator().manual_seed(0)
@@ -83,23 +83,23 @@ def _server_strokes(dataset: str) -> dict[str, list[float]]:
 
 
 def _server_walks() -> list[float]:
-    """Milliseconds from a hole to the last of at most 100 steps from every start, pauses between answers included."""
+    """Return milliseconds from a hole to the last of at most 100 steps from every start, including pauses between answers."""
     with gr.Blocks():
         tab = AttractorsTab.build(START)
     scene, cache, spent = Scene.sample(START, OFFERS[START].sample), ImputationCache(), []
-    asked = tab.plane.value, tab.step_size.value, 0
+    inputs = tab.plane.value, tab.step_size.value, 0
     for mask in mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(1))[:, 0]:
         started = time.perf_counter()
-        walks, _, run, *_ = tab.render(scene, mask, cache, *asked, None, START)
+        walks, _, run, *_ = tab.render(scene, mask, cache, *inputs, None, START)
         while walks.more:
             time.sleep(PERIOD)
-            walks, _, run, *_ = tab.advance(scene, mask, cache, *asked, run, START)
+            walks, _, run, *_ = tab.advance(scene, mask, cache, *inputs, run, START)
         spent.append(1000 * (time.perf_counter() - started))
     return spent[5:]
 
 
 def _browser_strokes(address: str) -> list[float]:
-    """Milliseconds from the release of the pen to the new picture, paused between strokes."""
+    """Return milliseconds from the release of the pen to the new picture, with pauses between strokes."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=chromium.ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 720})
@@ -114,11 +114,11 @@ def _browser_strokes(address: str) -> list[float]:
 
 
 def _one_stroke(page: Page, number: int) -> float:
-    """One pixel painted where none was, timed inside the page."""
+    """Paint a pixel that was visible, and time it inside the page."""
     return page.evaluate(
         """async (number) => {
             const canvas = document.querySelector('#painter canvas'), box = canvas.getBoundingClientRect();
-            // What the models see, which another mask always changes; their guesses beside it come with it.
+            // The visible pixels, which every new mask changes; the models' guesses beside them arrive with them.
             const image = () => document.querySelectorAll('#compare figure img')[1].src;
             const place = (number * 37) % 784; // every pixel once: 37 and 784 have no common factor
             const x = box.left + (place % 28 + 0.5) * box.width / 28, y = box.top + (Math.floor(place / 28) + 0.5) * box.height / 28;

@@ -1,4 +1,4 @@
-"""The page as a process of its own."""
+"""Run the page in a separate process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def start_server() -> tuple[float, subprocess.Popen[bytes], str]:
-    """Seconds from the start of `python app.py` to the first page served."""
+    """Start `python app.py`; return the seconds to its first page, the process and the address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -28,4 +28,4 @@ def start_server() -> tuple[float, subprocess.Popen[bytes], str]:
             return time.perf_counter() - started, server, address
         except OSError:
             time.sleep(0.05)
-    raise SystemExit("python app.py ended before it served a page")
+    raise SystemExit("python app.py ended before serving a page")

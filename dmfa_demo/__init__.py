@@ -1,4 +1,4 @@
-"""Models of missing data: paint over an image and see what each believes is behind the paint.
+"""Models of missing data: paint over an image and see what each model believes is behind the paint.
 
 >>> from dmfa_demo import load_imputer
 >>> imputer = load_imputer("dmfa", "mnist")          # reads checkpoints/mnist/dmfa

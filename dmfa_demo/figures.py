@@ -1,4 +1,4 @@
-"""Arrays to pictures. Pixel images leave as small exact PNGs that the page enlarges without smoothing."""
+"""Convert arrays to pictures. Pixel images become small, exact PNGs, which the page enlarges without smoothing."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-# One sequential and one diverging map for the whole project. The diverging one fades to nothing at zero, so that the
-# middle is the page itself, in the light and in the dark.
+# One sequential and one diverging colour map for the project. The diverging one is transparent at zero, so that the
+# page shows through there, in the light and the dark theme.
 SEQUENTIAL, DIVERGING = "magma", "RdBu_r"
 
 
 def grey_or_colour(image: Tensor) -> np.ndarray:
-    """`(C, H, W)` in [0, 1], C = 1 or 3, as uint8 `(H, W)` or `(H, W, 3)`; values outside are clipped."""
+    """Convert `(C, H, W)` in [0, 1], C = 1 or 3, to uint8 `(H, W)` or `(H, W, 3)`; values outside are clipped."""
     pixels = (image.clamp(0, 1) * 255).round().byte().numpy()
     return pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
 
 
 def sheet(images: Tensor, columns: int) -> np.ndarray:
-    """`(N, C, H, W)` in [0, 1] side by side in rows of `columns`, black where the last row ends early, as uint8."""
+    """Arrange `(N, C, H, W)` in [0, 1] in rows of `columns` as uint8; what the last row lacks is black."""
     pictures = [grey_or_colour(image) for image in images]
     pictures += [np.zeros_like(pictures[0])] * (-len(pictures) % columns)
     return np.concatenate([np.concatenate(pictures[i : i + columns], 1) for i in range(0, len(pictures), columns)])
 
 
 def with_holes(image: Tensor, missing: Tensor) -> np.ndarray:
-    """`(C, H, W)` with its missing pixels `(H, W)` shown as a fine check, as uint8 `(H, W, 3)`."""
+    """Draw `(C, H, W)` with its missing pixels `(H, W)` as a fine check pattern, as uint8 `(H, W, 3)`."""
     pixels = grey_or_colour(image)
     pixels = np.repeat(pixels[..., None], 3, 2) if pixels.ndim == 2 else pixels.copy()
     rows, columns = np.indices(missing.shape)
@@ -39,19 +39,19 @@ def with_holes(image: Tensor, missing: Tensor) -> np.ndarray:
 
 
 def coloured(values: Tensor, low: float, high: float, colours: str) -> np.ndarray:
-    """`(H, W)` through a colour map that runs from `low` to `high`, as uint8 `(H, W, 4)`."""
+    """Map `(H, W)` through a colour map that runs from `low` to `high`, to uint8 `(H, W, 4)`."""
     share = (values.numpy() - low) / max(high - low, 1e-12)
     return _table(colours)[(share.clip(0, 1) * 255).round().astype(np.uint8)]
 
 
 def colour_bar(colours: str) -> str:
-    """The colour map as a CSS gradient from left to right."""
+    """Return the colour map as a CSS gradient from left to right."""
     stops = ", ".join("#{:02x}{:02x}{:02x}{:02x}".format(*_table(colours)[i]) for i in range(0, 256, 17))
     return f"linear-gradient(to right, {stops})"
 
 
 def png_address(pixels: np.ndarray) -> str:
-    """uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)` as a `data:image/png` address."""
+    """Encode uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)` as a `data:image/png` address."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()

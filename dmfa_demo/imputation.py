@@ -1,4 +1,4 @@
-"""The contracts of the project: what goes into a model, and what comes out.
+"""The contracts of the project: the inputs and outputs of a model.
 
     image + missing mask  ->  model(images, missing)  ->  a conditional distribution  ->  pictures and numbers
 
@@ -25,21 +25,21 @@ from dmfa_demo.options import Options, PositiveInt
 
 
 @dataclass(frozen=True)
-class Latents:
-    """The space that a method's answers are drawn from.
+class LatentSpace:
+    """A latent space from which a method draws its answers.
 
     Attributes:
-        count: its dimensions d.
-        decode: standard normal coordinates `(S, d)` -> completed images `(S, B, C, H, W)`, the same S for every row.
+        count: the number of its dimensions, d.
+        decode: maps standard normal coordinates `(S, d)` to completed images `(S, B, C, H, W)`, the same S for every row.
     """
 
     count: int
     decode: Callable[[Tensor], Tensor]
 
     def directions(self, count: int) -> Tensor:
-        """The orthonormal directions in which the first image changes most around the origin, `(count, d)`.
+        """Return the orthonormal directions `(count, d)` in which the first image changes most around the origin.
 
-        Singular vectors of the decoder's Jacobian, taken as differences over one standard deviation; each points to lighter pixels.
+        They are singular vectors of the decoder's Jacobian, by differences over one standard deviation; each points to lighter pixels.
         """
         middle_and_ahead = torch.cat([torch.zeros(1, self.count), torch.eye(self.count)])
         middle, ahead = self.decode(middle_and_ahead)[:, 0].flatten(1).split([1, self.count])
@@ -49,7 +49,7 @@ class Latents:
         return torch.where((chosen @ jacobian).sum(1, keepdim=True) < 0, -chosen, chosen)
 
     def tour(self, ends: int, steps: int, generator: torch.Generator) -> Tensor:
-        """A closed way through `ends` draws, `(steps, d)`, the first draw first; every place on it is distributed as a draw."""
+        """Return a closed path through `ends` draws, `(steps, d)`, from the first draw on; every point on it is distributed like a draw."""
         drawn, way = torch.randn(ends, self.count, generator=generator), []
         for step in range(steps):
             leg, share = divmod(step * ends / steps, 1)
@@ -63,14 +63,14 @@ class Imputation:
     """What a model believes about the missing pixels of a batch.
 
     Attributes:
-        mean: `(B, C, H, W)`, observed pixels the input's own.
-        density: the conditional density over flattened values with observed ones pinned, or None.
-        marginal_variance: of each missing pixel on its own, `(B, C, H, W)`, where a method without a density knows it.
-        trajectory: `(T + 1, B, C, H, W)` for methods that walk to their answer, or None.
+        mean: `(B, C, H, W)`; observed pixels are the input's.
+        density: the conditional density over flattened values, with observed values fixed, or None.
+        marginal_variance: the variance of each missing pixel `(B, C, H, W)`, for methods that have it without a density.
+        trajectory: `(T + 1, B, C, H, W)` for methods that reach their answer in steps, or None.
         sampler: `(count, noise) -> (count, B, C, H, W)`, or None for methods with a single answer.
-        filling: for methods whose samples grow step by step: count -> what is filled so far `(count, B, C, H, W)` and what is
-            left `(count, B, 1, H, W)`, once a step; its last step is a sample. None for all others.
-        latents: for methods whose samples come from a latent space, that space.
+        filling: for methods that fill a sample step by step: `count ->` an iterator that yields, at each step, the images so far
+            `(count, B, C, H, W)` and the pixels left `(count, B, 1, H, W)`; the last step is a sample. None for all others.
+        latents: the latent space of the samples, or None.
     """
 
     mean: Tensor
@@ -79,34 +79,34 @@ class Imputation:
     trajectory: Tensor | None = None
     sampler: Callable[[int, bool], Tensor] | None = None
     filling: Callable[[int], Iterator[tuple[Tensor, Tensor]]] | None = None
-    latents: Latents | None = None
+    latents: LatentSpace | None = None
 
     @property
     def mixture(self) -> MixtureDensity:
-        """The density as a mixture of factor analysers.
+        """The density, if it is a mixture of factor analysers.
 
         Raises:
-            ValueError: when it is none.
+            ValueError: If it is not.
         """
         if not isinstance(self.density, MixtureDensity):
-            raise ValueError("this method's density is no mixture of factor analysers")
+            raise ValueError("this method's density is not a mixture of factor analysers")
         return self.density
 
     @property
     def variance(self) -> Tensor | None:
-        """The variance of each pixel on its own `(B, C, H, W)`, zero where it is observed; None for a single answer."""
+        """The marginal variance of each pixel `(B, C, H, W)`, zero where it is observed; None for a method with a single answer."""
         if self.density is not None:
             return self.density.variance.view_as(self.mean)
         return self.marginal_variance
 
     def sample(self, count: int, *, noise: bool = True) -> Tensor:
-        """`count` completed images `(count, B, C, H, W)` in [0, 1]; the same seed and count give the same pixels.
+        """Draw `count` completed images `(count, B, C, H, W)` in [0, 1]; the same seed and count give the same pixels.
 
-        Without `noise`, what a method thinks is independent in every pixel is left out of its draws; one that fills step by
-        step has no such part.
+        With `noise=False` the draws leave out the part that is independent in each pixel; a method that fills step by step has
+        no such part.
 
         Raises:
-            ValueError: when the method gives one answer and has nothing to sample.
+            ValueError: If the method has a single answer.
         """
         if self.sampler is None:
             raise ValueError("this method returns a single imputation and cannot sample; use .mean")
@@ -115,7 +115,7 @@ class Imputation:
 
 @dataclass(frozen=True)
 class ImageShape(Options):
-    """The images a method is for."""
+    """The shape of the images a method takes."""
 
     channels: PositiveInt = 1
     height: PositiveInt = 28
@@ -123,32 +123,32 @@ class ImageShape(Options):
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(C, H, W)."""
+        """The shape `(C, H, W)`."""
         return self.channels, self.height, self.width
 
 
 class Imputer(ABC):
-    """A method that fills in missing pixels. Subclasses implement `load` and `predict`, and carry their own words.
+    """A method that fills in missing pixels. Subclasses implement `load` and `predict`, and describe themselves in the attributes.
 
     Attributes:
         name: the method's name in the registry, on the command line, in folders and in addresses.
-        title: its name for people.
-        summary: one sentence a student understands.
-        limits: a sentence or two on where it ends.
-        formula: what it computes, as text; "" where words say it better.
-        citation, url: the publication it follows and its address; "" for what needs none.
-        paper: the row of the papers' tables to compare it with, or None.
+        title: its name on the page.
+        summary: one sentence that a student understands.
+        limits: a sentence or two on its limitations.
+        formula: what it computes, as text; "" where words are clearer.
+        citation, url: the publication it follows and its address; "" if there is none.
+        paper: the row of the papers' tables to compare it with, or None if there is none.
         colour: its colour in every card, curve and table, `#rrggbb`.
-        has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)` to take apart.
-        has_samples: whether it has a distribution to draw answers from, `Imputation.sampler`.
-        has_trajectory: whether it walks to its answer, `Imputation.trajectory`.
-        starts_walks: whether its mean is a place where walks on a map of attractors start.
-        has_latents: whether its answers are drawn from a latent space, `Imputation.latents`.
-        fills_in_steps: whether its samples grow step by step, `Imputation.filling`.
-        shown_first: whether it is compared at first; slow ones and variants of others are not.
-        stands_in_for: the method that it is compared in place of where that one has no checkpoint.
-        needs_checkpoint: whether it is read from a checkpoint by `load`; the others are made by `create`.
-        shape: (C, H, W) of the images it was made for.
+        has_factors: whether its density is a mixture of factor analysers, with `weights` and `leading(count)`.
+        has_samples: whether answers can be sampled, `Imputation.sampler`.
+        has_trajectory: whether it reaches its answer in steps, `Imputation.trajectory`.
+        starts_walks: whether walks on a map of attractors may start at its mean.
+        has_latents: whether it draws answers from a latent space, `Imputation.latents`.
+        fills_in_steps: whether it fills samples step by step, `Imputation.filling`.
+        shown_first: whether Compare shows it at first; slow methods and variants of others are not shown.
+        stands_in_for: the method that it replaces in Compare where that one has no checkpoint.
+        needs_checkpoint: whether `load` reads it from a checkpoint; `create` makes the others.
+        shape: (C, H, W) of the images it takes.
     """
 
     name: ClassVar[str]
@@ -173,37 +173,37 @@ class Imputer(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The trained method from its checkpoint folder.
+        """Load the trained method from its checkpoint folder.
 
         Raises:
-            ValueError: for a method that is not kept in a checkpoint.
+            ValueError: If the method has no checkpoints.
         """
-        raise ValueError(f"{cls.title} keeps no checkpoint in {folder}; it is fitted anew where it is measured")
+        raise ValueError(f"{cls.title} has no checkpoint in {folder}; it is fitted anew each time it is measured")
 
     @classmethod
     def create(cls, dataset: str) -> Self:
-        """The method for a data set, without a checkpoint.
+        """Create the method for a data set, without a checkpoint.
 
         Raises:
-            ValueError: for a method that needs one, and for a data set that the method is not for.
+            ValueError: If the method needs a checkpoint or does not support the data set.
         """
         raise ValueError(f"{cls.title} needs a checkpoint; load it")
 
     @abstractmethod
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        """The method itself. Observed pixels of what it returns are overwritten by `impute`."""
+        """Run the method itself. `impute` overwrites the observed pixels of the result."""
 
     @torch.inference_mode()
     def impute(self, images: Tensor, missing: Tensor, *, seed: int | None = None) -> Imputation:
         """Fill in the missing pixels.
 
         Args:
-            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role.
+            images: float32 `(B, C, H, W)` in [0, 1]; values under `missing` are ignored.
             missing: bool `(B, 1, H, W)`.
-            seed: of everything random in the method; None draws a fresh one.
+            seed: seeds all randomness of the method; None draws a fresh seed.
 
         Raises:
-            ValueError: when the arguments break the contract; the message names which and how to fix it.
+            ValueError: If an argument breaks the contract; the message names it and the fix.
         """
         check(images, missing)
         if images.shape[1:] != self.shape:
@@ -229,7 +229,7 @@ class Imputer(ABC):
             sampler=_sampler(prediction, images, seed, paste_draw),
             filling=map_optional(prediction.filling, lambda fill: _pasted(fill, paste_draw)),
             latents=map_optional(
-                prediction.latents, lambda space: Latents(space.count, lambda z: paste_draw(space.decode(z)))
+                prediction.latents, lambda space: LatentSpace(space.count, lambda z: paste_draw(space.decode(z)))
             ),
         )
 
@@ -239,14 +239,14 @@ Other = TypeVar("Other")
 
 
 def map_optional(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
-    """`do(value)`; None for None."""
+    """Return `do(value)`, or None for None."""
     return None if value is None else do(value)
 
 
 def _sampler(
     prediction: Imputation, images: Tensor, seed: int, paste: Callable[[Tensor], Tensor]
 ) -> Callable[[int, bool], Tensor] | None:
-    """A method's own draws, or the last step of its filling, or draws of its density, observed pixels pasted in."""
+    """Return the method's sampler, the last step of its filling, or draws from its density, with observed pixels pasted in."""
     own, fill, density = prediction.sampler, prediction.filling, prediction.density
 
     @torch.inference_mode()
@@ -255,7 +255,7 @@ def _sampler(
             return paste(own(count, noise))
         if fill is not None:
             return paste(deque(fill(count), maxlen=1)[0][0])
-        assert density is not None, "otherwise there is no sampler"
+        assert density is not None, "a sampler needs a density"
         generator = torch.Generator().manual_seed(seed)
         return paste(density.sample(count, generator, noise).view(count, *images.shape))
 
@@ -269,7 +269,7 @@ def _pasted(
 
 
 def check(images: Tensor, missing: Tensor) -> None:
-    """Raise a ValueError that says what to fix when `images` and `missing` break the contract."""
+    """Raise a ValueError that names the fix if `images` or `missing` breaks the contract."""
     if images.dim() != 4 or images.dtype != torch.float32:
         raise ValueError(f"images must be float32 (B, C, H, W) in [0, 1]; got {images.dtype} {tuple(images.shape)}")
     expected = (images.shape[0], 1, *images.shape[2:])
@@ -279,23 +279,23 @@ def check(images: Tensor, missing: Tensor) -> None:
         )
     visible = images[~missing.expand_as(images)]
     if not visible.isfinite().all():
-        raise ValueError("images hold NaN or infinity outside the missing pixels; mark such pixels as missing")
+        raise ValueError("images contain NaN or infinity outside the missing pixels; mark such pixels as missing")
     if visible.numel() and not 0 <= visible.min() <= visible.max() <= 1:
         raise ValueError(
-            f"images must lie in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)"
+            f"images must be in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)"
         )
 
 
 def hide(images: Tensor, missing: Tensor) -> Tensor:
-    """The images with every missing pixel zero: the one place where values are taken away."""
+    """Return the images with every missing pixel zero. This is the one place that removes values."""
     return torch.where(missing, 0, images)
 
 
 def flatten(images: Tensor) -> Tensor:
-    """`(..., C, H, W)` as `(..., n)`, the layout of densities."""
+    """Flatten `(..., C, H, W)` to `(..., n)`, the layout of densities."""
     return images.flatten(-3)
 
 
 def flatten_missing(missing: Tensor, channels: int) -> Tensor:
-    """`(B, 1, H, W)` as `(B, n)`: a missing pixel misses all of its channels."""
+    """Flatten `(B, 1, H, W)` to `(B, n)`: a missing pixel lacks all of its channels."""
     return missing.expand(-1, channels, -1, -1).flatten(1)

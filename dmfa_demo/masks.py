@@ -1,4 +1,4 @@
-"""The mask families of `dmfa_demo.data.masks`, by their public name."""
+"""The mask families of `dmfa_demo.data.masks` under their public name."""
 
 from dmfa_demo.data.masks import (
     FixedBox,

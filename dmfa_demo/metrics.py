@@ -1,4 +1,4 @@
-"""How good an imputation or a prediction is. Every function but the last returns one figure per image, `(B,)`."""
+"""Measures of imputations and predictions. Most functions return one figure per image, `(B,)`."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from torch import Tensor
 
 from dmfa_demo.densities.density import Density
 
-# The second floor that a likelihood of 8-bit values is reported with: half a grey level, as a variance.
+# The second noise floor with which we report likelihoods of 8-bit values: half a grey level, as a variance.
 WIDE_FLOOR = (1 / 510) ** 2
 
 
 def nll(density: Density, truth: Tensor, missing: Tensor) -> Tensor:
-    """-log p(x_m | x_o) in nats, a density of undequantised values in [0, 1]; truth and missing are `(B, n)`."""
+    """Return -log p(x_m | x_o) in nats, for a density of undequantised values in [0, 1]; truth and missing are `(B, n)`."""
     return -density.log_prob(truth, missing)
 
 
 def sse(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
-    """Sum of squared errors over the missing values, which the DMFA paper calls MSE (its table 1). All `(B, n)`."""
+    """Return the sum of squared errors over the missing values, "MSE" in the DMFA paper (table 1). All `(B, n)`."""
     return torch.where(missing, mean - truth, 0).square().sum(1)
 
 
 def psnr(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio over the missing values in dB, peak 1, at most 100; NaN where nothing is missing."""
+    """Return the peak signal-to-noise ratio over the missing values in dB, peak 1, at most 100; NaN where nothing is missing."""
     return -10 * (sse(mean, truth, missing) / missing.sum(1)).clamp(min=1e-10).log10()
 
 
@@ -35,16 +35,16 @@ def distance(samples: Tensor, missing: Tensor) -> Tensor:
 
 
 def psnr_image(images: Tensor, truth: Tensor) -> Tensor:
-    """Peak signal-to-noise ratio over whole images `(B, C, H, W)` in dB, peak 1, at most 100."""
+    """Return the peak signal-to-noise ratio over all pixels of images `(B, C, H, W)` in dB, peak 1, at most 100."""
     return -10 * (images - truth).square().flatten(1).mean(1).clamp(min=1e-10).log10()
 
 
 def ssim(images: Tensor, truth: Tensor) -> Tensor:
-    """Structural similarity of whole images `(B, C, H, W)` in [0, 1], `(B,)`; sides of 6 pixels at least.
+    """Return the structural similarity `(B,)` of images `(B, C, H, W)` in [0, 1] with sides of at least 6 pixels.
 
     Wang, Bovik, Sheikh, Simoncelli, *Image quality assessment* (2004), section III.B, with its 11 x 11 Gaussian window of sigma 1.5
-    around every pixel of the image with mirrored borders, averaged over channels. As in torchmetrics, which would take the page a
-    quarter of a gigabyte to import.
+    around every pixel of the image with mirrored borders, averaged over channels. Equal to torchmetrics', whose import would cost
+    the page a quarter of a gigabyte.
     """
     rows, columns = (_blur(size).to(truth) for size in truth.shape[2:])
     pairs = torch.stack([images, truth, images * images, truth * truth, images * truth])
@@ -56,7 +56,7 @@ def ssim(images: Tensor, truth: Tensor) -> Tensor:
 
 
 def _blur(size: int) -> Tensor:
-    """The matrix `(size, size)` that replaces each of some values in a row by its window's average, the row mirrored at its ends."""
+    """Return the `(size, size)` matrix that replaces each value of a row by the average over its window; the ends are mirrored."""
     around = torch.arange(-5, 6)
     window = torch.exp(-0.5 * (around / 1.5).square())
     places = (torch.arange(size)[:, None] + around).abs()
@@ -65,7 +65,7 @@ def _blur(size: int) -> Tensor:
 
 
 def coverage(density: Density, truth: Tensor, missing: Tensor, level: float = 0.9) -> Tensor:
-    """Share of missing values inside their central `level` interval, by the marginal of each value. All `(B, n)`.
+    """Return the share of missing values inside the central `level` interval of their marginals. All `(B, n)`.
 
     NaN where nothing is missing. A calibrated density gives `level` on average.
     """
@@ -75,10 +75,10 @@ def coverage(density: Density, truth: Tensor, missing: Tensor, level: float = 0.
 
 
 def crps(samples: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
-    """Continuous ranked probability score of each missing value, averaged over them; lower is better.
+    """Return the continuous ranked probability score, averaged over missing values; lower is better.
 
     E|X - x| - E|X - X'| / 2 in units of pixel values, estimated from S samples without bias by the fair form of Ferro, *Fair
-    scores for ensemble forecasts* (2014), equation (7). A single sample is taken as a sure guess: its absolute error.
+    scores for ensemble forecasts* (2014), equation (7). A single sample counts as a certain guess: its absolute error.
 
     Args:
         samples: `(S, B, n)`; truth and missing `(B, n)`.
@@ -89,34 +89,34 @@ def crps(samples: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
     count = len(samples)
     score = (samples - truth).abs().mean(0)
     if count > 1:
-        # Of the sorted samples the i-th is above i - 1 others and below S - i: sum_ij |x_i - x_j| without pairs.
+        # The i-th of the sorted samples is above i - 1 others and below S - i, which gives sum_ij |x_i - x_j| without pairs.
         rank = torch.arange(1, count + 1).to(samples)
         pairs = ((2 * rank - count - 1).view(-1, 1, 1) * samples.sort(0).values).sum(0)
         score = score - pairs / (count * (count - 1))
     return torch.where(missing, score, 0).sum(1) / missing.sum(1)
 
 
-def balanced_accuracy(said: Tensor, true: Tensor) -> Tensor:
-    """The mean of the shares of positives and of negatives that are recognised, for each class; always the same answer gives 1/2.
+def balanced_accuracy(predicted: Tensor, true: Tensor) -> Tensor:
+    """Return, for each class, the mean of the shares of positives and of negatives recognised; a constant answer gives 1/2.
 
     Args:
-        said, true: bool `(B, classes)`.
+        predicted, true: bool `(B, classes)`.
 
     Returns:
-        float64 `(classes,)`, NaN for a class of which there are only positives or only negatives.
+        float64 `(classes,)`, NaN for a class with only positives or only negatives.
     """
-    right = (said == true).double()
+    right = (predicted == true).double()
     positives, negatives = (right.mul(part).sum(0) / part.sum(0) for part in (true, ~true))
     return (positives + negatives) / 2
 
 
 def calibration_error(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Expected calibration error: by how much confidence and accuracy differ, in 15 equal bins of confidence.
+    """Return the expected calibration error: the difference between confidence and accuracy, in 15 equal bins of confidence.
 
-    Needs torchmetrics, which comes with the extra `train`. Guo et al., *On calibration of modern neural networks* (2017), equation (3).
+    Needs torchmetrics, which the extra `train` installs. Guo et al., *On calibration of modern neural networks* (2017), equation (3).
 
     Args:
-        probabilities: of each class, `(B, classes)`.
+        probabilities: `(B, classes)`.
         labels: int64 `(B,)`.
     """
     from torchmetrics.functional.classification import multiclass_calibration_error  # slow to import

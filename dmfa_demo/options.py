@@ -1,4 +1,4 @@
-"""What values the options of a config may have: declared with each option's type, checked whenever a config is made.
+"""Ranges of a config's options, declared with each option's type and checked whenever a config is made.
 
 >>> from dataclasses import dataclass
 >>> @dataclass(frozen=True)
@@ -18,12 +18,12 @@ from typing import Annotated, Any, cast, get_args, get_type_hints
 
 
 class OptionError(ValueError):
-    """An option has a value that it cannot have; the message names it as the command line does."""
+    """An option outside its range; the message names it as the command line does."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Range:
-    """The finite numbers that an option may be, or each of several."""
+    """The range of finite numbers that an option, or each of its numbers, accepts."""
 
     at_least: float = -math.inf
     above: float = -math.inf
@@ -37,8 +37,8 @@ class Range:
 
     def __str__(self) -> str:
         bounds = {"at least": self.at_least, "above": self.above, "at most": self.at_most, "below": self.below}
-        said = [f"{words} {bound}" for words, bound in bounds.items() if math.isfinite(bound)]
-        return " and ".join(said + ([f"a multiple of {self.multiple_of}"] if self.multiple_of > 1 else []))
+        bounded = [f"{words} {bound}" for words, bound in bounds.items() if math.isfinite(bound)]
+        return " and ".join(bounded + ([f"a multiple of {self.multiple_of}"] if self.multiple_of > 1 else []))
 
 
 PositiveInt = Annotated[int, Range(at_least=1)]
@@ -47,9 +47,9 @@ PositiveFloat = Annotated[float, Range(above=0)]
 NonNegativeFloat = Annotated[float, Range(at_least=0)]
 Share = Annotated[float, Range(at_least=0, at_most=1)]
 Temperature = Annotated[float, Range(at_least=1)]
-# As scikit-learn takes it.
+# As scikit-learn accepts it.
 Seed = Annotated[int, Range(at_least=0, below=2**32)]
-# Channels, which group normalisation parts into eight.
+# Channels, which group normalisation divides into eight groups.
 Width = Annotated[int, Range(at_least=8, multiple_of=8)]
 
 
@@ -57,10 +57,10 @@ Width = Annotated[int, Range(at_least=8, multiple_of=8)]
 class Options:
     """A config that refuses numbers outside their ranges.
 
-    Several numbers must all be in the range, and may be none only where that is the default.
+    Where an option takes several numbers, all must be in range; it may be empty only if its default is.
 
     Raises:
-        OptionError: for a number outside its range.
+        OptionError: If a number is outside its range.
     """
 
     def __post_init__(self):
@@ -76,20 +76,20 @@ class Options:
 
 
 def flag(name: str) -> str:
-    """An option as the command line has it."""
+    """Return an option's name on the command line."""
     return "--" + name.replace("_", "-")
 
 
 @cache
 def ranges(config: type[Options]) -> dict[str, Range]:
-    """The range of each option of a config that has one."""
+    """Return the ranges of a config's options, by name."""
     hints = get_type_hints(config, include_extras=True)
     found = {field.name: _range_in(hints[field.name]) for field in fields(cast(Any, config))}
     return {name: accepted for name, accepted in found.items() if accepted is not None}
 
 
 def _range_in(hint: Any) -> Range | None:
-    """The range in a type, at any depth: of `tuple[PositiveInt, ...]` or `PositiveInt | None` that of `PositiveInt`."""
+    """Find the range in a type, at any depth: in `tuple[PositiveInt, ...]` or `PositiveInt | None`, the range of `PositiveInt`."""
     if isinstance(hint, Range):
         return hint
     return next((found for part in get_args(hint) if (found := _range_in(part)) is not None), None)

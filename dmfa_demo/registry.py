@@ -1,4 +1,4 @@
-"""Methods by name: which there are, which have a checkpoint, and how to load one."""
+"""The registry of methods: list them, find those with a checkpoint, load one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dmfa_demo.imputation import Imputer
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, quarantine_on_failure
 
-# The registry: method -> "module:class" of its Imputer. Imported when needed, so that nothing loads at start.
+# The registry: method -> "module:class" of its Imputer. Modules are imported when needed, so that nothing loads at start.
 METHODS: dict[str, str] = {
     "dmfa": "dmfa_demo.models.dmfa:DMFAImputer",
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
@@ -30,16 +30,16 @@ METHODS: dict[str, str] = {
 }
 
 
-# The environment variable that names further methods: "module:class" of each, with commas between them.
+# The environment variable that names further methods, as "module:class", separated by commas.
 SETTING = "DMFA_DEMO_METHODS"
 
 
 @cache
 def methods() -> dict[str, str]:
-    """All methods, "module:class" by name: those of `METHODS`, and those that `DMFA_DEMO_METHODS` names.
+    """Return all methods, "module:class" by name: those in `METHODS` and those that `DMFA_DEMO_METHODS` names.
 
     Raises:
-        ValueError: when the setting names no `Imputer`, or one whose name is taken.
+        ValueError: If the setting names something other than an `Imputer`, or one whose name is taken.
     """
     known = dict(METHODS)
     for place in filter(None, map(str.strip, os.environ.get(SETTING, "").split(","))):
@@ -48,17 +48,17 @@ def methods() -> dict[str, str]:
         except (ImportError, AttributeError, ValueError) as error:
             raise ValueError(f"{SETTING} names {place!r}, which cannot be imported: {error}") from error
         if not (isinstance(kind, type) and issubclass(kind, Imputer)):
-            raise ValueError(f"{SETTING} names {place!r}, which is no subclass of dmfa_demo.Imputer")
+            raise ValueError(f"{SETTING} names {place!r}, which is not a subclass of dmfa_demo.Imputer")
         if known.setdefault(kind.name, place) != place:
-            raise ValueError(f"{SETTING} names {place!r}, but there is a method {kind.name!r} already")
+            raise ValueError(f"{SETTING} names {place!r}, but a method {kind.name!r} already exists")
     return known
 
 
 def method_class(name: str) -> type[Imputer]:
-    """The Imputer class of a method.
+    """Return the Imputer class of a method.
 
     Raises:
-        ValueError: for an unknown name.
+        ValueError: If the name is unknown.
     """
     known = methods()
     if name not in known:
@@ -72,22 +72,22 @@ def _class_at(place: str) -> type[Imputer]:
 
 
 def methods_with(trait: str) -> list[str]:
-    """The methods of which a trait is true, an attribute of `Imputer` such as `has_factors`."""
+    """Return the methods with a trait, an attribute of `Imputer` such as `has_factors`."""
     return [name for name in methods() if getattr(method_class(name), trait)]
 
 
 def available_methods(dataset: str, trait: str | None = None) -> list[str]:
-    """The methods that can be loaded for `dataset`, in the registry's order.
+    """Return the methods that can be loaded for `dataset`, in the registry's order.
 
     Args:
-        trait: only those of which this is true, an attribute of `Imputer` such as `has_factors`.
+        trait: only methods with this trait, an attribute of `Imputer` such as `has_factors`.
     """
     names = [name for name in methods() if is_usable(ROOT / dataset / name) or _is_created(name, dataset)]
     return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
 
 
 def _is_created(name: str, dataset: str) -> bool:
-    """Whether a method needs no checkpoint and is for a data set."""
+    """Return whether a method needs no checkpoint and supports the data set."""
     if method_class(name).needs_checkpoint:
         return False
     try:
@@ -103,12 +103,12 @@ def _created(name: str, dataset: str) -> Imputer:
 
 
 def shown_first() -> list[str]:
-    """The methods that are compared at first, whether a data set has them or not."""
+    """Return the methods that Compare shows at first, whether or not a data set has them."""
     return methods_with("shown_first")
 
 
 def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
-    """Those of a data set's methods that are wanted, or stand in for one that is and that it does not have."""
+    """Return the wanted methods of a data set, and stand-ins for wanted methods that it lacks."""
     names = available_methods(dataset)
     missing = set(wanted) - set(names)
     return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
@@ -116,22 +116,22 @@ def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
 
 @cache
 def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
-    """The trained imputer `method` for `dataset`, loaded once a process.
+    """Load the trained imputer `method` for `dataset`, once per process.
 
-    Checkpoints are read from the folder that the environment variable `DMFA_DEMO_CHECKPOINTS` names, else from a checkout's
-    `checkpoints/`, or downloaded from the Hugging Face Hub.
+    Reads checkpoints from the folder that the environment variable `DMFA_DEMO_CHECKPOINTS` names, otherwise from a checkout's
+    `checkpoints/`; downloads those that are named by a repository on the Hugging Face Hub.
 
     Args:
-        dataset: a data set, or USER/NAME of a repository on the Hub that holds a checkpoint of `method`.
-        revision: of that repository; the hash of a commit makes sure that it is always the same.
+        dataset: a data set, or USER/NAME of a repository on the Hub with a checkpoint of `method`.
+        revision: of that repository; the hash of a commit pins it.
 
     Raises:
-        FileNotFoundError: when there is no folder of checkpoints; the message says how to name one.
-        ValueError: for an unknown method or data set; the message lists what there is.
+        FileNotFoundError: If there is no folder of checkpoints; the message explains how to name one.
+        ValueError: If the method or data set is unknown; the message lists those available.
     """
     imputer_class = method_class(method)
     if "/" in dataset:
-        from dmfa_demo.storage.hub import pull  # loads the Hub's client, which is slow
+        from dmfa_demo.storage.hub import pull  # imports the Hub's client, which is slow
 
         return load_once(imputer_class, pull(dataset, revision))
     if not ROOT.is_dir():
@@ -143,7 +143,7 @@ def load_imputer(method: str, dataset: str, revision: str = "main") -> Imputer:
     if method not in available_methods(dataset):
         known = sorted(folder.name for folder in ROOT.iterdir() if method in available_methods(folder.name))
         raise ValueError(
-            f"no {method} checkpoint for data set {dataset!r}; there is one for: {', '.join(known) or 'none'}"
+            f"no {method} checkpoint for data set {dataset!r}; available for: {', '.join(known) or 'none'}"
         )
     if not imputer_class.needs_checkpoint:
         return _created(method, dataset)

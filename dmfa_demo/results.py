@@ -1,4 +1,4 @@
-"""Measured figures for people: what each measure and each kind of hole is called, and which rows belong together.
+"""Names of measures and kinds of holes, and the arrangement of measured and published rows.
 
 The Results tab and the results page of the documentation show the same figures in the same words.
 """
@@ -16,15 +16,15 @@ from dmfa_demo.registry import method_class
 
 @dataclass(frozen=True, kw_only=True)
 class Measure:
-    """How a measured figure is shown.
+    """How to show a measured figure.
 
     Attributes:
         title: its name, with its unit.
         short: its name above a column.
-        digits: after the point.
-        more: whether more is better; None where neither is.
+        digits: decimal places.
+        more: whether more is better; None if neither is.
         target: the best value, where there is one.
-        meaning: one sentence.
+        meaning: one sentence that explains it.
     """
 
     title: str
@@ -43,16 +43,16 @@ class Measure:
 
 
 MEASURES = {
-    "nll": Measure(title="NLL, nats", short="NLL", digits=1, more=False, meaning="Negative log-likelihood of the hidden pixels: how surprised the density is by the truth."),
+    "nll": Measure(title="NLL, nats", short="NLL", digits=1, more=False, meaning="Negative log-likelihood of the hidden pixels: how much the truth surprises the density."),
     "nll_median": Measure(title="NLL of the median image, nats", short="NLL, median", digits=1, more=False, meaning="The same for the median image, which a few surprises cannot move."),
-    "nll_wide_floor": Measure(title="NLL with noise ≥ (1/510)², nats", short="NLL, wide", digits=1, more=False, meaning="The same when no pixel may be surer than half a grey level."),
+    "nll_wide_floor": Measure(title="NLL with noise ≥ (1/510)², nats", short="NLL, wide", digits=1, more=False, meaning="The same, with at least half a grey level of noise in every pixel."),
     "sse": Measure(title="Squared error, summed", short="Squared error", digits=2, more=False, meaning="Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
     "sse_sample": Measure(title="Squared error of one sample, summed", short="1 sample, squared error", digits=2, more=False, meaning="Squared error of a single sample with pixel noise, summed over the hole; twice that of the mean where the density is calibrated."),
     "psnr": Measure(title="PSNR in the hole, dB", short="PSNR, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over the hidden pixels."),
     "psnr_image": Measure(title="PSNR, whole image, dB", short="PSNR, image", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
     "psnr_sample": Measure(title="PSNR of one sample in the hole, dB", short="1 sample, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),
     "psnr_sample_image": Measure(title="PSNR of one sample, whole image, dB", short="1 sample, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
-    "psnr_best10": Measure(title="PSNR of the best of 10 samples in the hole, dB", short="best of 10, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of whichever of ten samples is nearest to the truth, over the hidden pixels."),
+    "psnr_best10": Measure(title="PSNR of the best of 10 samples in the hole, dB", short="best of 10, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of the nearest of ten samples to the truth, over the hidden pixels."),
     "psnr_best10_image": Measure(title="PSNR of the best of 10 samples, whole image, dB", short="best of 10, image", digits=2, more=True, meaning="The same over all pixels, visible ones included."),
     "distance": Measure(title="Distance between samples", short="Distance", digits=4, more=None, meaning="Root mean square difference of the hidden pixels of two samples without pixel noise: how varied the samples are."),
     "ssim": Measure(title="SSIM", short="SSIM", digits=3, more=True, meaning="Structural similarity of the completed image and the true one."),
@@ -60,17 +60,17 @@ MEASURES = {
     "crps": Measure(title="CRPS", short="CRPS", digits=4, more=False, meaning="Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure(title="Time, ms an image", short="ms", digits=2, more=False, meaning="Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure(title="Time of 100 samples, ms", short="ms, 100 samples", digits=1, more=False, meaning="Time to draw 100 samples of one image's hole, on the machine that measured."),
-    "accuracy": Measure(title="Accuracy", short="Accuracy", digits=3, more=True, meaning="Share of test images whose class is seen; of faces, of answers about one attribute each that are right."),
-    "label_nll": Measure(title="NLL of the class, nats", short="NLL, class", digits=3, more=False, meaning="Negative log-likelihood of the true class: how surprised the classifier is by the truth; of faces the mean over attributes."),
-    "balanced_accuracy": Measure(title="Balanced accuracy, all attributes", short="Balanced", digits=3, more=True, meaning="Mean over attributes of the mean of both shares, of those who have it and those who have not, that are recognised; always saying the same gives 0.5."),
+    "accuracy": Measure(title="Accuracy", short="Accuracy", digits=3, more=True, meaning="Share of test images whose class is recognised; for faces, share of correct answers about one attribute each."),
+    "label_nll": Measure(title="NLL of the class, nats", short="NLL, class", digits=3, more=False, meaning="Negative log-likelihood of the true class: how much the truth surprises the classifier; for faces the mean over attributes."),
+    "balanced_accuracy": Measure(title="Balanced accuracy, all attributes", short="Balanced", digits=3, more=True, meaning="The mean of the shares of faces with and without an attribute that are recognised, averaged over attributes; a constant answer gives 0.5."),
     **{
-        f"balanced_accuracy_{number}": Measure(title=f"Balanced accuracy, {name}", short=name.capitalize(), digits=3, more=True, meaning=f"The mean of the shares of faces with and without “{name}” that are recognised; always saying the same gives 0.5.")
+        f"balanced_accuracy_{number}": Measure(title=f"Balanced accuracy, {name}", short=name.capitalize(), digits=3, more=True, meaning=f"The mean of the shares of faces with and without “{name}” that are recognised; a constant answer gives 0.5.")
         for number, name in enumerate(ATTRIBUTES, 1)
     },
-    "ece": Measure(title="Calibration error", short="ECE", digits=4, more=False, meaning="Expected calibration error: by how much confidence and accuracy differ, in 15 bins of confidence."),
+    "ece": Measure(title="Calibration error", short="ECE", digits=4, more=False, meaning="Expected calibration error: the difference between confidence and accuracy, in 15 bins of confidence."),
 }  # fmt: skip
 
-# Data sets whose figures are shown with another's.
+# Data sets whose figures are shown with those of another.
 ALSO = {"celeba": ("celeba32",)}
 
 PROTOCOLS = {
@@ -115,7 +115,7 @@ PROTOCOLS |= {
 def with_published(
     rows: Sequence[dict[str, Any]], published: Sequence[dict[str, Any]], protocol: str | None
 ) -> list[dict[str, Any]]:
-    """The measured rows of one kind of hole, then the papers' rows for which we have no method.
+    """Return the measured rows of one kind of hole, then the papers' rows for which we have no method.
 
     Args:
         rows, published: the lists of these names in results.json.
@@ -130,22 +130,22 @@ def with_published(
 
 
 def row_of_paper(row: dict[str, Any]) -> str | None:
-    """The row of a paper's table that one of ours stands beside."""
+    """Return the name of the paper's row that a row of ours is compared with, or None."""
     if kind := classifier_of(row):
         return kind.paper
     return row.get("title") or method_class(row["method"]).paper
 
 
 def classifier_of(row: dict[str, Any]) -> type[Classifier] | None:
-    """The classifier that a row is about, or None for an imputation method."""
+    """Return the classifier of a row, or None for an imputation method."""
     return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
 
 
 def title_of(row: dict[str, Any]) -> str:
-    """The title of our method, or the name of the paper's row."""
+    """Return the title of our method, or the name of the paper's row."""
     return row.get("title") or method_class(row["method"]).title
 
 
 def formatted(value: float, measure: Measure) -> str:
-    """The value with as many digits as its measure has, and a true minus sign."""
+    """Format a value with its measure's decimal places and a true minus sign."""
     return f"{value:,.{measure.digits}f}".replace("-", "−")

@@ -1,6 +1,6 @@
-"""`python -m train` in the process of the tests, which has imported torch already.
+"""Run `python -m train` in the tests' process, which has already imported torch.
 
-`python -m tests.command` is the same in a process of its own, for the stand-in for MNIST and its few validation images.
+`python -m tests.command` does the same in a separate process, for the stand-in for MNIST with its few validation images.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from train.__main__ import main
 
 
 def train(*words: str) -> CompletedProcess[str]:
-    """What `python -m train` with these words prints and ends with.
+    """Run `python -m train` with these words, and return its output and exit status.
 
-    What only a process of its own shows, such as signals or several processes, is tested with one.
+    Tests of signals or of several processes need a separate process.
     """
     out, err, status = io.StringIO(), io.StringIO(), 0
     forget_precision()
@@ -49,7 +49,7 @@ def train(*words: str) -> CompletedProcess[str]:
 
 
 def forget_precision() -> None:
-    """Let the next run in this process choose its own; accelerate has one a process."""
+    """Let the next run in this process choose its precision; accelerate has one per process."""
     AcceleratorState._reset_state(reset_partial_state=True)
 
 

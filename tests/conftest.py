@@ -1,4 +1,4 @@
-"""What tests share: real data where they lie, and a stand-in for MNIST where they do not."""
+"""Fixtures shared by tests: real data where available, and stand-ins for data sets."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from dmfa_demo.data import datasets
 from dmfa_demo.data.celeba import ALL_ATTRIBUTES
 from dmfa_demo.data.datasets import load_samples
 
-# A busy machine takes long for an example, which says nothing about the code: how long things take is measured in benchmarks/.
+# No deadline, since examples are slow on a busy machine; benchmarks/ measures times.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
 
-# Seconds that a test waits for an answer: on a busy machine one may take long.
+# Seconds that a test waits for an answer, which takes long on a busy machine.
 PATIENCE = 300
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REAL_DATA = REPOSITORY.parent / "shared" / "data"
 
-# So many images of the stand-in for MNIST are for validation, and not 5,000: nobody looks at the figures.
+# Validation images of the stand-in for MNIST, instead of 5,000, since the figures do not matter.
 VALIDATION_SIZE = 50
 
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """A torchvision root with the real MNIST; skips where there is none."""
+    """Return a torchvision root with the real MNIST; skip if there is none."""
     for root in (REAL_DATA, REPOSITORY / "data"):
         if (root / "MNIST" / "raw" / "train-images-idx3-ubyte").is_file():
             return root
@@ -47,7 +47,7 @@ def real_data() -> Path:
 
 @pytest.fixture(scope="session")
 def real_celeba() -> Path:
-    """A data folder with the half-size subset of CelebA; skips where there is none, since nobody may redistribute it."""
+    """Return a data folder with the half-size subset of CelebA, which may not be redistributed; skip if there is none."""
     if not (REAL_DATA / "celeba" / "list_eval_partition.txt").is_file():
         pytest.skip("needs CelebA, which cannot be downloaded by a program")
     return REAL_DATA
@@ -55,7 +55,7 @@ def real_celeba() -> Path:
 
 @pytest.fixture(scope="session")
 def mnist_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files of `small_mnist`."""
+    """Write the files of `small_mnist`."""
     root = tmp_path_factory.mktemp("data")
     raw = root / "MNIST" / "raw"
     raw.mkdir(parents=True)
@@ -70,9 +70,9 @@ def mnist_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def small_mnist(mnist_files: Path) -> Iterator[Path]:
-    """A torchvision root whose MNIST is the bundled samples again and again: 256 to train on, 50 to validate, 100 to test.
+    """Return a torchvision root whose MNIST repeats the bundled samples: 256 for training, 50 for validation, 100 for the test.
 
-    A process of its own reads it by `python -m tests.command`.
+    A separate process reads it by `python -m tests.command`.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(datasets, "VALIDATION_SIZE", VALIDATION_SIZE)
@@ -81,7 +81,7 @@ def small_mnist(mnist_files: Path) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def small_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder whose CelebA is the bundled portraits with noise: 40 to train on, 20 to validate, 20 to test."""
+    """Return a data folder whose CelebA is the bundled portraits with noise: 40 for training, 20 for validation, 20 for the test."""
     root = tmp_path_factory.mktemp("faces")
     folder, portraits, draw = root / "celeba", load_samples("celeba").images.numpy(), np.random.default_rng(0)
     (folder / "img_align_celeba").mkdir(parents=True)
@@ -100,21 +100,21 @@ def small_celeba(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def served() -> Iterator[str]:
-    """The address of the page, served by `python app.py` in a process of its own."""
+    """Yield the address of the page, served by `python app.py` in a separate process."""
     with serving() as address:
         yield address
 
 
 @contextmanager
 def serving(**variables: str) -> Iterator[str]:
-    """Serve the page by `python app.py` with more environment variables, and yield its address."""
+    """Serve the page by `python app.py` with extra environment variables, and yield its address."""
     with server(**variables) as running:
         yield running.address
 
 
 @contextmanager
 def server(**variables: str) -> Iterator[Server]:
-    """The same, and yield the server."""
+    """Serve the page as `serving` does, and yield the server."""
     running = Server(variables)
     running.start()
     try:
@@ -124,7 +124,7 @@ def server(**variables: str) -> Iterator[Server]:
 
 
 class Server:
-    """`python app.py` in a process of its own, at a free port."""
+    """`python app.py` in a separate process, at a free port."""
 
     def __init__(self, variables: dict[str, str], log: Path | None = None):
         """log: where it writes what it prints; nowhere else then."""
@@ -137,7 +137,7 @@ class Server:
         self._environment |= variables
 
     def start(self) -> None:
-        """Start it, and wait until it serves the page."""
+        """Start the process, and wait until it serves the page."""
         with open(self._log, "w") if self._log else nullcontext() as log:
             self.process = subprocess.Popen(
                 [sys.executable, "app.py"], cwd=REPOSITORY, env=self._environment, stdout=log, stderr=log
@@ -153,6 +153,6 @@ class Server:
         pytest.fail(f"python app.py served no page within {PATIENCE} seconds")
 
     def stop(self) -> None:
-        """End it; what it remembered of its visitors is gone."""
+        """End the process; its visitors' sessions are lost."""
         self.process.terminate()
         self.process.wait(PATIENCE)

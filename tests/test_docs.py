@@ -1,4 +1,4 @@
-"""The documentation is true: its code runs, its commands and files exist, its figures are the measured ones, and it builds without a network."""
+"""The documentation: code runs, commands and files exist, figures are the measured ones, and it builds without a network."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ EXTRAS = set(
 
 
 def blocks(page: Path) -> list[tuple[str, str]]:
-    """The code blocks of a page: language and text. Snippets of other files are left out."""
+    """Return the code blocks of a page, language and text, without snippets of other files."""
     found = re.findall(r"^```(\w*)\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     return [(language, text) for language, text in found if not text.startswith("--8<--")]
 
@@ -50,11 +50,11 @@ def name(page: Path) -> str:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
-def test_no_code_block_is_of_a_language_that_is_not_tested(page):
+def test_code_blocks_have_tested_languages(page):
     assert {language for language, _ in blocks(page)} <= {"python", "sh", "bibtex", "text"}
 
 
-# What must hold after a block that makes a value of this name.
+# Conditions after a block that defines a value of this name.
 EXPECTED: dict[str, Callable[[dict[str, Any]], bool]] = {
     "imputation": lambda names: names["imputation"].mean.shape == names["images"].shape,
     "logits": lambda names: names["logits"].shape == (2, 10),
@@ -77,7 +77,7 @@ def test_python_blocks_run(page, request):
 
 
 def commands(text: str) -> list[list[str]]:
-    """The commands of a shell block, each as words without variables before it."""
+    """Return the commands of a shell block, as words without leading variables."""
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line.strip()]
     found = []
     for line in lines:
@@ -91,7 +91,7 @@ def commands(text: str) -> list[list[str]]:
 
 
 def expect_command(words: list[str]) -> None:
-    """Fails for a command that does not exist here."""
+    """Fail if a command does not exist."""
     program = words[0].removeprefix(".venv/bin/")
     match program, words[1:]:
         case "make", targets:
@@ -119,11 +119,11 @@ def expect_command(words: list[str]) -> None:
         case "pre-commit", ["install"]:
             assert (REPOSITORY / ".pre-commit-config.yaml").is_file()
         case _:
-            pytest.fail(f"no test knows whether this exists: {' '.join(words)}")
+            pytest.fail(f"no test checks whether this exists: {' '.join(words)}")
 
 
 def expect_training_command(words: list[str]) -> None:
-    """Fails unless `python -m train` takes these words; runs nothing."""
+    """Fail unless `python -m train` accepts these words; runs nothing."""
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             parse(words, COMMANDS)
@@ -139,13 +139,13 @@ def test_commands_in_shell_blocks_exist(page):
                 expect_command(words)
 
 
-def test_indented_commands_of_contributing_exist():
+def test_indented_commands_in_contributing_exist():
     for line in re.findall(r"^    (\S.*)$", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE):
         for words in commands(line):
             expect_command(words)
 
 
-def test_shell_blocks_of_the_api_run(served):
+def test_api_shell_blocks_run(served):
     request, start = [text for language, text in blocks(DOCS / "api.md") if language == "sh"]
     answer = subprocess.run(
         ["sh", "-c", request.replace(ADDRESS, served)], capture_output=True, text=True, timeout=PATIENCE
@@ -169,7 +169,7 @@ def test_commands_files_and_links_in_the_text_exist(page):
         assert (page.parent / target).exists(), target
 
 
-def test_the_smallest_method_is_the_one_in_the_code():
+def test_example_method_is_the_one_in_the_code():
     method, training = [text for _, text in blocks(DOCS / "extending.md") if "class Mean" in text or "def mean" in text]
     source = (REPOSITORY / "dmfa_demo" / "models" / "baselines.py").read_text()
     assert method[method.index("class MeanImputer") :] in source
@@ -178,7 +178,7 @@ def test_the_smallest_method_is_the_one_in_the_code():
     assert training[training.index("def mean") :] in source
 
 
-def test_the_tab_of_the_documentation_lays_itself_out_and_renders():
+def test_example_tab_builds_and_renders():
     (text,) = [text for _, text in blocks(DOCS / "extending.md") if "class ShareTab" in text]
     names: dict[str, Any] = {"__name__": "docs"}
     exec(compile(text, "extending.md", "exec", dont_inherit=True), names)
@@ -192,12 +192,12 @@ def test_the_tab_of_the_documentation_lays_itself_out_and_renders():
     assert tab.render(scene, missing, cache, unit="pixels") == ["196 pixels hidden"]
 
 
-def test_the_results_page_is_the_generated_one():
+def test_results_page_is_up_to_date():
     page = tables.results_page((REPOSITORY / tables.TEMPLATE).read_text())
     assert (REPOSITORY / tables.PAGE).read_text() == page, "run python -m train tables"
 
 
-# What the text of the results page says of figures: (data set, kind of hole, measure), the smaller one, the larger one.
+# Comparisons of figures in the text of the results page: (data set, kind of hole, measure), the smaller, the larger.
 OURS, PAPER = "value", "paper"
 SAID = [
     (("mnist", "square14", "sse"), ("gaussian", OURS), ("mfa", OURS)),
@@ -224,29 +224,29 @@ SAID = [
 
 
 @pytest.mark.parametrize(("place", "smaller", "larger"), SAID)
-def test_what_the_text_says_of_figures_holds(place, smaller, larger):
+def test_comparisons_in_the_text_hold(place, smaller, larger):
     dataset, protocol, metric = place
     less, more = (tables._row(dataset, protocol, method, metric)[part] for method, part in (smaller, larger))
     assert less < more
 
 
-def test_vaeac_in_the_hole_is_behind_the_paper_but_for_both_eyes():
+def test_vaeac_in_the_hole_is_below_the_paper_except_for_both_eyes():
     for hole in ("centre", "pattern", "noise80", "half", *(f"gfc-o{number}" for number in range(1, 7))):
         paper = tables._row("celeba", hole, "vaeac", "psnr_sample_image")["paper"]
         behind = paper - tables._row("celeba", hole, "vaeac", "psnr_sample")["value"]
         assert (abs(behind) < 0.15) if hole == "gfc-o3" else behind > 0, hole
 
 
-def test_every_study_names_a_command_and_has_whole_rows():
+def test_every_study_names_a_command_and_has_complete_rows():
     for study in json.loads(tables.STUDIES.read_text()).values():
         words = [{"K": "9", "L": "9", "N": "9"}.get(word, word) for word in study["command"].split()]
         expect_command(words)
         assert study["rows"] and all(len(row) == len(study["columns"]) for row in study["rows"])
 
 
-def test_the_site_builds_and_needs_no_network(tmp_path):
+def test_site_builds_without_a_network(tmp_path):
     pytest.importorskip("mkdocs")
-    # Not with --quiet, which hides the warnings from --strict as well.
+    # Without --quiet, which would also hide the warnings from --strict.
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
         cwd=REPOSITORY, capture_output=True, text=True, timeout=300,

@@ -1,4 +1,4 @@
-"""The built wheel works outside a checkout: its files, what it imports, where it finds checkpoints."""
+"""The built wheel outside a checkout: its files, its imports and the folder of its checkpoints."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from dmfa_demo.storage.checkpoints import ROOT, SETTING
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "dmfa_demo"
-# Distributions whose modules have another name.
+# Distributions whose modules have a different name.
 MODULES = {"pillow": "PIL"}
-# Imported by functions that train or measure only: the extra `train` has them.
+# Imported only by functions that train or measure: the extra `train` installs them.
 ONLY_TRAINING = {"sklearn", "threadpoolctl", "torchmetrics", "torchvision"}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy, so that no leftover of an earlier build is in it; setuptools needs no network for it."""
+    """Build the wheel from a copy, so that it has no leftovers of an earlier build; setuptools needs no network for this."""
     source = tmp_path_factory.mktemp("source")
     shutil.copytree(PACKAGE, source / PACKAGE.name, ignore=shutil.ignore_patterns("__pycache__", "*.pyi"))
-    for name in ("train", "tests"):  # must not be taken along
+    for name in ("train", "tests"):  # must not be included
         (source / name).mkdir()
         (source / name / "__init__.py").touch()
     for name in ("pyproject.toml", "requirements.txt", "README.md", "LICENSE", "NOTICE", "app.py"):
@@ -41,7 +41,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def test_it_holds_the_package_with_its_data_and_no_other_module(wheel: Path):
+def test_wheel_contains_the_package_with_its_data_only(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
         about = {name.rpartition("/")[2] for name in archive.namelist()} - {Path(name).name for name in names}
@@ -53,7 +53,7 @@ def test_it_holds_the_package_with_its_data_and_no_other_module(wheel: Path):
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel's files, as in site-packages."""
+    """Return a folder with the wheel's files, as in site-packages."""
     folder = tmp_path_factory.mktemp("installed")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
@@ -77,12 +77,12 @@ def run(installed: Path, **settings: str) -> subprocess.CompletedProcess:
     return subprocess.run(command, cwd=installed, env=environment, capture_output=True, text=True)
 
 
-def test_it_loads_checkpoints_from_the_folder_of_the_setting(installed: Path):
+def test_wheel_loads_checkpoints_from_the_folder_of_the_setting(installed: Path):
     done = run(installed, **{SETTING: str(ROOT)})
     assert done.stdout == "100 ['dmfa']\ntorch.Size([1, 1, 28, 28])\n", done.stderr
 
 
-def test_without_checkpoints_it_says_where_to_get_them(installed: Path):
+def test_missing_checkpoints_are_reported_with_their_sources(installed: Path):
     done = run(installed)
     assert done.stdout.endswith(" []\n") and done.returncode == 1
     message = done.stderr.splitlines()[-1]
@@ -90,7 +90,7 @@ def test_without_checkpoints_it_says_where_to_get_them(installed: Path):
     assert 'load_imputer("dmfa", "USER/NAME", revision="HASH")' in message
 
 
-def test_it_imports_only_what_it_declares():
+def test_package_imports_only_declared_dependencies():
     lines = (REPOSITORY / "requirements.txt").read_text().splitlines()
     declared = {canonicalize_name(Requirement(line).name) for line in lines if line and not line.startswith("#")}
     known = {MODULES.get(name, name.replace("-", "_")) for name in declared} | set(sys.stdlib_module_names)
@@ -105,6 +105,6 @@ def test_it_imports_only_what_it_declares():
 
 
 def is_deferred(node: ast.AST) -> bool:
-    """Whether what is imported in it is not imported with the module: a function, or `if TYPE_CHECKING`."""
+    """Return whether imports in this node are deferred: a function, or `if TYPE_CHECKING`."""
     checking = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return checking or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)

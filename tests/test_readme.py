@@ -1,4 +1,4 @@
-"""The README is short, and what it says is so. Its code and commands are tested with the documentation's."""
+"""The README is short and correct. Its code and commands are tested with the documentation's."""
 
 import re
 
@@ -10,7 +10,7 @@ from train.report import tables
 README = (REPOSITORY / "README.md").read_text()
 
 
-def test_it_has_at_most_seven_kilobytes_after_the_settings_of_the_space():
+def test_readme_has_at_most_seven_kilobytes_after_the_space_settings():
     assert len(README.encode()) <= 7_000
     settings, text = README.removeprefix("---\n").split("---\n", 1)
     for name in ("title", "sdk: gradio", "sdk_version", "app_file: app.py", "license_link: NOTICE"):
@@ -18,11 +18,11 @@ def test_it_has_at_most_seven_kilobytes_after_the_settings_of_the_space():
     assert text.lstrip().startswith("# What is behind the paint?")
 
 
-def test_its_figures_are_the_measured_ones():
+def test_figures_are_the_measured_ones():
     assert tables.with_figures(README) == README, "run python -m train tables"
 
 
-def test_what_it_says_below_the_figures_is_so():
+def test_note_below_the_figures_is_correct():
     assert "10,000 test images and 55,000 training images (MICE: 1,000 and 2,000; Zero learns from none)" in README
     three = ("dmfa", "mfa", "gaussian", "knn", "mean", "zero")
     shown = [name for name in METHODS if f"\n| {method_class(name).title} |" in README]
@@ -37,7 +37,7 @@ def test_what_it_says_below_the_figures_is_so():
     assert (row["n"], row["seeds"], row["training_images"]) == (10_000, 3, 55_000)
 
 
-def test_the_citation_file_cites_what_the_readme_does():
+def test_citation_file_matches_the_readme():
     citation = (REPOSITORY / "CITATION.cff").read_text()
     titles = re.findall(r"title = \{(.*)\}, *(?:author|\n)|title = \{(.*)\},\n", README)
     plain = [re.sub(r"[{}]", "", first or second) for first, second in titles]

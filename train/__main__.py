@@ -1,4 +1,4 @@
-"""The command line: one subcommand for every method that learns, `all` of a data set, `evaluate`, `export` and more."""
+"""The command line: a subcommand for every method that learns, `all` for a data set, `evaluate`, `export` and others."""
 
 import sys
 
@@ -11,11 +11,11 @@ COMMANDS = {**commands.COMMANDS, "all": recipes.run}
 
 
 def main() -> None:
-    """Run one subcommand; errors in the input are one line, without a traceback."""
+    """Run one subcommand; errors in the input are reported in one line, without a traceback."""
     words = sys.argv[1:]
     try:
         config = parse(words, COMMANDS)
-        with engine.using("torch"):  # the reference, which figures are measured with
+        with engine.using("torch"):  # the reference, with which figures are measured
             COMMANDS[words[0].replace("_", "-")](config)
     except Interrupted as stop:
         print(stop)

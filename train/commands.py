@@ -1,4 +1,4 @@
-"""What `python -m train` can do by name, and the config that a command line gives."""
+"""The subcommands of `python -m train`, and the parsing of a command line to a config."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from train.methods import (
 from train.report import evaluate, export, gallery, line_masks, publish, tables
 
 Commands = Mapping[str, Callable[[Any], None]]
-"""Name -> what to do with its config, whose type the annotation of the parameter `config` says."""
+"""Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
 
 COMMANDS: Commands = {
     "dmfa": dmfa.train,
@@ -59,14 +59,14 @@ COMMANDS: Commands = {
 
 
 def parse(words: Sequence[str], commands: Commands = COMMANDS) -> Any:
-    """The config that a command line gives.
+    """Parse a command line to a config.
 
     Raises:
-        OptionError: as the config raised it; tyro makes it a box of many lines.
+        OptionError: As the config raised it; tyro would print a box of many lines.
     """
-    told = io.StringIO()
+    errors = io.StringIO()
     try:
-        with redirect_stderr(told):
+        with redirect_stderr(errors):
             return tyro.cli(
                 _subcommands(_named(words), commands),
                 prog="python -m train",
@@ -79,12 +79,12 @@ def parse(words: Sequence[str], commands: Commands = COMMANDS) -> Any:
             error = error.__context__
         if error is not None:
             raise error from None
-        print(told.getvalue(), end="", file=sys.stderr)
+        print(errors.getvalue(), end="", file=sys.stderr)
         raise
 
 
 def _subcommands(dataset: str, commands: Commands) -> Any:
-    """The configs of all commands as one type, with the defaults of a data set."""
+    """Return the configs of all commands as one type, with the defaults of a data set."""
     kinds = []
     for name, run in commands.items():
         kind: Any = get_type_hints(run)["config"]
@@ -94,7 +94,7 @@ def _subcommands(dataset: str, commands: Commands) -> Any:
 
 
 def _named(words: Sequence[str]) -> str:
-    """The data set that a command line names, which the defaults of all other options follow."""
+    """Return the data set that a command line names, on which the defaults of all other options depend."""
     for word, after in zip(words, [*words[1:], ""]):
         name = after if word == "--dataset" else word.removeprefix("--dataset=")
         if name in get_args(DatasetName) and word.startswith("--dataset"):

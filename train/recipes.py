@@ -1,7 +1,7 @@
-"""How every model behind the page is made: `python -m train all --dataset mnist` runs the commands of a data set in order.
+"""The recipes of all models on the page: `python -m train all --dataset mnist` runs the commands of a data set in order.
 
-What is there, made by the same settings, is skipped, so that the same command goes on where it was stopped. Faces need CelebA,
-which cannot be downloaded by a program.
+Output that exists, made with the same settings, is skipped, so the same command resumes after an interruption. Faces need CelebA,
+which no program can download.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from train.commands import parse
 from train.engine.loop import STOPPED, Interrupted
 from train.engine.run import DatasetConfig, RunConfig, write_json
 
-# What every data set has, by the same command; only --dataset differs.
+# The commands for every data set; only --dataset differs.
 METHODS = ("mean", "mfa", "dmfa", "vaeac", "context-encoder", "autoencoder")
-# Not of faces: they may not be passed on, and have too many pixels for a covariance.
+# Not for faces, which may not be distributed and have too many pixels for a covariance.
 SMALL = (*METHODS, "knn", "gaussian")
 
-# The networks of the VAEAC paper's tables 5 and 9. Bits have no deviation; the floor is the one that the first checkpoint names.
+# The networks of the VAEAC paper's tables 5 and 9. Binary pixels have no deviation; the floor is that of the first checkpoint.
 LINE = "vaeac --likelihood bernoulli --masks line3 --latents 16 --widths 32 64 128 --batch-size 64"
 # Auto-encoders with a map of their two latents.
 PLANE = "autoencoder --latents 2 --widths 16 32 64"
 SPREAD = f"{PLANE} --kind wae-mmd --match 30 --steps 8000"
-# What tells a classifier of incomplete images what may be behind a hole: trained on the same incomplete images.
+# The sources of classifiers of incomplete images, trained on the same incomplete images.
 DENSITY = "dmfa --components 1 --widths 32 64 --batch-size 64"
 MIXTURE = "mfa --components 50 --factors 6 --iterations 12"
 MIXED_HOLES = "--masks squares8-20*3+half+strokes*3+noise30-90*2 --steps 6000 --validate-every 6000"
 SQUARE_HOLES = "--masks square14*2+squares8-20 --steps 6000 --validate-every 6000"
-# Classifiers that ask no other model, and all of them.
+# Classifiers without a source, and all classifiers.
 ALONE = ("complete", "mask", "zero", "partial-conv")
 TREATMENTS = ("complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv")
 
@@ -46,15 +46,15 @@ class Step:
     """One command of a recipe.
 
     Attributes:
-        command: what follows `python -m train`, without data set and folders.
-        folder: where its checkpoint goes, beside the methods' own; empty for the command's usual place.
+        command: the arguments of `python -m train`, without data set and folders.
+        folder: the folder of its checkpoint, beside those of the methods; empty for the default.
     """
 
     command: str
     folder: str = ""
 
     def words(self, dataset: str, data_root: Path | None = None) -> list[str]:
-        """The whole command line after `python -m train`."""
+        """Return the complete command line after `python -m train`."""
         words = [*self.command.split(), "--dataset", dataset]
         if self.folder:
             words += ["--run-folder", str(Path("runs", dataset, self.folder))]
@@ -63,7 +63,7 @@ class Step:
         return words + (["--data-root", str(data_root)] if data_root else [])
 
     def config(self, dataset: str) -> DatasetConfig:
-        """Its settings, with the defaults of a data set."""
+        """Return the step's settings, with the defaults of a data set."""
         return parse(self.words(dataset))
 
     def output(self, dataset: str) -> str:
@@ -72,7 +72,7 @@ class Step:
 
 
 def classify(treatments: Sequence[str], holes: Sequence[str], options: str = "") -> tuple[Step, ...]:
-    """A classifier for each treatment and each kind of hole."""
+    """Return a classifier for each treatment and each kind of hole."""
     return tuple(
         Step(f"classifier --treatment {treatment} --incomplete {hole} {options}")
         for treatment in treatments
@@ -81,7 +81,7 @@ def classify(treatments: Sequence[str], holes: Sequence[str], options: str = "")
 
 
 def incomplete(command: str, holes: str) -> Step:
-    """A method trained on images with holes, in a folder that is named after the two."""
+    """Return a method trained on images with holes, in a folder named after both."""
     return Step(f"{command} --incomplete {holes}", f"{command.split()[0]}-{holes}")
 
 
@@ -119,7 +119,8 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         *classify([name for name in TREATMENTS if name != "misconv-mfa"], ["square14"], "--steps 1000 --seeds 1"),
     ),
     "celeba": (
-        *map(Step, METHODS),
+        Step("dmfa", "dmfa-plain"),
+        *(Step("guided-dmfa" if name == "dmfa" else name) for name in METHODS),
         Step("attractors"),
         Step("dynamics"),
         incomplete(
@@ -135,19 +136,19 @@ RECIPES: dict[str, tuple[Step, ...]] = {
 
 @dataclass(frozen=True)
 class All(DatasetConfig):
-    """Run every command that makes the models of a data set; what is finished is skipped."""
+    """Run every command that makes the models of a data set; finished ones are skipped."""
 
     list: bool = False
-    """say what would be run, and run nothing"""
+    """show the plan without running it"""
 
 
 def run(config: All) -> None:
-    """Run what is not finished yet, in order, each in a process of its own.
+    """Run the unfinished commands in order, each in a separate process.
 
     Raises:
-        ValueError: when a checkpoint is not the one that the recipe means, before anything is run; says what differs. Or when
+        ValueError: If a checkpoint differs from the recipe, before anything runs; the message names the differences. Also if
             a command fails.
-        Interrupted: after a signal.
+        Interrupted: After a signal.
     """
     steps = [(step, step.config(config.dataset)) for step in RECIPES[config.dataset]]
     again = _Again(Path("runs", config.dataset, "again.json"))
@@ -160,21 +161,21 @@ def run(config: All) -> None:
     for _, settings in steps:
         if found := settings.differences():
             raise ValueError(
-                f"{cast(RunConfig, settings).checkpoint} is not the checkpoint that the recipe means: there {found}. Move it "
-                "away, and the same command makes it anew"
+                f"{cast(RunConfig, settings).checkpoint} differs from the recipe: there {found}. Move it "
+                "away, and the same command trains it again"
             )
     root = None if config.data_root == DatasetConfig.data_root else config.data_root
     for step, settings in steps:
         if settings.is_finished() and step.command not in again:
             continue
         name = step.output(config.dataset)
-        # Whatever reads this checkpoint is made anew after it, by a later call too.
+        # Commands that read this checkpoint run again after it, also in a later call.
         again.add(other.command for other, reads in steps if name in reads.sources)
         words = step.words(config.dataset, root)
         print(_shown(words), flush=True)
         code = _run([sys.executable, "-m", "train", *words])
         if code in (STOPPED, -signal.SIGINT, -signal.SIGTERM):
-            raise Interrupted(f"stopped; python -m train all --dataset {config.dataset} goes on there")
+            raise Interrupted(f"stopped; python -m train all --dataset {config.dataset} resumes there")
         if code:
             raise ValueError(f"{_shown(words)} failed with exit code {code}")
         again.remove(step.command)
@@ -185,7 +186,7 @@ def _shown(words: Sequence[str]) -> str:
 
 
 class _Again:
-    """The commands whose sources were trained after them, in a file, so that a stop in between forgets none."""
+    """The commands whose sources were trained after them, stored in a file to survive an interruption."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -208,7 +209,7 @@ class _Again:
 
 
 def _run(command: Sequence[str]) -> int:
-    """The exit code of a command that saves its state when it is asked to stop, and is waited for until it has."""
+    """Run a command, wait until it has saved its state if it is interrupted, and return its exit code."""
     process = subprocess.Popen(command)
     # A terminal sends Ctrl-C to both; SIGTERM comes to this process only.
     handlers: dict[int, Callable[..., Any]] = {

@@ -1,1 +1,1 @@
-"""The page. It imports `dmfa_demo`, never `train`."""
+"""The page, which imports `dmfa_demo` but never `train`."""

@@ -1,4 +1,4 @@
-"""The tabs of the page, by name, and the parts of each. A new tab is one file and one line here."""
+"""The tabs of the page, by name, and the parts of each. A new tab takes one file and one line here."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ TABS: dict[str, tuple[type[Part], ...]] = {
 FIELDS: dict[str, AddressField] = {
     field.key: field for parts in TABS.values() for part in parts for field in part.FIELDS
 }
-"""All controls that have a word in the address, by that word."""
+"""All controls with a key in the address, by key."""
 
 
 def tab_of(key: str) -> str:
-    """The name of the tab with the control of a word."""
+    """Return the name of the tab with the control of a key."""
     return next(name for name, parts in TABS.items() for part in parts if key in {field.key for field in part.FIELDS})

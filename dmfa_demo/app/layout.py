@@ -1,4 +1,4 @@
-"""What is on the page, and where."""
+"""The layout of the page."""
 
 from __future__ import annotations
 
@@ -42,9 +42,9 @@ class Tab:
     """One tab of the page.
 
     Attributes:
-        label: its label; `id` is its name in `TABS`.
-        parts: what it consists of, from top to bottom.
-        answered: the state of the canvas that its results are about; None for a tab that does not follow the canvas.
+        label: its label; the `id` is its name in `TABS`.
+        parts: its parts, from top to bottom.
+        answered: the state of the canvas that its results belong to; None for a tab that does not follow the canvas.
     """
 
     label: gr.Tab
@@ -53,7 +53,7 @@ class Tab:
 
     @classmethod
     def build(cls, name: str) -> Self:
-        """Lay out a tab inside the current Tabs."""
+        """Lay out a tab inside the current `gr.Tabs`."""
         with gr.Tab(name.capitalize(), id=name, elem_id=panel_of(name)) as label:
             answered = Answered() if any(kind.FOLLOWS_CANVAS for kind in TABS[name]) else None
             parts: list[Part] = []
@@ -69,18 +69,17 @@ class Layout:
     """The components of the page.
 
     Attributes:
-        opened: the name of the open tab, in a choice that is never visible.
-        preferred: the methods that the visitor wants to compare, those that the shown data set does not have among them; never
-            visible.
+        opened: the name of the open tab, in an invisible control.
+        preferred: the methods that the visitor wants to compare, including those that the current data set lacks; invisible.
         address: the browser's address.
         painter: the canvas.
-        tabs_box: what holds the tabs.
-        tabs: by name.
-        caution: what to keep in mind about the models of the data set.
-        dataset, picker, presets: what can be put on the canvas: data set, sample and mask.
-        digit_upload, own_digit, digit_aligner: the visitor's own digit.
-        own_face, face_aligner: the visitor's own face.
-        mask_upload: the visitor's own mask.
+        tabs_box: the container of the tabs.
+        tabs: the tabs, by name.
+        caution: a note about the models of the data set.
+        dataset, picker, presets: the choices of data set, sample and mask.
+        digit_upload, own_digit, digit_aligner: uploads of a digit.
+        own_face, face_aligner: uploads of a face.
+        mask_upload: uploads of a mask.
         take: the buttons for link, picture, numbers and code.
         examples: the prepared scenes.
     """
@@ -106,9 +105,9 @@ class Layout:
 
     @classmethod
     def build(cls) -> Self:
-        """Lay out the page inside the current Blocks, as a first visit finds it."""
+        """Lay out the page inside the current `gr.Blocks`, as on a first visit."""
         first = Address.first(START)
-        # The browser keeps both, so that a server that has started anew goes on from them.
+        # The browser keeps both, so that they survive a restart of the server.
         opened = OneOf(list(TABS), value=first.tab, visible=False)
         preferred = SomeThatFollow(list(methods()), value=shown_first(), visible=False)
         address = AddressBar()
@@ -168,12 +167,12 @@ class Layout:
         return tuple(part for tab in self.tabs.values() for part in tab.parts)
 
     def part(self, kind: type[Kind]) -> Kind:
-        """The part of one class."""
+        """Return the part of a class."""
         return next(part for part in self.parts if isinstance(part, kind))
 
 
 def panel_of(tab: str) -> str:
-    """The id of the panel below a tab's label."""
+    """Return the id of the panel below a tab's label."""
     return f"tab-{tab}"
 
 

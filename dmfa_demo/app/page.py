@@ -1,4 +1,4 @@
-"""The page: one canvas that every tab shares, and results that follow each stroke."""
+"""The page: one canvas shared by all tabs, and results that follow each stroke."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ from dmfa_demo.networks import engine
 from dmfa_demo.registry import available_methods, methods
 
 MAX_WAITING = 64
-# Of glibc's malloc.h.
+# Constants from glibc's malloc.h.
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
-# Bytes. Smaller blocks come and go with every stroke, and as much as that takes stays for the next one.
+# Bytes. Smaller blocks are allocated with every stroke, and this much memory is kept for the next one.
 LARGE_BLOCK, AT_HAND = 16 * 2**20, 64 * 2**20
-# Seconds after which an uploaded file, which is read at once, may be deleted, and between two times that it is looked for.
+# Seconds after which an uploaded file, which is read at once, may be deleted, and between two checks for such files.
 KEEP_UPLOADS = 600
-# Labels that change while the page is open. A browser that translates the page replaces their text by elements of its own, which Gradio
-# would then leave as they are.
+# Labels that change while the page is open. A browser that translates the page replaces their text by other elements, which Gradio
+# would not update.
 KEEP_CHANGING_LABELS = """<script>
 const keep = (node) => node.querySelectorAll?.(".segments, [id^=preset-]").forEach((one) => one.setAttribute("translate", "no"));
 keep(document);
@@ -54,32 +54,32 @@ new MutationObserver((changes) => changes.forEach(({ target, addedNodes }) => { 
 
 
 def build_page() -> gr.Blocks:
-    """The whole page; loads no model until someone looks at it."""
+    """Build the page; it loads no model until a visitor opens it."""
     cache = ImputationCache()
     with ApiBlocks(title=TITLE, analytics_enabled=False, delete_cache=(KEEP_UPLOADS, KEEP_UPLOADS)) as page:
-        # First, since Gradio's client takes whatever handler is the first for the endpoint "predict", should there be one.
+        # First, since Gradio's client uses the first handler for the endpoint "predict".
         offer_endpoints(concurrency_id="cpu", concurrency_limit=1)
         layout = Layout.build()
         changed = follow_canvas(layout, cache) + follow_controls(layout, cache)
         follow_address(layout, page, changed)
         offer_take_away(layout, cache)
         forget_after_leaving(page, cache)
-    # With so many waiting, a further visitor is asked to try again, so that the others do not wait for ever.
+    # If this many wait, further visitors are asked to try again, so that the others do not wait for ever.
     return page.queue(max_size=MAX_WAITING)
 
 
 def launch() -> None:
-    """Serve the page. Host and port come from Gradio's own environment variables (`GRADIO_SERVER_PORT`, ...).
+    """Serve the page. Host and port come from Gradio's environment variables (`GRADIO_SERVER_PORT`, ...).
 
-    Ends with a message where `DMFA_DEMO_CELEBA` names a folder without CelebA, `DMFA_DEMO_METHODS` something that is no method, or
-    `DMFA_DEMO_ENGINE` no engine.
+    Exits with a message if `DMFA_DEMO_CELEBA` names a folder without CelebA, `DMFA_DEMO_METHODS` something other than a method, or
+    `DMFA_DEMO_ENGINE` something other than an engine.
     """
     _return_memory()
     fetch_nothing()
     declare_gpu_function()
-    # Each of Gradio's threads would bring helpers of its own, which wait for each other more than they help.
+    # Otherwise each of Gradio's threads would start its own helpers, which wait for each other more than they help.
     torch.set_num_threads(1)
-    # A model comes back for the interpreter after every layer, and should not wait 5 ms for a thread that writes an answer.
+    # A model needs the interpreter lock after every layer, and should not wait 5 ms for a thread that writes an answer.
     sys.setswitchinterval(0.0005)
     try:
         methods()
@@ -101,8 +101,10 @@ def launch() -> None:
         footer_links=["api"],
         head=KEEP_CHANGING_LABELS,
         app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
+        # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
+        _frontend=False,
     )
-    # Not before: Gradio gives up when its own first request takes three seconds, as it would on a busy machine.
+    # Not earlier: the page would be served later.
     warming = Thread(target=_warm_up, args=(traffic.stopping,))
     warming.start()
     with suppress(KeyboardInterrupt):
@@ -114,12 +116,12 @@ def launch() -> None:
 
 
 def _return_memory() -> None:
-    """Keep little more than there is in use.
+    """Configure malloc to keep little more memory than is in use.
 
-    glibc gives each thread a heap of its own, where what a large answer took stays unused, so let all share one; and give large
-    blocks back when they are freed, of which it would otherwise keep ever larger ones, but not what the next stroke takes again.
+    glibc gives each thread a separate heap, in which the memory of a large answer stays unused, so all threads share one. Large
+    blocks are returned when freed, since glibc would otherwise keep ever larger ones; memory for the next stroke is kept.
     """
-    with suppress(OSError, AttributeError):  # another libc has no such heaps
+    with suppress(OSError, AttributeError):  # other C libraries have no such heaps
         settings = ctypes.CDLL("libc.so.6").mallopt
         settings(M_ARENA_MAX, 1)
         settings(M_MMAP_THRESHOLD, LARGE_BLOCK)
@@ -127,7 +129,7 @@ def _return_memory() -> None:
 
 
 def _warm_up(stopping: Event) -> None:
-    """Load the models and run each once while the first visitor's browser still fetches the page; end early when the server stops."""
+    """Load the models and run each once while the first visitor's browser is still loading the page; end early when the server stops."""
     for dataset, offer in OFFERS.items():
         scene, cache = Scene.sample(dataset, offer.sample), ImputationCache()
         missing = draw_mask("half", scene, seed=0)
@@ -145,7 +147,7 @@ def _warm_up(stopping: Event) -> None:
 
 @contextmanager
 def _left_out() -> Iterator[None]:
-    """Print what cannot be loaded, and go on without it."""
+    """Print an error about something that cannot be loaded, and continue without it."""
     try:
         yield
     except Exception as error:

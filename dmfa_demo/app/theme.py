@@ -1,4 +1,4 @@
-"""How the page looks: one theme, one accent, the fonts of the visitor's own system (nothing is fetched)."""
+"""The theme of the page: one accent colour, and the fonts of the visitor's system (nothing is fetched)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MONO = ["ui-monospace", "SF Mono", "Menlo", "Consolas", "DejaVu Sans Mono", "mon
 
 
 def theme() -> gr.themes.Base:
-    """Paper in the light, slate in the dark, vermilion for whatever can be acted on."""
+    """Return the theme: light on paper, dark on slate, with vermilion for controls."""
     return gr.themes.Base(
         primary_hue=gr.themes.colors.orange,
         neutral_hue=gr.themes.colors.stone,

@@ -1,4 +1,4 @@
-"""CelebA as its authors give it away: a folder with images (or their zip), attributes and partition, of any resolution."""
+"""Read CelebA as its authors distribute it: a folder with images (or their zip), attributes and partition, at any resolution."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-# Attributes that can be seen in a picture and judge no person. Those that are learnt, by our name, CelebA's and their place among its 40.
+# Attributes that are visible in a picture and judge no person: our name -> CelebA's name and its position among the 40.
 ATTRIBUTES = {
     "smiling": ("Smiling", 31),
     "mouth open": ("Mouth_Slightly_Open", 21),
@@ -36,25 +36,25 @@ IMAGES, PARTITION, LABELS, PEOPLE = (
     "identity_CelebA.txt",
 )
 
-# The size of the aligned images, for which crops are given, and where they have the eyes, (x, y) in pixels.
+# The size of the aligned images, in which crops are given, and where their eyes are, (x, y) in pixels.
 WIDTH, HEIGHT = 178, 218
 EYES = (69.5, 111.5), (108.5, 111.5)
 
 
 @dataclass(frozen=True)
 class View:
-    """A part of each face at a resolution.
+    """A crop of each face at a resolution.
 
     Attributes:
-        box: left, top, right, bottom in pixels of the official 178 x 218 images, fractions allowed.
-        size: rows and columns of the result.
+        box: left, top, right, bottom in pixels of the official 178 x 218 images; may be fractions.
+        size: height and width of the result.
     """
 
     box: tuple[float, float, float, float]
     size: int
 
     def __call__(self, image: Image.Image) -> np.ndarray:
-        """An aligned face of any resolution -> uint8 `(3, size, size)`."""
+        """Crop an aligned face of any resolution to uint8 `(3, size, size)`."""
         across, down = image.width / WIDTH, image.height / HEIGHT
         left, top, right, bottom = self.box
         box = left * across, top * down, right * across, bottom * down
@@ -63,32 +63,31 @@ class View:
 
 
 VIEWS = {
-    # "On GANs and GMMs" (Richardson, Weiss, 2018), whose crop the VAEAC paper uses too.
+    # "On GANs and GMMs" (Richardson, Weiss, 2018); the VAEAC paper uses the same crop.
     "celeba": View((25, 50, 153, 178), 64),
-    # DMFA paper, section 3.1: resized to 50 x 50, of which the central 32 x 32 are kept.
+    # DMFA paper, section 3.1: resized to 50 x 50, then cropped to the central 32 x 32.
     "celeba32": View((WIDTH * 9 / 50, HEIGHT * 9 / 50, WIDTH * 41 / 50, HEIGHT * 41 / 50), 32),
 }
 
 
 def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
-    """One part of the partition that lies with the images.
+    """Read one split of the partition that comes with the images.
 
-    An image for validation or the test whose person is also in an earlier part is left out, where it is known who is on
-    which image.
+    Where `identity_CelebA.txt` is present, validation and test images of people who also appear in an earlier split are left out.
 
     Args:
-        folder: holds `img_align_celeba/` or `img_align_celeba.zip`, `list_eval_partition.txt`, `list_attr_celeba.txt`, and
-            `identity_CelebA.txt` if there is one.
+        folder: contains `img_align_celeba/` or `img_align_celeba.zip`, `list_eval_partition.txt`, `list_attr_celeba.txt` and,
+            optionally, `identity_CelebA.txt`.
         split: `train`, `validation` or `test`.
-        limit: read the first so many only.
+        limit: the number of images to read, from the first; None reads all.
 
     Returns:
         uint8 `(N, 3, H, W)`, int64 `(N, attributes)` of 0 and 1 (-1 where unknown) in the order of `ATTRIBUTES`, and int64 `(N,)`, the number
         in each file's name.
 
     Raises:
-        FileNotFoundError: when something is missing; says where to get it.
-        ValueError: for a text file that is not CelebA's, or an image that cannot be read; names it.
+        FileNotFoundError: If a file is missing; the message says where to get it.
+        ValueError: If a text file is not CelebA's or an image cannot be read; the message names the file.
     """
     parts = {name: int(part) for name, part in _table(folder, PARTITION).items()}
     attributes = _attributes(folder)
@@ -100,8 +99,8 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
     names = names[:limit]
     if not names:
         raise ValueError(
-            f"{folder / PARTITION} has no image for {split} ({PARTITIONS[split]}), or only people of earlier parts; take CelebA's "
-            "own, or name another folder with --data-root"
+            f"{folder / PARTITION} has no image for {split} ({PARTITIONS[split]}), or only people of earlier parts; use CelebA's "
+            "own partition, or name another folder with --data-root"
         )
     unknown = ["0"] * ALL_ATTRIBUTES
     labels = [[_label(attributes.get(name, unknown)[place]) for _, place in ATTRIBUTES.values()] for name in names]
@@ -111,7 +110,7 @@ def read_celeba(folder: Path, split: str, view: View, limit: int | None = None) 
 
 
 def _label(said: str) -> int:
-    """An attribute as CelebA has it, 1 or -1, or 0 for unknown -> 1, 0 or -1."""
+    """Convert an attribute from CelebA's 1, -1 or, for unknown, 0 to our 1, 0 or -1."""
     return {1: 1, 0: -1, -1: 0}[int(said)]
 
 
@@ -121,7 +120,9 @@ def _read_images(folder: Path, names: list[str], view: View) -> Tensor:
         try:
             archive = zipfile.ZipFile(folder / f"{IMAGES}.zip")
         except zipfile.BadZipFile as error:
-            raise ValueError(f"{folder / IMAGES}.zip is no whole zip file ({error}); download it again") from error
+            raise ValueError(
+                f"{folder / IMAGES}.zip is not a complete zip file ({error}); download it again"
+            ) from error
 
     def read(name: str) -> np.ndarray:
         try:
@@ -140,7 +141,7 @@ def _read_images(folder: Path, names: list[str], view: View) -> Tensor:
 
 
 def _table(folder: Path, name: str) -> dict[str, str]:
-    """Lines of file name and one more word."""
+    """Read lines of a file name and one more word."""
     lines = [line.split() for line in _text(folder, name).splitlines() if line.strip()]
     if not lines or any(len(words) != 2 for words in lines):
         raise ValueError(f"{folder / name} is not CelebA's: its lines have a file name and a number")
@@ -148,7 +149,7 @@ def _table(folder: Path, name: str) -> dict[str, str]:
 
 
 def _attributes(folder: Path) -> dict[str, list[str]]:
-    """Each file's 40 values, -1 or 1."""
+    """Read each file's 40 values, -1 or 1."""
     lines = [line.split() for line in _text(folder, LABELS).splitlines()]
     found = {words[0]: words[1:] for words in lines if len(words) == 1 + ALL_ATTRIBUTES}
     if not found and lines[:1] != [["0"]]:
@@ -161,7 +162,7 @@ def _text(folder: Path, name: str) -> str:
     if not there or not (folder / name).is_file():
         lacking = name if there else f"{IMAGES}.zip"
         raise FileNotFoundError(
-            f"CelebA is not in {folder.resolve()}: no {lacking}. Its authors give it for non-commercial research at "
+            f"CelebA is not in {folder.resolve()}: no {lacking}. Its authors provide it for non-commercial research at "
             f"https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html; put {IMAGES}.zip, {LABELS} and {PARTITION} into that folder, "
             "or name the folder above it with --data-root (for the page, the folder itself with DMFA_DEMO_CELEBA)."
         )

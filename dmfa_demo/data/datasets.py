@@ -1,4 +1,4 @@
-"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, and the small sample set that lies in the repository."""
+"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, and the small sample set in the repository."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ Split = Literal["train", "validation", "test"]
 
 DatasetName = Literal["mnist", "fashion-mnist", "celeba", "celeba32"]
 
-# The last images of the official training part are for validation; the official test part is for the final figures.
+# The last images of the official training part are for validation; the official test part is for the final figures only.
 VALIDATION_SIZE = 5_000
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What there is to know of a data set before its images are read.
+    """The description of a data set, available before its images are read.
 
     Attributes:
-        title: its name for people.
+        title: its name on the page.
         shape: (C, H, W) of its images.
-        classes: names of what a classifier tells: one of these for each image, or any number of them (`several`).
-        licence: under which its images stand, and whose they are.
-        several: whether an image may be of several classes, or none; its label is then a row of 0 and 1.
-        mirrored: whether an image's mirror image might as well be one of the set.
-        shareable: whether its images may be passed on, alone or inside of a checkpoint.
-        caution: what its images leave out and what models therefore get wrong, for people; empty where it does no harm.
+        classes: names of a classifier's outputs: one of these for each image, or any number of them (`several`).
+        licence: the licence of its images, and their authors.
+        several: whether an image may be in several classes, or none; its label is then a row of 0 and 1.
+        mirrored: whether mirror images are as plausible as images.
+        shareable: whether its images may be distributed, alone or inside a checkpoint.
+        caution: what its images leave out and what models therefore get wrong, for visitors; "" where that does no harm.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Dataset:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Names of what parts all images: the classes, or, where an image may be of several, whether it is of the first."""
+        """Names of disjoint groups of the images: the classes or, where an image may be in several, whether it is in the first."""
         return (f"not {self.classes[0]}", self.classes[0]) if self.several else self.classes
 
 
@@ -97,7 +97,7 @@ DATASETS: dict[str, Dataset] = {
 
 SAMPLES = Path(__file__).parent / "samples"
 
-# The bundled portraits, all in the public domain: photographs by NASA and by the US federal government, and a painting.
+# The bundled portraits, all in the public domain: photographs by NASA and the US federal government, and a painting.
 PORTRAITS = (
     "Eileen Collins (NASA)",
     "Barack Obama (US government)",
@@ -133,18 +133,18 @@ PORTRAITS = (
     "Virginia Foxx (US House)",
 )
 
-# Names a folder with CelebA for those who have it, of which the page then shows so many test images.
+# The environment variable that names a folder with CelebA, and how many of its test images the page then shows.
 CELEBA_VARIABLE, CELEBA_SAMPLES = "DMFA_DEMO_CELEBA", 45
 
 
 @dataclass(frozen=True)
 class LabelledImages:
-    """Images of one split.
+    """The images of one split, with labels.
 
     Attributes:
-        images: uint8 `(N, C, H, W)`, as stored: 255 is white (MNIST: ink).
-        labels: int64 `(N,)`, positions in the data set's classes; `(N, classes)` of 0 and 1 where an image may be of several.
-        indices: int64 `(N,)`, each image's place in the official split it comes from; of CelebA the number of its file.
+        images: uint8 `(N, C, H, W)`, as stored: 255 is white (in MNIST, ink).
+        labels: int64 `(N,)`, positions in the data set's classes; `(N, classes)` of 0 and 1 where an image may be in several.
+        indices: int64 `(N,)`, each image's position in its official split; for CelebA, the number of its file.
     """
 
     images: Tensor
@@ -156,41 +156,41 @@ class LabelledImages:
 
     @property
     def kinds(self) -> Tensor:
-        """int64 `(N,)`, positions in the data set's `kinds`."""
+        """Positions in the data set's `kinds`, int64 `(N,)`."""
         return self.labels[:, 0] if self.labels.dim() > 1 else self.labels
 
     def only(self, classes: Sequence[int]) -> LabelledImages:
-        """Those of these classes.
+        """Select the images of some classes.
 
         Raises:
-            ValueError: where an image may be of several classes, or none is of these.
+            ValueError: If an image may be in several classes, or none is in these.
         """
         if self.labels.dim() > 1:
-            raise ValueError("these images are not of one class each; none can be chosen by class")
+            raise ValueError("these images may be in several classes, so they cannot be selected by class")
         rows = torch.isin(self.labels, torch.tensor(list(classes)))
         if not rows.any():
             raise ValueError(
-                f"no image is of a class of {tuple(classes)}; there are {sorted(set(self.labels.tolist()))}"
+                f"no image is in one of the classes {tuple(classes)}; available: {sorted(set(self.labels.tolist()))}"
             )
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
     def labelled(self) -> LabelledImages:
-        """Those whose labels are known; unknown ones are negative."""
+        """Select the images whose labels are known; unknown ones are negative."""
         rows = (self.labels >= 0).flatten(1).all(1) if self.labels.dim() > 1 else self.labels >= 0
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
     def first(self, count: int | None) -> LabelledImages:
-        """The first `count` of them; all for None."""
+        """Select the first `count` images; None selects all."""
         return LabelledImages(self.images[:count], self.labels[:count], self.indices[:count])
 
     def with_mirrored(self) -> LabelledImages:
-        """Each image, then the mirror image of each."""
+        """Append the mirror image of each image."""
         images = torch.cat([self.images, self.images.flip(-1)])
         return LabelledImages(images, torch.cat([self.labels] * 2), torch.cat([self.indices] * 2))
 
 
 def to_float(images: Tensor) -> Tensor:
-    """uint8 images as float32 in [0, 1]."""
+    """Convert uint8 images to float32 in [0, 1]."""
     return images.float() / 255
 
 
@@ -206,17 +206,17 @@ def dataset_named(name: str) -> Dataset:
 
 
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
-    """One split: of MNIST and Fashion-MNIST 55,000 for training, 5,000 for validation, 10,000 for the test; of CelebA its partition.
+    """Load a split: 55,000, 5,000 and 10,000 images of MNIST and Fashion-MNIST for training, validation and test; CelebA by its partition.
 
     Args:
-        dataset: a name in `DATASETS`.
+        dataset: a key of `DATASETS`.
         split: `train`, `validation` or `test`.
-        root: torchvision's data folder: `MNIST/raw` and `FashionMNIST/raw`, downloaded there when they are missing, and
-            `celeba`, which cannot be downloaded by a program.
+        root: torchvision's data folder, with `MNIST/raw` and `FashionMNIST/raw`, which are downloaded if they are missing, and
+            `celeba`, which no program can download.
 
     Raises:
-        ValueError: for an unknown data set, or files that are damaged or hold too few images.
-        FileNotFoundError: when the data are not there and cannot be downloaded.
+        ValueError: If the data set is unknown, or files are damaged or have too few images.
+        FileNotFoundError: If the data are missing and cannot be downloaded.
     """
     dataset_named(dataset)
     if dataset in VIEWS:
@@ -229,23 +229,23 @@ def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages
 
     kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[dataset]
     folder = Path(root).resolve() / kind.__name__ / "raw"
-    mend = "delete them, and they are downloaded again, or name another folder with --data-root"
+    remedy = "delete them, and they are downloaded again, or name another folder with --data-root"
     try:
         part = kind(str(root), train=split != "test", download=True)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
-            f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder that holds "
-            f"torchvision's {kind.__name__}/raw with --data-root, or run once with a network."
+            f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder with "
+            f"torchvision's {kind.__name__}/raw with --data-root, or run once with network access."
         ) from error
-    except (ValueError, AssertionError) as error:  # of files that are no images and labels, or none at all
-        raise ValueError(f"the files in {folder} are damaged ({error!r:.200}); {mend}") from error
+    except (ValueError, AssertionError) as error:  # from files that are empty or not images and labels
+        raise ValueError(f"the files in {folder} are damaged ({error!r:.200}); {remedy}") from error
     least = 1 if split == "test" else VALIDATION_SIZE + 1
     if len(part.data) < least:
         raise ValueError(
             f"there are {len(part.data)} images in the {'test' if split == 'test' else 'training'} part in {folder}, which needs "
             f"at least {least:,}"
             + ("" if split == "test" else f": its last {VALIDATION_SIZE:,} are for validation")
-            + f"; {mend}"
+            + f"; {remedy}"
         )
     first, last = {
         "train": (0, len(part.data) - VALIDATION_SIZE),
@@ -257,18 +257,18 @@ def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages
 
 @cache
 def load_samples(dataset: str) -> LabelledImages:
-    """The bundled samples: the first ten test images of each class, class by class; for `celeba` the portraits.
+    """Load the bundled samples: the first ten test images of each class, class by class; for `celeba` the portraits.
 
     Where `CELEBA_VARIABLE` names a folder with CelebA, some of its test images follow the portraits.
 
     Raises:
-        ValueError: when no samples of `dataset` lie in the repository.
-        FileNotFoundError: when `CELEBA_VARIABLE` names a folder without CelebA.
+        ValueError: If there are no bundled samples of `dataset`.
+        FileNotFoundError: If `CELEBA_VARIABLE` names a folder without CelebA.
     """
     path = SAMPLES / f"{dataset}.npz"
     if dataset not in DATASETS or not path.is_file():
         known = sorted(path.stem for path in SAMPLES.glob("*.npz"))
-        raise ValueError(f"no bundled samples of {dataset!r:.40}; there are some of: {', '.join(known)}")
+        raise ValueError(f"no bundled samples of {dataset!r:.40}; available: {', '.join(known)}")
     with np.load(path, allow_pickle=False) as archive:
         bundled = LabelledImages(*(torch.from_numpy(archive[key]) for key in ("images", "labels", "indices")))
     if dataset == "celeba" and (folder := os.environ.get(CELEBA_VARIABLE)):
@@ -280,7 +280,7 @@ def load_samples(dataset: str) -> LabelledImages:
 
 
 def sample_caption(dataset: str, number: int) -> str:
-    """What the `number`-th bundled sample is, for people: whose portrait, or its class and its place in the official test part."""
+    """Return a caption for the `number`-th bundled sample: whose portrait it is, or its class and its position in the test part."""
     samples = load_samples(dataset)
     if dataset == "celeba":
         return PORTRAITS[number] if number < len(PORTRAITS) else f"CelebA {samples.indices[number]:06d}"

@@ -11,9 +11,9 @@ from torch import Tensor
 
 
 def mask_text(missing: Tensor) -> str:
-    """bool `(H, W)` as text that may stand in an address: lengths of alternating runs, the first visible, row by row, deflated, in base64.
+    """Encode a mask, bool `(H, W)`, as text for an address: lengths of alternating runs, visible first, row by row, deflated, in base64.
 
-    Each length is 7 bits a byte, the lowest first; all bytes of a length but its last have the highest bit set.
+    Lengths are stored 7 bits per byte, lowest first; every byte but a length's last has its highest bit set.
     """
     bits = torch.cat([torch.zeros(1, dtype=torch.int8), missing.flatten().to(torch.int8)])
     edges = bits.diff().nonzero()[:, 0].tolist()
@@ -29,18 +29,18 @@ def mask_text(missing: Tensor) -> str:
 
 
 def mask_from_text(text: str, height: int, width: int) -> Tensor:
-    """The inverse of `mask_text` for masks of a known size.
+    """Decode the result of `mask_text` for a mask of a known size.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: If the text is anything else.
     """
     size = height * width
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-        # A run has a pixel, and no length needs more than three bytes: there is nothing to gain by sending more.
+        # A run has at least one pixel and a length at most three bytes, so a valid text cannot inflate to more than this.
         runs = zlib.decompressobj(-zlib.MAX_WBITS).decompress(packed, 3 * size + 1)
     except (binascii.Error, zlib.error):
-        raise ValueError(f"the mask is not what mask_text wrote: {text!r:.40}") from None
+        raise ValueError(f"the mask was not written by mask_text: {text!r:.40}") from None
     lengths, length, shift = [], 0, 0
     for byte in runs:
         length |= (byte & 0x7F) << shift
@@ -49,6 +49,6 @@ def mask_from_text(text: str, height: int, width: int) -> Tensor:
             lengths.append(length)
             length = shift = 0
     if shift or sum(lengths) != size:
-        raise ValueError(f"the mask is of another size than {height}x{width}")
+        raise ValueError(f"the mask does not have {height}x{width} pixels")
     hidden = torch.arange(len(lengths)) % 2 == 1
     return hidden.repeat_interleave(torch.tensor(lengths, dtype=torch.long)).view(height, width)

@@ -1,8 +1,8 @@
-"""The mask families of the papers, by name: callables that draw which pixels are missing.
+"""The mask families of the papers, by name: callables that draw missing pixels.
 
 A family is called as `family(count, height, width, generator)` and returns bool `(count, 1, height, width)`, True where
-the pixel is missing; `count` is at least 1. The same generator state gives the same masks, and no family loops over the
-rows it draws.
+the pixel is missing; `count` is at least 1. The same generator state gives the same masks. No family loops over the masks
+of a batch.
 
     >>> import torch
     >>> mask_family("square14")(2, 28, 28, torch.Generator().manual_seed(0)).sum((1, 2, 3))
@@ -25,7 +25,7 @@ MaskFamily = Callable[[int, int, int, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Rectangle:
-    """A `rows` x `columns` rectangle at a uniformly random place, wholly inside the image (DMFA paper, section 3.1)."""
+    """A `rows` x `columns` rectangle at a uniformly random position inside the image (DMFA paper, section 3.1)."""
 
     rows: int
     columns: int
@@ -43,7 +43,7 @@ class Rectangle:
 
 @dataclass(frozen=True)
 class Quarter:
-    """A rectangle of half the image's sides at a uniformly random place: 14 x 14 pixels of 28 x 28."""
+    """A rectangle with half the image's sides at a uniformly random position: 14 x 14 pixels of 28 x 28."""
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         return Rectangle(max(1, height // 2), max(1, width // 2))(count, height, width, generator)
@@ -51,7 +51,7 @@ class Quarter:
 
 @dataclass(frozen=True)
 class RandomSquare:
-    """A square at a random place whose side is uniform between `smallest` and `largest` pixels."""
+    """A square at a random position with a side uniform between `smallest` and `largest` pixels."""
 
     smallest: int
     largest: int
@@ -72,9 +72,9 @@ class RandomSquare:
 class RandomRectangle:
     """A rectangle with uniformly random corners, kept if its share of the area is within bounds.
 
-    VAEAC paper, appendix A.3: at least a quarter of the area. Instead of drawing and rejecting, the side lengths are
-    drawn from the exact distribution that rejection leaves: two corners lie `rows` apart in 2 (height - rows + 1) ways,
-    once for equal ones.
+    VAEAC paper, appendix A.3: at least a quarter of the area. Instead of drawing and rejecting, draws the side lengths from
+    the exact distribution that rejection would give: two corners are `rows` apart in 2 (height - rows + 1) ways, equal
+    corners in half as many.
     """
 
     smallest: float = 0.25
@@ -107,7 +107,7 @@ class RandomRectangle:
 
 @dataclass(frozen=True)
 class FixedBox:
-    """Always the same box, given as shares of the height and width, edges rounded to whole pixels."""
+    """A fixed box, given in fractions of the height and width, with its edges rounded to pixels."""
 
     top: float
     bottom: float
@@ -127,7 +127,7 @@ class FixedBox:
 
 @dataclass(frozen=True)
 class Half:
-    """One of the four halves, each as likely (VAEAC paper, appendix A.3)."""
+    """One of the four halves, equally likely (VAEAC paper, appendix A.3)."""
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
         side = torch.randint(4, (count,), generator=generator)
@@ -139,8 +139,8 @@ class Half:
 class Trapezoid:
     """A trapezoid over half of the image, one side of it a full image edge, on a random one of the four sides.
 
-    MisConv paper, appendix B, figure 4, which shows the shape without its measures: ours spans the whole edge it
-    lies on and narrows to half of it over two thirds of the depth, so its area is half of the image.
+    MisConv paper, appendix B, figure 4, which shows the shape without its dimensions. Ours spans the full edge and narrows
+    to half of it over two thirds of the depth, so its area is half of the image.
     """
 
     def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
@@ -153,7 +153,7 @@ class Trapezoid:
 
 @dataclass(frozen=True)
 class Noise:
-    """Every pixel missing on its own with a probability uniform between `low` and `high`, drawn once an image."""
+    """Independent missing pixels, with a probability uniform between `low` and `high`, drawn once per image."""
 
     low: float
     high: float
@@ -171,7 +171,7 @@ class Noise:
 
 @dataclass(frozen=True)
 class ObservedLine:
-    """Everything missing but a horizontal line `rows` pixels wide at a random height (VAEAC paper, appendix A.3)."""
+    """A horizontal line of `rows` observed rows at a random height; the rest is missing (VAEAC paper, appendix A.3)."""
 
     rows: int
 
@@ -198,7 +198,7 @@ class Pattern:
         cell = 1 / self.resolution  # pixels between two noise values
         rows, columns = (math.ceil(size / cell) + 4 for size in (height, width))
         noise = torch.rand(count, 1, rows, columns, generator=generator)
-        offset = torch.rand(count, 2, 1, generator=generator)  # where between the noise values the crop starts
+        offset = torch.rand(count, 2, 1, generator=generator)  # where the crop starts between two noise values
         y = 2 * (1.5 + offset[:, 0] + torch.arange(height) / cell) / (rows - 1) - 1
         x = 2 * (1.5 + offset[:, 1] + torch.arange(width) / cell) / (columns - 1) - 1
         grid = torch.stack([x[:, None, :].expand(-1, height, -1), y[:, :, None].expand(-1, -1, width)], -1)
@@ -210,7 +210,7 @@ class Pattern:
 
 @dataclass(frozen=True)
 class Strokes:
-    """Free-form brush strokes like those people paint: up to `most` bent lines drawn with a round brush."""
+    """Free-form brush strokes as people paint them: up to `most` bent lines drawn with a round brush."""
 
     most: int = 3
     bends: int = 4
@@ -232,7 +232,7 @@ class Strokes:
 
 @dataclass(frozen=True)
 class Mixture:
-    """Each mask from one of the families, drawn by weight."""
+    """A mixture of families: each mask comes from one, drawn by weight."""
 
     families: tuple[MaskFamily, ...]
     weights: tuple[float, ...]
@@ -255,7 +255,7 @@ HALVES = {
 }
 
 # Generative Face Completion's boxes on 128x128 (VAEAC paper, table 6, as x1, x2, y1, y2 with both ends included).
-# The table's rows O1 and O2 are garbled in print; O1 is read as x 33-70, y 52-115 and O2 as x 57-95, y 52-115.
+# The table's rows O1 and O2 are garbled in print; we read O1 as x 33-70, y 52-115 and O2 as x 57-95, y 52-115.
 _GFC = {
     1: (33, 70, 52, 115),
     2: (57, 95, 52, 115),
@@ -292,15 +292,15 @@ _SIZED: tuple[tuple[str, Callable[..., MaskFamily]], ...] = (
 
 
 _MIXTURES = {
-    # What ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) hide of MNIST.
+    # The holes of ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) on MNIST.
     "arbitrary": "noise50*2+half-left+half-right+half-top+half-bottom+square14*2+rectangles30-100*2",
-    # The kinds of hole in the MisConv paper's table 9, and what people paint.
+    # The kinds of hole in the MisConv paper's table 9, and strokes as people paint them.
     "mixed": "quarter+trapezoid+noise75+strokes",
 }
 
 
 def mask_family(name: str) -> MaskFamily:
-    """The family called `name`.
+    """Return the mask family called `name`.
 
     Sizes are part of the name: `square14`, `rect10x15` (rows x columns), `squares8-20` (random side), `noise75` (percent),
     `noise30-90`, `rectangles30-100` (percent of the area), `line3` (observed rows). Without a size: `half`, `half-left`,
@@ -309,7 +309,7 @@ def mask_family(name: str) -> MaskFamily:
     Names joined by `+`, each with an optional weight, mix: `square14*2+strokes`.
 
     Raises:
-        ValueError: for a name that is none of these.
+        ValueError: If the name is none of these.
     """
     if "+" in name or "*" in name:
         parts = [part.partition("*") for part in name.split("+")]
@@ -341,7 +341,7 @@ def _check_fits(rows: int, columns: int, height: int, width: int) -> None:
 
 
 def _boxes(top: Tensor, bottom: Tensor, left: Tensor, right: Tensor, height: int, width: int) -> Tensor:
-    """True inside each row's box `[top, bottom) x [left, right)`, `(count, 1, height, width)`."""
+    """Return masks `(count, 1, height, width)` that are True inside each one's box `[top, bottom) x [left, right)`."""
     y, x = torch.arange(height), torch.arange(width)
     inside_y = (y >= top[:, None]) & (y < bottom[:, None])
     inside_x = (x >= left[:, None]) & (x < right[:, None])
@@ -349,12 +349,12 @@ def _boxes(top: Tensor, bottom: Tensor, left: Tensor, right: Tensor, height: int
 
 
 def _in_trapezoid(depth: Tensor, along: Tensor) -> Tensor:
-    """Full width at depth 0, half width at depth 2/3, where it ends: area (1 + 1/2) / 2 * 2/3 = 1/2."""
+    """Return whether points are in the trapezoid: full width at depth 0, half at its end at depth 2/3, area (1 + 1/2) / 2 * 2/3 = 1/2."""
     return (depth < 2 / 3) & ((along - 0.5).abs() < 0.5 - 0.375 * depth)
 
 
 def _distance_to_segments(corners: Tensor, height: int, width: int) -> Tensor:
-    """Distance of every pixel centre to the polylines through `corners` `(..., corners, 2)`, as `(..., height, width)`."""
+    """Return every pixel centre's distance to the polylines through `corners` `(..., corners, 2)`, `(..., height, width)`."""
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     pixels = torch.stack([y, x], -1).view(-1, 2)
     start, step = corners[..., :-1, None, :], corners.diff(dim=-2).unsqueeze(-2)  # (..., segments, 1, 2)

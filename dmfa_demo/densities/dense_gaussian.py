@@ -1,12 +1,12 @@
 """A single Gaussian with a full covariance, conditioned exactly.
 
-Of N(mean, Lambda^-1) the conditional of the missing values is read off the precision Lambda without touching the observed
+The precision Lambda of N(mean, Lambda^-1) gives the conditional of the missing values without touching the observed
 block (Bishop, *Pattern Recognition and Machine Learning*, equations (2.73) and (2.75)):
 
     x_m | x_o  ~  N(mean_m - Lambda_mm^-1 Lambda_mo (x_o - mean_o),  Lambda_mm^-1)
 
-Rows miss different values, and differently many: rows with the same hole are answered together, with one factor of its
-Lambda_mm, which takes memory for M x M numbers and time for M^3.
+Rows differ in which values they miss. Rows with the same hole are computed together, with one Cholesky factor of its
+Lambda_mm, which takes M x M numbers of memory and O(M^3) time.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class _Hole:
     """The rows that miss the same values.
 
     Attributes:
-        rows: which they are, `(R, 1)`.
-        places: which values they miss, `(M,)`.
+        rows: their indices, `(R, 1)`.
+        places: the indices of the values they miss, `(M,)`.
         base: the lower Cholesky factor of Lambda_mm, `(M, M)`.
-        extra: what is added to each variance.
+        extra: added to each variance.
     """
 
     rows: Tensor
@@ -37,7 +37,7 @@ class _Hole:
 
     @cached_property
     def covariance(self) -> Tensor:
-        """Of the missing values, `(M, M)`."""
+        """The covariance of the missing values, `(M, M)`."""
         return torch.cholesky_inverse(self.base) + self.extra * torch.eye(len(self.places)).to(self.base)
 
     @cached_property
@@ -50,15 +50,15 @@ class _Hole:
 
 @dataclass(frozen=True)
 class ConditionalGaussian:
-    """The conditional Gaussian of the missing values of B rows; observed values are pinned and do not vary.
+    """The conditional Gaussian of the missing values of B rows; observed values are fixed and do not vary.
 
     Args:
-        center: `(n,)`, the mean before anything is seen.
-        precision: Lambda, `(n, n)`, symmetric and positive definite. Float64 is worth its price.
-        observed: `(B, n)`, the observed values; what it holds elsewhere plays no role. Results have its precision.
+        center: `(n,)`, the mean before anything is observed.
+        precision: Lambda, `(n, n)`, symmetric and positive definite; preferably float64.
+        observed: `(B, n)`, the observed values; other entries are ignored. Results have its precision.
         missing: bool `(B, n)`.
-        noise: the variance that no direction falls below.
-        extra: what is added to it for `with_noise_floor`.
+        noise: a lower bound of the variance in every direction.
+        extra: added to it by `with_noise_floor`.
     """
 
     center: Tensor
@@ -87,20 +87,20 @@ class ConditionalGaussian:
         return variance
 
     def covariance(self, row: int) -> Tensor:
-        """The conditional covariance of a row's missing values in their order, `(M, M)`."""
+        """Return the conditional covariance of a row's missing values, in order, `(M, M)`."""
         for hole in self._holes:
             if (hole.rows == row).any():
                 return hole.covariance
         return self.precision.new_zeros(0, 0)
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log p(x_m | x_o) in nats, `(B,)`.
+        """Return log p(x_m | x_o) in nats, `(B,)`.
 
         Raises:
-            ValueError: when `missing` is not the set this density is over.
+            ValueError: If `missing` is not the set that this density is over.
         """
         if not torch.equal(missing, self.missing):
-            raise ValueError("this density is over the values that were missing when it was made; ask about these")
+            raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
         residual, result = (x - self.mean).to(self.center), x.new_zeros(len(x))
         for hole in self._holes:
             distance = (residual[hole.rows, hole.places] @ hole.cholesky).square().sum(-1)
@@ -110,11 +110,11 @@ class ConditionalGaussian:
         return result
 
     def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each missing value on its own, `(B, n)`."""
+        """Return P(X_i <= x_i) for each missing value, `(B, n)`."""
         return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
-        """`count` draws, `(count, B, n)`; a full covariance has no part that is noise, so there is nothing to leave out."""
+        """Draw `count` samples, `(count, B, n)`; `noise` has no effect, since a full covariance has no separate noise."""
         white = torch.randn(count, *self.missing.shape, generator=generator, dtype=self.center.dtype)
         draws = self.mean.expand(count, -1, -1).clone()
         for hole in self._holes:
@@ -125,12 +125,12 @@ class ConditionalGaussian:
         return draws
 
     def with_noise_floor(self, floor: float) -> ConditionalGaussian:
-        """The same density with no noise variance below `floor` or below an earlier one; the mean stays."""
+        """Return the density with no noise variance below `floor` or an earlier floor; the mean does not change."""
         return replace(self, extra=max(self.extra, floor - self.noise))
 
     @cached_property
     def _holes(self) -> list[_Hole]:
-        """The different holes, without that of rows that miss nothing."""
+        """Return the different holes of rows that miss something."""
         masks, which = self.missing.unique(dim=0, return_inverse=True)
         holes = []
         for number, mask in enumerate(masks):

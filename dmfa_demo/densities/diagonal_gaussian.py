@@ -1,4 +1,4 @@
-"""Independent Gaussians, over latents as encoders return them or over values."""
+"""Independent Gaussians, over latents (as encoders return them) or over values."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class DiagonalGaussian:
-    """One Gaussian for each latent.
+    """An independent Gaussian for each latent.
 
     Args:
         mean, deviation: `(B, d)`, deviations positive.
@@ -23,30 +23,30 @@ class DiagonalGaussian:
 
     @classmethod
     def from_raw(cls, raw: Tensor) -> DiagonalGaussian:
-        """From a network's output `(B, 2 d)`: means, and deviations by softplus."""
+        """Read means, and deviations by softplus, from a network's output `(B, 2 d)`."""
         mean, deviation = (raw if raw.dtype == torch.float64 else raw.float()).chunk(2, -1)
         return cls(mean, F.softplus(deviation) + 1e-4)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """`count` draws `(count, B, d)`."""
+        """Draw `count` samples `(count, B, d)`."""
         white = torch.randn(count, *self.mean.shape, generator=generator, dtype=self.mean.dtype)
         return self.at(white.to(self.mean.device))
 
     def at(self, noise: Tensor) -> Tensor:
-        """The draws `(S, B, d)` that standard normal `noise` `(S, B, d)` makes, differentiable in mean and deviation."""
+        """Turn standard normal `noise` `(S, B, d)` into samples `(S, B, d)`, differentiable in mean and deviation."""
         return self.mean + self.deviation * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """log density in nats of z `(..., B, d)`, `(..., B)`."""
+        """Return the log-density in nats, `(..., B)`, of z `(..., B, d)`."""
         return self.log_prob_each(z).sum(-1)
 
     def log_prob_each(self, z: Tensor) -> Tensor:
-        """log density in nats of each of z `(..., B, d)` on its own, shaped like z."""
+        """Return the marginal log-density in nats of each entry of z `(..., B, d)`, shaped like z."""
         ratio = (z - self.mean) / self.deviation
         return -(0.5 * ratio.square() + self.deviation.log() + 0.5 * math.log(2 * math.pi))
 
     def kl(self, other: DiagonalGaussian) -> Tensor:
-        """KL(self || other) in nats, `(B,)`."""
+        """Return KL(self || other) in nats, `(B,)`."""
         ratio = (self.deviation / other.deviation).square()
         gap = ((self.mean - other.mean) / other.deviation).square()
         return 0.5 * (ratio + gap - 1 - ratio.log()).sum(-1)

@@ -4,14 +4,14 @@ A factor analyser over n values is the Gaussian N(mean, Sigma) with
 
     Sigma = A A^T + diag(d),        A = factors^T (n, l),   d = noise (n,), a variance,
 
-so that l + 2 images describe it (DMFA paper, section 2.1). Nothing here ever builds the n x n matrix. All work goes
-through the l x l *capacitance* C = I + A^T D^-1 A, restricted to the values each row asks about:
+so that l + 2 images describe it (DMFA paper, section 2.1). This module never builds the n x n matrix. All computations
+use the l x l *capacitance* C = I + A^T D^-1 A, restricted to the values in each row's mask:
 
     det(A A^T + D)         = det(C) det(D)                             (matrix determinant lemma)
     r^T (A A^T + D)^-1 r   = (r - A z)^T D^-1 (r - A z) + z^T z,   z = C^-1 A^T D^-1 r
 
 The second line is the Woodbury identity as a sum of two positive terms. The usual difference of two large numbers
-loses every digit in float32 when the noise is near its floor; this form does not.
+loses all digits in float32 when the noise is near its floor; this form does not.
 
     >>> import torch
     >>> density = FactorAnalyzer(torch.zeros(1, 3), torch.ones(1, 1, 3), torch.ones(1, 3))
@@ -39,13 +39,13 @@ class FactorAnalyzer:
     Args:
         mean: `(..., n)`.
         factors: `(..., l, n)`, the columns of A, each with the layout of `mean`.
-        noise: `(..., n)`, a variance, positive where a value is ever asked about.
+        noise: `(..., n)`, a variance, positive for every value that a mask selects.
 
-    The leading dimensions broadcast against those of `x` and `missing`, so one density over images (leading size 1)
-    can be asked about a batch.
+    The leading dimensions broadcast against those of `x` and `missing`, so that one density over images (leading size 1)
+    can be evaluated on a batch.
 
     Raises:
-        ValueError: when the three shapes do not belong together.
+        ValueError: If the three shapes do not match.
     """
 
     mean: Tensor
@@ -64,18 +64,18 @@ class FactorAnalyzer:
             )
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log N(x_m; mean_m, Sigma_mm) over each row's own missing values, in nats.
+        """Return log N(x_m; mean_m, Sigma_mm) over each row's missing values, in nats.
 
         Args:
-            x: `(..., n)`, the true values; those outside `missing` play no role.
+            x: `(..., n)`, the true values; those outside `missing` are ignored.
             missing: bool `(..., n)`, the values to score.
 
         Returns:
-            `(...)`. Exactly 0 for a row in which nothing is missing.
+            `(...)`; exactly 0 for a row in which nothing is missing.
         """
         latent, cholesky = self._posterior(x, missing)
         residual = x - self.mean - (latent.unsqueeze(-2) @ self.factors).squeeze(-2)
-        # Masked before it is squared: what lies outside `missing` may be anything, NaN included.
+        # Masked before squaring, since values outside `missing` may be anything, including NaN.
         residual = torch.where(missing, residual, 0)
         noise = torch.where(missing, self.noise, 1)
         mahalanobis = (residual.square() / noise).sum(-1) + latent.square().sum(-1)
@@ -83,9 +83,9 @@ class FactorAnalyzer:
         return -0.5 * (mahalanobis + log_det + missing.sum(-1, dtype=noise.dtype) * math.log(2 * math.pi))
 
     def restrict(self, x: Tensor, missing: Tensor) -> FactorAnalyzer:
-        """The same Gaussian over the missing values, with the observed ones pinned to `x` (no factors, no noise).
+        """Restrict the Gaussian to the missing values; observed ones are fixed to `x` (no factors, no noise).
 
-        This is how DMFA reads its network's output (section 2.3): N(mean_m, Sigma_mm), the rest means nothing.
+        This is how DMFA uses its network's output (section 2.3): N(mean_m, Sigma_mm); the rest has no meaning.
         """
         return FactorAnalyzer(
             mean=torch.where(missing, self.mean, x),
@@ -94,7 +94,7 @@ class FactorAnalyzer:
         )
 
     def condition(self, x: Tensor, missing: Tensor) -> FactorAnalyzer:
-        """p(x_m | x_o) in closed form, observed values pinned to `x` (DMFA paper, equation (1)).
+        """Return p(x_m | x_o) in closed form, with observed values fixed to `x` (DMFA paper, equation (1)).
 
         With q(z | x_o) = N(z_o, P), P = (I + A_o^T D_o^-1 A_o)^-1, the conditional is again a factor analyser:
         mean mean_m + A_m z_o, factors A_m P^(1/2), and the same noise.
@@ -111,20 +111,20 @@ class FactorAnalyzer:
         return self.noise + self.factors.square().sum(-2)
 
     def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
+        """Return P(X_i <= x_i) for each value, `(..., n)`."""
         return torch.special.ndtr((x - self.mean) / self.variance.sqrt())
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
-        """`count` draws, `(count, ..., n)`: mean + A z + noise^(1/2) e, the last only with `noise`."""
+        """Draw `count` samples, `(count, ..., n)`: mean + A z + noise^(1/2) e, the last term only with `noise`."""
         like: dict[str, Any] = dict(generator=generator, dtype=self.mean.dtype, device=self.mean.device)
         latent = torch.randn((count, *self.factors.shape[:-1]), **like)
         smooth = self.mean + (latent.unsqueeze(-2) @ self.factors).squeeze(-2)
         return smooth + torch.randn((count, *self.mean.shape), **like) * self.noise.sqrt() if noise else smooth
 
     def principal(self) -> FactorAnalyzer:
-        """The same Gaussian with orthogonal factors, the strongest first, each with a sum that is not negative.
+        """Return the same Gaussian with orthogonal factors, strongest first, each with a nonnegative sum.
 
-        Factors are known only up to a rotation (A R has the same A A^T); this picks the principal axes of A A^T.
+        Factors are defined only up to a rotation (A R has the same A A^T); this chooses the principal axes of A A^T.
         """
         _, rotation = torch.linalg.eigh(self.factors @ self.factors.transpose(-1, -2))  # strongest last
         factors = rotation.flip(-1).transpose(-1, -2) @ self.factors
@@ -132,11 +132,11 @@ class FactorAnalyzer:
         return FactorAnalyzer(self.mean, sign * factors, self.noise)
 
     def with_noise_floor(self, floor: float) -> Self:
-        """The same density with no noise variance below `floor`; pinned values, whose variance is zero, stay pinned."""
+        """Return the density with no noise variance below `floor`; fixed values, whose variance is zero, stay fixed."""
         return replace(self, noise=torch.where(self.variance > 0, self.noise.clamp(min=floor), self.noise))
 
     def _posterior(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """The latents given the values in `known`: their mean `(..., l)` and the Cholesky factor of C `(..., l, l)`."""
+        """Infer the latents from the values in `known`: their mean `(..., l)` and the Cholesky factor of C `(..., l, l)`."""
         precision = torch.where(known, 1 / torch.where(known, self.noise, 1), 0)
         weighted = self.factors * precision.unsqueeze(-2)  # (..., l, n)
         capacitance = weighted @ self.factors.transpose(-1, -2)
@@ -150,18 +150,18 @@ class FactorAnalyzer:
 class MixtureDensity(Density):
     """A density that is a mixture of factor analysers, conditioned or not.
 
-    A class to inherit from, not a protocol: `isinstance` of a protocol evaluates every property on Python 3.11.
+    A base class, not a protocol, since `isinstance` of a protocol evaluates every property on Python 3.11.
     """
 
     @property
     @abstractmethod
     def weights(self) -> Tensor:
-        """`(B, K)`, one in sum over a row."""
+        """The weights `(B, K)`; each row sums to one."""
         ...
 
     @abstractmethod
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:
-        """The components of most weight in each row, heaviest first, at most `count`."""
+        """Return the `count` heaviest components of each row (or all), heaviest first."""
         ...
 
 
@@ -175,7 +175,7 @@ class MixtureOfFactorAnalyzers(MixtureDensity):
             factors `(..., K, l, n)`, noise `(..., K, n)`.
 
     Raises:
-        ValueError: when the shapes do not belong together.
+        ValueError: If the shapes do not match.
     """
 
     log_weights: Tensor
@@ -195,12 +195,12 @@ class MixtureOfFactorAnalyzers(MixtureDensity):
         return self.log_weights.exp()
 
     def component(self, index: int) -> FactorAnalyzer:
-        """The `index`-th component of every row."""
+        """Return the `index`-th component of every row."""
         parts = self.components
         return FactorAnalyzer(parts.mean[..., index, :], parts.factors[..., index, :, :], parts.noise[..., index, :])
 
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:
-        """The `count` heaviest components of each row, the heaviest first; their weights sum to one again."""
+        """Return the `count` heaviest components of each row, heaviest first; their weights sum to one again."""
         log_weights, chosen = self.log_weights.topk(min(count, self.log_weights.shape[-1]))
         parts = (self.components.mean, self.components.factors, self.components.noise)
         index = (chosen[..., None], chosen[..., None, None], chosen[..., None])
@@ -208,37 +208,37 @@ class MixtureOfFactorAnalyzers(MixtureDensity):
         return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(*parts))
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log sum_k w_k N_k(x_m) over each row's own missing values, in nats; shapes as in `FactorAnalyzer`."""
+        """Return log sum_k w_k N_k(x_m) over each row's missing values, in nats; shapes as in `FactorAnalyzer`."""
         return (self.log_weights + self._component_log_prob(x, missing)).logsumexp(-1)
 
     def restrict(self, x: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:
-        """Each component restricted to the missing values, observed ones pinned to `x`; the weights stay."""
+        """Restrict each component to the missing values, with observed ones fixed to `x`; the weights do not change."""
         components = self.components.restrict(x.unsqueeze(-2), missing.unsqueeze(-2))
         return MixtureOfFactorAnalyzers(self.log_weights.expand(components.mean.shape[:-1]), components)
 
     def condition(self, x: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:
-        """p(x_m | x_o): each component conditioned, the weights multiplied by how well it explains `x_o`."""
+        """Return p(x_m | x_o): components conditioned, and weights multiplied by each component's likelihood of `x_o`."""
         log_weights = self.log_weights + self._component_log_prob(x, ~missing)
         return MixtureOfFactorAnalyzers(log_weights, self.components.condition(x.unsqueeze(-2), missing.unsqueeze(-2)))
 
     @property
     def mean(self) -> Tensor:
-        """The mean of the mixture `(..., n)`; exactly the components' own where they agree."""
+        """The mean of the mixture `(..., n)`; exact where the components agree."""
         first = self.components.mean[..., 0, :]
         return first + self._average(self.components.mean - first.unsqueeze(-2))
 
     @property
     def variance(self) -> Tensor:
-        """The marginal variance of each value `(..., n)`: within the components plus between their means."""
+        """The marginal variance of each value `(..., n)`: within components plus between their means."""
         between = (self.components.mean - self.mean.unsqueeze(-2)).square()
         return self._average(self.components.variance + between)
 
     def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each value on its own, `(..., n)`."""
+        """Return P(X_i <= x_i) for each value, `(..., n)`."""
         return self._average(self.components.cdf(x.unsqueeze(-2)))
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
-        """`count` draws, `(count, ..., n)`: a component by its weight, then a draw from it, `noise` as there."""
+        """Draw `count` samples, `(count, ..., n)`: a component by its weight, then a draw from it, with or without `noise`."""
         draws = self.components.sample(count, generator, noise)  # (count, ..., K, n)
         flat = self.weights.reshape(-1, self.weights.shape[-1])
         chosen = torch.multinomial(flat, count, replacement=True, generator=generator)  # (rows, count)
@@ -246,7 +246,7 @@ class MixtureOfFactorAnalyzers(MixtureDensity):
         return draws.gather(-2, chosen).squeeze(-2)
 
     def with_noise_floor(self, floor: float) -> MixtureOfFactorAnalyzers:
-        """The same density with no noise variance below `floor`; pinned values stay pinned."""
+        """Return the density with no noise variance below `floor`; fixed values stay fixed."""
         return MixtureOfFactorAnalyzers(self.log_weights, self.components.with_noise_floor(floor))
 
     def _component_log_prob(self, x: Tensor, missing: Tensor) -> Tensor:

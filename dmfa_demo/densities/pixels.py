@@ -1,4 +1,4 @@
-"""What a network says of every pixel on its own, as a Gaussian grey level or as ink or no ink."""
+"""Independent distributions of pixels: Gaussian grey levels, or Bernoulli for ink or no ink."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Likelihood = Literal["gaussian", "bernoulli"]
 
 
 def as_seen(images: Tensor, likelihood: Likelihood) -> Tensor:
-    """Images in [0, 1] as a model of this likelihood takes them: binarised at one half for Bernoulli pixels."""
+    """Prepare images in [0, 1] for a model with this likelihood: Bernoulli pixels are binarised at one half."""
     return (images >= 0.5).to(images) if likelihood == "bernoulli" else images
 
 
@@ -23,8 +23,8 @@ class Pixels:
     """Independent distributions of pixels.
 
     Args:
-        mean: `(..., C, H, W)` in [0, 1]; the likelihood of a Bernoulli pixel keeps it 1e-6 away from both ends.
-        deviation: the same of Gaussian pixels, None for Bernoulli ones.
+        mean: `(..., C, H, W)` in [0, 1]; the likelihood clamps the mean of a Bernoulli pixel 1e-6 away from both ends.
+        deviation: shaped like `mean`, for Gaussian pixels; None for Bernoulli pixels.
     """
 
     mean: Tensor
@@ -32,18 +32,18 @@ class Pixels:
 
     @classmethod
     def from_raw(cls, raw: Tensor, likelihood: Likelihood, floor: float) -> Pixels:
-        """From a network's output `(..., p, C, H, W)`, p = 1 for Bernoulli pixels and 2 for Gaussian ones."""
+        """Read the pixels from a network's output `(..., p, C, H, W)`, p = 1 for Bernoulli pixels and 2 for Gaussian ones."""
         raw = raw if raw.dtype == torch.float64 else raw.float()
         deviation = None if likelihood == "bernoulli" else F.softplus(raw[..., 1, :, :, :] - 2) + floor
         return cls(raw[..., 0, :, :, :].sigmoid(), deviation)
 
     @property
     def variance(self) -> Tensor:
-        """Of each pixel, shaped like `mean`."""
+        """The variance of each pixel, shaped like `mean`."""
         return self.mean * (1 - self.mean) if self.deviation is None else self.deviation.square()
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log density (or probability) of the missing pixels of x `(B, C, H, W)`, in nats, `(..., B)`."""
+        """Return the log-density (or log-probability) of the missing pixels of x `(B, C, H, W)`, in nats, `(..., B)`."""
         if self.deviation is None:
             mean = self.mean.clamp(1e-6, 1 - 1e-6)
             value = x * mean.log() + (1 - x) * (-mean).log1p()
@@ -53,7 +53,7 @@ class Pixels:
         return torch.where(missing, value, 0).sum((-3, -2, -1))
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
-        """One draw of every pixel, shaped like `mean`."""
+        """Draw every pixel once, shaped like `mean`."""
         like: dict[str, Any] = dict(generator=generator, dtype=self.mean.dtype)
         if self.deviation is None:
             return (torch.rand(self.mean.shape, **like).to(self.mean.device) < self.mean).to(self.mean)

@@ -1,24 +1,24 @@
-"""A mixture of factor analysers that all rows share, and what the observed values of each row say about it.
+"""A mixture of factor analysers shared by all rows, and its posterior given each row's observed values.
 
-Every component k explains a row by latents of its own,
+Every component k explains a row by its latents z,
 
     x = mean_k + A_k z + e,      e ~ N(0, D_k),      P(k) = w_k,      z ~ N(C_k^-1 h_k, C_k^-1).
 
-Before anything is seen C_k = I and h_k = 0: that is the mixture of factor analysers (Ghahramani and Hinton, 1996). Seeing
-some values of a row adds to both, and multiplies each weight by how well its component explains them,
+Before any observation C_k = I and h_k = 0: the mixture of factor analysers (Ghahramani and Hinton, 1996). Observing
+some values of a row adds to both, and multiplies each weight by its component's likelihood of them,
 
     C_k += A_o^T D_oo^-1 A_o,      h_k += A_o^T D_oo^-1 (x_o - mean_o),      log w_k += log p_k(x_o),
 
-which leaves a mixture of the same form. Conditioning, likelihoods and the E step of EM are this one step, `observe`.
+and the mixture keeps its form. Conditioning, likelihoods and the E step of EM all use this one step, `observe`.
 
-With a temperature t > 1 the likelihood of what is seen is raised to the power 1 / t, so that t visible values count as one: the
-three sums above are divided by t. Latents are then inferred as if the noise of visible values were t D, and responsibilities
-are tempered with them; what is predicted of hidden values keeps its own noise D. It corrects what few components leave
-unexplained: that is alike in neighbouring pixels, and to take each for independent news trusts the visible ones too much
-(a "power" or "fractional" posterior; Grünwald and van Ommen, 2017). t = 1 is Bayes' rule, and what EM uses.
+With a temperature t > 1 the likelihood of the observed values is raised to the power 1 / t, so that t visible values count as one:
+the three sums above are divided by t. Latents are then inferred as if the noise of visible values were t D, and responsibilities
+are tempered in the same way; predictions of hidden values keep their noise D. This corrects for what few components leave
+unexplained: residuals of neighbouring pixels are correlated, and treating them as independent evidence trusts the visible pixels
+too much (a "power" or "fractional" posterior; Grünwald and van Ommen, 2017). t = 1 is Bayes' rule, which EM uses.
 
-As the components belong to all rows and a row adds only its mask and values, it is three matrix products for many rows: a batch
-takes memory for rows x K x l x l numbers, not for rows x K x l x n.
+Since all rows share the components and a row adds only its mask and values, a batch takes three matrix products and memory for
+rows x K x l x l numbers, not for rows x K x l x n.
 
     >>> import torch
     >>> components = SharedComponents(torch.zeros(1, 2), torch.ones(1, 1, 2), torch.ones(1, 2))   # Sigma = [[2, 1], [1, 2]]
@@ -44,20 +44,20 @@ from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, 
 
 Result = TypeVar("Result")
 
-# A component less responsible than this cannot be seen in the probability or the variance of a single value.
+# A component with a smaller responsibility does not change the probability or the variance of a single value visibly.
 NEGLIGIBLE = 1e-8
 
-# Masks of which each is worth a product of its own, as a share of the factors: one for so many factors.
+# Each mask is computed with a separate product while there are at least this many factors per mask.
 FEW = 3
 
-# Numbers in a block of products of factors: they stay in the processor's cache.
+# Numbers in a block of products of factors, so that it stays in the processor's cache.
 BLOCK = 100_000
 
-# Rows of a component whose factors are turned at once, as long as these are no more numbers than that; else row by row.
+# The factors of 32 rows are transformed at once if they have at most 20 million numbers, otherwise row by row.
 CHUNK, CHUNK_NUMBERS = 32, 20_000_000
 
-# From so many factors on, products of factors are computed in single precision, in half the time: they are sums of squares, and what
-# is lost is far below one. Draws are then made component by component, not by copying the matrices of each draw.
+# From this many factors on, products of factors are computed in single precision, in half the time: they are sums of squares, and the
+# error is far below one. Samples are then drawn component by component, without copying matrices for each draw.
 MANY = 100
 
 
@@ -79,21 +79,21 @@ class Last(Generic[Result]):
 
 
 class SharedComponents(FactorAnalyzer):
-    """K factor analysers, with the products that every row needs of them, computed once.
+    """K factor analysers and the products that all rows need, computed once.
 
     Shapes: mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`, positive.
     """
 
     def with_noise_floor(self, floor: float) -> Self:
-        """The same components with no noise variance below `floor`, with all that was computed where none is."""
+        """Return the components with no noise variance below `floor`; if none is, the same object with its cached products."""
         return self if self.noise.min() >= floor else super().with_noise_floor(floor)
 
     def given(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What values say about the latents and how far they are.
+        """Return the terms that observed values add to precision, shift and distance.
 
         Args:
-            x: `(B, n)`, zero where nothing is seen.
-            seen: `(B, n)`, one where something is seen, or `(1, n)` for all rows.
+            x: `(B, n)`, zero where unobserved.
+            seen: `(B, n)`, one where observed, or `(1, n)` for all rows.
 
         Returns:
             A_o D_oo^-1 A_o^T `(B or 1, K, l, l)`, A_o D_oo^-1 (x_o - mean_o) `(B, K, l)`, and
@@ -112,10 +112,10 @@ class SharedComponents(FactorAnalyzer):
         return self._grams(seen), (push - pull).unflatten(-1, (count, size)), distance
 
     def _given_one(self, x: Tensor, seen: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`given` of rows `(B, n)` with one mask `(n,)`."""
+        """Compute `given` for rows `(B, n)` that share one mask `(n,)`."""
         share = seen / self.noise  # (K, n)
         pull = (self.factors @ (share * self.mean).unsqueeze(-1)).squeeze(-1)
-        if len(x) == 1:  # without a copy of all factors
+        if len(x) == 1:  # avoids a copy of all factors
             push = (self.factors @ (share * x).unsqueeze(-1)).squeeze(-1)[None]
         else:
             push = (x @ (self.factors * share.unsqueeze(-2)).flatten(0, 1).T).unflatten(-1, pull.shape)
@@ -124,9 +124,9 @@ class SharedComponents(FactorAnalyzer):
         return self._gram(seen.bool())[None], push - pull, distance
 
     def _gram(self, seen: Tensor) -> Tensor:
-        """A_o D_oo^-1 A_o^T of one mask `(n,)`, `(K, l, l)`: added up over what is seen, or taken from everything, whichever is less.
+        """Return A_o D_oo^-1 A_o^T for one mask `(n,)`, `(K, l, l)`: summed over the smaller of the observed and the hidden part.
 
-        The last sum is kept: conditioning on what is visible and the likelihood of what is hidden need the same one.
+        The last sum is cached, since conditioning on the visible values and the likelihood of the hidden ones need the same one.
         """
         most = bool(2 * seen.sum() > len(seen))
         places = ~seen if most else seen
@@ -134,7 +134,7 @@ class SharedComponents(FactorAnalyzer):
         return self.everything - products if most else products
 
     def _products(self, places: Tensor) -> Tensor:
-        """A_i A_i^T / D_i, `(K, l, l)`, summed over the values i in `places`."""
+        """Return A_i A_i^T / D_i, `(K, l, l)`, summed over the values i in `places`."""
         factors, noise = self.factors[..., places], self.noise[..., places]
         if self.factors.shape[-2] >= MANY:
             factors, noise = factors.float(), noise.float()
@@ -145,19 +145,19 @@ class SharedComponents(FactorAnalyzer):
         return Last()
 
     def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """`given` of rows `(B, n)` of which everything is seen."""
+        """Compute `given` for rows `(B, n)` without missing values."""
         count, size, _ = self.factors.shape
         gram, (shift, distance) = self.everything[None], self.of_nothing
         if FEW * len(x) > size:
             push, cross = (x @ self.by_value).split([count * size, count], -1)
             push = push.unflatten(-1, (count, size))
-        else:  # without anything large that is kept
+        else:  # without caching anything large
             push = ((x / self.noise.unsqueeze(1)) @ self.factors.mT).movedim(0, 1)
             cross = -2 * x @ (self.mean / self.noise).T
         return gram, push + shift, x.square() @ self.noise.reciprocal().T + cross + distance
 
     def _grams(self, seen: Tensor) -> Tensor:
-        """A_o D_oo^-1 A_o^T of many masks: products of factors, made a few at a time, since all would take K l^2 n numbers."""
+        """Return A_o D_oo^-1 A_o^T for many masks, from products of factors in blocks, since all would take K l^2 n numbers."""
         count, size, n = self.factors.shape
         result, step = seen.new_empty(len(seen), count, size, size), max(1, BLOCK // max(1, size * n))
         for k in range(count):
@@ -169,24 +169,24 @@ class SharedComponents(FactorAnalyzer):
 
     @cached_property
     def everything(self) -> Tensor:
-        """A D^-1 A^T, `(K, l, l)`: what all rows share of which everything is seen."""
+        """A D^-1 A^T, `(K, l, l)`, shared by all rows without missing values."""
         return self._products(torch.ones_like(self.mean[0], dtype=torch.bool))
 
     @cached_property
     def of_nothing(self) -> tuple[Tensor, Tensor]:
-        """Shift `(1, K, l)` and distance `(1, K)` that `given` finds for a row of zeros of which everything is seen."""
+        """The shift `(1, K, l)` and distance `(1, K)` of `given` for a row of observed zeros."""
         pull = (self.factors @ (self.mean / self.noise).unsqueeze(-1)).squeeze(-1)
         return -pull[None], (self.noise.log() + self.mean.square() / self.noise).sum(-1)[None]
 
     @cached_property
     def by_mask(self) -> Tensor:
-        """What many masks are multiplied by, `(n, K l + K)`: A D^-1 mean and log D + mean^2 / D."""
+        """The matrix that masks are multiplied by, `(n, K l + K)`: A D^-1 mean and log D + mean^2 / D."""
         pull = self.factors * (self.mean / self.noise).unsqueeze(-2)
         return torch.cat([pull.flatten(0, 1), self.noise.log() + self.mean.square() / self.noise]).T.contiguous()
 
     @cached_property
     def by_value(self) -> Tensor:
-        """What the values of many rows are multiplied by, `(n, K l + K)`: A D^-1 and -2 mean / D."""
+        """The matrix that values are multiplied by, `(n, K l + K)`: A D^-1 and -2 mean / D."""
         weighted = self.factors / self.noise.unsqueeze(-2)
         return torch.cat([weighted.flatten(0, 1), -2 * self.mean / self.noise]).T.contiguous()
 
@@ -229,12 +229,12 @@ class Latents:
 
 @dataclass(frozen=True)
 class SharedMixture:
-    """B mixtures over n values of the same components, which differ in weights and latents.
+    """B mixtures over n values that share their components and differ in weights and latents.
 
     Args:
-        components: what all rows share. Float64 is worth its price: a squared distance is a difference of large numbers.
+        components: shared by all rows; preferably float64, since a squared distance is a difference of large numbers.
         log_weights: `(B, K)`, normalised or not; after `observe`, the log responsibilities.
-        latents: what is believed of each row's latents.
+        latents: the distribution of each row's latents.
     """
 
     components: SharedComponents
@@ -246,7 +246,7 @@ class SharedMixture:
 
     @classmethod
     def prior(cls, log_weights: Tensor, components: SharedComponents) -> SharedMixture:
-        """The mixture before anything is seen, as one row; log_weights `(K,)`."""
+        """Return the mixture before any observation, as one row; log_weights `(K,)`."""
         count, size, _ = components.factors.shape
         identity = torch.eye(size, dtype=log_weights.dtype, device=log_weights.device).expand(1, count, size, size)
         return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
@@ -261,15 +261,15 @@ class SharedMixture:
         return self.log_weights.exp()
 
     def observe(self, x: Tensor, known: Tensor, temperature: float = 1.0) -> tuple[SharedMixture, Tensor]:
-        """What is believed once some values are seen, and how likely each component found them.
+        """Return the posterior given some values, and each component's likelihood of them.
 
         Args:
-            x: `(B, n)`; values that are not known play no role.
-            known: bool `(B, n)`, or `(1, n)` when every row shows the same values, which is cheaper.
-            temperature: t, how many of the known values count as one, for latents and responsibilities alike.
+            x: `(B, n)`; values that are not known are ignored.
+            known: bool `(B, n)`, or `(1, n)` when all rows share one mask, which is cheaper.
+            temperature: t, the number of known values that count as one, for latents and responsibilities alike.
 
         Returns:
-            The posterior, and log E[p_k(known values | z)^(1 / t)] in nats, `(B, K)`; log p_k of them for t = 1.
+            The posterior, and log E[p_k(known values | z)^(1 / t)] in nats, `(B, K)`; for t = 1, log p_k(known values).
         """
         parts = self.components
         seen, x = known.to(parts.mean), torch.where(known, x, 0).to(parts.mean)
@@ -280,14 +280,14 @@ class SharedMixture:
         return SharedMixture(parts, self.log_weights + evidence, latents), evidence
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log p(x_m) over each row's own missing values, in nats, `(B,)`; arguments as in `observe`."""
+        """Return log p(x_m) over each row's missing values, in nats, `(B,)`; arguments as in `observe`."""
         _, evidence = self.observe(x, missing)
         return (self.log_weights + evidence).logsumexp(-1)
 
     def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
-        """p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
+        """Return p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
 
-        The last conditional of a single row is kept: a page conditions the same mixture for several methods at each stroke.
+        The last conditional of a single row is cached, since the page conditions the same mixture for several methods at each stroke.
         """
         if len(x) > 1:
             return self._condition(x, missing, temperature)
@@ -298,20 +298,20 @@ class SharedMixture:
     def _condition(self, x: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
         posterior, evidence = self.observe(x, ~missing, temperature)
         observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
-        if temperature != 1:  # then log p(x) - log p(x_o) is another density
+        if temperature != 1:  # then log p(x) - log p(x_o) is a different density
             return ConditionalMixture(posterior, observed, missing)
         return ConditionalMixture(posterior, observed, missing, (self, surprise))
 
 
 @dataclass(frozen=True)
 class ConditionalMixture(MixtureDensity):
-    """p(x_m | x_o) of a shared mixture for a batch of rows; observed values are pinned and do not vary.
+    """The conditional p(x_m | x_o) of a shared mixture for a batch of rows; observed values are fixed and do not vary.
 
     Args:
-        posterior: the shared mixture once the observed values were seen.
+        posterior: the shared mixture given the observed values.
         observed: `(B, n)`, the observed values, zero elsewhere. Results have its precision.
         missing: bool `(B, n)`.
-        before: the mixture that was conditioned, and -log p(x_o) in nats `(B,)`, where they are known.
+        before: the mixture before conditioning, and -log p(x_o) in nats `(B,)`, if known.
     """
 
     posterior: SharedMixture
@@ -321,19 +321,19 @@ class ConditionalMixture(MixtureDensity):
 
     @property
     def weights(self) -> Tensor:
-        """How far each component is responsible for the observed values, `(B, K)`."""
+        """The responsibility of each component for the observed values, `(B, K)`."""
         return self.posterior.weights.to(self.observed)
 
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
-        """log p(x_m | x_o) in nats, `(B,)`, of values that are missing here; exactly 0 for a row that asks for none.
+        """Return log p(x_m | x_o) in nats, `(B,)`, of values missing in this density; exactly 0 for a row without any.
 
         Raises:
-            ValueError: when observed values are asked about.
+            ValueError: If `missing` includes observed values.
         """
         if (missing & ~self.missing).any():
-            raise ValueError("this density is over the values that were missing when it was made; ask about these")
+            raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
         if self.before is not None and torch.equal(missing, self.missing):
-            # log p(x) - log p(x_o): of whole rows all show the same values, which is much cheaper.
+            # log p(x) - log p(x_o): complete rows share one mask, which is much cheaper.
             mixture, surprise = self.before
             found = mixture.log_prob(torch.where(missing, x, self.observed), torch.ones_like(missing[:1])) + surprise
         else:
@@ -349,7 +349,7 @@ class ConditionalMixture(MixtureDensity):
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`: within the components plus between their means.
 
-        Leaves out what weighs less than `NEGLIGIBLE`.
+        Ignores components with responsibilities below `NEGLIGIBLE`.
         """
         total = torch.zeros_like(self._mean)
         for rows, weight, mean, variance in self._by_component():
@@ -357,14 +357,14 @@ class ConditionalMixture(MixtureDensity):
         return torch.where(self.missing, total, 0).to(self.observed)
 
     def cdf(self, x: Tensor) -> Tensor:
-        """P(X_i <= x_i) for each value on its own, `(B, n)`; leaves out what weighs less than `NEGLIGIBLE`."""
+        """Return P(X_i <= x_i) for each value, `(B, n)`; ignores responsibilities below `NEGLIGIBLE`."""
         total = torch.zeros_like(self._mean)
         for rows, weight, mean, variance in self._by_component():
             total[rows] += weight * torch.special.ndtr((x[rows] - mean) / variance.sqrt())
         return total.to(self.observed)
 
     def _by_component(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-        """For each component some rows that it matters for: their places `(R,)`, weights `(R, 1)`, means and variances `(R, n)`."""
+        """Yield, for each component, rows it matters for: their indices `(R,)`, weights `(R, 1)`, means and variances `(R, n)`."""
         parts, latents, weights = self.posterior.components, self.posterior.latents, self.posterior.weights
         chunk = CHUNK if CHUNK * parts.factors[0].numel() <= CHUNK_NUMBERS else 1
         matters = weights > NEGLIGIBLE
@@ -374,17 +374,17 @@ class ConditionalMixture(MixtureDensity):
                 yield rows, weights[rows, k, None], mean, parts.noise[k] + self._spread(rows, k)
 
     def _spread(self, rows: Tensor, k: int) -> Tensor:
-        """The variance `(R, n)` that the latents of component k leave; of a single row only where values are missing, else zero."""
+        """Return the variance `(R, n)` from the latents of component k; for a single row, zero where values are observed."""
         factors, latents = self.posterior.components.factors[k], self.posterior.latents
         if len(rows) > 1:
             covariance = latents.covariance.expand(len(self.observed), -1, -1, -1)[rows, k]
             return ((covariance @ factors) * factors).sum(1)
         hidden, spread = self.missing[rows[0]], torch.zeros_like(self._mean[rows])
-        spread[:, hidden] = self._turned(int(rows[0]), k, hidden).square().sum(0).to(spread)
+        spread[:, hidden] = self._conditioned_factors(int(rows[0]), k, hidden).square().sum(0).to(spread)
         return spread
 
-    def _turned(self, row: int, k: int, places: Tensor) -> Tensor:
-        """The factors `(l, places)` of what is left of component k for a row: L^-1 A with C = L L^T."""
+    def _conditioned_factors(self, row: int, k: int, places: Tensor) -> Tensor:
+        """Return the factors `(l, places)` of component k conditioned on a row: L^-1 A with C = L L^T."""
         factors, cholesky = self.posterior.components.factors[k][:, places], self.posterior.latents.cholesky
         cholesky = cholesky[row if len(cholesky) > 1 else 0, k]
         if len(factors) >= MANY:
@@ -392,7 +392,7 @@ class ConditionalMixture(MixtureDensity):
         return torch.linalg.solve_triangular(cholesky, factors, upper=False)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
-        """`count` draws, `(count, B, n)`: a component by its responsibility, its latents, and with `noise` that of each value."""
+        """Draw `count` samples, `(count, B, n)`: a component by its responsibility, its latents and, with `noise`, each value's noise."""
         parts, latents, rows = self.posterior.components, self.posterior.latents, len(self.observed)
         like: dict[str, Any] = dict(generator=generator, dtype=parts.mean.dtype, device=parts.mean.device)
         chosen = torch.multinomial(self.posterior.weights, count, replacement=True, generator=generator).T  # (count, B)
@@ -401,14 +401,14 @@ class ConditionalMixture(MixtureDensity):
         cholesky = latents.cholesky.expand(rows, -1, -1, -1)
         if parts.factors.shape[1] < MANY:
             steps = torch.linalg.solve_triangular(cholesky[row, chosen].mT, white, upper=True).squeeze(-1)
-        else:  # all draws of a row in one solve
+        else:  # one solve for all draws of a row
             steps, columns = torch.zeros_like(white[..., 0]), white.squeeze(-1).permute(1, 2, 0)  # (B, l, count)
             for k in chosen.unique():
                 mine = torch.linalg.solve_triangular(cholesky[:, k].mT, columns, upper=True).permute(2, 0, 1)
                 steps = torch.where((chosen == k).unsqueeze(-1), mine, steps)
         z = latents.mean[row, chosen] + steps
         draws = parts.mean[chosen]
-        for k in chosen.unique():  # factors of each draw's own would be copies of the same few
+        for k in chosen.unique():  # separate factors for each draw would copy the same few
             mine = chosen == k
             draws[mine] += z[mine] @ parts.factors[k]
         if noise:
@@ -416,19 +416,19 @@ class ConditionalMixture(MixtureDensity):
         return torch.where(self.missing, draws.to(self.observed), self.observed)
 
     def leading(self, count: int) -> MixtureOfFactorAnalyzers:
-        """The `count` most responsible components of each row, the most responsible first, written out.
+        """Return the `count` most responsible components of each row, most responsible first, with explicit factors.
 
         Their weights sum to one again.
         """
         parts, weights = self.posterior.components, self.posterior.log_weights
         log_weights, chosen = weights.topk(min(count, weights.shape[-1]))  # (B, J)
-        mean, factors = self._written_out(chosen)
+        mean, factors = self._explicit(chosen)
         components = FactorAnalyzer(*(part.to(self.observed) for part in (mean, factors, parts.noise[chosen])))
         mixture = MixtureOfFactorAnalyzers(log_weights.to(self.observed), components)
         return mixture.restrict(self.observed, self.missing)
 
-    def _written_out(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        """Means `(B, J, n)` and factors `(B, J, l, n)` of the components `chosen` `(B, J)`; they mean nothing where values are seen."""
+    def _explicit(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means `(B, J, n)` and factors `(B, J, l, n)` of the components `chosen` `(B, J)`; undefined at observed values."""
         parts, latents = self.posterior.components, self.posterior.latents
         row = torch.arange(len(chosen))[:, None]
         z = latents.mean[row, chosen]
@@ -441,11 +441,11 @@ class ConditionalMixture(MixtureDensity):
         for one, place in torch.ones_like(chosen).nonzero().tolist():
             k, hidden = int(chosen[one, place]), self.missing[one]
             mean[one, place] += z[one, place] @ parts.factors[k]
-            factors[one, place, :, hidden] = self._turned(one, k, hidden).to(factors)
+            factors[one, place, :, hidden] = self._conditioned_factors(one, k, hidden).to(factors)
         return mean, factors
 
     def with_noise_floor(self, floor: float) -> ConditionalMixture:
-        """The same density with no noise variance below `floor`; what was learnt from the observed values stays."""
+        """Return the density with no noise variance below `floor`; the posterior of the latents does not change."""
         floored = replace(self.posterior, components=self.posterior.components.with_noise_floor(floor))
         return ConditionalMixture(floored, self.observed, self.missing)
 

@@ -32,11 +32,11 @@ class AutoencoderConfig(ImageShape):
     posterior: Literal["point", "gaussian"] = "point"
     """what the encoder returns; gaussian for a VAE"""
     deviation: PositiveFloat = 0.1
-    """standard deviation of a pixel around the decoder's mean, where a density is needed"""
+    """standard deviation of a pixel around the decoder's mean, for the density"""
 
 
 class Autoencoder(nn.Module):
-    """f and g. All maps go row by row."""
+    """An encoder f and a decoder g. All maps treat rows independently."""
 
     def __init__(self, config: AutoencoderConfig):
         super().__init__()
@@ -46,35 +46,35 @@ class Autoencoder(nn.Module):
         self.decoder = ConvolutionalDecoder(config)
 
     def forward(self, images: Tensor) -> Pixels:
-        """What the auto-encoder makes of images `(B, C, H, W)`: r(x) and its deviation."""
+        """Reconstruct images `(B, C, H, W)`: r(x) with its deviation."""
         return self.pixels(self.encode(images))
 
     @graph("encoder")
     def encode(self, images: Tensor) -> Tensor:
-        """f: `(B, C, H, W)` -> latents `(B, d)`; a Gaussian encoder's mean."""
+        """Apply f: `(B, C, H, W)` -> latents `(B, d)`; the mean of a Gaussian encoder."""
         return self.encoder(images)[:, : self.config.latents]
 
     def posterior(self, images: Tensor) -> DiagonalGaussian:
-        """The Gaussian over latents that a Gaussian encoder returns."""
+        """Return the Gaussian over latents of a Gaussian encoder."""
         return DiagonalGaussian.from_raw(self.encoder(images))
 
     @graph("decoder")
     def decode(self, z: Tensor) -> Tensor:
-        """g: latents `(B, d)` -> `(B, C, H, W)` in [0, 1]."""
+        """Apply g: latents `(B, d)` -> `(B, C, H, W)` in [0, 1]."""
         return self.decoder(z)
 
     def pixels(self, z: Tensor) -> Pixels:
-        """p(x | z): `decode` with the deviation around it."""
+        """Return p(x | z): `decode` with the deviation around it."""
         mean = self.decode(z)
         return Pixels(mean, torch.full_like(mean, self.config.deviation))
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """r = g o f: `(B, C, H, W)` -> the same."""
+        """Apply r = g o f: `(B, C, H, W)` -> the same shape."""
         return self.decode(self.encode(images))
 
 
 class ConvolutionalEncoder(nn.Sequential):
-    """Images with `in_channels` to `outputs` numbers."""
+    """An encoder from images with `in_channels` to `outputs` numbers."""
 
     def __init__(self, in_channels: int, config: AutoencoderConfig, outputs: int):
         channels = [in_channels, *config.widths]
@@ -88,7 +88,7 @@ class ConvolutionalEncoder(nn.Sequential):
 
 
 class ConvolutionalDecoder(nn.Sequential):
-    """Latents to images, the encoder's sizes backwards."""
+    """A decoder from latents to images, with the encoder's sizes in reverse."""
 
     def __init__(self, config: AutoencoderConfig):
         (rows, columns), channels = _sizes(config)[-1], [*reversed(config.widths), config.widths[0]]
@@ -106,7 +106,7 @@ class ConvolutionalDecoder(nn.Sequential):
 
 
 def _sizes(config: AutoencoderConfig) -> list[tuple[int, int]]:
-    """Rows and columns of the image and of each level, finest first."""
+    """Return height and width of the image and of each level, finest first."""
     sizes = [(config.height, config.width)]
     for _ in config.widths:
         sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))

@@ -1,4 +1,4 @@
-"""The simple methods that every other one has to beat."""
+"""Baselines: the simple methods that every other method has to beat."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class MeanImputer(Imputer):
-    """Every hidden pixel is its mean over the training images, whatever is visible."""
+    """Imputation of every hidden pixel by its mean over the training images."""
 
     name = "mean"
     title = "Training mean"
-    summary = "Every hidden pixel gets the average it has over all training images, whatever is visible."
+    summary = "Every hidden pixel gets its average over all training images."
     limits = "It does not look at the visible pixels."
     paper = None
     colour = "#8a8f98"
@@ -48,11 +48,11 @@ class MeanImputer(Imputer):
 
 
 class ZeroImputer(MeanImputer):
-    """Every hidden pixel is zero."""
+    """Imputation of every hidden pixel by zero."""
 
     name = "zero"
     title = "Zero"
-    summary = "Every hidden pixel is taken to be zero, which on a digit is blank paper."
+    summary = "Every hidden pixel is set to zero, which on a digit is blank paper."
     colour = "#75695c"
     needs_checkpoint = False
     starts_walks = False
@@ -69,12 +69,12 @@ class ZeroImputer(MeanImputer):
 
 @dataclass(frozen=True)
 class KNNConfig(ImageShape):
-    """k nearest neighbours."""
+    """The settings of k nearest neighbours."""
 
     neighbours: PositiveInt = 5
     """k; the AE-dynamics paper takes the mean of five"""
     references: PositiveInt = 5_000
-    """training images to look among"""
+    """training images to search"""
 
     def __post_init__(self):
         super().__post_init__()
@@ -83,23 +83,23 @@ class KNNConfig(ImageShape):
 
 
 class KNNImputer(Imputer):
-    """Every hidden pixel is its mean over the k reference images that are nearest in the visible ones."""
+    """Imputation of every hidden pixel by its mean over the k reference images nearest in the visible pixels."""
 
     name = "knn"
     title = "k-NN"
     summary = "The training images nearest in the visible pixels are averaged where pixels are hidden."
-    limits = "It has no density, says nothing of its doubt, and blurs as soon as the neighbours disagree."
+    limits = "It has no density, gives no uncertainty, and blurs as soon as the neighbours disagree."
     formula = "x_m = the mean of x_m over the training images with the smallest |x_o − x_o(i)|²"
     paper = "k-NN"
     colour = "#3f8f5f"
     starts_walks = True
 
     def __init__(self, reference: Tensor, neighbours: int):
-        """reference: uint8 `(R, C, H, W)`."""
+        """`reference` is uint8 `(R, C, H, W)`."""
         self.shape, self.neighbours = tuple(reference.shape[1:]), neighbours
         self.reference, values = flatten(reference), flatten(to_float(reference))  # (R, n)
         self.average = values.mean(0)
-        # |x - r|^2 over visible pixels is x.x - 2 x.r + visible.r^2: one product with this gives all that differs by r.
+        # |x - r|^2 over visible pixels is x.x - 2 x.r + visible.r^2: one product with this gives all terms that depend on r.
         self.compared = torch.cat([-2 * values, values.square()], 1).T.contiguous()  # (2 n, R)
 
     @classmethod
@@ -110,20 +110,20 @@ class KNNImputer(Imputer):
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         visible = ~flatten_missing(missing, images.shape[1])
-        asked = torch.cat([flatten(hide(images, missing)), visible.float()], 1)
-        nearest = (asked @ self.compared).topk(self.neighbours, largest=False).indices  # (B, k)
+        query = torch.cat([flatten(hide(images, missing)), visible.float()], 1)
+        nearest = (query @ self.compared).topk(self.neighbours, largest=False).indices  # (B, k)
         mean = to_float(self.reference[nearest]).mean(1)
-        # Where nothing is visible, no image is nearer than another.
+        # Where nothing is visible, all images are equally near.
         mean = torch.where(visible.any(1, keepdim=True), mean, self.average)
         return Imputation(mean=mean.view_as(images))
 
 
 @dataclass(frozen=True)
 class GaussianConfig(ImageShape):
-    """One Gaussian with a full covariance."""
+    """The settings of one Gaussian with a full covariance."""
 
     shrinkage: Annotated[float, Range(above=0, at_most=1)] = 1e-4
-    """s: the covariance is (1 - s) S + s tr(S) / n I, S that of the training images"""
+    """s: the covariance is (1 - s) S + s tr(S) / n I, with S the training images' covariance"""
 
 
 class GaussianImputer(Imputer):
@@ -133,7 +133,7 @@ class GaussianImputer(Imputer):
     title = "Gaussian"
     summary = "One Gaussian with the covariance of all pixel pairs, conditioned exactly on the visible pixels."
     limits = (
-        "Its mean is linear in what is visible and its spread does not depend on it at all, only on which pixels are hidden; "
+        "Its mean is linear in the visible pixels, and its spread depends only on which pixels are hidden, not on the visible ones; "
         "samples are blurred sums of digits."
     )
     formula = "E[x_m | x_o] = μ_m + Σ_mo Σ_oo⁻¹ (x_o − μ_o), Cov[x_m | x_o] = Σ_mm − Σ_mo Σ_oo⁻¹ Σ_om"
@@ -142,7 +142,7 @@ class GaussianImputer(Imputer):
     has_samples = True
 
     def __init__(self, config: GaussianConfig, mean: Tensor, covariance: Tensor):
-        """mean `(n,)`, covariance `(n, n)` of the training images."""
+        """`mean` `(n,)` and `covariance` `(n, n)` are those of the training images."""
         self.shape = config.shape
         covariance = covariance.double()
         self.noise = config.shrinkage * covariance.diagonal().mean().item()
@@ -164,15 +164,15 @@ class GaussianImputer(Imputer):
 
 
 class MICEImputer(Imputer):
-    """Multiple imputation by chained equations, as scikit-learn has it: every pixel a ridge regression on others, in turns.
+    """Multiple imputation by chained equations, as in scikit-learn: every pixel is a ridge regression on others, in turn.
 
-    It has to see training images with holes like those it is asked about, and takes minutes; so it is fitted where it is
-    measured, and is no part of the page.
+    It has to be fitted to training images with the same kind of holes, which takes minutes; so it is fitted when it is
+    measured, and is not on the page.
     """
 
     name = "mice"
     title = "MICE"
-    summary = "Every pixel is predicted by a linear regression on other pixels, in turns, until the guesses settle."
+    summary = "Every pixel is predicted by a linear regression on other pixels, in turn, until the guesses settle."
     limits = "Every step is linear, so it cannot choose between two digits; it blurs them."
     formula = "xᵢ ← a linear regression on the other pixels, for each hidden i in turn"
     citation = "van Buuren, Groothuis-Oudshoorn: mice: Multivariate imputation by chained equations in R (2011)"
@@ -193,8 +193,11 @@ class MICEImputer(Imputer):
         chain = IterativeImputer(
             max_iter=5, n_nearest_features=100, min_value=0, max_value=1, keep_empty_features=True, random_state=seed
         )
-        with warnings.catch_warnings(), threadpool_limits(1):  # thousands of small problems: threads would only wait
-            warnings.simplefilter("ignore")  # of a number of rounds that is fixed on purpose
+        with (
+            warnings.catch_warnings(),
+            threadpool_limits(1),
+        ):  # thousands of small problems, which threads would slow down
+            warnings.simplefilter("ignore")  # about the number of rounds, which is fixed on purpose
             chain.fit(_with_nan(images, missing))
         channels, height, width = images.shape[1:]
         return cls((channels, height, width), chain)
@@ -208,24 +211,24 @@ class MICEImputer(Imputer):
 
 
 def packed(images: Tensor) -> Tensor:
-    """uint8 images as a tensor of compressed bytes."""
+    """Compress uint8 images to a tensor of bytes."""
     return torch.frombuffer(bytearray(zlib.compress(images.contiguous().numpy().tobytes(), 9)), dtype=torch.uint8)
 
 
 def unpacked(data: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """The inverse of `packed`.
+    """Decompress the result of `packed`.
 
     Raises:
-        ValueError: when the bytes do not hold images of that shape.
+        ValueError: If the bytes are not images of that shape.
     """
     size = math.prod(shape)
-    # Never more than requested, whatever the bytes claim.
+    # Never inflates more than requested, whatever the bytes claim.
     values = zlib.decompressobj().decompress(data.numpy().tobytes(), size + 1)
     if len(values) != size:
-        raise ValueError(f"the reference images are not {' x '.join(map(str, shape))}; train them anew")
+        raise ValueError(f"the reference images are not {' x '.join(map(str, shape))}; train the method again")
     return torch.frombuffer(bytearray(values), dtype=torch.uint8).view(shape)
 
 
 def _with_nan(images: Tensor, missing: Tensor) -> np.ndarray:
-    """scikit-learn's form: `(B, n)` with NaN where a value is missing."""
+    """Return scikit-learn's form: `(B, n)` with NaN for missing values."""
     return flatten(torch.where(missing, torch.nan, images)).double().numpy()

@@ -1,9 +1,9 @@
-"""Classifiers of images with holes: one small network under every treatment of the missing pixels (MisConv paper, section 4).
+"""Classifiers of images with holes: one small network with every treatment of the missing pixels (MisConv paper, section 4).
 
     image + missing mask  ->  believe  ->  prepare  ->  network  ->  probabilities of the classes
 
-What a treatment makes of the hole before the network sees it (`believe`, `prepare`) has nothing to learn, so that training
-computes it once for each image. Networks differ in their first layer only; that of partial convolution differs in all.
+The steps before the network (`believe`, `prepare`) have nothing to learn, so training computes them once per image. Networks
+differ only in their first layer, except for partial convolution, which differs in all layers.
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ from dmfa_demo.storage.checkpoints import (
     quarantine_on_failure,
 )
 
-# Of a mixture with many components, those that a classifier averages over; the others hardly have weight.
+# The number of components of a mixture that a classifier averages over; the others have little weight.
 LEADING = 2
 
 
 @dataclass(frozen=True)
 class ClassifierConfig(ImageShape):
-    """The shape of a classifier, and who tells it what may be behind a hole."""
+    """The shape of a classifier and the source of its imputations."""
 
     classes: PositiveInt = 10
     several: bool = False
-    """whether an image may be of several classes, or none, each with a probability of its own"""
+    """whether an image may be in several classes, or none, each with a separate probability"""
     halvings: PositiveInt = 1
-    """how often the resolution is halved; the paper's network for MNIST does it once"""
+    """how often the resolution is halved; once in the paper's network for MNIST"""
     source: str = ""
-    """the checkpoint beside it that imputes for it or knows the density; empty for treatments that need none"""
+    """the sibling checkpoint that provides imputations or the density; empty for treatments that need none"""
 
 
 class ConvNet(nn.Module):
@@ -74,12 +74,12 @@ class ConvNet(nn.Module):
 
     @graph("model")
     def forward(self, images: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to logits `(B, classes)`."""
+        """Map `(B, in_channels, H, W)` to logits `(B, classes)`."""
         return self.head(self.features(images).flatten(1))
 
 
 class PartialConvNet(ConvNet):
-    """The same network with partial convolutions all the way, each telling the next what is still missing."""
+    """The same network with partial convolutions throughout, each passing on what is still missing."""
 
     def __init__(self, config: ClassifierConfig):
         super().__init__(config, config.channels)
@@ -89,7 +89,7 @@ class PartialConvNet(ConvNet):
 
     @graph("model")
     def forward(self, images: Tensor, missing: Tensor) -> Tensor:
-        """images `(B, C, H, W)`, missing bool `(B, 1, H, W)` to logits `(B, classes)`."""
+        """Map images `(B, C, H, W)` and missing, bool `(B, 1, H, W)`, to logits `(B, classes)`."""
         for layer in self.features:
             if isinstance(layer, PartialConv2d):
                 images, missing = layer(images, missing)
@@ -101,7 +101,7 @@ class PartialConvNet(ConvNet):
 class MisConvNet(ConvNet):
     """The same network whose first layer returns its expected activation over a density.
 
-    What `replace_first_conv` makes of it, written out: tracing would disturb networks that run in other threads.
+    Equal to the result of `replace_first_conv`, but written out: tracing would disturb networks in other threads.
     """
 
     def __init__(self, config: ClassifierConfig):
@@ -112,7 +112,7 @@ class MisConvNet(ConvNet):
         self.features = nn.Sequential(OrderedDict(rest))
 
     def forward(self, images: Tensor, missing: Tensor, density: MixtureOfFactorAnalyzers) -> Tensor:
-        """images `(B, C, H, W)`, missing bool `(B, 1, H, W)` and a density over all their values to logits `(B, classes)`."""
+        """Map images `(B, C, H, W)`, missing, bool `(B, 1, H, W)`, and a density over all values to logits `(B, classes)`."""
         parts = density.components
         return self.logits(images, missing, density.log_weights, parts.mean, parts.factors, parts.noise)
 
@@ -120,7 +120,7 @@ class MisConvNet(ConvNet):
     def logits(
         self, images: Tensor, missing: Tensor, log_weights: Tensor, mean: Tensor, factors: Tensor, noise: Tensor
     ) -> Tensor:
-        """The same, of the density's weights `(B, K)`, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
+        """Do the same for the density's log-weights `(B, K)`, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
         density = MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(mean, factors, noise))
         return self.head(self.features(self.misconv(images, missing, density)).flatten(1))
 
@@ -131,15 +131,15 @@ EXPECTED_RELU = "E[max(u, 0)] = ½ m (1 + erf(m / (s √2))) + s / √(2π) · e
 
 
 class Classifier(ABC):
-    """A treatment of missing pixels with the network behind it. Subclasses carry their own words.
+    """A treatment of missing pixels with the network behind it. Subclasses describe themselves in the attributes.
 
     Attributes:
         name: on the command line, in folders and in addresses.
-        title, summary, limits, formula, citation, url, colour: for people, as those of an `Imputer`.
+        title, summary, limits, formula, citation, url, colour: for the page, as in an `Imputer`.
         paper: the row of the MisConv paper's tables to compare it with.
-        asks: the method that tells what may be behind the hole, or None; `source` in the config is its checkpoint.
-        takes_complete: whether it is given the complete image, as the reference that knows everything.
-        fills_in: whether it takes one imputation for the truth.
+        source_method: the method that provides imputations or a density, or None; `source` in the config is its checkpoint.
+        takes_complete: whether it receives the complete image, as a reference.
+        fills_in: whether it treats one imputation as the truth.
         sees_mask: whether it can tell a hidden pixel from a visible one.
         network: `(B, ...)` of what `prepare` returns -> logits `(B, classes)`.
     """
@@ -153,7 +153,7 @@ class Classifier(ABC):
     url: ClassVar[str] = MISCONV_URL
     colour: ClassVar[str]
     paper: ClassVar[str]
-    asks: ClassVar[str | None] = None
+    source_method: ClassVar[str | None] = None
     takes_complete: ClassVar[bool] = False
     fills_in: ClassVar[bool] = False
     sees_mask: ClassVar[bool] = True
@@ -164,45 +164,45 @@ class Classifier(ABC):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The trained classifier in a folder; its source lies in one beside it."""
+        """Load the trained classifier in a folder, and its source from a sibling folder."""
         config, tensors = load_checkpoint(folder, ClassifierConfig)
-        classifier = cls(config, load_source(cls, beside(folder, config.source)) if cls.asks else None)
+        classifier = cls(config, load_source(cls, beside(folder, config.source)) if cls.source_method else None)
         fill(classifier.network, tensors, folder)
         return classifier
 
     def build(self) -> nn.Module:
-        """The network, untrained."""
+        """Build the untrained network."""
         return ConvNet(self.config, self.config.channels)
 
     def believe(self, images: Tensor, missing: Tensor) -> Imputation | None:
-        """What the source makes of the hole; None without a source."""
+        """Return the source's imputation; None without a source."""
         return None if self.source is None else self.source.impute(images, missing, seed=0)
 
     @abstractmethod
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
-        """What the network is given: tensors with leading size B, without a gradient."""
+        """Return the network's inputs: tensors with leading size B, without gradients."""
 
     def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
-        """The answer of `network` (its own, or one that training wrapped) to what `prepare` returned, `(B, classes)`."""
+        """Return logits `(B, classes)` of `network` (its own, or one wrapped by training) for the result of `prepare`."""
         return network(*prepared)
 
     @torch.inference_mode()
     def predict(self, images: Tensor, missing: Tensor, belief: Imputation | None = None) -> Tensor:
-        """The probability of each class, `(B, classes)`; they add up to one unless an image may be of several.
+        """Return the probability of each class, `(B, classes)`; they sum to one unless an image may be in several classes.
 
         Args:
-            images: float32 `(B, C, H, W)` in [0, 1]; what lies under `missing` plays no role, unless `takes_complete`: then
-                it is part of the image and must lie in [0, 1] as well.
+            images: float32 `(B, C, H, W)` in [0, 1]; values under `missing` are ignored, unless `takes_complete`: then they
+                must be in [0, 1] as well.
             missing: bool `(B, 1, H, W)`.
-            belief: what `believe` returned, where it is known already.
+            belief: the result of `believe`, if already computed.
 
         Raises:
-            ValueError: when the arguments break the contract, or are of another size.
+            ValueError: If an argument breaks the contract or has another size.
         """
         check(images, missing)
         if self.takes_complete and not ((images >= 0) & (images <= 1)).all():  # NaN is neither
             raise ValueError(
-                f"the classifier {self.name!r} sees the whole image, so that hidden pixels too must be known and lie in [0, 1]; "
+                f"the classifier {self.name!r} uses the complete image, so hidden pixels must be in [0, 1] too; "
                 f"got {images.min():.3g} to {images.max():.3g}"
             )
         if images.shape[1:] != self.config.shape:
@@ -215,7 +215,7 @@ class Classifier(ABC):
 
 
 def predict_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tensor) -> list[Tensor]:
-    """Each classifier's probabilities `(B, classes)`, in order; a source that several ask is asked once."""
+    """Return each classifier's probabilities `(B, classes)`, in order; a source that several share runs once."""
     beliefs: dict[int, Imputation | None] = {}
     answers = []
     for classifier in classifiers:
@@ -227,12 +227,12 @@ def predict_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tens
 
 
 class CompleteClassifier(Classifier):
-    """Sees the complete image, hole or not."""
+    """A reference that receives the complete image."""
 
     name = "complete"
     title = "Complete image"
-    summary = "The same network, trained and asked on complete images: what could be known if nothing were hidden."
-    limits = "It is a reference and not a method: it sees what the others must guess."
+    summary = "The same network, trained and tested on complete images: the best to expect if nothing were hidden."
+    limits = "It is a reference, not a method: it sees what the others must guess."
     colour = "#8a8f98"
     paper = "GT"
     takes_complete = True
@@ -242,11 +242,11 @@ class CompleteClassifier(Classifier):
 
 
 class ZeroClassifier(Classifier):
-    """Zero in every missing pixel."""
+    """Zeros in the missing pixels."""
 
     name = "zero"
     title = "Zero"
-    summary = "Hidden pixels are set to zero, which on a digit is blank paper, and the network makes the best of it."
+    summary = "Hidden pixels are set to zero, which on a digit is blank paper, and the network learns to cope."
     limits = "It cannot tell a hidden pixel from a blank one."
     sees_mask = False
     colour = "#75695c"
@@ -257,12 +257,12 @@ class ZeroClassifier(Classifier):
 
 
 class MaskClassifier(Classifier):
-    """Zero in every missing pixel, and the mask as one more channel."""
+    """Zeros in the missing pixels, and the mask as an extra channel."""
 
     name = "mask"
     title = "Mask channel"
-    summary = "Hidden pixels are set to zero, and the network sees beside the image which ones they are."
-    limits = "What a hidden pixel may be has to be learnt together with the classes."
+    summary = "Hidden pixels are set to zero, and the network receives the mask along with the image."
+    limits = "The network must learn what hidden pixels may be together with the classes."
     colour = "#8b4bb8"
     paper = "mask"
 
@@ -274,7 +274,7 @@ class MaskClassifier(Classifier):
 
 
 class ImputingClassifier(Classifier):
-    """The source's mean in every missing pixel."""
+    """The source's mean in the missing pixels."""
 
     fills_in = True
     sees_mask = False
@@ -284,36 +284,38 @@ class ImputingClassifier(Classifier):
 
 
 class KNNClassifier(ImputingClassifier):
-    """The mean of the nearest neighbours in every missing pixel."""
+    """The mean of the nearest neighbours in the missing pixels."""
 
     name = "knn"
     title = "k-NN imputation"
-    summary = "Hidden pixels are filled with the average of the nearest training images, and the network takes that for the truth."
+    summary = "Hidden pixels are filled with the average of the nearest training images, which the network treats as the truth."
     limits = "A wrong guess looks as certain to the network as a visible pixel."
     colour = "#3f8f5f"
     paper = "k-NN"
-    asks = "knn"
+    source_method = "knn"
 
 
 class DMFAMeanClassifier(ImputingClassifier):
-    """DMFA's mean in every missing pixel."""
+    """DMFA's mean in the missing pixels."""
 
     name = "dmfa-mean"
     title = "DMFA's mean"
-    summary = "Hidden pixels are filled with DMFA's mean, and the network takes that for the truth."
+    summary = "Hidden pixels are filled with DMFA's mean, which the network treats as the truth."
     limits = "A wrong guess looks as certain to the network as a visible pixel."
     colour = "#1d8a99"
     paper = "MFA imputation"
-    asks = "dmfa"
+    source_method = "dmfa"
 
 
 class PartialConvClassifier(Classifier):
-    """Partial convolutions."""
+    """Partial convolutions over the visible pixels."""
 
     name = "partial-conv"
     title = "Partial convolution"
-    summary = "Every convolution looks only at the pixels it knows, and scales its answer up by how few they are."
-    limits = "It knows that pixels are missing, and nothing of what they may be."
+    summary = (
+        "Every convolution uses only the known pixels in its window, and scales its response up when they are few."
+    )
+    limits = "It takes into account that pixels are missing, but not what they may be."
     colour = "#b04a6f"
     formula = "y = (k² / known pixels in the window) Σ w x over the known pixels + b"
     citation = "Liu et al.: Image inpainting for irregular holes using partial convolutions (2018)"
@@ -334,7 +336,7 @@ class MisConvClassifier(Classifier):
         return MisConvNetwork(MisConvNet(self.config), self.density)
 
     def density(self, images: Tensor, missing: Tensor) -> FactorDensity:
-        """What the source believes, of a mixture with many components the heaviest."""
+        """Return the source's density; of a mixture with many components, the heaviest."""
         return _leading(_known(self.believe(images, missing)))
 
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
@@ -349,7 +351,7 @@ class MisConvClassifier(Classifier):
 
     @torch.inference_mode()
     def first_layer(self, images: Tensor, missing: Tensor, belief: Imputation) -> tuple[Tensor, Tensor]:
-        """The first activation for the density's mean, and its expectation over the density, `(B, 32, H, W)` both (figure 3)."""
+        """Return the first activation at the density's mean, and its expectation over the density, both `(B, 32, H, W)` (figure 3)."""
         layer = cast(MisConvNet, cast(MisConvNetwork, self.network).network).misconv
         return activation(layer.conv(belief.mean), layer.slope), layer(images, missing, _leading(belief))
 
@@ -360,11 +362,11 @@ class DMFAMisConvClassifier(MisConvClassifier):
     name = "misconv-dmfa"
     title = "MisConv (DMFA)"
     summary = "The first layer averages its activation over everything that DMFA believes may be in the hole."
-    limits = "Only the first layer averages; what two far pixels have to do with each other is lost behind it."
+    limits = "Only the first layer averages; correlations between distant pixels are lost after it."
     colour = "#2f6db5"
     formula = EXPECTED_RELU
     paper = "MisConv"
-    asks = "dmfa"
+    source_method = "dmfa"
 
 
 class MFAMisConvClassifier(MisConvClassifier):
@@ -377,7 +379,7 @@ class MFAMisConvClassifier(MisConvClassifier):
     colour = "#c2702a"
     formula = EXPECTED_RELU
     paper = "MisConv, SMFA"
-    asks = "mfa"
+    source_method = "mfa"
 
 
 # In the order of the page.
@@ -397,14 +399,14 @@ CLASSIFIERS: dict[str, type[Classifier]] = {
 
 
 def folder_of(name: str) -> str:
-    """The checkpoint folder of a classifier, beside those of the methods."""
+    """Return the name of a classifier's checkpoint folder, beside those of the methods."""
     return f"classifier-{name}"
 
 
 def available_classifiers(dataset: str) -> list[str]:
-    """The classifiers that have a checkpoint for `dataset`, in the page's order: the one that is given complete images first.
+    """Return the classifiers with a checkpoint for `dataset`, in the page's order, the one for complete images first.
 
-    None without that one, which says what an unlabelled picture is, or without another beside it.
+    Returns none without that classifier, which labels unlabelled pictures, or without another beside it.
     """
     names = [name for name in CLASSIFIERS if is_usable(ROOT / dataset / folder_of(name))]
     return names if len(names) > 1 and CLASSIFIERS[names[0]].takes_complete else []
@@ -412,15 +414,15 @@ def available_classifiers(dataset: str) -> list[str]:
 
 @cache
 def load_classifier(name: str, dataset: str) -> Classifier:
-    """The trained classifier `name` from the repository's checkpoints, loaded once a process.
+    """Load the trained classifier `name` from the repository's checkpoints, once per process.
 
     Raises:
-        ValueError: for one that there is not; the message lists what there is.
+        ValueError: If it does not exist; the message lists those available.
     """
     known = available_classifiers(dataset)
     if name not in known:
         raise ValueError(
-            f"no classifier {name!r:.40} for data set {dataset!r:.40}; there are: {', '.join(known) or 'none'}"
+            f"no classifier {name!r:.40} for data set {dataset!r:.40}; available: {', '.join(known) or 'none'}"
         )
     folder = ROOT / dataset / folder_of(name)
     with quarantine_on_failure(folder):
@@ -428,14 +430,14 @@ def load_classifier(name: str, dataset: str) -> Classifier:
 
 
 def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
-    """The imputer in `folder`, one for all who ask for it; None for a classifier without a source."""
-    if kind.asks is None:
+    """Load the imputer in `folder`, shared by all callers; return None for a classifier without a source."""
+    if kind.source_method is None:
         return None
-    return load_once(IncompleteKNNImputer if kind.asks == "knn" else method_class(kind.asks), folder)
+    return load_once(IncompleteKNNImputer if kind.source_method == "knn" else method_class(kind.source_method), folder)
 
 
 def _known(belief: Imputation | None) -> Imputation:
-    """What the source believes, of a classifier that has one."""
+    """Return the belief of a classifier with a source."""
     assert belief is not None, "a classifier with a source has a belief"
     return belief
 

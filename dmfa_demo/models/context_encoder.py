@@ -1,6 +1,6 @@
-"""Context encoder: an auto-encoder that is shown a hole and trained to fill it (Pathak et al., 2016; AE-dynamics paper, section 4).
+"""Context encoder: an auto-encoder trained to fill holes (Pathak et al., 2016; AE-dynamics paper, section 4).
 
-The same encoder and decoder as the auto-encoder's, with the mask as one more channel, trained by squared error inside the hole.
+It has the auto-encoder's encoder and decoder, the mask as an extra channel, and the squared error inside the hole as its loss.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dmfa_demo.storage.checkpoints import load_network
 
 
 class ContextEncoder(nn.Module):
-    """`forward(images, missing)` returns the whole image as it believes it to be, `(B, C, H, W)` in [0, 1]."""
+    """The network. `forward(images, missing)` returns the completed image `(B, C, H, W)` in [0, 1]."""
 
     def __init__(self, config: AutoencoderConfig):
         super().__init__()
@@ -29,7 +29,7 @@ class ContextEncoder(nn.Module):
 
     @graph("model")
     def forward(self, images: Tensor, missing: Tensor) -> Tensor:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` plays no role."""
+        """Complete images `(B, C, H, W)` with missing `(B, 1, H, W)`; values under `missing` are ignored."""
         return self.decoder(self.encoder(observe(images, missing)))
 
 
@@ -38,10 +38,8 @@ class ContextEncoderImputer(Imputer):
 
     name = "context-encoder"
     title = "Context encoder"
-    summary = "An auto-encoder that was trained to fill holes, with the squared error inside the hole as its teacher."
-    limits = (
-        "It gives one answer, an average over what is possible, which blurs; everything goes through a few latents."
-    )
+    summary = "An auto-encoder trained to fill holes, with the squared error inside the hole as its loss."
+    limits = "It gives one answer, an average over what is possible, which is blurred; everything passes through a few latents."
     formula = "x_m = f(x_o, mask)_m, with f trained on the squared error in the hole"
     citation = "Pathak et al.: Context encoders: feature learning by inpainting (2016)"
     url = "https://arxiv.org/abs/1604.07379"

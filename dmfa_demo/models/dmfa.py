@@ -1,6 +1,6 @@
 """DMFA: a network that returns the conditional density of the missing pixels (DMFA paper, section 2.3).
 
-Given what is visible, one pass gives the mean, l factors and noise of a Gaussian over the hole; with more than one
+Given the visible pixels, one pass gives the mean, l factors and noise of a Gaussian over the hole or, with more than one
 component, of a mixture of such Gaussians:
 
     p(x_m | x_o) = sum_k w_k N(x_m; mean_k, A_k A_k^T + diag(noise_k)),   everything restricted to the missing pixels
@@ -29,7 +29,7 @@ from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import beside, load_network, read_config
 
-# The variance of rounding to 8 bits, (1 / 255)^2 / 12: a pixel cannot be known better than that.
+# The variance of rounding to 8 bits, (1 / 255)^2 / 12, a lower bound on a pixel's uncertainty.
 NOISE_FLOOR = 1 / (255**2 * 12)
 
 
@@ -41,26 +41,26 @@ class DMFAConfig(ImageShape):
     """
 
     components: PositiveInt = 3
-    """K, the Gaussians in the mixture; the paper has one"""
+    """K, the number of Gaussians in the mixture; one in the paper"""
     factors: NonNegativeInt = 4
-    """l, the factor images of each Gaussian"""
+    """l, the number of factor images of each Gaussian"""
     widths: tuple[Width, ...] = (64, 128)
     """channels of each level of the U-Net, finest first"""
     blocks: PositiveInt = 2
-    """residual blocks a level"""
+    """residual blocks per level"""
     head: Literal["convolutional", "dense"] = "convolutional"
-    """dense: one linear layer sees all features at once, as in the paper's grey-scale network"""
+    """dense: one linear layer of all features, as in the paper's grey-scale network"""
     noise_floor: PositiveFloat = NOISE_FLOOR
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
     mirrored: bool = False
-    """whether a trained network is asked about the mirror image too and both answers are mixed, where pictures might as well be
-    mirrored: twice the time, and a mixture of twice as many Gaussians"""
+    """whether a trained network also runs on the mirror image and both answers are mixed, for data sets whose mirror images are as
+    plausible: twice the time, and a mixture of twice as many Gaussians"""
 
 
 class DMFA(nn.Module):
     """The network. `forward(images, missing)` returns a `MixtureOfFactorAnalyzers` over all n values of each image.
 
-    Only the restriction to the missing values means something; what it says elsewhere was never trained.
+    Only the restriction to the missing values is meaningful; other outputs were never trained.
     """
 
     DENSE_CHANNELS = 8
@@ -79,8 +79,8 @@ class DMFA(nn.Module):
             self.squeeze = nn.Conv2d(width, self.DENSE_CHANNELS, 1)
             self.head = nn.Linear(self.DENSE_CHANNELS * positions, maps * config.height * config.width)
         self.weigh = nn.Sequential(nn.Linear(2 * width, width), nn.SiLU(), nn.Linear(width, config.components))
-        # Small outputs at the start, and noise biases spread from tight to broad, so that the components take up
-        # different roles: the tight one earns density on blank paper, the broad one pays for surprises.
+        # Outputs are small at first, and noise biases range from tight to broad, so that components specialise: tight ones
+        # give blank paper its high density, broad ones cover surprises.
         nn.init.normal_(self.head.weight, std=0.01)
         assert self.head.bias is not None
         nn.init.zeros_(self.head.bias)
@@ -88,16 +88,16 @@ class DMFA(nn.Module):
         self.register_buffer("noise_bias", torch.linspace(-9.0, -3.0, config.components + 1)[1:], persistent=False)
 
     def forward(self, images: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> mixture with K components over n = C H W values, float32."""
+        """Map images `(B, C, H, W)` and missing `(B, 1, H, W)` to a mixture of K components over n = C H W values, float32."""
         log_weights, mean, factors, noise = self.parameters_of(images, missing)
         return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(mean, factors, noise))
 
     @graph("model")
     def parameters_of(self, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The mixture's weights `(B, K)` before normalisation, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
+        """Return the mixture's unnormalised log-weights `(B, K)`, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
         config = self.config
         features = F.silu(self.norm(self.unet(observe(images, missing)))).float()
-        # From here on float32, also under autocast: a density is worth nothing without its last digits.
+        # From here on float32, also under autocast: a density needs all its digits.
         with torch.autocast(features.device.type, enabled=False):
             if config.head == "convolutional":
                 maps = to_pixels(self.head(features), config.height, config.width)  # (B, K (2 + l) C, H, W)
@@ -107,8 +107,8 @@ class DMFA(nn.Module):
             log_weights = self.weigh(_pool(features, missing))  # (B, K)
             mean, noise, factors = maps.split([1, 1, config.factors], dim=2)  # one gradient for all three
             noise = F.softplus(noise.squeeze(2) + self.noise_bias[:, None]) + config.noise_floor
-            # Factors in units of the noise: from blank paper to ink the spread of a pixel grows a thousandfold, and a
-            # head that is linear in absolute terms never gets its factors off the ground.
+            # Factors are in units of the noise: from blank paper to ink a pixel's spread grows a thousandfold, and a head that is
+            # linear in absolute terms never learns its factors.
             factors = 3 * factors * noise.sqrt().unsqueeze(2)
             return log_weights, mean.squeeze(2).sigmoid(), factors, noise
 
@@ -118,13 +118,12 @@ class DMFAImputer(Imputer):
 
     name = "dmfa"
     title = "DMFA"
-    summary = (
-        "A network looks at the visible pixels and returns a whole Gaussian (here a mixture) over the hidden ones."
-    )
+    summary = "A network takes the visible pixels and returns a full Gaussian (here a mixture) over the hidden ones."
     limits = (
-        "The density is restricted to the hidden pixels; what the network says elsewhere was never trained. A mixture of few "
-        "Gaussians with few factors cannot hold every way a large hole may be filled: its samples are noisier than real "
-        "images, and its mean blurs."
+        "The density is restricted to the hidden pixels; the network's other outputs were never trained. A mixture of few "
+        "Gaussians with few factors cannot represent every way to fill a large hole: its samples are noisier than real "
+        "images, and its mean is blurred. On faces it is guided by MFA: a network corrects the mean and the deviations that MFA "
+        "expects in this hole, and the correlations between pixels remain those of MFA."
     )
     formula = "p(x_m | x_o) = Σₖ πₖ N(x_m; μₖ, Aₖ Aₖᵀ + Dₖ), with π, μ, A and D from one pass of a network over x_o and the mask"
     citation = "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)"
@@ -157,8 +156,8 @@ class GuidedDMFAImputer(DMFAImputer):
     """A trained guided network and its guide as an imputer."""
 
     limits = (
-        "How hidden pixels hang together it takes from a linear model, which is the same for all faces but for the hole; its "
-        "samples are what the network expects plus smooth shapes of that model."
+        "The correlations of hidden pixels come from a linear model, which depends on the hole but not on the face; its "
+        "samples are the network's mean plus smooth shapes from that model."
     )
 
     def __init__(self, network: GuidedDMFA, guide: Guide):
@@ -177,7 +176,7 @@ class GuidedDMFAImputer(DMFAImputer):
         latents = linear.posterior.latents.mean[:, 0].float()
         if self.predicting is not self.guide.mixture.components:
             linear = replace(linear, posterior=replace(linear.posterior, components=self.predicting))
-        # What the guide itself would say, without asking it for a second variance, which takes longest.
+        # The guide's own answer, without computing a second variance, which takes longest.
         more = (self.guide.mixture.components.noise - self.predicting.noise).to(x)
         deviation = torch.where(hidden, linear.variance + more, 0).sqrt()
         found = self.network(images, missing, self.guide.explain(x, hidden, latents, deviation))
@@ -187,7 +186,7 @@ class GuidedDMFAImputer(DMFAImputer):
 
 
 def _mirrored(density: MixtureOfFactorAnalyzers, shape: tuple[int, ...]) -> MixtureOfFactorAnalyzers:
-    """The density of mirror images of (C, H, W)."""
+    """Return the density of mirror images of shape (C, H, W)."""
 
     def mirror(values: Tensor) -> Tensor:
         return values.unflatten(-1, shape).flip(-1).flatten(-3)
@@ -198,7 +197,7 @@ def _mirrored(density: MixtureOfFactorAnalyzers, shape: tuple[int, ...]) -> Mixt
 
 
 def _mixed(one: MixtureOfFactorAnalyzers, other: MixtureOfFactorAnalyzers) -> MixtureOfFactorAnalyzers:
-    """Both densities, each with half of the weight."""
+    """Mix two densities with equal weights."""
     pairs = ((getattr(density.components, name) for density in (one, other)) for name in ("mean", "factors", "noise"))
     mean, factors, noise = (torch.cat([*pair], 1) for pair in pairs)
     log_weights = torch.cat([one.log_weights, other.log_weights], 1)
@@ -206,10 +205,10 @@ def _mixed(one: MixtureOfFactorAnalyzers, other: MixtureOfFactorAnalyzers) -> Mi
 
 
 def _pool(features: Tensor, missing: Tensor) -> Tensor:
-    """Features averaged over the missing blocks and over all, `(B, 2 channels)`."""
+    """Average features over the missing blocks and over all blocks, `(B, 2 channels)`."""
     height, width = (side * UNet.BLOCK for side in features.shape[-2:])
     padded = F.pad(missing.to(features.dtype), (0, width - missing.shape[-1], 0, height - missing.shape[-2]))
     share = F.avg_pool2d(padded, UNet.BLOCK)  # (B, 1, H', W')
-    # Holes of less than one block count as a part of one, so that they differ from whole ones.
+    # A hole smaller than a block counts as part of one, so that it differs from a full block.
     hidden = (features * share).sum((2, 3)) / share.sum((2, 3)).clamp(min=1)
     return torch.cat([hidden, features.mean((2, 3))], dim=1)

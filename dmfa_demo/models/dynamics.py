@@ -1,8 +1,8 @@
 """Auto-encoder dynamics: imputation as a walk along an auto-encoder's vector field (Smieja et al., AE-dynamics paper).
 
-An auto-encoder r = g o f moves every point a little: v(x) = r(x) - x in pixels, u(z) = f(g(z)) - z in its latent space. For a
-denoising auto-encoder v is about the noise's variance times the gradient of the log-density (equation (1)), so that following
-it climbs towards likely points; the fixed points reached are its attractors.
+An auto-encoder r = g o f moves every point slightly: v(x) = r(x) - x in pixels, u(z) = f(g(z)) - z in its latent space. For a
+denoising auto-encoder, v is approximately the noise variance times the gradient of the log-density (equation (1)), so following
+it climbs towards likely points; the fixed points it reaches are the attractors.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ import torch
 from torch import Tensor
 
 Map = Callable[[Tensor], Tensor]
-"""A batch of points to a batch of points, row by row: `(B, ...)` -> `(B, ...)`."""
+"""A function of a batch of points that treats rows independently: `(B, ...)` -> `(B, ...)`."""
 
 
 @dataclass(frozen=True)
 class State:
-    """Where a batch is on its walk.
+    """The state of a batch of walks.
 
     Attributes:
         points: `(B, ...)`.
-        residual: the length of the field at the points, `(B,)`: how far they are from being fixed.
+        residual: the norm of the field at the points, `(B,)`; zero at a fixed point.
         moving: bool `(B,)`, False for rows that have arrived and stay.
     """
 
@@ -33,23 +33,23 @@ class State:
 
 
 def latent_field(encode: Map, decode: Map) -> Map:
-    """u(z) = f(g(z)) - z (section 2)."""
+    """Return the field u(z) = f(g(z)) - z (section 2)."""
     return lambda z: encode(decode(z)) - z
 
 
 def flow(
     field: Callable[[Tensor, Tensor], Tensor], start: Tensor, step_size: float, steps: int, tolerance: float
 ) -> Iterator[State]:
-    """Follow a field from `start` `(B, ...)`: y <- y + h v(y), each row until it is fixed (section 3, step 2).
+    """Follow a field from `start` `(B, ...)`: y <- y + h v(y), each row until it stops (section 3, step 2).
 
     Args:
-        field: `(points, rows)` -> the field at the points of these rows of the batch; asked about moving rows only.
+        field: maps `(points, rows)` to the field at the points of these rows of the batch; called for moving rows only.
         step_size: h; 1 replaces a point by its image.
-        steps: at most so many.
-        tolerance: a row whose residual is not above it has arrived.
+        steps: the maximum number of steps.
+        tolerance: a row has arrived when its residual is not above this.
 
     Yields:
-        The state at the start and after each step; ends when no row moves any more.
+        The state at the start and after each step, until no row moves.
     """
     points, residual = start, start.new_full((len(start),), torch.inf)
     moving = torch.ones(len(start), dtype=torch.bool, device=start.device)
@@ -73,7 +73,7 @@ def impute_along(
     Step size 1 is pseudo-Gibbs sampling: the missing pixels become their reconstruction.
 
     Args:
-        start: `(B, C, H, W)`, observed pixels and a first filling.
+        start: `(B, C, H, W)`, observed pixels and an initial filling.
         missing: bool `(B, 1, H, W)`.
     """
 
@@ -84,9 +84,9 @@ def impute_along(
 
 
 def spectral_radius(step: Map, point: Tensor) -> Tensor:
-    """The largest modulus of an eigenvalue of the Jacobian of `step` at each point `(B, d)`, `(B,)`.
+    """Return the spectral radius `(B,)`, the largest modulus of an eigenvalue, of the Jacobian of `step` at points `(B, d)`.
 
-    Below 1, points nearby are drawn in: a fixed point is then an attractor.
+    Below 1, nearby points are drawn in, and a fixed point is an attractor.
     """
     if not len(point):
         return point.new_zeros(0)

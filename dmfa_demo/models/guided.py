@@ -1,13 +1,13 @@
-"""Guided DMFA: a network that starts from what a linear Gaussian expects behind the hole, and corrects it.
+"""Guided DMFA: a network that corrects a linear Gaussian's prediction of the hidden pixels.
 
-The conditional Gaussian of MFA knows how thousands of hidden values hang together, but expects too little of what is
-nonlinear in faces; DMFA's network knows that, but cannot say more than a few factors. So the network sees the linear
-conditional mean and deviation beside the picture, and returns a mean of its own, how far to trust it (the two err differently),
-and a better deviation for each value, and the correlations R stay those of the linear Gaussian, conditioned on this very hole:
+The conditional Gaussian of MFA has the correlations of thousands of hidden values, but misses what is nonlinear in faces; DMFA's
+network captures that, but returns only a few factors. The guided network therefore receives the linear conditional mean and
+deviation along with the picture, and returns its own mean, a weight for it (the errors of the two means differ), and a better
+deviation for each value; the correlations R are those of the linear Gaussian, conditioned on the same hole:
 
     p(x_m | x_o) = N(m, diag(s) R diag(s)),     m = g own + (1 - g) m_lin,     s = s_lin exp(h).
 
-It is an extension of ours; the DMFA paper has nothing like it.
+This is our extension; it is not in the DMFA paper.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ class GuidedConfig(ImageShape):
     """The shape of a guided DMFA network."""
 
     guide: str = "mfa"
-    """the checkpoint beside this one that guides it: an MFA of one component"""
+    """the sibling checkpoint of its guide: an MFA with one component"""
     factors: PositiveInt = 600
-    """so many of its factors, the strongest first; what the others explain counts as noise"""
+    """the number of the guide's factors to use, strongest first; what the others explain counts as noise"""
     noise_share: PositiveFloat = 1.0
-    """by what the guide's noise is multiplied before its correlations are taken; deviations stay the network's"""
+    """a factor for the guide's noise in its correlations; deviations stay the network's"""
     deviation_scale: PositiveFloat = 1.0
-    """by what the network's deviations are multiplied: chosen on validation images, like what is above, for a trained network"""
+    """a factor for the network's deviations; like the one above, chosen on validation images for a trained network"""
     widths: tuple[Width, ...] = (32, 64, 128)
     """channels of each level of the U-Net, finest first"""
     blocks: PositiveInt = 2
-    """residual blocks a level"""
+    """residual blocks per level"""
 
 
 class GuidedDMFA(nn.Module):
-    """The network. `forward(images, missing, guidance)` returns a Gaussian for each value on its own.
+    """The network. `forward(images, missing, guidance)` returns an independent Gaussian for each value.
 
-    Only what it says of missing values means something. It begins half way between a mean that knows nothing, or that of a DMFA
-    without a guide (`begin_from`), and its guide's.
+    Only its outputs at missing values are meaningful. Its initial mean is half way between the guide's and an untrained one, or
+    that of a DMFA without a guide (`begin_from`).
     """
 
     def __init__(self, config: GuidedConfig):
@@ -68,11 +68,11 @@ class GuidedDMFA(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance) -> DiagonalGaussian:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> Gaussians over n = C H W values, float32."""
+        """Map images `(B, C, H, W)` and missing `(B, 1, H, W)` to Gaussians over n = C H W values, float32."""
         return self.look(images, missing, guidance)[0]
 
     def look(self, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[DiagonalGaussian, list[Tensor]]:
-        """The same, and the features of each level on the way down, finest first."""
+        """Return the result of `forward` and the encoder's features of each level, finest first."""
         mean, deviation = guidance.images(missing)
         maps, *levels = self.raw(torch.cat([observe(images, missing), guidance.channels(missing)], 1))
         own, trust, stretch = maps.chunk(3, 1)
@@ -81,44 +81,44 @@ class GuidedDMFA(nn.Module):
 
     @graph("model")
     def raw(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Picture, mask and guidance `(B, 3 C + 1, H, W)` to raw maps `(B, 3 C, H, W)`, float32, and the features of each level."""
+        """Map image, mask and guidance `(B, 3 C + 1, H, W)` to raw maps `(B, 3 C, H, W)`, float32, and the features of each level."""
         levels = self.unet.encode(x.contiguous(memory_format=torch.channels_last))
         features = F.silu(self.norm(self.unet.decode(levels))).float()
         with torch.autocast(features.device.type, enabled=False):
             return to_pixels(self.head(features), self.config.height, self.config.width), *levels
 
     def begin_from(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what a DMFA of one component without a guide has learnt, from its state: its features and its mean.
+        """Start from the state of a DMFA with one component and no guide: its features and its mean.
 
         Raises:
-            ValueError: when it is of another shape.
+            ValueError: If its shape differs.
         """
         tensors, mine = dict(tensors), self.state_dict()
-        # What it sees and says comes first; of the rest it knows nothing.
+        # Its inputs and outputs come first; it has no weights for the others.
         for name in ("unet.stem.weight", "head.weight", "head.bias"):
             theirs, whole = tensors.get(name, torch.empty(0)), torch.zeros_like(mine[name])
             if name.startswith("head"):
                 theirs = theirs[: len(whole) // 3]
             place = tuple(slice(0, size) for size in theirs.shape)
             if whole[place].shape != theirs.shape:
-                break  # said below
+                break  # reported below
             whole[place] = theirs
             tensors[name] = whole
         try:
             self.load_state_dict({name: tensors[name] for name in mine})
         except (KeyError, RuntimeError) as error:
             reason = str(error).splitlines()[-1].strip()
-            raise ValueError(f"a guided network of these widths cannot begin from that DMFA: {reason:.200}") from None
+            raise ValueError(f"a guided network of these widths cannot start from that DMFA: {reason:.200}") from None
 
 
 def load_guide(folder: Path, factors: int) -> Guide:
-    """The guide of so many factors from the checkpoint of an MFA of one component.
+    """Load a guide with this many factors from the checkpoint of an MFA with one component.
 
     Raises:
-        ValueError: when it has several components.
+        ValueError: If it has several components.
     """
-    imputer = cast(MFAImputer, load_once(MFAImputer, folder))  # shared with MFA itself, and so is what it computes
+    imputer = cast(MFAImputer, load_once(MFAImputer, folder))  # shared with MFA, including its cached results
     components = len(imputer.mixture.components.mean)
     if components != 1:
-        raise ValueError(f"{folder} holds an MFA of {components} components; a guide has one")
+        raise ValueError(f"{folder} contains an MFA with {components} components; a guide has one")
     return Guide(imputer.mixture, imputer.temperature).first(factors)

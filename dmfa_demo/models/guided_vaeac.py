@@ -1,17 +1,17 @@
-"""The networks of a guided VAEAC, whose latents say which shapes of a linear guide fill the hole.
+"""The networks of a guided VAEAC, whose latents are the coordinates of a linear guide's shapes.
 
-The guide (see densities/guide.py), a Gaussian of whole images, expects m_lin behind a hole and knows by which images u_1, u_2, ...
-the truth may differ from that, the strongest first. The latents z are the coordinates of these shapes, and m_lin(z) is what the
-guide expects once they are known:
+The guide (see densities/guide.py), a Gaussian of complete images, predicts m_lin for the hidden pixels, and the images u_1, u_2, ...
+by which the truth may differ from it, strongest first. The latents z are the coordinates of these shapes, and m_lin(z) is the
+guide's prediction given them:
 
     p(x_m | x_o) = E_{z ~ p(z | x_o)} prod_i N(x_i; m_i(z), s_i(z)^2),      m(z) = g own(z) + (1 - g) m_lin(z),
 
-with own, g and s from a generator that sees m_lin(z) - m_lin and what the prior network saw. So large shapes hang together from
-the beginning, and the network adds what is not linear in a face. With the whole image in sight nothing has to be learnt: the
-proposal q(z | x) is the guide's own posterior, independent in each coordinate. The prior network is a guided DMFA. The
-coordinates of its mean are the mean of p(z | x_o), and beside them it returns how far they may be wrong.
+with own, g and s from a generator that receives m_lin(z) - m_lin and the prior network's features. So large shapes are coherent
+from the start of training, and the network adds what is nonlinear in a face. The proposal q(z | x) has nothing to learn: it is
+the guide's posterior given the complete image, independent in each coordinate. The prior network is a guided DMFA. The
+coordinates of its mean are the mean of p(z | x_o), and it also returns their deviations.
 
-It is an extension of ours; the VAEAC paper has nothing like it.
+This is our extension; it is not in the VAEAC paper.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from dmfa_demo.networks.unet import Decoder, Encoder, to_pixels
 
 
 class GuidedPrior(nn.Module):
-    """Visible pixels, mask and guidance to the latents' distribution and the features of every level.
+    """A network from visible pixels, mask and guidance to the latents' distribution and the features of every level.
 
     Args:
-        config: of the guided DMFA that it is.
-        latents: d, the shapes of the guide that are used.
+        config: the config of the guided DMFA that it is.
+        latents: d, the number of the guide's shapes to use.
     """
 
     def __init__(self, config: GuidedConfig, latents: int):
@@ -53,13 +53,13 @@ class GuidedPrior(nn.Module):
 
 
 class GuidedGenerator(nn.Module):
-    """What the latents paint, added to what the prior network passed on at every level, to raw pixels.
+    """A network from the latents' shapes, added to the prior network's features at every level, to raw pixels.
 
     Args:
-        config: of the guided DMFA that passes on its features.
+        config: the config of the guided DMFA that provides the features.
     """
 
-    # What is painted are differences of a few hundredths; features are of the order of one.
+    # The shapes are differences of a few hundredths; features are of order one.
     SCALE = 10.0
 
     def __init__(self, config: GuidedConfig):
@@ -77,7 +77,7 @@ class GuidedGenerator(nn.Module):
 
     @graph("generator")
     def forward(self, painted: Tensor, *passed: Tensor) -> Tensor:
-        """Differences from what the guide expects `(S, B, n)` and features of B rows to raw `(S, B, 3, C, H, W)`: mean, deviation, trust."""
+        """Map differences from the guide's prediction `(S, B, n)` and features of B rows to raw `(S, B, 3, C, H, W)`: mean, deviation, trust."""
         channels, height, width = self.config.shape
         images = self.SCALE * painted.flatten(0, 1).unflatten(1, (channels, height, width))
         images = F.pad(images, (0, -width % self.folds[-1], 0, -height % self.folds[-1]))
@@ -88,7 +88,7 @@ class GuidedGenerator(nn.Module):
         return maps.unflatten(1, (-1, channels)).unflatten(0, painted.shape[:2])
 
     def begin_from(self, network: GuidedDMFA) -> None:
-        """Take over what a guided DMFA has learnt of the way from features to its mean and its trust."""
+        """Copy the weights of a guided DMFA from its features to its mean and its trust."""
         self.decoder.load_state_dict(network.unet.state_dict(), strict=False)
         self.norm.load_state_dict(network.norm.state_dict())
         with torch.no_grad():

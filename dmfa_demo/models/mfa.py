@@ -1,9 +1,9 @@
-"""MFA: a mixture of factor analysers of whole images, fitted by EM and conditioned in closed form.
+"""MFA: a mixture of factor analysers of complete images, fitted by EM and conditioned in closed form.
 
-Unlike DMFA it has never seen a hole: it knows the density of complete images, from which the density of any missing part
-follows exactly (DMFA paper, equation (1)), by all components together. With a temperature above 1 (see `shared_mixture`), which is
-chosen on validation images, the visible pixels are trusted less than exact conditioning trusts them. The public code behind the paper's "MFA" row takes
-only the best component, with a covariance of the latents that is wrong; its figures are not comparable.
+Unlike DMFA it is not trained on holes: it models the density of complete images, from which the density of any missing part
+follows exactly (DMFA paper, equation (1)), with all components. A temperature above 1 (see `shared_mixture`), chosen on validation
+images, trusts the visible pixels less than exact conditioning does. The public code behind the paper's "MFA" row uses only the
+best component, with a wrong covariance of the latents; its figures are not comparable.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ class MFAConfig(ImageShape):
     """The shape of a mixture of factor analysers."""
 
     components: PositiveInt = 200
-    """K; the DMFA paper has 50 (with 6 factors)"""
+    """K, the number of components; 50 in the DMFA paper (with 6 factors)"""
     factors: NonNegativeInt = 10
-    """l, the factor images of each component"""
+    """l, the number of factor images of each component"""
     noise: Literal["diagonal", "isotropic"] = "diagonal"
-    """a variance for each pixel of a component, or one for all its pixels (mixture of probabilistic PCA)"""
+    """one variance per pixel of a component, or one for all its pixels (mixture of probabilistic PCA)"""
     noise_floor: PositiveFloat = 3e-5
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
     temperature: Temperature = 1.0
-    """how many visible values count as one when the hidden ones are inferred: 1 is exact conditioning; with few components, what
-    they leave unexplained is alike in neighbouring pixels, and to take each for news of its own trusts them too much"""
+    """the number of visible values that count as one when the hidden ones are inferred: 1 is exact conditioning; with few
+    components, residuals of neighbouring pixels are correlated, and treating them as independent trusts the pixels too much"""
 
 
 class MFAImputer(Imputer):
@@ -45,16 +45,18 @@ class MFAImputer(Imputer):
     name = "mfa"
     title = "MFA"
     summary = (
-        "Many Gaussians, each with its own mean, factors and noise, describe whole images; "
-        "those that fit the visible pixels say what the hidden ones may be."
+        "Many Gaussians, each with its own mean, factors and noise, describe complete images; "
+        "those that fit the visible pixels predict the hidden ones."
     )
     limits = (
-        "It describes whole images, so its strength is spent on all pixels alike, and pixels that never varied in a component "
-        "are trusted to stay as they are: a stroke where none was in training costs thousands of nats. Of faces it is one Gaussian with "
-        "600 factors. What these leave unexplained is alike in neighbouring pixels, so that exact conditioning would trust the visible ones too much; "
-        "there fifteen of them count as one (a temperature, chosen on validation faces)."
+        "It describes complete images, so it models all pixels, not only the hidden ones. Pixels that never varied in a component "
+        "are trusted to stay as they are: a stroke where none was in training costs thousands of nats. For faces it is one Gaussian with "
+        "600 factors. What these leave unexplained is correlated in neighbouring pixels, so exact conditioning would trust the visible ones too much; "
+        "fifteen of them therefore count as one (a temperature, chosen on validation faces)."
     )
-    formula = "p(x) = Σₖ πₖ N(x; μₖ, Aₖ Aₖᵀ + Dₖ), fitted to whole images by EM, then conditioned on x_o in closed form"
+    formula = (
+        "p(x) = Σₖ πₖ N(x; μₖ, Aₖ Aₖᵀ + Dₖ), fitted to complete images by EM, then conditioned on x_o in closed form"
+    )
     citation = "Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)"
     url = "https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf"
     paper = "MFA"
@@ -76,12 +78,12 @@ class MFAImputer(Imputer):
 
 
 def mixture_from(tensors: dict[str, Tensor]) -> SharedMixture:
-    """The mixture, in float64, of the tensors log_weights `(K,)`, mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`."""
+    """Build the mixture, in float64, from the tensors log_weights `(K,)`, mean `(K, n)`, factors `(K, l, n)`, noise `(K, n)`."""
     log_weights, *parts = (tensors[name].double() for name in ("log_weights", "mean", "factors", "noise"))
     return SharedMixture.prior(log_weights, SharedComponents(*parts))
 
 
 def tensors_of(mixture: SharedMixture) -> dict[str, Tensor]:
-    """The inverse of `mixture_from`, for a mixture before anything is seen."""
+    """Return the tensors of a mixture before any observation; the inverse of `mixture_from`."""
     parts = mixture.components
     return {"log_weights": mixture.log_weights[0], "mean": parts.mean, "factors": parts.factors, "noise": parts.noise}

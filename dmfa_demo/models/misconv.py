@@ -1,12 +1,12 @@
 """MisConv: the expected activation of a convolution over a density of the missing pixels (MisConv paper, section 3).
 
-A convolution M is linear, so each value of M Z, for Z a factor analyser with mean m, factors a_j and noise d, is Gaussian:
+A convolution M is linear, so each value of M Z is Gaussian when Z is a factor analyser with mean m, factors a_j and noise d:
 
     E[M Z] = M m + bias,      Var[M Z] = (M * M) d + sum_j (M a_j)^2                       (theorem 3.1, diagonal)
     E[ReLU(N(m, s^2))] = m Phi(m / s) + s phi(m / s)                                       (theorem 3.2)
 
-M * M is the convolution with the squared kernel; Phi and phi belong to the standard normal. Both lines are as they must be
-and not as they were printed: the paper leaves out the square and has a quarter of the term with phi.
+M * M is the convolution with the squared kernel; Phi and phi belong to the standard normal. Both lines correct the print:
+the paper omits the square and has a quarter of the term with phi.
 
     >>> import torch
     >>> expected_relu(torch.tensor(0.3), torch.tensor(1.44))
@@ -34,14 +34,14 @@ FactorDensity = FactorAnalyzer | MixtureOfFactorAnalyzers
 
 
 def expected_relu(mean: Tensor, variance: Tensor) -> Tensor:
-    """E[max(X, 0)] for X ~ N(mean, variance); max(mean, 0), with finite gradients, where the variance is zero."""
+    """Return E[max(X, 0)] for X ~ N(mean, variance); max(mean, 0), with finite gradients, where the variance is zero."""
     if torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad):
         return _ExpectedReLU.apply(mean, variance)
     return _expected_relu(mean, variance)[0]
 
 
 class _ExpectedReLU(torch.autograd.Function):
-    """Its gradients are what it computes anyway: dE / d mean = Phi(mean / s), dE / d variance = phi(mean / s) / (2 s)."""
+    """`expected_relu` with gradients it computes anyway: dE / d mean = Phi(mean / s), dE / d variance = phi(mean / s) / (2 s)."""
 
     @staticmethod
     def forward(ctx, mean: Tensor, variance: Tensor) -> Tensor:
@@ -60,7 +60,7 @@ class _ExpectedReLU(torch.autograd.Function):
 
 
 def _expected_relu(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """`expected_relu`, Phi(mean / s), phi(mean / s), and s, which is 1 where the variance is zero."""
+    """Return `expected_relu`, Phi(mean / s), phi(mean / s) and s, which is set to 1 where the variance is zero."""
     spreads = variance > 0
     deviation = torch.where(spreads, variance, 1).sqrt_()
     ratio = mean / deviation
@@ -71,25 +71,25 @@ def _expected_relu(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tens
 
 
 def expected_leaky_relu(mean: Tensor, variance: Tensor, slope: float) -> Tensor:
-    """E[max(X, 0) + slope min(X, 0)] for X ~ N(mean, variance): slope 0 is ReLU, slope 1 the identity."""
+    """Return E[max(X, 0) + slope min(X, 0)] for X ~ N(mean, variance): slope 0 is ReLU, slope 1 the identity."""
     if slope == 1:
         return mean
     return slope * mean + (1 - slope) * expected_relu(mean, variance)
 
 
 def activation(values: Tensor, slope: float) -> Tensor:
-    """ReLU (slope 0), leaky ReLU or the identity (slope 1), of values that are known."""
+    """Apply ReLU (slope 0), leaky ReLU or the identity (slope 1) to known values."""
     return values.relu() if slope == 0 else F.leaky_relu(values, slope)
 
 
 class MisConv2d(nn.Module):
-    """A convolution with its activation, over a density of the missing pixels instead of over pixels.
+    """A convolution with its activation, averaged over a density of the missing pixels.
 
-    Only windows that see a missing pixel cost more than in the layer itself; the others give exactly what it gives.
+    Only windows with a missing pixel cost more than in the convolution; the others give exactly its result.
 
     Args:
-        conv: the convolution, its weights shared and not copied; any stride, padding, padding mode, dilation and groups.
-        slope: of the activation below zero: 0 for ReLU, 1 for no activation, between them leaky ReLU.
+        conv: the convolution, whose weights are shared, not copied; any stride, padding, padding mode, dilation and groups.
+        slope: the slope of the activation below zero: 0 for ReLU, 1 for no activation, between them leaky ReLU.
     """
 
     def __init__(self, conv: nn.Conv2d, slope: float = 0.0):
@@ -97,18 +97,18 @@ class MisConv2d(nn.Module):
         self.conv, self.slope = conv, slope
 
     def forward(self, images: Tensor, missing: Tensor, density: FactorDensity) -> Tensor:
-        """The expected activation.
+        """Return the expected activation.
 
         Args:
-            images: `(B, C, H, W)`; what lies under `missing` plays no role.
+            images: `(B, C, H, W)`; values under `missing` are ignored.
             missing: bool `(B, 1, H, W)`.
-            density: over all n = C H W values of each image, `(B, ...)`; only its missing ones count.
+            density: over all n = C H W values of each image, `(B, ...)`; only missing values are used.
 
         Returns:
-            `(B, C_out, H', W')`, as the convolution's own output.
+            `(B, C_out, H', W')`, like the convolution's output.
 
         Raises:
-            ValueError: when mask or density do not belong to the images.
+            ValueError: If the mask or the density does not match the images.
         """
         check_mask(images, missing)
         values = density.components.mean if isinstance(density, MixtureOfFactorAnalyzers) else density.mean
@@ -116,10 +116,9 @@ class MisConv2d(nn.Module):
             raise ValueError(f"the density is over {values.shape[-1]} values, the images have {images[0].numel()} each")
         plain = activation(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
         taps = window_taps(self.conv, *images.shape[-2:])  # (P, T)
-        rows, windows = (
-            count_in_windows(self.conv, missing).flatten(1).nonzero(as_tuple=True)
-        )  # N windows that see a missing pixel
-        # In full precision also under autocast: these few windows are where the density enters.
+        seen = count_in_windows(self.conv, missing).flatten(1)  # (B, P)
+        rows, windows = seen.nonzero(as_tuple=True)  # N windows with a missing pixel
+        # In full precision also under autocast: the density enters in these few windows.
         with torch.autocast(images.device.type, enabled=False):
             mean, variance = self._moments(images, missing, density, rows, taps[windows])  # (N, K, C_out)
             expected = expected_leaky_relu(mean, variance, self.slope)
@@ -133,7 +132,7 @@ class MisConv2d(nn.Module):
     def _moments(
         self, images: Tensor, missing: Tensor, density: FactorDensity, rows: Tensor, taps: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Mean and variance of the convolution in N windows, `(N, K, C_out)`; means and factors go through it in one product."""
+        """Return mean and variance of the convolution in N windows, `(N, K, C_out)`, with one product for means and factors."""
         channels, groups = images.shape[1], self.conv.groups
         pinned = density.restrict(flatten(images), flatten_missing(missing, channels))
         parts = pinned.components if isinstance(pinned, MixtureOfFactorAnalyzers) else pinned
@@ -151,7 +150,7 @@ class MisConv2d(nn.Module):
         if self.conv.padding_mode == "zeros":
             variance = torch.einsum("nkgct,goct->nkgo", noise, weight.square())
         else:
-            # Padding may show a window one and the same pixel twice; its weights add up before they are squared.
+            # With some padding modes a window reads the same pixel twice; its weights are added before squaring.
             same = (taps.unsqueeze(-1) == taps.unsqueeze(-2)).to(noise.dtype)  # (N, T, T)
             variance = torch.einsum("nkgct,goct,nts,gocs->nkgo", noise, weight, same, weight)
         mean = mean.squeeze(2) if self.conv.bias is None else mean.squeeze(2) + self.conv.bias
@@ -159,7 +158,7 @@ class MisConv2d(nn.Module):
 
 
 def check_mask(images: Tensor, missing: Tensor) -> None:
-    """Raise a ValueError when `missing` is not one bool mask for all channels of each image."""
+    """Raise a ValueError if `missing` is not one bool mask for all channels of each image."""
     expected = (images.shape[0], 1, *images.shape[-2:])
     if missing.dtype != torch.bool or missing.shape != expected:
         raise ValueError(
@@ -168,9 +167,9 @@ def check_mask(images: Tensor, missing: Tensor) -> None:
 
 
 def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
-    """Which pixel each tap of each window of a convolution reads, `(P, T)`: P output places, T = kernel height x width.
+    """Return the pixel that each tap of each window reads, `(P, T)`: P output places, T = kernel height x width.
 
-    Pixels are numbered row by row; zeros that padding adds have the number `height * width`.
+    Pixels are numbered row by row; zeros from padding have the number `height * width`.
     """
     pixels = torch.arange(height * width, dtype=torch.float64).view(1, 1, height, width)
     if conv.padding == "valid":
@@ -189,7 +188,7 @@ def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
 
 
 def count_in_windows(conv: nn.Conv2d, pixels: Tensor) -> Tensor:
-    """How many true pixels of bool `(B, 1, H, W)` each window of a convolution reads, `(B, 1, H', W')`; padding by zeros adds none."""
+    """Return how many true pixels of bool `(B, 1, H, W)` each window of a convolution reads, `(B, 1, H', W')`; zero padding adds none."""
     padding, counted = conv.padding, pixels.to(conv.weight.dtype)
     if conv.padding_mode != "zeros":
         padding, counted = 0, F.pad(counted, conv._reversed_padding_repeated_twice, mode=conv.padding_mode)
@@ -198,45 +197,45 @@ def count_in_windows(conv: nn.Conv2d, pixels: Tensor) -> Tensor:
 
 
 class MisConvNetwork(nn.Module):
-    """A network whose first layer is a `MisConv2d`, and where its density comes from; `replace_first_conv` makes one."""
+    """A network whose first layer is a `MisConv2d`, and the source of its density; made by `replace_first_conv`."""
 
     def __init__(self, network: nn.Module, density_network: Callable[[Tensor, Tensor], FactorDensity]):
         super().__init__()
         self.network, self.density_network = network, density_network
 
     def forward(self, images: Tensor, missing: Tensor, density: FactorDensity | None = None) -> Tensor:
-        """What the network returned for complete images, now for images `(B, C, H, W)` with missing bool `(B, 1, H, W)`.
+        """Run the network on images `(B, C, H, W)` with missing, bool `(B, 1, H, W)`.
 
-        The density network is not asked when its `density` is given.
+        The density network does not run if its `density` is given.
         """
         return self.network(images, missing, self.density_network(images, missing) if density is None else density)
 
 
 def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tensor], FactorDensity]) -> MisConvNetwork:
-    """A network for complete images as one for images with missing pixels, unchanged behind its first activation.
+    """Convert a network for complete images to one for images with missing pixels, unchanged after its first activation.
 
-    Weights are shared with `model`, apart from those of a first convolution that is followed by batch normalisation:
-    the normalisation, with the statistics it has, becomes part of the convolution, as what is averaged is the activation.
+    Weights are shared with `model`, except for a first convolution followed by batch normalisation: since the activation is
+    averaged, the normalisation, with its current statistics, is folded into the convolution.
 
     Args:
-        model: traceable by torch.fx. Its input goes to one Conv2d, then perhaps BatchNorm2d (in evaluation mode), then ReLU
-            or leaky ReLU.
-        density_network: (images, missing) -> a factor analyser or a mixture of them over all values of each image.
+        model: traceable by torch.fx. Its input is used by one Conv2d only, then an optional BatchNorm2d (in evaluation mode),
+            then ReLU or leaky ReLU.
+        density_network: maps (images, missing) to a factor analyser or a mixture of them over all values of each image.
 
-    While torch.fx traces, no network may run in another thread: it changes how every module is called.
+    While torch.fx traces, no network may run in another thread: tracing changes how every module is called.
 
     Raises:
-        ValueError: for a network of another form; the message names where it differs.
+        ValueError: If the network has another form; the message names the difference.
     """
     try:
         traced = fx.symbolic_trace(model)
     except TraceError as error:
-        raise ValueError(f"torch.fx cannot trace the network ({error}); put MisConv2d into it by hand") from error
+        raise ValueError(f"torch.fx cannot trace the network ({error}); insert MisConv2d by hand") from error
     graph, modules = traced.graph, dict(traced.named_modules())
     images = next(node for node in graph.nodes if node.op == "placeholder")
 
     def follows(node: fx.Node | None) -> tuple[fx.Node | None, nn.Module | None]:
-        """What alone reads `node`, and its module."""
+        """Return the only user of `node`, and its module."""
         if node is None or len(node.users) != 1:
             return None, None
         user = next(iter(node.users))
@@ -244,12 +243,12 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
 
     node, conv = follows(images)
     if not isinstance(conv, nn.Conv2d):
-        raise ValueError(f"the network's input must go to one Conv2d and nothing else; it goes to {list(images.users)}")
+        raise ValueError(f"the network's input must be used by one Conv2d only; it is used by {list(images.users)}")
     node, module = follows(node)
     if isinstance(module, nn.BatchNorm2d):
         if module.training or module.running_var is None:
             raise ValueError(
-                "the batch normalisation behind the first convolution must be in evaluation mode, with statistics it has kept: "
+                "the batch normalisation after the first convolution must be in evaluation mode, with running statistics: "
                 "call .eval() first"
             )
         conv = fuse_conv_bn_eval(copy.copy(conv).eval(), module)
@@ -257,8 +256,8 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
     slope = _slope(node, module)
     if node is None or slope is None:
         raise ValueError(
-            f"behind the first convolution must come ReLU or leaky ReLU, there is {module or node}; "
-            "put MisConv2d into the network by hand, with the slope of its activation"
+            f"the first convolution must be followed by ReLU or leaky ReLU, not {module or node}; "
+            "insert MisConv2d by hand, with the slope of the activation"
         )
 
     traced.add_submodule("misconv", MisConv2d(conv, slope))
@@ -276,7 +275,7 @@ def replace_first_conv(model: nn.Module, density_network: Callable[[Tensor, Tens
 
 
 def _slope(node: fx.Node | None, module: nn.Module | None) -> float | None:
-    """Below zero, of the activation at a node; None when it is not one that has an expectation here."""
+    """Return the slope below zero of the activation at a node; None if its expectation is not implemented."""
     if node is None:
         return None
     if node.op == "call_module":

@@ -1,8 +1,8 @@
 """Universal Marginalizer: one network for every marginal, and the chain rule for everything else (Douglas et al., 2017).
 
-Asked about an image with holes, the network gives the distribution of each missing pixel on its own. Filling one pixel after
-the other, each given all before it, makes a joint sample, and the same chain gives an exact likelihood (VAEAC paper, section
-5.3, equation (11)), at the price of one pass through the network for each missing pixel.
+For an image with holes, the network returns the marginal distribution of each missing pixel. Filling one pixel after
+another, each given all before it, draws a joint sample, and the same chain gives an exact likelihood (VAEAC paper, section
+5.3, equation (11)), at the cost of one pass through the network per missing pixel.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import load_network
 
-# Images that go through the network at once.
+# Images per pass through the network.
 CHUNK = 200
 
 
@@ -34,15 +34,15 @@ class UniversalMarginalizerConfig(ImageShape):
     widths: tuple[Width, ...] = (48, 96)
     """channels of each level of the U-Net, finest first"""
     blocks: PositiveInt = 2
-    """residual blocks a level"""
+    """residual blocks per level"""
     likelihood: Likelihood = "bernoulli"
-    """of a pixel; gaussian for grey levels"""
+    """the distribution of a pixel; gaussian for grey levels"""
     deviation_floor: PositiveFloat = 0.01
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
 
 
 class UniversalMarginalizer(nn.Module):
-    """The network. `forward(images, missing)` returns the marginal of every pixel; only the missing ones' mean anything."""
+    """The network. `forward(images, missing)` returns the marginal of every pixel; only missing pixels are meaningful."""
 
     def __init__(self, config: UniversalMarginalizerConfig):
         super().__init__()
@@ -53,19 +53,19 @@ class UniversalMarginalizer(nn.Module):
         self.head = nn.Conv2d(config.widths[0], maps * UNet.BLOCK**2, 1)
 
     def forward(self, images: Tensor, missing: Tensor) -> Pixels:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)` -> pixels `(B, C, H, W)`."""
+        """Map images `(B, C, H, W)` and missing `(B, 1, H, W)` to pixels `(B, C, H, W)`."""
         return Pixels.from_raw(self.raw(images, missing), self.config.likelihood, self.config.deviation_floor)
 
     @graph("model")
     def raw(self, images: Tensor, missing: Tensor) -> Tensor:
-        """The raw pixels `(B, p, C, H, W)` that `Pixels.from_raw` takes."""
+        """Return the raw pixels `(B, p, C, H, W)` for `Pixels.from_raw`."""
         features = F.silu(self.norm(self.unet(observe(images, missing))))
         maps = to_pixels(self.head(features), self.config.height, self.config.width)
         return maps.unflatten(1, (-1, self.config.channels))
 
 
 def random_order(missing: Tensor, generator: torch.Generator) -> Tensor:
-    """When each missing pixel's turn comes, every order as likely: 0, 1, ... `(B, 1, H, W)`, and -1 where nothing is missing."""
+    """Draw a uniformly random order of the missing pixels, `(B, 1, H, W)`: 0, 1, ..., and -1 for visible pixels."""
     flat = missing.flatten(1)
     # Missing pixels get a random number in [0, 1), the others 2, so that the ranks of the missing come first.
     keys = torch.where(flat, torch.rand(flat.shape, generator=generator), 2.0)
@@ -76,10 +76,10 @@ def random_order(missing: Tensor, generator: torch.Generator) -> Tensor:
 def fill(
     model: UniversalMarginalizer, images: Tensor, missing: Tensor, order: Tensor, generator: torch.Generator
 ) -> Iterator[tuple[Tensor, Tensor]]:
-    """Fill pixel after pixel in each row's own `order`, all rows at once: as many steps as the largest hole has pixels.
+    """Fill pixel after pixel in each row's `order`, all rows at once, in as many steps as the largest hole has pixels.
 
     Yields:
-        What is filled so far `(B, C, H, W)` and what is left to fill `(B, 1, H, W)`; first the hole itself.
+        The images so far `(B, C, H, W)` and the pixels left `(B, 1, H, W)`, starting with the original hole.
     """
     filled, left = hide(images, missing), missing
     yield filled, left
@@ -92,9 +92,9 @@ def fill(
 
 @torch.inference_mode()
 def log_prob(model: UniversalMarginalizer, images: Tensor, missing: Tensor, order: Tensor) -> Tensor:
-    """log p(x_m | x_o) in nats by the chain rule in each row's own `order` (equation (11)), `(B,)`.
+    """Return log p(x_m | x_o) in nats, `(B,)`, by the chain rule in each row's `order` (equation (11)).
 
-    The image is known here, so no turn has to wait for the one before: all go through the network `CHUNK` at a time.
+    Since the image is known, steps need not wait for each other: the network takes `CHUNK` of them at a time.
     """
     turns = order.flatten(1).amax(1) + 1  # (B,) missing pixels of each row
     row = torch.arange(len(images)).repeat_interleave(turns)
@@ -108,13 +108,13 @@ def log_prob(model: UniversalMarginalizer, images: Tensor, missing: Tensor, orde
 
 
 class UniversalMarginalizerImputer(Imputer):
-    """A trained Universal Marginalizer as an imputer: the mean is one pass, a sample one pass for each missing pixel."""
+    """A trained Universal Marginalizer as an imputer: the mean takes one pass, a sample one pass per missing pixel."""
 
     name = "universal-marginalizer"
     title = "Universal Marginalizer"
-    summary = "A network gives the distribution of every hidden pixel on its own; filling one after the other makes a whole answer."
+    summary = "A network gives the distribution of every single hidden pixel; filling one after another makes a complete answer."
     limits = (
-        "It sees and draws black and white only. A sample takes as many passes through the network as pixels are hidden, each "
+        "It sees and draws only black and white. A sample takes as many passes through the network as there are hidden pixels, each "
         "waiting for the one before."
     )
     formula = "p(x_m | x_o) = Πᵢ p(xᵢ | x_o and the pixels filled before), each factor from one pass of a network"

@@ -1,12 +1,12 @@
 """VAEAC: a variational auto-encoder with arbitrary conditioning (Ivanov, Figurnov, Vetrov, 2019).
 
-A prior network looks at the visible pixels and says where the latents lie; a generator turns a draw of them, together with
-what the prior network saw on its way, into pixels (equation (5)):
+A prior network maps the visible pixels to a distribution of latents; a generator turns a draw of them, together with the prior
+network's features, into pixels (equation (5)):
 
     p(x_m | x_o) = E_{z ~ p(z | x_o)} prod_i p(x_i | z, x_o),        i over the missing pixels
 
-A proposal network, which sees the whole image, is there for training and for measuring: importance sampling from it gives
-the likelihood that sampling from the prior would need thousands of draws for (equations (17), (18)).
+A proposal network, which sees the complete image, is used in training and measuring: importance sampling from it gives
+the likelihood for which sampling from the prior would need thousands of draws (equations (17), (18)).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch.nn import functional as F
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.guide import Guidance, Guide
 from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
-from dmfa_demo.imputation import ImageShape, Imputation, Imputer, Latents, flatten, hide
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, LatentSpace, flatten, hide
 from dmfa_demo.models.guided import GuidedConfig, load_guide
 from dmfa_demo.models.guided_vaeac import GuidedGenerator, GuidedPrior
 from dmfa_demo.networks.engine import graph
@@ -32,7 +32,7 @@ from dmfa_demo.networks.unet import Decoder, Encoder, ResidualBlock, observe, to
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import beside, load_network
 
-# Latents times images that go through the generator at once.
+# Draws times images per pass through the generator.
 CHUNK = 200
 
 
@@ -41,30 +41,30 @@ class VAEACConfig(ImageShape):
     """The shape of a VAEAC for images."""
 
     latents: NonNegativeInt = 32
-    """d; with none it is a plain network, with one answer"""
+    """d; with 0 it is a plain network with a single answer"""
     widths: tuple[Width, ...] = (48, 96)
     """channels of each level of the prior, proposal and generator networks, finest first"""
     blocks: PositiveInt = 1
-    """residual blocks a level"""
+    """residual blocks per level"""
     likelihood: Likelihood = "gaussian"
-    """of a pixel: bernoulli for binarised images"""
+    """the distribution of a pixel: bernoulli for binarised images"""
     deviation_floor: PositiveFloat = 0.05
     """the smallest standard deviation of a Gaussian pixel, in units of pixel values"""
     guide: str | None = None
-    """the checkpoint beside this one that guides it, an MFA of one component, see guided_vaeac.py"""
+    """the sibling checkpoint of its guide, an MFA with one component, see guided_vaeac.py"""
     factors: PositiveInt = 600
-    """so many of the guide's factors, the strongest first"""
+    """the number of the guide's factors to use, strongest first"""
 
 
 class VAEAC(nn.Module):
     """The three networks. `forward(images, missing)` returns the conditional distribution of the missing pixels.
 
     Args:
-        prior: `observe(images, missing)` -> raw latents `(B, 2 d)`, and tensors that the generator shall see of the image.
-        proposal: the whole image and its masks -> raw latents `(B, 2 d)`.
-        generator: latents `(S, B, d)`, S draws for all rows, and the tensors that the prior network passed on of the B rows ->
-            raw pixels `(S, B, p, C, H, W)`.
-        likelihood: of a pixel.
+        prior: maps `observe(images, missing)` to raw latents `(B, 2 d)` and the features for the generator, a tensor each.
+        proposal: maps the complete image and its masks to raw latents `(B, 2 d)`.
+        generator: maps latents `(S, B, d)`, S draws for each row, and the prior network's features of the B rows, a tensor
+            each, to raw pixels `(S, B, p, C, H, W)`.
+        likelihood: the distribution of a pixel.
     """
 
     def __init__(
@@ -81,19 +81,19 @@ class VAEAC(nn.Module):
         self.deviation_floor = deviation_floor
 
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)`; what lies under `missing` reaches no network, and no guide is needed."""
+        """Condition on images `(B, C, H, W)` with missing `(B, 1, H, W)`; values under `missing` reach no network. `guidance` is ignored."""
         raw, *passed = self.prior(observe(images, missing))
         return ConditionalVAEAC(self, DiagonalGaussian.from_raw(raw), tuple(passed))
 
     def propose(
         self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
     ) -> DiagonalGaussian:
-        """The latents given the whole image; `absent` pixels are never known (section 4.3.3)."""
+        """Return the latents given the complete image; `absent` pixels are never known (section 4.3.3)."""
         masks = torch.cat([missing, absent], 1).to(images)
         return DiagonalGaussian.from_raw(self.proposal(torch.cat([hide(images, absent), masks], 1)))
 
     def decode(self, z: Tensor, passed: tuple[Tensor, ...], guidance: Guidance | None) -> Pixels:
-        """The pixels given latents z `(S, B, d)` and what the prior network passed on of the B rows."""
+        """Return the pixels given latents z `(S, B, d)` and the prior network's features of the B rows."""
         return Pixels.from_raw(self.generator(z, *passed), self.likelihood, self.deviation_floor)
 
 
@@ -101,12 +101,12 @@ class GuidedVAEAC(VAEAC):
     """A VAEAC whose latents are the coordinates of a guide's shapes, see guided_vaeac.py.
 
     Raises:
-        ValueError: for images that are not grey levels, or more latents than the guide has factors.
+        ValueError: If images are not grey levels, or there are more latents than the guide has factors.
     """
 
     def __init__(self, config: VAEACConfig):
         if config.likelihood != "gaussian":
-            raise ValueError("a guide expects grey levels; leave --likelihood bernoulli or --guide away")
+            raise ValueError("a guide needs grey levels; omit --likelihood bernoulli or --guide")
         if not 1 <= config.latents <= config.factors:
             raise ValueError(
                 f"with a guide --latents must be from 1 to --factors, {config.factors}; got {config.latents}"
@@ -118,18 +118,18 @@ class GuidedVAEAC(VAEAC):
         self.config = config
 
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
-        """images `(B, C, H, W)`, missing `(B, 1, H, W)`, and what the guide says of them, with its shapes."""
+        """Condition on images `(B, C, H, W)` with missing `(B, 1, H, W)` and on their guidance, with its shapes."""
         prior, passed = self.prior(images, missing, guidance)
         return ConditionalVAEAC(model=self, prior=prior, passed=passed, guidance=guidance)
 
     def propose(
         self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
     ) -> DiagonalGaussian:
-        """The latents given the whole image, of which no pixel may be absent."""
+        """Return the latents given the complete image, of which no pixel may be absent."""
         return cast(Guidance, guidance).recognise(flatten(images), missing)
 
     def decode(self, z: Tensor, passed: tuple[Tensor, ...], guidance: Guidance | None) -> Pixels:
-        """The pixels given latents z `(S, B, d)` and what the prior network passed on of the B rows."""
+        """Return the pixels given latents z `(S, B, d)` and the prior network's features of the B rows."""
         assert guidance is not None and guidance.shapes is not None
         painted = guidance.shapes.paint(z)  # (S, B, n)
         raw = self.generator(painted, *passed)  # (S, B, 3, C, H, W)
@@ -138,24 +138,24 @@ class GuidedVAEAC(VAEAC):
         return replace(pixels, mean=linear + trust * (pixels.mean - linear))
 
     def begin_from(self, tensors: dict[str, Tensor]) -> None:
-        """Take over what a guided DMFA of the same widths and blocks has learnt, from its state.
+        """Start from the state of a guided DMFA with the same widths and blocks.
 
         The prior network is then that DMFA, and the generator mixes its mean with each draw of the guide.
 
         Raises:
-            ValueError: when it is of another shape.
+            ValueError: If its shape differs.
         """
         network = cast(GuidedPrior, self.prior).network
         try:
             network.load_state_dict(tensors)
         except RuntimeError as error:
             reason = str(error).splitlines()[-1].strip()
-            raise ValueError(f"a VAEAC of these widths cannot begin from that guided DMFA: {reason:.200}") from None
+            raise ValueError(f"a VAEAC of these widths cannot start from that guided DMFA: {reason:.200}") from None
         cast(GuidedGenerator, self.generator).begin_from(network)
 
 
 def image_vaeac(config: VAEACConfig) -> VAEAC:
-    """A VAEAC of three convolutional networks, the generator a U-Net's way up beside the prior's way down, or one with a guide."""
+    """Build a VAEAC of three convolutional networks, with prior and generator as encoder and decoder of a U-Net, or one with a guide."""
     if config.guide is not None:
         return GuidedVAEAC(config)
     return VAEAC(
@@ -168,7 +168,7 @@ def image_vaeac(config: VAEACConfig) -> VAEAC:
 
 
 class ImagePrior(Encoder):
-    """Visible pixels and mask to raw latents and the features of every level."""
+    """A network from visible pixels and mask to raw latents and the features of every level."""
 
     def __init__(self, config: VAEACConfig):
         super().__init__(config.channels + 1, config.widths, config.blocks)
@@ -176,13 +176,13 @@ class ImagePrior(Encoder):
 
     @graph("prior")
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """`(B, C + 1, H, W)` to raw latents `(B, 2 d)` and the features of every level, finest first."""
+        """Map `(B, C + 1, H, W)` to raw latents `(B, 2 d)` and the features of each level, finest first."""
         features = self.encode(x)
         return self.latents(features[-1]), *features
 
 
 class ImageProposal(Encoder):
-    """Whole image and both masks to raw latents."""
+    """A network from the complete image and both masks to raw latents."""
 
     def __init__(self, config: VAEACConfig):
         super().__init__(config.channels + 2, config.widths, config.blocks)
@@ -193,7 +193,7 @@ class ImageProposal(Encoder):
 
 
 class ImageGenerator(nn.Module):
-    """Latents, added to the coarsest features that the prior network passed on, to raw pixels."""
+    """A network from latents, added to the prior network's coarsest features, to raw pixels."""
 
     def __init__(self, config: VAEACConfig):
         super().__init__()
@@ -208,7 +208,7 @@ class ImageGenerator(nn.Module):
 
     @graph("generator")
     def forward(self, z: Tensor, *passed: Tensor) -> Tensor:
-        """z `(S, B, d)` and the features of B rows to raw pixels `(S, B, p, C, H, W)`."""
+        """Map z `(S, B, d)` and the features of B rows to raw pixels `(S, B, p, C, H, W)`."""
         mixed = self.mix(self.spread(z.flatten(0, 1)), passed[-1])
         features = F.silu(self.norm(self.decoder((*passed[:-1], mixed))))
         maps = to_pixels(self.head(features), self.config.height, self.config.width)
@@ -216,7 +216,7 @@ class ImageGenerator(nn.Module):
 
 
 def _coarsest(config: VAEACConfig) -> tuple[int, int]:
-    """Rows and columns of the coarsest level."""
+    """Return height and width of the coarsest level."""
     side = Encoder.BLOCK << (len(config.widths) - 1)
     return math.ceil(config.height / side), math.ceil(config.width / side)
 
@@ -230,13 +230,13 @@ def _to_latents(config: VAEACConfig) -> nn.Sequential:
 
 @dataclass(frozen=True)
 class ConditionalVAEAC:
-    """The conditional distribution of a batch of B images with holes; everything it needs goes with it, nothing is global.
+    """The conditional distribution of a batch of B images with holes, with everything that it needs.
 
     Attributes:
         model: the networks.
         prior: the latents given what is visible.
-        passed: what the prior network passed on to the generator, rows first.
-        guidance: what the guide says, if the model has one.
+        passed: the prior network's features for the generator, rows first.
+        guidance: the guide's prediction, if the model has a guide.
     """
 
     model: VAEAC
@@ -245,20 +245,20 @@ class ConditionalVAEAC:
     guidance: Guidance | None = None
 
     def decode(self, z: Tensor) -> Pixels:
-        """The pixels given latents z `(S, B, d)`, all S x B in one pass."""
+        """Return the pixels given latents z `(S, B, d)`, all S x B in one pass."""
         return self.model.decode(z, self.passed, self.guidance)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = False) -> Tensor:
-        """`count` images `(count, B, C, H, W)`: latents from the prior, then every pixel's mean, or with `noise` a draw of it."""
+        """Draw `count` images `(count, B, C, H, W)`: latents from the prior, then every pixel's mean or, with `noise`, a draw."""
         pixels = self.decode(self.prior.sample(count, generator))
         return pixels.sample(generator) if noise else pixels.mean
 
     def mean(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """The mean of `count` samples, `(B, C, H, W)`."""
+        """Return the mean of `count` samples, `(B, C, H, W)`."""
         return self.sample(count, generator).mean(0)
 
     def monte_carlo(self, x: Tensor, missing: Tensor, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """log p(x_m | x_o) in nats estimated from `count` draws of the prior (equation (17)), `(B,)`; low on average."""
+        """Estimate log p(x_m | x_o) in nats, `(B,)`, from `count` draws of the prior (equation (17)); biased low."""
 
         def terms(size: int) -> Tensor:
             return self.decode(self.prior.sample(size, generator)).log_prob(x, missing)
@@ -273,9 +273,9 @@ class ConditionalVAEAC:
         absent: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """log p(x_m | x_o) in nats by importance sampling with `count` draws of the proposal (equation (18)), `(B,)`.
+        """Estimate log p(x_m | x_o) in nats, `(B,)`, by importance sampling with `count` draws of the proposal (equation (18)).
 
-        Low on average, less so the more draws (Burda et al., 2015). `absent` pixels count as unknown, not as missed.
+        Biased low, less so with more draws (Burda et al., 2015). `absent` pixels are unknown and are not scored.
         """
         absent = torch.zeros_like(missing) if absent is None else absent
         proposal, scored = self.model.propose(x, missing, absent, self.guidance), missing & ~absent
@@ -287,20 +287,22 @@ class ConditionalVAEAC:
         return self._estimate(count, terms)
 
     def _estimate(self, count: int, terms: Callable[[int], Tensor]) -> Tensor:
-        """The logarithm of the mean of exp(terms), `CHUNK` at a time."""
+        """Return the logarithm of the mean of exp(terms), computed `CHUNK` at a time."""
         size = max(1, CHUNK // len(self.prior.mean))
         parts = [terms(min(size, count - done)).logsumexp(0) for done in range(0, count, size)]
         return torch.stack(parts).logsumexp(0) - math.log(count)
 
 
 class VAEACImputer(Imputer):
-    """A trained VAEAC as an imputer: its answer is the mean of several samples."""
+    """A trained VAEAC as an imputer, whose answer is the mean of several samples."""
 
     name = "vaeac"
     title = "VAEAC"
-    summary = "A variational auto-encoder that draws whole, different answers: each a guess of what the hidden pixels may be together."
+    summary = (
+        "A variational auto-encoder that draws different complete answers, each a joint guess of all hidden pixels."
+    )
     limits = (
-        "Its likelihood is only known by sampling. Pixels are independent once the latents are drawn, so its samples are smooth "
+        "Its likelihood can only be estimated by sampling. Pixels are independent once the latents are drawn, so its samples are smooth "
         "where real strokes have texture."
     )
     formula = "p(x_m | x_o) = ∫ p(x_m | z, x_o) p(z | x_o) dz, with both factors from networks"
@@ -311,7 +313,7 @@ class VAEACImputer(Imputer):
     has_samples = True
     has_latents = True
 
-    # Samples that the mean is taken of, as in the comparison with ACFlow.
+    # The number of samples in the mean, as in the comparison with ACFlow.
     SAMPLES = 10
 
     def __init__(self, model: VAEAC):
@@ -326,7 +328,7 @@ class VAEACImputer(Imputer):
         return GuidedVAEACImputer(model.to(memory_format=torch.channels_last), guide)
 
     def condition(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
-        """The conditional distribution of a batch of images in [0, 1] with holes."""
+        """Return the conditional distribution of a batch of images in [0, 1] with holes."""
         return self.model(as_seen(images, self.model.likelihood), missing)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
@@ -334,12 +336,12 @@ class VAEACImputer(Imputer):
         prior = conditional.prior
 
         def draw(count: int, generator: torch.Generator) -> Pixels:
-            # The same latents' noise for all rows, so that a row's answer does not depend on the others.
+            # The same noise of the latents for all rows, so that a row's answer does not depend on the others.
             white = torch.randn(count, 1, prior.mean.shape[1], generator=generator)
             return conditional.decode(prior.at(white.expand(-1, len(images), -1)))
 
         pixels = draw(self.SAMPLES, generator)
-        drawn = pixels.mean.clamp(0, 1)  # with a guide it may be darker than black
+        drawn = pixels.mean.clamp(0, 1)  # with a guide it may be below 0
         mean = drawn.mean(0)
         between = (drawn - mean).square().sum(0) / (self.SAMPLES - 1)  # .var takes thirty times as long
 
@@ -356,7 +358,7 @@ class VAEACImputer(Imputer):
             mean=mean,
             marginal_variance=pixels.variance.mean(0) + between,  # within samples and between them
             sampler=sampler,
-            latents=Latents(prior.mean.shape[1], decode),
+            latents=LatentSpace(prior.mean.shape[1], decode),
         )
 
 
@@ -364,15 +366,15 @@ class GuidedVAEACImputer(VAEACImputer):
     """A trained guided VAEAC and its guide as an imputer."""
 
     limits = (
-        "Its likelihood is only known by sampling. What varies between its samples are the shapes by which a linear model of whole faces "
-        "differs from its own expectation; finer detail is what the network expects beside these."
+        "Its likelihood can only be estimated by sampling. Its samples vary in the principal shapes of a linear model of faces, "
+        "given the visible pixels; finer detail is the network's mean given these shapes."
     )
-    formula = "p(x_m | x_o) = ∫ p(x_m | z, x_o) p(z | x_o) dz, where z are coordinates of shapes in which a linear model may fill the hole"
+    formula = "p(x_m | x_o) = ∫ p(x_m | z, x_o) p(z | x_o) dz, where z are the coordinates of a linear model's shapes"
 
     def __init__(self, model: GuidedVAEAC, guide: Guide):
         super().__init__(model)
         self.guide, self.latents = guide, model.config.latents
 
     def condition(self, images: Tensor, missing: Tensor) -> ConditionalVAEAC:
-        """The conditional distribution of a batch of images in [0, 1] with holes, given what the guide says of them."""
+        """Return the conditional distribution of a batch of images in [0, 1] with holes, given their guidance."""
         return self.model(images, missing, self.guide.advise(images, missing, self.latents))

@@ -1,4 +1,4 @@
-"""Imputation by auto-encoder dynamics: four methods that walk to their answer, with one auto-encoder (AE-dynamics paper)."""
+"""Imputation by auto-encoder dynamics: four iterative methods with one auto-encoder (AE-dynamics paper)."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from dmfa_demo.storage.checkpoints import load_network, load_once
 
 @dataclass(frozen=True)
 class WalkConfig(AutoencoderConfig):
-    """An auto-encoder and how to follow its field."""
+    """The settings of an auto-encoder and of walks along its field."""
 
     step_size: PositiveFloat = 0.2
     """h; 1 is pseudo-Gibbs sampling"""
     steps: PositiveInt = 100
-    """at most"""
+    """the maximum number of steps"""
     tolerance: NonNegativeFloat = 1e-2
-    """a row whose residual |r(x) - x| over the hole is not above it has arrived"""
+    """a row has arrived when its residual |r(x) - x| over the hole is not above this"""
 
 
 class DynamicsImputer(Imputer):
-    """Follows the field of an auto-encoder from random pixels."""
+    """Imputation by following an auto-encoder's field from random pixels."""
 
     name = "dynamics"
     title = "AE dynamics"
-    summary = "Starts from random pixels and moves them, a little at a time, to where an auto-encoder would have them."
-    limits = "Where it arrives depends on where it starts; from noise it may walk to another digit than the visible pixels suggest."
-    formula = "x_m ← x_m + h (r(x) − x)_m, until nothing moves; r is the auto-encoder"
+    summary = "Starts from random pixels and moves them step by step towards an auto-encoder's reconstruction."
+    limits = "Its end depends on its start; from noise it may walk to another digit than the visible pixels suggest."
+    formula = "x_m ← x_m + h (r(x) − x)_m, until it stops moving; r is the auto-encoder"
     citation = "Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)"
     url = "https://dblp.org/search?q=Iterative%20imputation%20of%20missing%20data%20using%20auto-encoder%20dynamics"
     paper = "AE dynamics, random start"
@@ -54,7 +54,7 @@ class DynamicsImputer(Imputer):
         return cls(load_network(folder, Autoencoder, WalkConfig))
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
-        """The first filling: independent uniform pixels, the same for all rows, so that none depends on the others."""
+        """Return the initial filling: independent uniform pixels, the same for all rows, so that no row depends on the others."""
         noise = torch.rand(images.shape[1:], generator=generator, dtype=images.dtype)
         return torch.where(missing, noise, images)
 
@@ -73,12 +73,12 @@ class DynamicsImputer(Imputer):
 
 
 class KNNDynamicsImputer(DynamicsImputer):
-    """Follows the field from what the nearest neighbours suggest."""
+    """Imputation by following the field from the mean of the nearest neighbours."""
 
     name = "dynamics-knn"
     title = "AE dynamics from k-NN"
-    summary = "Starts from the mean of the nearest training images and moves the hidden pixels to where an auto-encoder would have them."
-    limits = "It seldom leaves the neighbourhood of its start."
+    summary = "Starts from the mean of the nearest training images and moves the hidden pixels towards an auto-encoder's reconstruction."
+    limits = "It rarely leaves the neighbourhood of its start."
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
     shown_first = True
@@ -95,30 +95,30 @@ class KNNDynamicsImputer(DynamicsImputer):
         )
 
     def start(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
-        """The first filling: the mean of the nearest neighbours."""
+        """Return the initial filling: the mean of the nearest neighbours."""
         mean = self.neighbours.predict(hide(images, missing), missing, generator).mean
         return torch.where(missing, mean, images)
 
 
 class PseudoGibbsImputer(DynamicsImputer):
-    """Replaces the hidden pixels by their reconstruction, again and again, from random pixels."""
+    """Imputation by repeated reconstruction of the hidden pixels, from random pixels."""
 
     name = "pseudo-gibbs"
     title = "Pseudo-Gibbs"
-    summary = "Puts in random pixels, lets an auto-encoder reconstruct the image, puts in what it says, and so on."
-    limits = "Each step replaces all hidden pixels at once, which may leave the images that the auto-encoder knows."
-    formula = "x_m ← r(x)_m, again and again; r is the auto-encoder"
+    summary = "Fills the hole with random pixels, then repeatedly replaces them by an auto-encoder's reconstruction."
+    limits = "Each step replaces all hidden pixels at once, which may lead away from the images on which the auto-encoder was trained."
+    formula = "x_m ← r(x)_m, repeatedly; r is the auto-encoder"
     paper = "pseudo-Gibbs, random start"
     colour = "#6b7fb3"
     stands_in_for = None
 
 
 class KNNPseudoGibbsImputer(KNNDynamicsImputer):
-    """The same from what the nearest neighbours suggest."""
+    """Pseudo-Gibbs from the mean of the nearest neighbours."""
 
     name = "pseudo-gibbs-knn"
     title = "Pseudo-Gibbs from k-NN"
-    summary = "Puts in the mean of the nearest training images, lets an auto-encoder reconstruct, puts in what it says, and so on."
+    summary = "Fills the hole with the mean of the nearest training images, then repeatedly replaces it by an auto-encoder's reconstruction."
     limits = PseudoGibbsImputer.limits
     formula = PseudoGibbsImputer.formula
     paper = "pseudo-Gibbs, k-NN start"

@@ -1,15 +1,14 @@
-"""Which engine computes a network: ONNX Runtime where an exported graph lies beside its weights, PyTorch everywhere else.
+"""Choose the engine that computes a network: ONNX Runtime if its exported graph is there, PyTorch otherwise.
 
-A network marks each method that maps tensors to tensors with `graph`. `python -m train export` writes each of them to a file
-NAME.onnx, which holds the operations only and reads the weights from model.safetensors. `attach`, which is called wherever a
-checkpoint is loaded, lets ONNX Runtime answer for the methods whose files are there.
+A network marks each method that maps tensors to tensors with `graph`. `python -m train export` writes each marked method to a file
+NAME.onnx, which contains the operations and reads the weights from model.safetensors. Loading a checkpoint calls `attach`, which
+lets ONNX Runtime compute the methods whose files lie beside the weights.
 
-ONNX Runtime is asked in `torch.inference_mode()` only, for float32 and bool tensors on the CPU, and as long as the network is in
-evaluation mode and its weights are those that were loaded. Everything else, gradients and training above all, is PyTorch's. One
-session, with one thread, serves all who ask; it computes without Python's global lock.
+ONNX Runtime is used only in `torch.inference_mode()`, for float32 and bool tensors on the CPU, while the network is in evaluation
+mode and its weights are unchanged. PyTorch computes everything else, in particular whatever needs a gradient. Each graph has one
+session with one thread, which all callers share; it releases Python's global interpreter lock.
 
-The environment variable `DMFA_DEMO_ENGINE` forces one of the two: `torch`, or `onnx`, which makes a missing or outdated graph an
-error.
+The environment variable `DMFA_DEMO_ENGINE` forces an engine: `torch`, or `onnx`, which makes a missing or outdated graph an error.
 """
 
 from __future__ import annotations
@@ -31,22 +30,22 @@ from torch import Tensor, nn
 SETTING = "DMFA_DEMO_ENGINE"
 Engine = Literal["auto", "torch", "onnx"]
 
-# What the names of graphs end with, and the entry of their metadata that tells which weights they belong to.
+# The suffix of graph files, and the metadata entry with the digest of the weights that a graph was exported from.
 SUFFIX, WEIGHTS_DIGEST = ".onnx", "weights"
 
 Compute = TypeVar("Compute", bound=Callable[..., Any])
 Runner = Callable[..., Any]
-"""(tensors) -> what the method returns for them, or `NotImplemented` when it is PyTorch's turn."""
+"""Maps tensors to the result of a method, or to `NotImplemented` if PyTorch has to compute it."""
 
 _CHOSEN: ContextVar[Engine | None] = ContextVar("engine", default=None)
 _RUNNERS: WeakKeyDictionary[nn.Module, dict[str, Runner]] = WeakKeyDictionary()
 
 
 def graph(name: str) -> Callable[[Compute], Compute]:
-    """Mark a method of a network as one that can be exported as NAME.onnx and run from there.
+    """Mark a method of a network for export as NAME.onnx.
 
-    It takes tensors, all positional, and returns one or a tuple of them; what it does depends neither on their values nor on the
-    number of rows. Take that number as `x.shape[0]`: `len(x)` would be a constant of the graph.
+    The method takes positional tensors and returns a tensor or a tuple of tensors. Its Python code must not depend on their values or
+    on the batch size. Write the batch size as `x.shape[0]`: the export treats `len(x)` as a constant.
     """
 
     def mark(compute: Compute) -> Compute:
@@ -64,7 +63,7 @@ def graph(name: str) -> Callable[[Compute], Compute]:
 
 
 def graphs_of(network: nn.Module) -> Iterator[tuple[str, nn.Module, Callable[..., Any]]]:
-    """The marked methods of a network and its modules: the name of the graph, the module, and the method as PyTorch computes it."""
+    """Yield the marked methods of a network and its modules: the graph's name, the module, and the method computed by PyTorch."""
     for module in network.modules():
         for attribute in dir(type(module)):
             marked: Any = getattr(type(module), attribute, None)
@@ -73,18 +72,18 @@ def graphs_of(network: nn.Module) -> Iterator[tuple[str, nn.Module, Callable[...
 
 
 def runner_of(module: nn.Module, name: str) -> Runner | None:
-    """What answers for the method of this module that is marked with `name`; None where PyTorch does."""
+    """Return what computes the method of `module` that is marked with `name`; None if PyTorch does."""
     return _RUNNERS.get(module, {}).get(name)
 
 
 def replace(module: nn.Module, name: str, runner: Runner) -> None:
-    """Let `runner` answer for the method of this module that is marked with `name`."""
+    """Let `runner` compute the method of `module` that is marked with `name`."""
     _RUNNERS.setdefault(module, {})[name] = runner
 
 
 @contextmanager
 def using(engine: Engine) -> Iterator[None]:
-    """Load networks for an engine, whatever `DMFA_DEMO_ENGINE` says."""
+    """Load networks for `engine` in this context, regardless of `DMFA_DEMO_ENGINE`."""
     token = _CHOSEN.set(engine)
     try:
         yield
@@ -93,10 +92,10 @@ def using(engine: Engine) -> Iterator[None]:
 
 
 def chosen() -> Engine:
-    """The engine of `using`, else the one that `DMFA_DEMO_ENGINE` names, else "auto".
+    """Return the engine set by `using`, otherwise the one in `DMFA_DEMO_ENGINE`, otherwise "auto".
 
     Raises:
-        ValueError: for another name.
+        ValueError: If the environment variable names an unknown engine.
     """
     if engine := _CHOSEN.get():
         return engine
@@ -107,15 +106,16 @@ def chosen() -> Engine:
 
 
 def attach(network: nn.Module, folder: Path, digest: Callable[[], str]) -> None:
-    """Let ONNX Runtime answer for the methods of a network whose graphs lie in a folder.
+    """Let ONNX Runtime compute the methods of a network whose graphs lie in a folder.
+
+    A graph that is damaged or was exported from other weights is skipped with a warning.
 
     Args:
-        network: with the weights of that folder.
-        digest: of these weights and their settings; computed only where there is a graph.
+        network: a network with the weights of that folder.
+        digest: returns the digest of these weights and their settings; called only if there is a graph.
 
     Raises:
-        ValueError: when ONNX Runtime is forced and a graph is missing, damaged, or that of other weights. Otherwise PyTorch is used
-            then, with a warning if there is a graph.
+        ValueError: If ONNX Runtime is forced and a graph is missing, damaged, or was exported from other weights.
     """
     if (engine := chosen()) == "torch":
         return
@@ -129,14 +129,14 @@ def attach(network: nn.Module, folder: Path, digest: Callable[[], str]) -> None:
         except ValueError as error:
             if engine == "onnx":
                 raise
-            warnings.warn(f"{error}. PyTorch is used until then", stacklevel=2)
+            warnings.warn(f"{error}. PyTorch is used instead", stacklevel=2)
 
 
 class _Graph:
-    """A graph in ONNX Runtime, which answers for a network as long as nobody changes the weights it was loaded with.
+    """A graph in ONNX Runtime that computes a method while the weights of its network are unchanged.
 
     Raises:
-        ValueError: when there is no such graph, or it is that of other weights.
+        ValueError: If the graph is missing, damaged, or was exported from other weights.
     """
 
     def __init__(self, path: Path, digest: str, weights: list[Tensor]):
@@ -156,13 +156,13 @@ class _Graph:
         return found[0] if len(found) == 1 else tuple(found)
 
     def _versions(self) -> list[int]:
-        """How often each weight was written to; those that were made in inference mode do not count that."""
+        """Return how often each weight was modified in place; tensors created in inference mode do not count this."""
         return [0 if weight.is_inference() else weight._version for weight in self.weights]
 
 
 @cache
 def _session(path: Path, digest: str) -> Any:
-    """The session of a graph, one for all networks with these weights."""
+    """Return the session of a graph, shared by all networks with these weights."""
     import onnxruntime
 
     if not path.is_file():
@@ -172,7 +172,7 @@ def _session(path: Path, digest: str) -> Any:
     options.log_severity_level = 3  # errors only
     try:
         session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its errors have no class in common
+    except Exception as error:  # the exceptions of ONNX Runtime share no base class
         raise ValueError(_advice(path, f"cannot be loaded ({error!s:.200})")) from None
     if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_DIGEST) != digest:
         raise ValueError(_advice(path, "was exported from other weights"))

@@ -1,4 +1,4 @@
-"""The network that the models share: a small U-Net on 2 x 2 pixel blocks."""
+"""The network shared by the models: a small U-Net on 2 x 2 pixel blocks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dmfa_demo.imputation import hide
 
 
 def observe(images: Tensor, missing: Tensor) -> Tensor:
-    """What a network gets to see: hidden images with the mask as one more channel, `(B, C + 1, H, W)`.
+    """Return a network's input `(B, C + 1, H, W)`: images without their missing pixels, and the mask as one more channel.
 
     Every network begins with this call, so that nothing under `missing` reaches a weight.
     """
@@ -32,10 +32,10 @@ class ResidualBlock(nn.Module):
         self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
 
     def forward(self, x: Tensor, beside: Tensor | None = None) -> Tensor:
-        """`(B, in_channels, H, W)` to `(B, out_channels, H, W)`.
+        """Map `(B, in_channels, H, W)` to `(B, out_channels, H, W)`.
 
-        The last of the channels of x may be given as `beside`, for as many rows or for fewer, which then follow each other again
-        and again: what the block makes of these channels is computed once.
+        The last channels of x may be passed as `beside`, with as many rows or fewer. Fewer rows repeat cyclically, and their
+        convolutions are computed only once.
         """
         if beside is None or beside.shape[0] == x.shape[0]:
             x = x if beside is None else torch.cat([x, beside], 1)
@@ -46,7 +46,7 @@ class ResidualBlock(nn.Module):
         return straight + self.conv2(F.silu(self.norm2(hidden)))
 
     def _enter(self, x: Tensor, first: int) -> tuple[Tensor, Tensor]:
-        """What `conv1` and `skip` make of the channels from the one at `first`; the first channels bring no bias."""
+        """Apply `conv1` and `skip` to the channels from `first` on; for the first channels without bias."""
         mine, skip = slice(first, first + x.shape[1]), cast(nn.Conv2d, self.skip)
         norm, groups = self.norm1, self.norm1.num_groups * x.shape[1] // self.norm1.num_channels
         normal = F.silu(F.group_norm(x, groups, norm.weight[mine], norm.bias[mine], norm.eps))
@@ -58,20 +58,20 @@ class ResidualBlock(nn.Module):
 
 
 def _again_and_again(many: Tensor, few: Tensor) -> Tensor:
-    """The sum of `(S B, C, H, W)` and `(B, C, H, W)`, whose rows follow each other again and again."""
+    """Add `(S B, C, H, W)` and `(B, C, H, W)`, whose rows repeat cyclically."""
     return (many.unflatten(0, (-1, few.shape[0])) + few).flatten(0, 1)
 
 
 class Encoder(nn.Module):
-    """The way down of a U-Net whose finest level holds one position per 2 x 2 block of pixels.
+    """The encoder of a U-Net whose finest level has one position per 2 x 2 block of pixels.
 
-    Folding blocks into channels before the first convolution makes it four times cheaper than working on pixels, at the same
+    Folding blocks into channels before the first convolution is four times cheaper than working on pixels, at the same
     receptive field.
 
     Args:
         in_channels: channels of the input.
         widths: channels of each level, finest first, multiples of 8; each further level halves the resolution.
-        blocks: residual blocks a level.
+        blocks: residual blocks per level.
     """
 
     BLOCK = 2
@@ -83,9 +83,9 @@ class Encoder(nn.Module):
         self.shrink = nn.ModuleList(nn.Conv2d(a, b, 3, stride=2, padding=1) for a, b in zip(widths, widths[1:]))
 
     def encode(self, x: Tensor) -> list[Tensor]:
-        """`(B, in_channels, H, W)` to the features of each level, finest first: `(B, widths[0], H', W')` and halves of it.
+        """Map `(B, in_channels, H, W)` to the features of each level, finest first: `(B, widths[0], H', W')`, then each half as large.
 
-        H' is H / 2, rounded up so that all levels are whole.
+        H' is H / 2, rounded up so that every level divides evenly.
         """
         multiple = self.BLOCK << len(self.shrink)
         height, width = x.shape[-2:]
@@ -97,19 +97,19 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The way up of a U-Net, which sees the encoder's features of each level; widths and blocks are the encoder's."""
+    """The decoder of a U-Net, which takes the encoder's features of each level; widths and blocks are the encoder's."""
 
     def __init__(self, widths: tuple[int, ...], blocks: int):
         super().__init__()
         self.grow, self.up = _way_up(widths, blocks)
 
     def forward(self, features: Sequence[Tensor], added: Sequence[Tensor] = ()) -> Tensor:
-        """The features of each level, finest first, to features `(B, widths[0], H', W')`.
+        """Map the features of each level, finest first, to features `(B, widths[0], H', W')`.
 
-        Of all but the coarsest level there may be fewer rows, which then follow each other again and again.
+        All but the coarsest level may have fewer rows, which then repeat cyclically.
 
         Args:
-            added: for all but the coarsest level, finest first, what is added to the features that come from the coarser one.
+            added: for all but the coarsest level, finest first, values added to the features from the coarser level.
         """
         return _go_up(self.grow, self.up, features, added)
 
@@ -122,11 +122,11 @@ class UNet(Encoder):
         self.grow, self.up = _way_up(widths, blocks)
 
     def forward(self, x: Tensor) -> Tensor:
-        """`(B, in_channels, H, W)` to features `(B, widths[0], H', W')`."""
+        """Map `(B, in_channels, H, W)` to features `(B, widths[0], H', W')`."""
         return self.decode(self.encode(x))
 
     def decode(self, features: Sequence[Tensor]) -> Tensor:
-        """What `encode` returned, to features `(B, widths[0], H', W')`."""
+        """Map the result of `encode` to features `(B, widths[0], H', W')`."""
         return _go_up(self.grow, self.up, features)
 
 
@@ -147,7 +147,7 @@ def _go_up(grow: nn.ModuleList, up: nn.ModuleList, features: Sequence[Tensor], a
 
 
 def to_pixels(blocks: Tensor, height: int, width: int) -> Tensor:
-    """`(B, 4 c, H', W')` of block outputs to `(B, c, height, width)` of pixel outputs, padding cut off."""
+    """Unfold block outputs `(B, 4 c, H', W')` to pixel outputs `(B, c, height, width)`, without the padding."""
     return F.pixel_shuffle(blocks, UNet.BLOCK)[..., :height, :width]
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints: a folder with config.json and model.safetensors. Nothing here loads a pickle."""
+"""Save and load checkpoints: folders with config.json and model.safetensors. No pickle is loaded."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from dmfa_demo.networks import engine
 from dmfa_demo.options import OptionError
 from dmfa_demo.storage.files import read_tensors, write_tensors, write_text
 
-# The environment variable that names another folder of checkpoints, laid out as DATASET/METHOD.
+# The environment variable that names the folder of checkpoints, laid out as DATASET/METHOD.
 SETTING = "DMFA_DEMO_CHECKPOINTS"
-# That folder, or the one of a checkout. An installed wheel has no checkpoints of its own.
+# That folder, or a checkout's. An installed wheel contains no checkpoints.
 ROOT = Path(os.environ.get(SETTING) or Path(__file__).resolve().parents[2] / "checkpoints").expanduser().absolute()
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
-# Beside the methods' folders: what all of them reach.
+# Beside the methods' folders: the measured figures of all of them.
 RESULTS = "results.json"
-# Numbers of a checkpoint from which on each takes two bytes instead of four, so that it stays small enough for a repository.
+# Checkpoints with more numbers than this store two bytes for each instead of four, to stay small enough for a repository.
 LARGE = 2_000_000
 _DAMAGED: set[Path] = set()
-# Held while a checkpoint is loaded, and again for the one of another method that it needs.
+# Held while a checkpoint is loaded; reentrant, since a checkpoint may need that of another method.
 _LOADING = RLock()
 _LOADED: dict[tuple[type[Imputer], Path], Imputer] = {}
 
@@ -39,19 +39,19 @@ Config = TypeVar("Config")
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
-    """Write the tensors and `config`, which holds the model's own under "network".
+    """Write the tensors and `config`, which has the network's config under "network".
 
-    Floating ones are float32, or float16 where there are more than `LARGE` numbers.
+    Floating-point tensors are stored as float32, or as float16 if there are more than `LARGE` numbers.
 
     Raises:
-        ValueError: when one holds NaN or infinity, or would in its precision; nothing is written then.
+        ValueError: If a tensor contains NaN or infinity, or would in its precision; nothing is written then.
     """
     numbers = sum(tensor.numel() for tensor in tensors.values() if tensor.is_floating_point())
     kind = torch.float16 if numbers > LARGE else torch.float32
     kept = {name: tensor.to(kind) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     if broken := [name for name, tensor in kept.items() if not tensor.isfinite().all()]:
         raise ValueError(
-            f"{broken[0]} holds NaN or infinity and is not written to {folder}; train anew with a lower --learning-rate or, of "
+            f"{broken[0]} contains NaN or infinity and is not written to {folder}; train again with a lower --learning-rate or, for "
             "a mixture of factor analysers, a higher --noise-floor"
         )
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,11 +60,11 @@ def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, 
 
 
 def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, dict[str, Tensor]]:
-    """The model's config and its tensors, as `save_checkpoint` wrote them, floating ones as float32.
+    """Return the network's config and the tensors that `save_checkpoint` wrote, floating-point ones as float32.
 
     Raises:
-        FileNotFoundError: when the folder holds no checkpoint; says how to make one.
-        ValueError: when its config is not one of `config_class`, or one of its files is damaged.
+        FileNotFoundError: If the folder has no checkpoint; the message says how to make one.
+        ValueError: If its config does not fit `config_class`, or one of its files is damaged.
     """
     if not (folder / CONFIG).is_file() or not weights_of(folder).is_file():
         raise FileNotFoundError(
@@ -73,44 +73,46 @@ def load_checkpoint(folder: Path, config_class: type[Config]) -> tuple[Config, d
     settings = read_config(folder)["network"]
     unknown = set(settings) - {field.name for field in fields(cast(Any, config_class))}
     if unknown:
-        raise ValueError(f"{folder / CONFIG} has settings this version does not know: {', '.join(sorted(unknown))}")
-    # JSON has no tuples.
+        raise ValueError(
+            f"{folder / CONFIG} has settings that this version does not support: {', '.join(sorted(unknown))}"
+        )
+    # JSON has no tuples, so lists become tuples again.
     settings = {key: tuple(value) if isinstance(value, list) else value for key, value in settings.items()}
     try:
         config = config_class(**settings)
     except OptionError as error:
-        raise ValueError(f"{folder / CONFIG} is damaged ({error}); fetch or make it again") from None
+        raise ValueError(f"{folder / CONFIG} is damaged ({error}); download it or train it again") from None
     tensors = read_tensors(weights_of(folder))
     return config, {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
 
 
 def weights_of(folder: Path) -> Path:
-    """The file with a checkpoint's tensors: its own, or that of the checkpoint beside it which its config names as "weights"."""
+    """Return the file with a checkpoint's tensors: its own, or the file of the sibling checkpoint named as "weights" in its config."""
     return beside(folder, read_config(folder).get("weights", folder.name)) / WEIGHTS
 
 
 def beside(folder: Path, name: str) -> Path:
-    """The checkpoint beside one that its config names; a ValueError when that is no name of a folder."""
+    """Return the folder of a sibling checkpoint; raise a ValueError if `name` is not a folder's name."""
     if not isinstance(name, str) or name in ("", "..") or Path(name).name != name:
-        raise ValueError(f"{folder / CONFIG} names {name!r:.40}; what it needs lies in the folder or in one beside it")
+        raise ValueError(f"{folder / CONFIG} names {name!r:.40}, which is not the name of a folder beside it")
     return folder.parent / name
 
 
 def read_config(folder: Path) -> dict[str, Any]:
-    """What a checkpoint's config.json holds, the model's own under "network"; a ValueError when that is damaged."""
+    """Read a checkpoint's config.json, with the network's config under "network"; raise a ValueError if it is damaged."""
     try:
         settings = json.loads((folder / CONFIG).read_text())
     except ValueError as error:
-        raise ValueError(f"{folder / CONFIG} is damaged ({error}); fetch or make it again") from None
+        raise ValueError(f"{folder / CONFIG} is damaged ({error}); download it or train it again") from None
     if not isinstance(settings, dict) or not isinstance(settings.get("network"), dict):
         raise ValueError(
-            f"{folder / CONFIG} is no checkpoint's config: it needs an object with the model's own under \"network\""
+            f"{folder / CONFIG} is not a checkpoint's config: it needs an object with the network's config under \"network\""
         )
     return settings
 
 
 def digest(folder: Path) -> str:
-    """What tells the weights and settings in a checkpoint from others; empty where there is none."""
+    """Return a digest of a checkpoint's weights and settings; empty if there is no checkpoint."""
     config = folder / CONFIG
     if not config.is_file():
         return ""
@@ -119,16 +121,16 @@ def digest(folder: Path) -> str:
 
 
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
-    """The network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` and `fill` do."""
+    """Load the network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` and `fill` do."""
     config, tensors = load_checkpoint(folder, config_class)
     return fill(build(config), tensors, folder)
 
 
 def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
-    """The network with the weights that were read from a folder, in evaluation mode, and its graphs that lie beside them.
+    """Load the weights read from a folder into a network, set it to evaluation mode, and attach its ONNX graphs.
 
     Raises:
-        ValueError: when the weights are not those of such a network, and as `engine.attach` does.
+        ValueError: If the weights do not fit the network, and as `engine.attach` does.
     """
     try:
         network.load_state_dict(tensors)
@@ -141,21 +143,21 @@ def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
 
 
 def is_usable(folder: Path) -> bool:
-    """Whether a folder holds a checkpoint that has not failed to load."""
+    """Return whether a folder has a checkpoint that has not failed to load."""
     return (folder / CONFIG).is_file() and folder not in _DAMAGED
 
 
 class Unavailable(ValueError):
-    """A checkpoint cannot be loaded now, for want of something that its files cannot be blamed for."""
+    """A checkpoint that cannot be loaded at the moment, for a reason other than its files."""
 
 
 @contextmanager
 def quarantine_on_failure(folder: Path) -> Iterator[None]:
-    """While a checkpoint is loaded: a damaged one is not usable from then on, so that it spoils no more than one answer.
+    """Mark a checkpoint unusable if it turns out to be damaged while it is loaded, so that it spoils at most one answer.
 
     Raises:
-        Unavailable: when it may be whole, and may load at another try.
-        ValueError: when it is damaged.
+        Unavailable: If the checkpoint may be intact and may load later.
+        ValueError: If it is damaged.
     """
     try:
         yield
@@ -165,21 +167,21 @@ def quarantine_on_failure(folder: Path) -> Iterator[None]:
         if _is_of_the_machine(error):
             raise Unavailable(f"{folder} could not be loaded just now ({error!r:.200}); try again") from error
         _DAMAGED.add(folder)
-        if isinstance(error, ValueError | FileNotFoundError):  # says it itself
+        if isinstance(error, ValueError | FileNotFoundError):  # the message names the file already
             raise ValueError(str(error)) from error
-        raise ValueError(f"the checkpoint in {folder} is not one of its method: {error!r:.200}") from error
+        raise ValueError(f"the checkpoint in {folder} does not fit its method: {error!r:.200}") from error
 
 
 def _is_of_the_machine(error: Exception) -> bool:
-    """Whether something was lacking, such as memory or open files, that says nothing of the checkpoint that was being read."""
+    """Return whether the machine lacked something, such as memory or open files, which does not mean that the checkpoint is damaged."""
     if isinstance(error, OSError):
         return not isinstance(error, FileNotFoundError)
-    # Of main memory torch says so in words only.
+    # For main memory, torch reports this only in the message.
     return isinstance(error, MemoryError | ImportError) or (isinstance(error, RuntimeError) and "memory" in str(error))
 
 
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
-    """The trained imputer in a folder, one for all who ask for it, also at the same time."""
+    """Return the trained imputer in a folder; all callers, also concurrent ones, share one."""
     with _LOADING:
         key = imputer_class, folder
         if key not in _LOADED:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: a kill in the middle of writing leaves the old one, and no reader sees half of the new one."""
+"""Atomic files: a kill in the middle of writing leaves the old file, and no reader sees a partial one."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch import Tensor
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write tensors as safetensors, all of the file or nothing.
+    """Write tensors as safetensors, atomically.
 
     Raises:
-        OSError: when there is no room for it; the old file stays.
+        OSError: If there is no room for it; the old file stays.
     """
     partial = path.with_suffix(".partial")
     kept = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -29,34 +29,34 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """What `write_tensors` wrote.
+    """Read the tensors that `write_tensors` wrote.
 
     Raises:
-        ValueError: when the file is cut short or holds something else; nothing in it is run.
-        OSError: when it cannot be read; FileNotFoundError only when it is not there.
+        ValueError: If the file is truncated or contains something else; nothing in it is executed.
+        OSError: If it cannot be read; FileNotFoundError only if it does not exist.
     """
-    # Read here: when no more files can be opened, safetensors says that there is none.
+    # Read here, since safetensors reports a missing file when too many files are open.
     content = path.read_bytes()
-    with _said(path):
+    with _naming_damaged(path):
         return load(content)
 
 
 def read_metadata(path: Path) -> dict[str, str]:
-    """The metadata that `write_tensors` wrote beside the tensors; raises as `read_tensors` does."""
-    with _said(path), safe_open(path, "pt") as file:
+    """Read the metadata that `write_tensors` wrote; raises as `read_tensors` does."""
+    with _naming_damaged(path), safe_open(path, "pt") as file:
         return file.metadata() or {}
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text, all of the file or nothing; raises as `write_bytes` does."""
+    """Write text, atomically; raises as `write_bytes` does."""
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes, all of the file or nothing.
+    """Write bytes, atomically.
 
     Raises:
-        OSError: when there is no room for it; the old file stays.
+        OSError: If there is no room for it; the old file stays.
     """
     partial = path.with_suffix(".partial")
     try:
@@ -68,8 +68,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def _said(path: Path) -> Iterator[None]:
+def _naming_damaged(path: Path) -> Iterator[None]:
     try:
         yield
     except SafetensorError as error:
-        raise ValueError(f"{path} is damaged ({error}); fetch or make it again") from None
+        raise ValueError(f"{path} is damaged ({error}); download it or make it again") from None

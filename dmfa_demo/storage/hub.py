@@ -1,7 +1,7 @@
-"""Checkpoints on the Hugging Face Hub: a repository holds one, as its folder here does.
+"""Checkpoints on the Hugging Face Hub, one per repository, with the files of its local folder.
 
-Through the client's own `upload_folder` and `snapshot_download`, and not its `PyTorchModelHubMixin`: that knows networks only (MFA,
-k-NN and the means are tensors), passes over weights that are missing or too many, and where there are no safetensors reads a pickle.
+We use the client's `upload_folder` and `snapshot_download`, not its `PyTorchModelHubMixin`, which supports only networks (MFA,
+k-NN and the means are tensors), ignores missing and surplus weights, and reads a pickle where there are no safetensors.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from dmfa_demo.storage.checkpoints import CONFIG, WEIGHTS, weights_of
 
 
 def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = False) -> str:
-    """Upload a checkpoint folder; the repository is made when there is none.
+    """Upload a checkpoint folder, and create the repository if it does not exist.
 
-    Weights that lie in the folder beside it are uploaded with it, so that the repository is whole.
+    Weights in a sibling folder are uploaded with it, so that the repository is complete.
 
     Args:
-        kind: what loads the checkpoint.
-        repo_id: USER/NAME. Whose token is used: `hf auth login`, or the environment variable HF_TOKEN.
+        kind: the class that loads the checkpoint.
+        repo_id: USER/NAME. The token comes from `hf auth login` or the environment variable HF_TOKEN.
 
     Returns:
-        The commit's hash, which `pull` takes as revision.
+        The commit's hash, which `pull` accepts as a revision.
 
     Raises:
-        ValueError: when the folder holds no checkpoint or one that needs others beside it, or `repo_id` is no name of a repository.
+        ValueError: If the folder has no checkpoint, or one that needs siblings, or `repo_id` is not the name of a repository.
     """
     if not (folder / CONFIG).is_file():
         raise ValueError(f"there is no checkpoint in {folder} (no {CONFIG}); train it first")
@@ -46,9 +46,7 @@ def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = Fal
         try:
             kind.load(whole)
         except FileNotFoundError:
-            raise ValueError(
-                f"{folder.name} needs another checkpoint beside it and cannot be published alone"
-            ) from None
+            raise ValueError(f"{folder.name} needs a sibling checkpoint and cannot be published alone") from None
         api = HfApi()
         api.create_repo(repo_id, private=private, exist_ok=True)
         commit = api.upload_folder(
@@ -58,10 +56,10 @@ def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = Fal
 
 
 def pull(repo_id: str, revision: str) -> Path:
-    """The folder with a repository's checkpoint, downloaded once a revision; settings and weights only, which PyTorch computes with.
+    """Return the folder of a repository's checkpoint, downloaded once per revision: settings and weights, without ONNX graphs.
 
     Raises:
-        ValueError: when `repo_id` is no name of a repository.
-        huggingface_hub.errors.HfHubHTTPError: when there is no such repository or revision, or no network.
+        ValueError: If `repo_id` is not the name of a repository.
+        huggingface_hub.errors.HfHubHTTPError: If there is no such repository or revision, or no network.
     """
     return Path(snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG, WEIGHTS]))

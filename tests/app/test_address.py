@@ -1,4 +1,4 @@
-"""A link holds what is on the page, and nothing in one can break the page."""
+"""A link contains the state of the page, and no link can break the page."""
 
 import pytest
 import torch
@@ -37,32 +37,32 @@ USED = Address(
 )
 
 
-def test_everything_comes_back():
+def test_address_round_trips():
     assert set(CHOSEN) == set(FIELDS)
     assert Address.from_query(USED.query()) == USED
     assert set(USED.query()) == set(NAMES) - {"lesson"}
 
 
-def test_a_chapter_is_the_tab_it_is_on():
+def test_chapter_opens_its_tab():
     reading = USED.changed(tab="learn", lesson=4)
     assert Address.from_query(reading.query()) == reading and "tab" not in reading.query()
     assert Address.from_query({"lesson": "3"}).tab == "learn"
 
 
-def test_a_first_visit_needs_no_words():
+def test_first_visit_has_an_empty_query():
     assert Address.first("mnist").query() == {"dataset": "mnist"}
     assert Address.from_query({}) == Address.first("mnist")
 
 
-def test_what_a_data_set_does_not_have_is_not_asked_of_it():
-    asked = {"dataset": "celeba", "methods": "universal-marginalizer,mean", "map": "autoencoder-2d-012", "sample": "42"}
-    read = Address.from_query(asked)
+def test_controls_without_options_are_omitted():
+    query = {"dataset": "celeba", "methods": "universal-marginalizer,mean", "map": "autoencoder-2d-012", "sample": "42"}
+    read = Address.from_query(query)
     assert (
         read["methods"] == ("mean",) and read["map"] != "autoencoder-2d-012" and read.sample == OFFERS["celeba"].sample
     )
 
 
-# Neither the slow methods nor the variants of others.
+# Without slow methods and variants of others.
 FIRST = ("dmfa", "mfa", "vaeac", "universal-marginalizer", "dynamics-knn", "context-encoder", "gaussian", "knn", "mean", "zero")  # fmt: skip
 
 
@@ -75,12 +75,12 @@ FIRST = ("dmfa", "mfa", "vaeac", "universal-marginalizer", "dynamics-knn", "cont
         ({"methods": "mice,zero"}, "mean", ("zero",)),
     ],
 )
-def test_it_says_what_to_show_and_of_which_methods(query, show, methods):
+def test_query_sets_view_and_methods(query, show, methods):
     read = Address.from_query(query)
     assert (read["show"], read["methods"]) == (show, methods)
 
 
-def test_no_method_may_be_what_is_compared():
+def test_comparing_no_method_is_allowed():
     none = Address.first("mnist").changed(methods=())
     assert Address.from_query(none.query()) == none
 
@@ -105,6 +105,6 @@ HOSTILE = [
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("text", HOSTILE)
-def test_what_makes_no_sense_is_as_if_it_were_not_there(name, text):
+def test_invalid_values_are_ignored(name, text):
     read = Address.from_query({name: text})
     assert read == Address.first("mnist") or (name, text, read["methods"]) == ("methods", "", ())

@@ -1,4 +1,4 @@
-"""The page through its HTTP API: answers, and bad input that leaves the server as it was."""
+"""The page's HTTP API: answers, and bad input, which does not affect the server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def client(served: str) -> Client:
 
 
 def connect(served: str) -> Client:
-    """Gradio's client, without certificates, which take a while to read and of which plain HTTP needs none."""
+    """Return Gradio's client, without certificates, which take a while to read and are not needed for plain HTTP."""
     return Client(served, verbose=False, ssl_verify=False, httpx_kwargs={"timeout": PATIENCE})
 
 
@@ -50,7 +50,7 @@ def ask(client: Client, image=42, mask=MASK, **options):
     return client.predict(image=image, mask=mask, **options, api_name="/impute")
 
 
-def test_the_answer_is_the_librarys_own(client):
+def test_answer_equals_the_librarys(client):
     answer = ask(client)
     image, missing = to_float(load_samples("mnist").images[42:43]), decode_mask(MASK)[None, None]
     twin = load_imputer("dmfa", "mnist").impute(image, missing, seed=0)
@@ -60,7 +60,7 @@ def test_the_answer_is_the_librarys_own(client):
     assert answer["psnr"] > 5 and 0 < answer["ssim"] < 1
 
 
-def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
+def test_image_with_unknown_hidden_pixels_is_accepted(client):
     rows = to_float(load_samples("mnist").images[42, 0]).tolist()
     whole = ask(client, image=rows)
     flat = decode_mask(MASK)
@@ -70,7 +70,7 @@ def test_an_image_may_be_sent_and_its_hidden_pixels_may_be_unknown(client):
     assert partial["nll"] is partial["psnr"] is partial["ssim"] is None
 
 
-def test_visitors_at_the_same_time_get_their_own_answers(served):
+def test_concurrent_visitors_get_their_own_answers(served):
     def visit(number: int) -> bool:
         own = {"height": 28, "width": 28, "runs": [20 * number, 60 + number]}
         client, image = (
@@ -84,7 +84,7 @@ def test_visitors_at_the_same_time_get_their_own_answers(served):
         assert all(pool.map(visit, range(0, 32, 8)))
 
 
-def test_a_face_is_given_and_answered_as_three_lists(client):
+def test_face_is_sent_and_returned_as_three_lists(client):
     face = to_float(load_samples("celeba").images[0])
     mask = {"height": 64, "width": 64, "runs": [1000, 300]}
     answer = ask(client, image=face.tolist(), mask=mask, dataset="celeba", method="mean")
@@ -92,7 +92,7 @@ def test_a_face_is_given_and_answered_as_three_lists(client):
     torch.testing.assert_close(torch.tensor(answer["mean"]), twin, atol=1e-6, rtol=0)
 
 
-def test_nothing_hidden_gives_the_image_back(client):
+def test_empty_mask_returns_the_image(client):
     answer = ask(client, mask={"height": 28, "width": 28, "runs": []})
     torch.testing.assert_close(
         torch.tensor(answer["mean"]), to_float(load_samples("mnist").images[42, 0]), atol=0, rtol=0
@@ -100,7 +100,7 @@ def test_nothing_hidden_gives_the_image_back(client):
     assert answer["nll"] is None
 
 
-def test_everything_hidden_is_answered(client):
+def test_full_mask_is_accepted(client):
     assert ask(client, mask={"height": 28, "width": 28, "runs": [0, 784]})["nll"] is not None
 
 
@@ -110,17 +110,17 @@ BAD = [
     (dict(image=100), "samples are numbered 0 to 99"),
     (dict(image=-1), "samples are numbered 0 to 99"),
     (dict(image="zero"), "is not a picture that can be read"),
-    (dict(image="!!"), "no picture in base64"),
-    (dict(image="file:///etc/passwd"), "no picture in base64"),
-    (dict(image="http://127.0.0.1/secret.png"), "no picture in base64"),
+    (dict(image="!!"), "not a picture in base64"),
+    (dict(image="file:///etc/passwd"), "not a picture in base64"),
+    (dict(image="http://127.0.0.1/secret.png"), "not a picture in base64"),
     (dict(image=""), "0 bytes"),
     (dict(mask="PHN2Zy8+"), "is not a picture that can be read"),
     (dict(mask=[[0] * 28] * 27), "the mask is 27x28, the image 28x28"),
     (dict(mask=[[2] * 28] * 28), "true and false"),
     (dict(mask=[[0] * 28, [0]]), "true and false"),
-    (dict(seed=-1), "seed is a whole number"),
-    (dict(seed=1.5), "seed is a whole number"),
-    (dict(seed=True), "seed is a whole number"),
+    (dict(seed=-1), "seed must be a whole number"),
+    (dict(seed=1.5), "seed must be a whole number"),
+    (dict(seed=True), "seed must be a whole number"),
     (dict(image=[[0.0] * 28] * 27), "28 rows of 28 numbers .* got 27 x 28"),
     (
         dict(image=[[0.0] * 27] * 27, mask={"height": 27, "width": 27, "runs": []}),
@@ -145,71 +145,71 @@ BAD = [
     (dict(mask={"height": "28", "width": 28, "runs": []}), "height and width"),
     (dict(mask=[1, 2]), "a mask as rows"),
     (dict(mask=None), "a mask is"),
-    (dict(dataset="cifar"), "dataset is one of mnist, fashion-mnist, celeba"),
-    (dict(image=BLACK, dataset="../.."), "dataset is one of"),
+    (dict(dataset="cifar"), "dataset must be one of mnist, fashion-mnist, celeba"),
+    (dict(image=BLACK, dataset="../.."), "dataset must be one of"),
     (dict(method="gan"), "known methods"),
-    (dict(method=[]), "method is a name"),
-    (dict(dataset=["mnist"]), "dataset is one of"),
+    (dict(method=[]), "method must be a name"),
+    (dict(dataset=["mnist"]), "dataset must be one of"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD, ids=[str(i) for i in range(len(BAD))])
-def test_bad_input_is_named_and_the_next_request_is_fine(client, arguments, message):
+def test_bad_input_is_named_and_the_next_request_succeeds(client, arguments, message):
     with pytest.raises(AppError, match=message):
         ask(client, **arguments)
     assert ask(client)["psnr"] > 5
 
 
 OTHERS = [
-    ("/sample", dict(count=0), "count is a whole number from 1 to 64"),
-    ("/sample", dict(count=65), "count is a whole number from 1 to 64"),
+    ("/sample", dict(count=0), "count must be a whole number from 1 to 64"),
+    ("/sample", dict(count=65), "count must be a whole number from 1 to 64"),
     ("/sample", dict(method="knn"), "single imputation and cannot sample"),
-    ("/factors", dict(method="knn"), "knn has no factors; ask one of dmfa, mfa"),
-    ("/factors", dict(component=99), "component is a whole number"),
+    ("/factors", dict(method="knn"), "knn has no factors; choose one of dmfa, mfa"),
+    ("/factors", dict(component=99), "component must be a whole number"),
     ("/factors", dict(mask={"height": 28, "width": 28, "runs": []}), "nothing is hidden"),
-    ("/trajectory", dict(method="dmfa"), "dmfa does not walk; ask one of dynamics"),
-    ("/trajectory", dict(frames=1), "frames is a whole number from 2"),
+    ("/trajectory", dict(method="dmfa"), "dmfa does not walk; choose one of dynamics"),
+    ("/trajectory", dict(frames=1), "frames must be a whole number from 2"),
     (
         "/predict",
         dict(image=[[1e38] * 28] * 28, mask=[[1] * 28] * 28),
-        r"sees the whole image.* in \[0, 1\]; got 1e\+38",
+        r"uses the complete image.* in \[0, 1\] too; got 1e\+38",
     ),
     (
         "/predict",
         dict(image=[[None] * 28] * 28, mask={"height": 28, "width": 28, "runs": [0, 784]}),
-        "sees the whole image",
+        "uses the complete image",
     ),
 ]
 
 
 @pytest.mark.parametrize(("endpoint", "arguments", "message"), OTHERS, ids=[str(i) for i in range(len(OTHERS))])
-def test_what_an_endpoint_cannot_do_is_named(client, endpoint, arguments, message):
+def test_unsupported_requests_are_named(client, endpoint, arguments, message):
     with pytest.raises(AppError, match=message):
         client.predict(**{"image": 42, "mask": MASK, **arguments}, api_name=endpoint)
 
 
-def test_a_method_or_data_set_that_there_is_not_is_named_where_methods_are_listed(client):
-    with pytest.raises(AppError, match="dataset is one of"):
+def test_unknown_data_set_is_refused_by_the_list_of_methods(client):
+    with pytest.raises(AppError, match="dataset must be one of"):
         client.predict(dataset="cifar", api_name="/methods")
 
 
 def raw(http: httpx.Client, body: str, endpoint: str = "impute") -> str:
-    """The event stream that answers a body no well-behaved client would send."""
+    """Return the event stream for a body that no well-behaved client would send."""
     address = f"/gradio_api/call/{endpoint}"
-    asked = http.post(address, content=body, headers={"Content-Type": "application/json"})
-    if asked.status_code != 200:
-        return asked.text
-    return http.get(f"{address}/{asked.json()['event_id']}").text
+    request = http.post(address, content=body, headers={"Content-Type": "application/json"})
+    if request.status_code != 200:
+        return request.text
+    return http.get(f"{address}/{request.json()['event_id']}").text
 
 
-def test_no_address_is_fetched(http, client):
+def test_addresses_are_not_fetched(http, client):
     file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
     assert "fetches no addresses" in raw(http, json.dumps({"data": [file, MASK, "mnist", "dmfa", 0]}))
     assert ask(client)["psnr"] > 5
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
-def test_numbers_that_are_none_are_refused(http, client, number):
+def test_nan_and_infinity_are_refused(http, client, number):
     rows = "[" + ",".join(["[" + ",".join([number] * 28) + "]"] * 28) + "]"
     answer = raw(http, f'{{"data": [{rows}, {{"height": 28, "width": 28, "runs": []}}, "mnist", "dmfa", 0]}}')
     assert "event: error" in answer and "mean" not in answer
@@ -217,14 +217,14 @@ def test_numbers_that_are_none_are_refused(http, client, number):
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", '{"data": []}', '{"data": "x"}', '{"data": [1, 2, 3, 4, 5, 6]}'])
-def test_bodies_that_are_no_request_break_nothing(http, client, body):
+def test_malformed_bodies_do_no_harm(http, client, body):
     answer = raw(http, body)
     assert "event: complete" not in answer and answer
     assert ask(client)["psnr"] > 5
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "sent", "said"),
+    ("endpoint", "sent", "message"),
     [
         ("impute", [], "image and mask missing: impute takes image, mask, dataset, method, seed"),
         ("impute", [42], "mask missing: impute takes"),
@@ -232,32 +232,32 @@ def test_bodies_that_are_no_request_break_nothing(http, client, body):
         ("predict", [], "image and mask missing"),
     ],
 )
-def test_a_request_that_leaves_an_argument_out_is_told_which(http, endpoint, sent, said):
-    assert said in raw(http, json.dumps({"data": sent}), endpoint)
+def test_missing_arguments_are_named(http, endpoint, sent, message):
+    assert message in raw(http, json.dumps({"data": sent}), endpoint)
     direct = http.post(f"/gradio_api/run/{endpoint}", json={"data": sent})
-    assert said in direct.json()["error"]
+    assert message in direct.json()["error"]
 
 
-def test_arguments_with_a_default_may_be_left_out(http):
+def test_arguments_with_a_default_are_optional(http):
     short, whole = (raw(http, json.dumps({"data": [42, MASK, *rest]})) for rest in ([], ["mnist", "dmfa", 0]))
     assert short == whole and "event: complete" in short
     assert "event: complete" in raw(http, json.dumps({"data": []}), "methods")
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "sent", "status", "said"),
+    ("endpoint", "sent", "status", "message"),
     [
         ("impute", {"image": 42}, 422, "required argument: mask"),
         ("impute", {"image": 42, "mask": MASK, "sead": 1}, 422, "`sead` is not a valid"),
         ("nothing", {}, 404, "no such endpoint"),
     ],
 )
-def test_an_argument_by_name_that_is_missing_or_unknown_is_named(http, endpoint, sent, status, said):
+def test_missing_or_unknown_named_arguments_are_reported(http, endpoint, sent, status, message):
     answer = http.post(f"/gradio_api/call/v2/{endpoint}", json=sent)
-    assert answer.status_code == status and said in answer.json()["error"]
+    assert answer.status_code == status and message in answer.json()["error"]
 
 
-# What the page sends: the element that an event comes from, the event, and its values in the order in which the page was laid out.
+# The page's requests: the element of an event, the event, and its values in the order of the layout.
 CANVAS = {**MASK, "dataset": "mnist", "sample": 42}
 SMALL = {"height": 32, "width": 32, "runs": []}
 PAINT = "painter", "tab-compare", [CANVAS, "mean", ["dmfa", "knn"]]
@@ -273,7 +273,7 @@ MORE = "more", "click", [CANVAS, False, 0]
 CHART = "results-protocol", "input", [CANVAS, "square14", "sse"]
 CHOICE = "results-measure", "input", [CANVAS, "line3-binarised", "sse"]
 PICK = "samples", "select", [{"dataset": "mnist", "chosen": 3}, CANVAS]
-# Another data set: the preferred methods, the canvas, the chosen methods, what else follows the data set, and its name.
+# A change of the data set: preferred methods, canvas, chosen methods, other controls that depend on the data set, and its name.
 SWITCH = "dataset", "input", [["dmfa"], CANVAS, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse", "celeba"]
 FACE = (
     "aligner",
@@ -286,7 +286,7 @@ FACE = (
 _SHEET = torch.full((280, 280, 3), 255, dtype=torch.uint8)
 _SHEET[60:220, 130:150] = 0  # a 1
 DIGIT = "digit-aligner", "input", [{"pixels": base64.b64encode(_SHEET.numpy().tobytes()).decode()}, CANVAS]
-# What the address is made of: the tab, the canvas, and all that a link keeps.
+# The contents of the address: the tab, the canvas, and all controls in a link.
 DESCRIBE = (
     "painter",
     "release",
@@ -313,7 +313,7 @@ DESCRIBE = (
 TAKE = "take", "input", [*DESCRIBE[2], {"wanted": "zip"}]
 EXAMPLE = "examples", "select", [{"number": 3}]
 
-# What a canvas cannot be.
+# Invalid canvases.
 NO_CANVAS = (
     None,
     "x",
@@ -382,12 +382,12 @@ HOSTILE = [
 
 @cache
 def config_of(http: httpx.Client) -> dict[str, Any]:
-    """What the page is made of."""
+    """Return the page's configuration."""
     return http.get("/config").json()
 
 
 def send(http: httpx.Client, element: str, event: str, data: list) -> str:
-    """The last event that the page's own handler sends: that of an element's event with as many values."""
+    """Return the last event from the page's handler of an element's event with this number of values."""
     config = config_of(http)
     (number,) = (one["id"] for one in config["components"] if one["props"].get("elem_id") == element)
     (index,) = (
@@ -395,7 +395,10 @@ def send(http: httpx.Client, element: str, event: str, data: list) -> str:
         for one in config["dependencies"]
         if one["backend_fn"] and len(one["inputs"]) == len(data) and [number, event] in one["targets"]
     )
-    session = {"fn_index": index, "session_hash": uuid4().hex}  # another each time: a stream takes a while to end
+    session = {
+        "fn_index": index,
+        "session_hash": uuid4().hex,
+    }  # a new one each time, since a stream takes a while to end
     joined = http.post("/gradio_api/queue/join", json={"data": data, **session})
     if joined.status_code != 200:
         return joined.text
@@ -428,12 +431,12 @@ def send(http: httpx.Client, element: str, event: str, data: list) -> str:
         (DIGIT, "data:image/png"),
     ],
 )
-def test_the_pages_own_handlers_answer_what_the_page_sends(http, usual, answer):
+def test_page_handlers_answer_the_pages_requests(http, usual, answer):
     assert answer in send(http, *usual)
 
 
 @pytest.mark.parametrize(("usual", "place", "value"), HOSTILE)
-def test_the_pages_own_handlers_survive_any_value(http, client, usual, place, value):
+def test_page_handlers_survive_any_value(http, client, usual, place, value):
     element, event, data = usual
     answer = send(http, element, event, [*data[:place], value, *data[place + 1 :]])
     assert "Traceback" not in answer and ("process_completed" in answer or "detail" in answer)
@@ -443,11 +446,11 @@ def test_the_pages_own_handlers_survive_any_value(http, client, usual, place, va
 @pytest.mark.parametrize(
     "path", [str(REPOSITORY / "app.py"), "app.py", "/etc/passwd", "checkpoints/mnist/dmfa/config.json"]
 )
-def test_no_file_is_served(http, path):
+def test_files_are_not_served(http, path):
     assert http.get(f"/gradio_api/file={path}").status_code in (403, 404)
 
 
-def test_nothing_else_is_offered(client):
+def test_only_these_endpoints_are_offered(client):
     offered = list(client.view_api(return_format="dict")["named_endpoints"])
     assert offered == [f"/{one.__name__}" for one in ENDPOINTS]
 
@@ -461,14 +464,14 @@ def test_data_sets_and_their_methods_are_listed(client):
     assert {one["name"] for one in client.predict(api_name="/methods") if one["has_factors"]} == {"dmfa", "mfa"}
 
 
-def test_samples_are_the_librarys_own(client):
+def test_samples_equal_the_librarys(client):
     answer = client.predict(image=42, mask=MASK, count=3, noise=True, seed=5, api_name="/sample")["samples"]
     image, missing = to_float(load_samples("mnist").images[42:43]), decode_mask(MASK)[None, None]
     twin = load_imputer("dmfa", "mnist").impute(image, missing, seed=5).sample(3, noise=True)[:, 0, 0]
     torch.testing.assert_close(torch.tensor(answer), twin, atol=1e-3, rtol=1e-2)
 
 
-def test_the_factors_and_noise_are_the_spread_of_their_gaussian(client):
+def test_factors_and_noise_give_the_variance_of_their_gaussian(client):
     answer = client.predict(image=42, mask=MASK, method="mfa", component=1, api_name="/factors")
     hidden = decode_mask(MASK).flatten()
     image = to_float(load_samples("mnist").images[42:43])
@@ -484,13 +487,13 @@ def test_the_factors_and_noise_are_the_spread_of_their_gaussian(client):
     torch.testing.assert_close(spread[hidden], one.variance[0][hidden], atol=1e-4, rtol=1e-2)
 
 
-def test_a_trajectory_ends_in_the_answer(client):
+def test_trajectory_ends_at_the_answer(client):
     answer = client.predict(image=42, mask=MASK, frames=5, api_name="/trajectory")
     assert len(answer["frames"]) == len(answer["steps"]) == 5 and answer["steps"][0] == 0
     assert answer["frames"][-1] == ask(client, method="dynamics-knn")["mean"]
 
 
-def test_every_classifier_gives_a_share_to_every_class(client):
+def test_every_classifier_gives_a_probability_to_every_class(client):
     answer = client.predict(image=42, mask=MASK, api_name="/predict")
     assert list(answer) == available_classifiers("mnist")
     assert all(len(shares) == 10 and sum(shares.values()) == pytest.approx(1, abs=1e-4) for shares in answer.values())
@@ -510,17 +513,17 @@ def in_base64(values: torch.Tensor) -> str:
 
 
 @pytest.mark.parametrize("head", ["", "data:image/png;base64,"])
-def test_image_and_mask_may_be_pictures_in_base64_or_rows(client, head):
+def test_image_and_mask_are_accepted_as_base64_or_rows(client, head):
     image, hidden = to_float(load_samples("mnist").images[42, 0]), decode_mask(MASK)
     as_pictures = ask(client, image=head + in_base64(image), mask=head + in_base64(hidden.float()))
     assert as_pictures == ask(client) == ask(client, mask=hidden.tolist())
 
 
-def test_a_colour_picture_in_base64_is_read_as_it_is(client):
+def test_colour_picture_in_base64_is_read_exactly(client):
     face = to_float(load_samples("celeba").images[0])
     mask = {"height": 64, "width": 64, "runs": [1000, 300]}
-    asked = dict(mask=mask, dataset="celeba", method="mean")
-    assert ask(client, image=in_base64(face.permute(1, 2, 0)), **asked) == ask(client, image=0, **asked)
+    request = dict(mask=mask, dataset="celeba", method="mean")
+    assert ask(client, image=in_base64(face.permute(1, 2, 0)), **request) == ask(client, image=0, **request)
 
 
 def broken_into_lines(text: str) -> str:
@@ -540,28 +543,28 @@ def broken_into_lines(text: str) -> str:
     ],
     ids=["lines", "no padding", "URL-safe", "both", "white space", "address with lines", "percent-encoded"],
 )
-def test_base64_may_be_written_in_any_usual_way(written):
-    symbols = bytes(range(256)) + b"\xff\xfe\xfb"  # with + and / among them
+def test_all_usual_forms_of_base64_are_accepted(written):
+    symbols = bytes(range(256)) + b"\xff\xfe\xfb"  # includes + and /
     for length in (len(symbols), len(symbols) - 1, len(symbols) - 2):
         plain = base64.b64encode(symbols[:length]).decode()
         assert _decoded("image", written(plain)) == symbols[:length]
 
 
 @pytest.mark.parametrize("text", ["A", "AAAAA", "AA*A", "file:///etc/passwd", "AA=AAA"])
-def test_what_is_no_base64_is_refused(text):
-    with pytest.raises(ValueError, match="image is text, but no picture in base64"):
+def test_invalid_base64_is_refused(text):
+    with pytest.raises(ValueError, match="image is text, but not a picture in base64"):
         _decoded("image", text)
 
 
-def test_an_image_may_be_sent_with_channels_last(client):
+def test_image_with_channels_last_is_accepted(client):
     face, digit = (to_float(load_samples(name).images[0]) for name in ("celeba", "mnist"))
     mask = {"height": 64, "width": 64, "runs": [1000, 300]}
-    asked = dict(mask=mask, dataset="celeba", method="mean")
-    assert ask(client, image=face.permute(1, 2, 0).tolist(), **asked) == ask(client, image=face.tolist(), **asked)
+    request = dict(mask=mask, dataset="celeba", method="mean")
+    assert ask(client, image=face.permute(1, 2, 0).tolist(), **request) == ask(client, image=face.tolist(), **request)
     assert ask(client, image=digit.permute(1, 2, 0).tolist()) == ask(client, image=digit[0].tolist())
 
 
-def test_a_mask_as_a_picture_is_hidden_where_it_is_not_background_or_refused(client):
+def test_mask_as_a_picture_hides_the_part_that_is_not_background(client):
     hidden = decode_mask(MASK)
     red = hidden[..., None] * torch.tensor([1.0, 0.0, 0.0])
     assert ask(client, mask=in_base64(red)) == ask(client, mask=in_base64(hidden / 255)) == ask(client)
@@ -569,7 +572,7 @@ def test_a_mask_as_a_picture_is_hidden_where_it_is_not_background_or_refused(cli
         ask(client, mask=in_base64(0 * red[..., 0]))
 
 
-def test_an_image_of_12_bits_is_read_as_it_is(client):
+def test_image_of_12_bits_is_read_exactly(client):
     file = io.BytesIO()
     image = to_float(load_samples("mnist").images[42, 0])
     Image.fromarray((image * 4095).round().numpy().astype("uint16")).save(file, "PNG")

@@ -1,4 +1,4 @@
-"""The Attractors tab without a browser: short calls that add up to the library's own walks, and holes that are almost the same."""
+"""The Attractors tab without a browser: short calls that add up to the library's walks, and holes that differ by one pixel."""
 
 import shutil
 from contextlib import suppress
@@ -11,11 +11,11 @@ import torch
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.attractors import AttractorsTab, mapped
-from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane
+from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, HoleWalk, load_map, load_plane
 from dmfa_demo.app.tabs.walk_player import Walks
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS
 
 TAB = AttractorsTab(**dict.fromkeys(field.name for field in fields(AttractorsTab)))
@@ -42,7 +42,7 @@ def config_of_another_model(folder):
 
 
 @pytest.mark.parametrize("spoil", [cut, without_weights, broken_config, config_of_another_model])
-def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
+def test_damaged_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoil):
     for folder in mapped("mnist"):
         shutil.copytree(ROOT / "mnist" / folder, tmp_path / "mnist" / folder)
     for module in ("storage.checkpoints", "registry", "app.tabs.attractors", "app.tabs.hole_walks"):
@@ -53,7 +53,7 @@ def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spo
     with gr.Blocks():
         AttractorsTab.build("mnist")
     try:
-        with suppress(ValueError):  # is told to the first who looks at it
+        with suppress(ValueError):  # reported to the first caller
             load_plane("mnist", PLANE)
         assert list(mapped("mnist")) == ["autoencoder-2d-012"]
         walks, *_ = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, None)
@@ -62,17 +62,19 @@ def test_a_spoilt_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spo
         load_map.cache_clear(), load_plane.cache_clear()
 
 
-def walk_to_the_end(step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING) -> tuple[Walks, str, Run]:
+def walk_to_the_end(
+    step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING
+) -> tuple[Walks, str, HoleWalk]:
     walks, strip, run, _, clock = TAB.render(SCENE, missing, ImputationCache(), PLANE, step_size, seed, None, "mnist")
     while clock.active:
         further, strip, run, _, clock = TAB.advance(
             SCENE, missing, ImputationCache(), PLANE, step_size, seed, run, "mnist"
         )
-        walks = walks if isinstance(further, dict) else further  # skipped where nothing is new
+        walks = walks if isinstance(further, dict) else further  # skipped if unchanged
     return walks, strip, run
 
 
-def test_short_calls_add_up_to_the_librarys_own_walks():
+def test_short_calls_add_up_to_the_librarys_walks():
     walks, strip, run = walk_to_the_end()
     model = load_plane("mnist", PLANE)
     noise = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -97,7 +99,7 @@ def test_short_calls_add_up_to_the_librarys_own_walks():
     assert strip.count("<img") == 7 and run.done
 
 
-def test_the_first_answer_comes_before_the_walks_end_and_the_same_walks_go_on():
+def test_first_answer_comes_before_the_end_and_the_walks_continue():
     first = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")
     assert first[-1].active and first[0].more and first[1] == "" and len(first[0].walks[0].path) >= 1
     again = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, first[2], "mnist")
@@ -105,7 +107,7 @@ def test_the_first_answer_comes_before_the_walks_end_and_the_same_walks_go_on():
     assert len(again[0].walks[0].path) > len(first[0].walks[0].path)
 
 
-def test_the_maps_come_with_the_first_walks_of_a_data_set():
+def test_maps_come_with_the_first_walks_of_a_data_set():
     new = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "fashion-mnist")
     assert new[3] == "mnist" and new[0].maps.kinds == tuple("0123456789")
     assert TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[0].maps is None
@@ -113,30 +115,30 @@ def test_the_maps_come_with_the_first_walks_of_a_data_set():
     assert stale[0].plane == PLANE
 
 
-def test_visible_pixels_stay_and_all_walks_see_the_same_hole():
+def test_visible_pixels_are_fixed_and_all_walks_have_the_same_hole():
     walks, *_ = walk_to_the_end(step_size=1.0)
     for walk in walks.walks:
         assert torch.equal(walk.images[:, 0, ~MISSING], SCENE.image[0, ~MISSING].expand(len(walk.images), -1))
 
 
 @pytest.mark.parametrize("change", ["hole", "seed", "step size", "scene"])
-def test_another_question_ends_the_run(change):
+def test_changed_inputs_end_the_run(change):
     run = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[2]
     scene = Scene.sample("mnist", 3) if change == "scene" else SCENE
     missing = ~MISSING if change == "hole" else MISSING
-    asked = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
-    late = TAB.advance(scene, missing, ImputationCache(), *asked, run, "mnist")
+    inputs = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
+    late = TAB.advance(scene, missing, ImputationCache(), *inputs, run, "mnist")
     assert not late[-1].active and all(isinstance(one, dict) for one in late[:4]), "a late tick changes nothing"
-    fresh = TAB.render(scene, missing, ImputationCache(), *asked, run, "mnist")
+    fresh = TAB.render(scene, missing, ImputationCache(), *inputs, run, "mnist")
     assert fresh[2] is not run and fresh[0].number != run.number
 
 
-def test_the_same_seed_starts_from_the_same_random_pixels():
+def test_same_seed_starts_from_the_same_random_pixels():
     starts = [walk_to_the_end(seed=seed)[0].walks[0].images[0] for seed in (0, 0, 1)]
     assert torch.equal(starts[0], starts[1]) and not torch.equal(starts[0], starts[2])
 
 
-def test_without_a_hole_nothing_walks_but_the_picture_has_its_place():
+def test_without_a_hole_only_the_place_of_the_picture_is_shown():
     nothing = torch.zeros_like(MISSING)
     walks, strip, run, shown, clock = TAB.render(SCENE, nothing, ImputationCache(), PLANE, 0.3, 0, None, None)
     assert shown == "mnist" and list(walks.maps.planes) == list(mapped("mnist"))
@@ -144,15 +146,15 @@ def test_without_a_hole_nothing_walks_but_the_picture_has_its_place():
     assert run is None and not clock.active
 
 
-def test_everything_may_be_hidden_and_one_pixel_too():
+def test_full_mask_and_a_single_pixel_are_accepted():
     corner = torch.zeros_like(MISSING)
     corner[0, 0] = True
-    for missing, holes in ((torch.ones_like(MISSING), 7), (corner, 4)):  # what leaves the image is no hole
+    for missing, holes in ((torch.ones_like(MISSING), 7), (corner, 4)):  # shifts out of the image leave no hole
         walks, strip, _ = walk_to_the_end(missing=missing)
         assert strip.count("<img") == holes and all(walk.images.isfinite().all() for walk in walks.walks)
 
 
-def test_a_chosen_place_walks_to_its_basins_attractor():
+def test_walk_from_a_chosen_place_ends_at_its_basins_attractor():
     plane, model = load_map("mnist", PLANE), load_plane("mnist", PLANE)
     places = plane.low + torch.rand(40, 2, generator=torch.Generator().manual_seed(0)) * (plane.high - plane.low)
     basins, near = plane.basin_of(places), 0
@@ -161,7 +163,7 @@ def test_a_chosen_place_walks_to_its_basins_attractor():
         assert torch.equal(walk.path[0], place) and len(walk.images) == len(walk.path) == len(walk.residual)
         torch.testing.assert_close(walk.images[0], model.decode(place[None])[0].detach())
         near += basin >= 0 and bool((walk.path[-1] - plane.attractors[basin]).norm() < 0.1 * plane.points.std())
-    assert near >= 37  # the others start beside a border, where the grid is too coarse
+    assert near >= 37  # the others start near a border, where the grid is too coarse
     assert TAB.drop(SCENE, None) is None
     far = TAB.drop(SCENE, (PLANE, torch.tensor([1e6, -1e6]))).walk.path[0]
     assert torch.equal(far, torch.stack([plane.high[0], plane.low[1]])), "a walk starts on the map"
@@ -179,8 +181,6 @@ def test_every_map_belongs_to_an_auto_encoder_with_two_latents():
         later = plane.attractors
         for _ in range(500):
             later = model.encode(model.decode(later))
-        assert (later - plane.attractors).norm(dim=1).max() < 0.01 * plane.points.std(), (
-            "an attractor stays where it is"
-        )
+        assert (later - plane.attractors).norm(dim=1).max() < 0.01 * plane.points.std(), "an attractor does not move"
         assert torch.pdist(plane.attractors).min() > 0.01 * plane.points.std()
         assert (plane.radii < 1).all() and (plane.basins >= 0).double().mean() > 0.9

@@ -1,4 +1,4 @@
-"""What several visitors ask at once is what each would have got alone, and nothing is computed twice."""
+"""Concurrent visitors get the same answers as alone, and nothing is computed twice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def question(number: int, dataset: str = "mnist") -> tuple[Scene, torch.Tensor]:
 
 
 class Counting:
-    """An imputer that counts the rows of each pass, and waits before the first until it is let go."""
+    """An imputer that counts the rows of each pass, and waits for an event before the first."""
 
     def __init__(self, imputer, go: Event):
         self.imputer, self.go, self.rows = imputer, go, []
@@ -43,7 +43,7 @@ def counting(monkeypatch) -> Counting:
     return counted
 
 
-def test_those_who_wait_are_answered_in_one_pass(counting):
+def test_waiting_visitors_are_answered_in_one_pass(counting):
     cache, questions = ImputationCache(), [question(number) for number in range(6)]
     with ThreadPoolExecutor(6) as pool:
         first = pool.submit(cache.glance, *questions[0], ["dmfa"])
@@ -61,7 +61,7 @@ def test_those_who_wait_are_answered_in_one_pass(counting):
         torch.testing.assert_close(glance.variance, twin.variance[0], atol=1e-4, rtol=1e-2)
 
 
-def test_nobody_waits_for_more_than_so_many(counting):
+def test_passes_have_a_maximum_size(counting):
     cache, count = ImputationCache(), 2 * MOST + 3
     counting.go.set()
     ready = Barrier(count)
@@ -75,14 +75,14 @@ def test_nobody_waits_for_more_than_so_many(counting):
     assert sum(counting.rows) == count and max(counting.rows) <= MOST
 
 
-def test_the_same_question_is_answered_once(counting):
+def test_equal_questions_are_computed_once(counting):
     cache = ImputationCache()
     counting.go.set()
     first, again = (cache.glance(*question(3), ["dmfa"]) for _ in range(2))
     assert counting.rows == [1] and again == first
 
 
-def test_results_of_own_pictures_are_kept_apart_and_are_bounded(counting):
+def test_results_of_own_pictures_are_kept_separately_and_bounded(counting):
     cache, (sample, missing) = ImputationCache(), question(3)
     counting.go.set()
     for _ in range(2):  # the browser sends the picture with every stroke
@@ -96,7 +96,7 @@ def test_results_of_own_pictures_are_kept_apart_and_are_bounded(counting):
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "celeba"])
-def test_every_method_is_glanced_at_as_it_is(dataset):
+def test_glance_equals_the_imputation_for_every_method(dataset):
     names = [name for name in available_methods(dataset) if not name.startswith("pseudo-gibbs")]
     (scene, missing), cache = question(1, dataset), ImputationCache()
     for name, glance in zip(names, cache.glance(scene, missing, names)):
@@ -107,20 +107,20 @@ def test_every_method_is_glanced_at_as_it_is(dataset):
         assert torch.equal(glance.mean, brief.mean) and glance.figures == brief.figures and brief.variance is None
 
 
-def test_nothing_hidden_has_no_figures():
+def test_empty_mask_has_no_figures():
     scene, missing = question(0)
     assert [one.figures for one in ImputationCache().glance(scene, missing & False, NAMES)] == [None, None]
     assert ImputationCache().glance(scene, missing, []) == []
 
 
-def test_an_error_is_told_to_who_asked_and_to_nobody_else(monkeypatch):
+def test_error_is_raised_only_for_its_caller(monkeypatch):
     cache = ImputationCache()
     with pytest.raises(ValueError, match="no gan|unknown method"):
         cache.glance(*question(0), ["gan"])
     assert len(cache.glance(*question(0), ["mean"])) == 1
 
 
-def test_an_error_spoils_no_answer_of_the_same_pass(counting):
+def test_error_does_not_affect_other_answers_of_the_pass(counting):
     cache, bad = ImputationCache(), Scene("mnist", torch.zeros(1, 27, 27), "of another size")
     with ThreadPoolExecutor(3) as pool:
         first = pool.submit(cache.glance, *question(0), ["dmfa"])
@@ -136,19 +136,19 @@ def test_an_error_spoils_no_answer_of_the_same_pass(counting):
             spoilt.result()
 
 
-def test_a_memory_with_a_time_forgets_what_was_not_used_for_so_long():
+def test_memory_with_a_time_limit_drops_unused_results():
     clock, memory = [0.0], Memory(4, seconds=600)
     memory._kept = TTLCache(4, 600, timer=lambda: clock[0])
     memory.keep("used", 1)
     memory.keep("left", 2)
-    for clock[0] in (400.0, 800.0, 1200.0):  # the time begins again with each use
+    for clock[0] in (400.0, 800.0, 1200.0):  # each use restarts the time
         assert memory.get("used") == 1
     assert memory.get("left") is None
     memory.expire()
     assert len(memory) == 1
 
 
-def test_a_memory_forgets_what_nobody_asked_for_the_longest():
+def test_memory_drops_the_least_recently_used_result():
     memory = Memory(2)
     for key in "abac":
         memory.recall(key, lambda key=key: key.upper())

@@ -1,4 +1,4 @@
-"""The Compare tab without a browser: what an address asks for, and which figures are marked as the best."""
+"""The Compare tab without a browser: its views, its methods, and the marks of the best figures."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 
 
-def test_the_best_of_each_kind_is_marked_and_a_single_one_is_not():
+def test_best_figures_are_marked_unless_there_is_only_one():
     figures = [Figures(-5.0, 10.0, 0.5), Figures(None, 12.0, 0.4), Figures(-7.0, 11.0, 0.45)]
     marked = [[line.text.split()[0] for line in lines if line.best] for lines in _lines(figures)]
     assert marked == [["SSIM"], ["PSNR"], ["NLL"]]
@@ -25,7 +25,7 @@ def test_the_best_of_each_kind_is_marked_and_a_single_one_is_not():
 
 
 @pytest.mark.parametrize("view", ["mean", "error", "deviation"])
-def test_every_chosen_method_has_one_card_of_each_view(view):
+def test_every_chosen_method_has_one_card_per_view(view):
     (html,) = TAB.render(SCENE, MISSING, ImputationCache(), view, ["dmfa", "zero"])
     assert (
         html.count("<figure") == (3 if view == "deviation" else 4)
@@ -33,23 +33,23 @@ def test_every_chosen_method_has_one_card_of_each_view(view):
         and "Zero" in html
         and "k-NN" not in html
     )
-    assert ("no deviation" in html) == (view == "deviation")
+    assert ("without a deviation" in html) == (view == "deviation")
     assert html.count('class="bar"') == (0 if view == "mean" else 1)
 
 
-def test_a_view_that_there_is_not_is_refused():
+def test_unknown_view_is_refused():
     with pytest.raises(ValueError, match="choose one of mean, error, deviation"):
         TAB.render(SCENE, MISSING, ImputationCache(), None, ["dmfa"])
 
 
-def test_what_is_wanted_survives_a_data_set_that_lacks_it(monkeypatch):
+def test_preferred_methods_survive_a_data_set_that_lacks_them(monkeypatch):
     there = {"digits": ["dmfa", "mfa", "dynamics", "dynamics-knn", "knn"], "faces": ["dmfa", "mfa", "dynamics"]}
     for module in (compare, registry):
         monkeypatch.setattr(module, "available_methods", there.__getitem__)
     wanted = ["dmfa", "mfa", "dynamics-knn", "knn"]
     assert with_stand_ins("digits", wanted) == wanted
     assert with_stand_ins("faces", wanted) == ["dmfa", "mfa", "dynamics"], "one walk stands in for the other"
-    wanted = compare.update_preference("faces", wanted, ["dmfa", "dynamics"])  # MFA was taken away there
+    wanted = compare.update_preference("faces", wanted, ["dmfa", "dynamics"])  # MFA was removed there
     assert with_stand_ins("digits", wanted) == ["dmfa", "dynamics-knn", "knn"]
     wanted = compare.update_preference("digits", wanted, ["dynamics"])
     assert with_stand_ins("faces", wanted) == ["dynamics"]

@@ -1,4 +1,4 @@
-"""What is taken away is what is on the screen, and the code shown makes it again."""
+"""Exports match the screen, and the code shown reproduces it."""
 
 import dataclasses
 import io
@@ -22,7 +22,7 @@ from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.export import COLUMNS, GAP, SIDE, Code, File, TakeAway, take_away
 from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.changing_mind import GROWTHS, SHARES, grown
-from dmfa_demo.app.tabs.hole_walks import Run
+from dmfa_demo.app.tabs.hole_walks import HoleWalk
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.registry import available_methods
@@ -42,7 +42,7 @@ def run(address: Address) -> dict:
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_the_code_makes_the_means_again(dataset):
+def test_code_reproduces_the_means(dataset):
     scene, address = visit(dataset)
     made = run(address)["imputations"]
     assert list(made) == list(address["methods"])
@@ -50,7 +50,7 @@ def test_the_code_makes_the_means_again(dataset):
         assert torch.equal(imputation.mean, CACHE.impute(name, scene, address.mask).mean)
 
 
-def test_the_code_makes_the_factors_walk_again():
+def test_code_reproduces_the_walk_along_factors():
     scene, address = visit(tab="factors", of="mfa", gaussian=1, z=(0.5, -1.0, 0.0, 2.0))
     density = CACHE.impute("mfa", scene, address.mask).density
     gaussian = density.leading(5).component(1).principal()
@@ -58,7 +58,7 @@ def test_the_code_makes_the_factors_walk_again():
     torch.testing.assert_close(run(address)["walked"].flatten(), walked, atol=1e-4, rtol=1e-3)
 
 
-def test_the_code_draws_the_same_samples():
+def test_code_reproduces_the_samples():
     scene, address = visit(tab="samples", noise=True, seed=4)
     made = run(address)["samples"]
     assert set(made) >= {"dmfa", "mfa", "vaeac"} and "universal-marginalizer" not in made
@@ -66,7 +66,7 @@ def test_the_code_draws_the_same_samples():
         assert torch.equal(drawn, CACHE.impute(name, scene, address.mask, 4).sample(32, noise=True)[:, 0])
 
 
-def test_the_code_walks_through_the_same_latents():
+def test_code_reproduces_the_latent_walk():
     scene, address = visit(tab="samples", seed=2, latent=(1.5, -0.5))
     space = CACHE.impute("vaeac", scene, address.mask, 2).latents
     walked = space.decode(torch.tensor([address["latent"]]) @ space.directions(2))[0]
@@ -75,16 +75,16 @@ def test_the_code_walks_through_the_same_latents():
 
 
 @pytest.mark.parametrize("growth", GROWTHS)
-def test_the_code_grows_the_same_hole(growth):
+def test_code_reproduces_the_growing_hole(growth):
     _, address = visit(tab="predictions", growth=growth, hole=3)
     made = run(address)
     assert torch.equal(made["holes"], grown(growth, 3, 28, 28))
     assert {len(course) for course in made["courses"].values()} == {len(SHARES)}
 
 
-def test_the_code_walks_the_same_way():
+def test_code_reproduces_the_walk():
     scene, address = visit(tab="attractors", step=1.0, walk=3)
-    drawn = Run(scene, missing=address.mask, plane=address["map"], step_size=1.0, seed=3, cache=CACHE)
+    drawn = HoleWalk(scene, missing=address.mask, plane=address["map"], step_size=1.0, seed=3, cache=CACHE)
     drawn.advance(60)
     walk = drawn.walks().walks[0]
     made = run(address)
@@ -93,7 +93,7 @@ def test_the_code_walks_the_same_way():
     torch.testing.assert_close(made["places"][: len(walk.images)], walk.path, atol=1e-3, rtol=1e-3)
 
 
-def test_the_code_asks_the_same_classifiers():
+def test_code_reproduces_the_predictions():
     _, address = visit(tab="predictions")
     made = run(address)["answers"]
     assert made["complete"].argmax() == 4 and all(
@@ -102,7 +102,7 @@ def test_the_code_asks_the_same_classifiers():
 
 
 def shown(chapter: int, dataset: str) -> tuple[dict, list[Film]]:
-    """What the code of a chapter makes, and what the chapter shows."""
+    """Return the variables of a chapter's code, and the chapter's films."""
     scene, address = visit(dataset, tab="learn", lesson=chapter)
     lesson = LESSONS[chapter - 1]
     return run(address), lesson.show(scene, address.mask, CACHE, lesson.methods(dataset)).films
@@ -115,7 +115,7 @@ def same(film: Film, pictures: torch.Tensor):
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_the_code_of_a_chapter_makes_its_films_again(dataset):
+def test_chapter_code_reproduces_its_films(dataset):
     made, films = shown(1, dataset)
     same(films[1], made["imputation"].mean)
     same(films[2], made["samples"][: len(films[2].pictures)])
@@ -130,27 +130,27 @@ def test_the_code_of_a_chapter_makes_its_films_again(dataset):
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_the_code_of_the_last_chapter_hears_the_same_answers(dataset):
+def test_last_chapters_code_reproduces_its_answers(dataset):
     made, films = shown(6, dataset)
     for film, answers in zip(films, made["answers"].values(), strict=True):
-        told = [float(re.search(r"(\d+) %", one.caption).group(1)) for one in film.pictures]
-        said = 100 * (answers[:, 0] if DATASETS[dataset].several else answers.amax(1))
-        assert said.tolist() == pytest.approx(told, abs=0.51)
+        captions = [float(re.search(r"(\d+) %", one.caption).group(1)) for one in film.pictures]
+        expected = 100 * (answers[:, 0] if DATASETS[dataset].several else answers.amax(1))
+        assert expected.tolist() == pytest.approx(captions, abs=0.51)
 
 
-def test_the_code_cuts_the_same_slice():
+def test_code_reproduces_the_slice():
     made = run(visit(tab="learn", lesson=2, slice=Slice(-1.0, 0.6))[1])
     assert made["conditional"].mean[0, 1].item() == pytest.approx(-0.6)
     assert made["conditional"].variance[0, 1].item() == pytest.approx(1 - 0.6**2)
 
 
-def test_the_code_reads_the_same_figures():
+def test_code_reads_the_figures_shown():
     made = run(visit(tab="results")[1])["rows"]
     assert {row["method"] for row in made} >= {"dmfa", "knn"} and {row["metric"] for row in made} == {"sse"}
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_the_code_of_every_tab_is_what_is_given(tab):
+def test_exported_code_is_that_of_the_tab(tab):
     scene, address = visit(tab=tab)
     assert take_away("code", scene, address, CACHE) == Code(code_for(address))
 
@@ -160,7 +160,7 @@ def opened(file: File) -> zipfile.ZipFile:
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_the_zip_holds_every_number(dataset):
+def test_zip_contains_every_number(dataset):
     scene, address = visit(dataset)
     archive = opened(take_away("zip", scene, address, CACHE))
     assert archive.testzip() is None
@@ -179,7 +179,7 @@ def test_the_zip_holds_every_number(dataset):
                 between = (weights * means.square()).sum(0) - (weights * means).sum(0).square()
                 hidden = address.mask.expand(scene.image.shape)
                 share = numbers["weights"].sum()
-                if share > 0.999:  # all of the mixture is there
+                if share > 0.999:  # the complete mixture is there
                     twin = torch.from_numpy(numbers["variance"])
                     torch.testing.assert_close((within + between)[hidden], twin[hidden], atol=1e-3, rtol=2e-2)
             if name == "gaussian":
@@ -188,7 +188,7 @@ def test_the_zip_holds_every_number(dataset):
         assert figures[name] == dataclasses.asdict(measure(imputation, scene, address.mask))
 
 
-def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatch):
+def test_code_in_the_zip_reads_the_visitors_picture_beside_it(tmp_path, monkeypatch):
     _, address = visit()
     image = Scene.sample("mnist", 7).image
     scene = Scene.own("mnist", image)
@@ -201,7 +201,7 @@ def test_the_code_in_the_zip_reads_an_own_picture_beside_it(tmp_path, monkeypatc
     assert not (set(os.listdir(tmp_path)) & {"config.json"})
 
 
-def test_the_picture_shows_every_method():
+def test_sheet_shows_every_method():
     scene, address = visit()
     page = Image.open(io.BytesIO(take_away("sheet", scene, address, CACHE).content))
     rows = -(-(len(address["methods"]) + 2) // COLUMNS)
@@ -210,7 +210,7 @@ def test_the_picture_shows_every_method():
     assert (np.asarray(original)[..., 0] == (scene.image[0] * 255).round().numpy()).all()
 
 
-def test_nothing_hidden_and_no_method_are_taken_away_too():
+def test_export_works_without_a_hole_and_without_methods():
     scene, address = visit(methods=())
     nothing = address.changed(mask=address.mask & False, methods=("dmfa", "mean"))
     for one in (address, nothing):
@@ -219,13 +219,13 @@ def test_nothing_hidden_and_no_method_are_taken_away_too():
 
 
 @pytest.mark.parametrize("payload", [None, {}, {"wanted": "../.."}, {"wanted": 5}, "zip"])
-def test_what_cannot_be_taken_away_is_named(payload):
+def test_unknown_export_is_refused(payload):
     with pytest.raises(Exception, match="to take away there is sheet, zip, code"):
         TakeAway().preprocess(payload)
 
 
 def test_numbers_are_written_alike_by_older_numpy(monkeypatch):
-    """Before numpy 2.2 `savez_compressed` took every keyword for an array, `allow_pickle` too."""
+    """Before numpy 2.2 `savez_compressed` treated every keyword as an array, including `allow_pickle`."""
     write = np.savez_compressed
 
     def older(file, **arrays):

@@ -1,4 +1,4 @@
-"""Whatever is sent, the server answers without a traceback and goes on. `FUZZ_REQUESTS=10000 pytest tests/app/test_fuzz.py` takes its time."""
+"""The server answers any request without a traceback and continues. `FUZZ_REQUESTS=10000 pytest tests/app/test_fuzz.py` takes long."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ QUICK = [one for one in ENDPOINTS if one.__name__ not in ("evaluate", "predict")
 
 @st.composite
 def calls(draw: st.DrawFn) -> tuple[str, list]:
-    """An endpoint with arguments, most of them good, so that some reach what is behind the first check."""
+    """Draw an endpoint with arguments, most of them valid, so that some pass the first check."""
     endpoint = draw(st.sampled_from(6 * QUICK + [one for one in ENDPOINTS if one not in QUICK]))
     names = [name for name in endpoint.__annotations__ if name != "return"]
     return endpoint.__name__, [
@@ -79,12 +79,12 @@ def calls(draw: st.DrawFn) -> tuple[str, list]:
 def client(served: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=served, timeout=PATIENCE) as client:
         yield client
-        assert client.get("/").status_code == 200, "the server lives"
+        assert client.get("/").status_code == 200, "the server is alive"
 
 
 @pytest.fixture(scope="module")
 def dependencies(client: httpx.Client) -> list[dict]:
-    """The page's events."""
+    """Return the page's events."""
     return client.get("/config").json()["dependencies"]
 
 
@@ -102,18 +102,18 @@ def accepted(answer: httpx.Response) -> bool:
 @given(call=calls())
 def test_endpoints_survive_any_arguments(client, call):
     name, arguments = call
-    asked = client.post(f"/gradio_api/call/{name}", json={"data": arguments})
-    if accepted(asked):
-        accepted(client.get(f"/gradio_api/call/{name}/{asked.json()['event_id']}"))
+    answer = client.post(f"/gradio_api/call/{name}", json={"data": arguments})
+    if accepted(answer):
+        accepted(client.get(f"/gradio_api/call/{name}/{answer.json()['event_id']}"))
 
 
 @fuzzed(max(1, REQUESTS // 8))
 @given(data=st.data())
-def test_the_pages_own_handlers_survive_any_arguments(client, dependencies, data):
-    asked = data.draw(st.sampled_from([one for one in dependencies if one["backend_fn"] and one["targets"]]))
-    values = [data.draw(st.one_of(st.just(CANVAS), NASTY, JSON)) for _ in asked["inputs"]]
-    name = uuid4().hex  # another each time: a stream takes a while to end
-    session = {"fn_index": asked["id"], "session_hash": name}
+def test_page_handlers_survive_any_arguments(client, dependencies, data):
+    event = data.draw(st.sampled_from([one for one in dependencies if one["backend_fn"] and one["targets"]]))
+    values = [data.draw(st.one_of(st.just(CANVAS), NASTY, JSON)) for _ in event["inputs"]]
+    name = uuid4().hex  # a new one each time, since a stream takes a while to end
+    session = {"fn_index": event["id"], "session_hash": name}
     if not accepted(client.post("/gradio_api/queue/join", json={"data": values, **session})):
         return
     with client.stream("GET", f"/gradio_api/queue/data?session_hash={name}") as stream:
@@ -129,8 +129,8 @@ def test_any_address_shows_the_page(client, dependencies, query):
     assert accepted(client.get("/", params=query))
     arrival = next(one for one in dependencies if "load" in {event for _, event in one["targets"]})
     name = uuid4().hex
-    asked = {"data": [], "fn_index": arrival["id"], "session_hash": name}
-    assert accepted(client.post("/gradio_api/queue/join", params=query, json=asked))
+    request = {"data": [], "fn_index": arrival["id"], "session_hash": name}
+    assert accepted(client.post("/gradio_api/queue/join", params=query, json=request))
     with client.stream("GET", f"/gradio_api/queue/data?session_hash={name}") as stream:
         done = next(line for line in stream.iter_lines() if "process_completed" in line)
     assert '"success":true' in done.replace(" ", "")
@@ -144,7 +144,7 @@ def test_any_address_shows_the_page(client, dependencies, query):
     ),
     way=st.sampled_from(["file=", "file/", "stream/", "component_server", "upload", "call/", "proxy="]),
 )
-def test_no_path_leads_to_a_file(client, path, way):
+def test_no_path_serves_a_file(client, path, way):
     answer = client.get(f"/gradio_api/{way}{quote(path)}")
     assert not accepted(answer) or "root:" not in answer.text
 
@@ -157,11 +157,11 @@ def test_no_path_leads_to_a_file(client, path, way):
     ),
     name=st.sampled_from([one.__name__ for one in ENDPOINTS]),
 )
-def test_bodies_that_are_no_request_break_nothing(client, body, name):
+def test_malformed_bodies_do_no_harm(client, body, name):
     accepted(client.post(f"/gradio_api/call/{name}", content=body, headers={"Content-Type": "application/json"}))
 
 
 @pytest.mark.parametrize("endpoint", ["impute", "0"])
-def test_the_answer_to_what_nobody_asked_says_so_and_ends(client, endpoint):
+def test_stream_of_an_unknown_request_reports_an_error_and_ends(client, endpoint):
     answer = client.get(f"/gradio_api/call/{endpoint}/{'0' * 32}")
     assert answer.text.strip() == 'event: error\ndata: "404: Not Found"'

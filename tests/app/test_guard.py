@@ -1,4 +1,4 @@
-"""Gradio fetches no address that somebody sends; where it cannot be kept from it, the page does not start."""
+"""Gradio fetches no addresses from requests; if that cannot be guaranteed, the page does not start."""
 
 import subprocess
 import sys
@@ -15,8 +15,10 @@ from tests.conftest import PATIENCE, REPOSITORY
 
 @pytest.fixture
 def shape_of_picture(monkeypatch) -> Iterator[str]:
-    """The address of a small Gradio server, kept from fetching, with an endpoint that takes a picture."""
-    monkeypatch.setattr(processing_utils, guard.DOWNLOAD, getattr(processing_utils, guard.DOWNLOAD))  # put back after
+    """Yield the address of a small Gradio server that fetches nothing, with an endpoint that takes a picture."""
+    monkeypatch.setattr(
+        processing_utils, guard.DOWNLOAD, getattr(processing_utils, guard.DOWNLOAD)
+    )  # restored afterwards
     guard.fetch_nothing()
     with gr.Blocks() as page:
         picture, answer = gr.Image(), gr.Textbox()
@@ -26,14 +28,14 @@ def shape_of_picture(monkeypatch) -> Iterator[str]:
     page.close()
 
 
-def test_a_picture_that_is_an_address_is_refused(shape_of_picture):
+def test_address_in_place_of_a_picture_is_refused(shape_of_picture):
     file = {"path": "http://93.184.215.14/large.png", "meta": {"_type": "gradio.FileData"}}
-    asked = httpx.post(shape_of_picture, json={"data": [file]}, timeout=PATIENCE)
-    told = httpx.get(f"{shape_of_picture}/{asked.json()['event_id']}", timeout=PATIENCE).text
-    assert "this server fetches no addresses; send the picture itself" in told
+    request = httpx.post(shape_of_picture, json={"data": [file]}, timeout=PATIENCE)
+    answer = httpx.get(f"{shape_of_picture}/{request.json()['event_id']}", timeout=PATIENCE).text
+    assert "this server fetches no addresses; send the picture itself" in answer
 
 
-def test_a_gradio_that_downloads_by_another_name_stops_the_start():
+def test_gradio_with_another_download_function_prevents_the_start():
     code = (
         f"from gradio import processing_utils; del processing_utils.{guard.DOWNLOAD}; "
         "from dmfa_demo.app.page import launch; launch()"

@@ -1,4 +1,4 @@
-"""Photos of handwriting: the digit is found among lines, shadows and edges, or said to be doubtful."""
+"""Photos of handwriting: the digit is found among lines, shadows and edges, or reported as doubtful."""
 
 from functools import cache
 
@@ -14,11 +14,11 @@ from tests.conftest import REPOSITORY
 
 CASES = REPOSITORY.parent / "shared" / "cases" / "handwriting"
 SHEET = 700, 900  # rows and columns of a photo
-DIGIT = 300  # of a digit in it
+DIGIT = 300  # rows and columns of a digit in it
 
 
 def read(images: torch.Tensor) -> list[int]:
-    """The digits that the classifier of complete images sees in `(B, 1, 28, 28)`."""
+    """Return the digits that the classifier of complete images predicts for `(B, 1, 28, 28)`."""
     nothing = torch.zeros(len(images), 1, 28, 28, dtype=torch.bool)
     return load_classifier("complete", "mnist").predict(images, nothing).argmax(1).tolist()
 
@@ -28,7 +28,7 @@ def test_real_photos_of_a_5_are_read_as_a_5():
     wrong = []
     for path in sorted(CASES.glob("*.jpg")):
         picture = ImageOps.exif_transpose(Image.open(path))
-        if np.ptp(np.asarray(picture)) == 0:  # one of them shows nothing at all
+        if np.ptp(np.asarray(picture)) == 0:  # one of them is blank
             with pytest.raises(ValueError, match="blank"):
                 find_digit(picture)
             continue
@@ -38,7 +38,7 @@ def test_real_photos_of_a_5_are_read_as_a_5():
 
 
 def ink(number: int, row: int = 180, column: int = 300) -> np.ndarray:
-    """How much ink each pixel of a sheet has, in [0, 1], with a bundled digit on it."""
+    """Return the ink of each pixel of a sheet, in [0, 1], with a bundled digit on it."""
     digit = to_float(load_samples("mnist").images[number, 0])
     digit = Image.fromarray((digit * 255).byte().numpy()).resize((DIGIT, DIGIT), Image.Resampling.BICUBIC)
     sheet = np.zeros(SHEET)
@@ -47,7 +47,7 @@ def ink(number: int, row: int = 180, column: int = 300) -> np.ndarray:
 
 
 def photo(number: int, kind: str) -> Image.Image:
-    """A photo of a digit in dark ink, of one kind."""
+    """Return a photo of one kind of a digit in dark ink."""
     rows, columns = np.indices(SHEET)
     paper, strength = np.full(SHEET, 0.85), 0.7
     if kind == "lined":
@@ -88,14 +88,14 @@ def test_digits_are_found_on_every_kind_of_photo(kind):
     assert right >= len(truth) - 2, f"{right} of {len(truth)}"
 
 
-def test_the_box_is_where_the_digit_lies():
+def test_box_is_where_the_digit_is():
     box = find_digit(photo(42, "lined")).box
     rows, columns = np.nonzero(ink(42) > 0.3)
     assert box[0] < columns.min() and columns.max() < box[2] and box[1] < rows.min() and rows.max() < box[3]
     assert box[2] - box[0] == pytest.approx(box[3] - box[1]) and box[2] - box[0] < 1.6 * DIGIT
 
 
-def test_several_marks_and_marks_at_the_border_are_said_to_be_doubtful():
+def test_several_marks_and_marks_at_the_border_are_doubtful():
     two = np.clip(ink(42, column=60) + ink(16, column=520), 0, 1)
     cut_off = np.roll(ink(42), -240, 0)
     cut_off[-240:] = 0
@@ -105,7 +105,7 @@ def test_several_marks_and_marks_at_the_border_are_said_to_be_doubtful():
     assert find_digit(photo(42, "plain")).unsure is None
 
 
-def test_what_is_cut_out_by_hand_is_everything_in_the_box():
+def test_cut_by_hand_contains_everything_in_the_box():
     picture = Image.fromarray(
         (255 * (0.85 - 0.7 * np.clip(ink(42, column=60) + ink(16, column=520), 0, 1))).astype(np.uint8)
     )
@@ -116,7 +116,7 @@ def test_what_is_cut_out_by_hand_is_everything_in_the_box():
 
 
 @pytest.mark.parametrize("kind", ["lined", "squared", "table"])
-def test_a_box_chosen_by_hand_is_read_among_lines_and_edges(kind):
+def test_cut_by_hand_is_read_among_lines_and_edges(kind):
     cut = torch.stack([cut_digit(photo(number, kind), found(number, kind).box) for number in NUMBERS])
     truth = load_samples("mnist").labels[list(NUMBERS)].tolist()
     assert sum(one == other for one, other in zip(read(cut), truth)) >= len(truth) - 2

@@ -1,4 +1,4 @@
-"""The chapters: each shows something true of every data set's pictures."""
+"""The chapters: each one's statements are true for every data set's pictures."""
 
 import dataclasses
 import math
@@ -38,7 +38,7 @@ def can(dataset: str, number: int) -> bool:
 
 @pytest.mark.parametrize("dataset", OFFERS)
 @pytest.mark.parametrize("number", NEEDS)
-def test_every_chapter_shows_films_or_says_why_not(dataset, number):
+def test_every_chapter_shows_films_or_a_reason(dataset, number):
     picture, missing = scene(dataset)
     chapter, _ = LearnTab.render(None, picture, missing, CACHE, number, Slice())
     value = LessonPlayer().postprocess(chapter)
@@ -47,32 +47,32 @@ def test_every_chapter_shows_films_or_says_why_not(dataset, number):
     elif can(dataset, number):
         assert value["films"] and value["figures"] and not value["remark"]
         lengths = {len(film["frames"]) for film in value["films"]}
-        assert max(lengths) > 1 and len(lengths - {1}) == 1  # all that move, move together
+        assert max(lengths) > 1 and len(lengths - {1}) == 1  # all films with motion have the same length
         assert all(frame["alt"] for film in value["films"] for frame in film["frames"])
     else:
         assert "choose another data set" in value["remark"] and not value["films"]
 
 
 @pytest.mark.parametrize("number", NEEDS)
-def test_nothing_hidden_is_said(number):
+def test_empty_mask_is_mentioned(number):
     picture, missing = scene("mnist")
     chapter, _ = LearnTab.render(None, picture, missing & False, CACHE, number, Slice())
     assert ("Nothing is hidden" in chapter.remark) == (number != 2)
 
 
 @pytest.mark.parametrize("lesson", LESSONS, ids=lambda lesson: lesson.short)
-def test_every_symbol_of_a_formula_is_named(lesson):
+def test_every_symbol_of_a_formula_is_explained(lesson):
     assert 0 <= lesson.answer < len(lesson.options) >= 2 and lesson.address.startswith("https://")
     texts = lambda mathml: {
         node.text for node in ElementTree.fromstring(f"<all>{mathml}</all>").iter() if node.tag in ("mi", "mn")
     }
     names = {name for name in texts(lesson.formula) if re.search(r"[^\W\d_]", name)}
-    said = set().union(*(texts(symbol) for symbol, _ in lesson.symbols))
-    known = {"e", "π", "⊤", "diag", "max", "d"}  # what every student of linear algebra reads
-    assert names <= said | known, names - said - known
+    explained = set().union(*(texts(symbol) for symbol, _ in lesson.symbols))
+    known = {"e", "π", "⊤", "diag", "max", "d"}  # known to every student of linear algebra
+    assert names <= explained | known, names - explained - known
 
 
-def test_a_sample_errs_by_the_means_error_and_the_variance():
+def test_sample_error_is_the_means_error_plus_the_variance():
     """Chapter 1, over draws of DMFA's density: E (x - s)^2 = (x - mu)^2 + sigma^2."""
     picture, missing = scene("mnist")
     imputation = CACHE.impute("dmfa", picture, missing)
@@ -86,7 +86,7 @@ def test_a_sample_errs_by_the_means_error_and_the_variance():
     assert mean > drawn and str(DRAWN) in chapter.shown.figures
 
 
-def test_the_count_of_numbers_is_right():
+def test_count_of_numbers_is_correct():
     picture, missing = scene("mnist")
     chapter, _ = LearnTab.render(None, picture, missing, CACHE, 3, Slice())
     factors = CACHE.impute("dmfa", picture, missing).density.components.factors.shape[-2]
@@ -94,7 +94,7 @@ def test_the_count_of_numbers_is_right():
     assert f"{392 * (factors + 1):,} with" in chapter.shown.figures
 
 
-def test_the_walk_through_the_latents_is_continuous_and_returns():
+def test_latent_walk_is_continuous_and_closed():
     picture, missing = scene("mnist")
     film = LearnTab.render(None, picture, missing, CACHE, 4, Slice())[0].shown.films[1]
     pixels = torch.stack([torch.from_numpy(one.pixels.astype("float32")) for one in film.pictures])
@@ -102,22 +102,22 @@ def test_the_walk_through_the_latents_is_continuous_and_returns():
     assert 0 < steps.max() < 0.7 * (pixels[0] - pixels[len(pixels) // 3]).square().mean().sqrt() + 25
 
 
-def test_the_formula_of_the_last_chapter_is_the_expectation():
+def test_last_chapters_formula_is_the_expectation():
     generator, mean, deviation = torch.Generator().manual_seed(0), 0.3, 1.2
     drawn = (mean + deviation * torch.randn(10**6, generator=generator)).relu().mean().item()
-    said = mean / 2 * (1 + math.erf(mean / (deviation * math.sqrt(2))))
-    said += deviation / math.sqrt(2 * math.pi) * math.exp(-(mean**2) / (2 * deviation**2))
-    assert said == pytest.approx(drawn, abs=3e-3)
+    value = mean / 2 * (1 + math.erf(mean / (deviation * math.sqrt(2))))
+    value += deviation / math.sqrt(2 * math.pi) * math.exp(-(mean**2) / (2 * deviation**2))
+    assert value == pytest.approx(drawn, abs=3e-3)
 
 
 @pytest.mark.parametrize("number", [0, 7, None, True, "1", [1]])
-def test_a_chapter_that_there_is_not_is_refused(number):
+def test_unknown_chapter_is_refused(number):
     picture, missing = scene("mnist")
     with pytest.raises(ValueError, match="there is no chapter"):
         LearnTab.render(None, picture, missing, CACHE, number, Slice())
 
 
-def test_every_lesson_is_a_whole():
+def test_every_lesson_is_complete():
     assert len(LESSONS) == 6 and len({lesson.title for lesson in LESSONS}) == 6
     assert all(
         all(getattr(lesson, field.name) is not None for field in dataclasses.fields(lesson) if field.name != "show")
@@ -125,25 +125,25 @@ def test_every_lesson_is_a_whole():
     )
 
 
-def test_the_dials_reach_as_far_as_a_slice_may_go():
+def test_dials_cover_the_range_of_a_slice():
     dials = re.findall(r'data-dial="\w" min="(.+?)" max="(.+?)"', files_of(lesson_player.__file__)["html_template"])
     assert [tuple(map(float, dial)) for dial in dials] == [(-most, most) for most in FURTHEST]
 
 
-def test_a_slice_goes_out_and_comes_back():
+def test_slice_round_trips():
     player = LessonPlayer()
     assert player.preprocess(player.postprocess(Slice(-2.0, 0.5))) == Slice(-2.0, 0.5)
     assert player.preprocess(None) == player.preprocess({}) == Slice()
 
 
 @pytest.mark.parametrize("at", ["12", [1], [1, 2], [math.nan, 0], [0, "0"], [[], {}], 5, {"0": 1, "1": 0}])
-def test_what_is_no_slice_is_refused(at):
+def test_invalid_slice_is_refused(at):
     with pytest.raises(gr.Error, match="a slice is an observed value up to 3 and a correlation up to 0.95"):
         LessonPlayer().preprocess({"slice": at})
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "celeba"])
-def test_the_chapter_on_walks_shows_two_and_says_whether_they_end_in_one_picture(dataset):
+def test_chapter_on_walks_shows_two_and_reports_whether_their_ends_differ(dataset):
     lesson, address = LESSONS[4], Address.first(dataset)
     picture = Scene.sample(dataset, address.sample)
     shown = lesson.show(picture, address.mask, CACHE, lesson.methods(dataset))
@@ -152,10 +152,10 @@ def test_the_chapter_on_walks_shows_two_and_says_whether_they_end_in_one_picture
     apart = abs(first - second).max() > 26  # of 255
     assert shown.figures.startswith("Here they end in two pictures" if apart else "Here they end in the same picture")
     if dataset == "mnist":
-        assert apart, "what everybody sees first shows what the chapter says"
+        assert apart, "the first picture shows what the chapter describes"
 
 
 @pytest.mark.parametrize("number", range(len(LESSONS)))
-def test_no_chapter_speaks_of_strokes_about_faces(number):
+def test_chapters_do_not_mention_strokes_for_faces(number):
     lesson = LESSONS[number]
     assert "stroke" not in lesson.idea + lesson.because + lesson.question

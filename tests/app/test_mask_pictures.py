@@ -1,4 +1,4 @@
-"""Pictures as masks: whatever is not background is hidden, however the file says so, or the picture is refused with its values."""
+"""Pictures as masks: in every encoding the part that is not background is hidden, or the picture is refused with its values."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ MASKS = arrays(bool, (SIDE, SIDE), elements=st.booleans()) | st.floats(0.01, 0.9
 
 @pytest.mark.parametrize("encode", (OPAQUE | BY_ALPHA).values(), ids=OPAQUE | BY_ALPHA)
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_a_square_is_hidden_exactly_whatever_the_encoding(encode, kind):
+def test_square_is_hidden_exactly_in_every_encoding(encode, kind):
     picture = encode(SQUARE)
     assert np.array_equal(read(picture, "TIFF" if picture.mode in ("F", "I") else kind), SQUARE)
 
@@ -90,7 +90,7 @@ def test_a_square_is_hidden_exactly_whatever_the_encoding(encode, kind):
 @pytest.mark.parametrize("encode", OPAQUE.values(), ids=OPAQUE)
 @settings(max_examples=30)
 @given(hidden=MASKS)
-def test_any_mask_comes_back_from_every_encoding(encode, hidden):
+def test_any_mask_round_trips_through_every_encoding(encode, hidden):
     if hidden.all() or not hidden.any():
         return
     assert np.array_equal(read(encode(hidden), "TIFF"), hidden)
@@ -99,7 +99,7 @@ def test_any_mask_comes_back_from_every_encoding(encode, hidden):
 @pytest.mark.parametrize("encode", BY_ALPHA.values(), ids=BY_ALPHA)
 @settings(max_examples=50)
 @given(hidden=MASKS)
-def test_what_alpha_cuts_out_is_the_smaller_part_or_refused(encode, hidden):
+def test_alpha_mask_hides_the_smaller_part_or_is_refused(encode, hidden):
     border = np.concatenate([hidden[0], hidden[-1], hidden[1:-1, 0], hidden[1:-1, -1]])
     if hidden.all() or not hidden.any():
         return
@@ -111,7 +111,7 @@ def test_what_alpha_cuts_out_is_the_smaller_part_or_refused(encode, hidden):
 
 
 @pytest.mark.parametrize("top", [1, 255, 1023, 4095, 65535])
-def test_white_all_over_hides_everything_at_any_depth(top):
+def test_white_picture_hides_everything_at_any_depth(top):
     assert read(Image.fromarray(np.full((SIDE, SIDE), top, np.uint16))).all()
     assert read(Image.new("RGB", (SIDE, SIDE), (255, 254, 253))).all()
     for number in (False, True):
@@ -119,7 +119,7 @@ def test_white_all_over_hides_everything_at_any_depth(top):
 
 
 @pytest.mark.parametrize("quality", [30, 75, 95])
-def test_the_noise_of_jpeg_changes_nothing(quality):
+def test_jpeg_noise_does_not_matter(quality):
     assert np.array_equal(read(grey(SQUARE), "JPEG", quality=quality), SQUARE)
     assert np.array_equal(read(grey(SQUARE).convert("RGB"), "JPEG", quality=quality), SQUARE)
     noisy = np.where(SQUARE, 255, 0) + np.random.default_rng(0).integers(-25, 25, SQUARE.shape)
@@ -152,8 +152,8 @@ def third(encoded: Image.Image, value) -> Image.Image:
 REFUSED = {
     "black": (Image.new("L", (SIDE, SIDE)), r"hides nothing; its values are 0 \(784 pixels\)"),
     "black in 16 bits": (Image.new("I;16", (SIDE, SIDE)), "hides nothing"),
-    "one grey": (Image.new("L", (SIDE, SIDE), 128), r"one shade all over; its values are 128 \(784 pixels\)"),
-    "one label": (Image.new("L", (SIDE, SIDE), 1), "one shade all over"),
+    "one grey": (Image.new("L", (SIDE, SIDE), 128), r"has a single shade; its values are 128 \(784 pixels\)"),
+    "one label": (Image.new("L", (SIDE, SIDE), 1), "has a single shade"),
     "red all over": (Image.new("RGB", (SIDE, SIDE), "red"), "no part of it is black"),
     "transparent": (Image.new("RGBA", (SIDE, SIDE)), "fully transparent and hides nothing"),
     "three labels": (
@@ -181,6 +181,6 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("picture", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_is_not_clear_is_refused_with_its_values(picture, message):
+def test_unclear_picture_is_refused_with_its_values(picture, message):
     with pytest.raises(ValueError, match=message):
         read(picture)

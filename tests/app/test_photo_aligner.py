@@ -1,4 +1,4 @@
-"""The aligner's answer: bytes that are a face, and anything else, which is told."""
+"""The aligner's value: the bytes of a face, and errors for anything else."""
 
 import base64
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 from dmfa_demo.app.canvas.photo_aligner import DIGIT, FACE, Photo, PhotoAligner, decode_cut
 
 
-def test_the_bytes_are_red_green_and_blue_row_by_row():
+def test_bytes_are_red_green_and_blue_row_by_row():
     pixels = torch.randint(256, (64, 64, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     face = decode_cut({"pixels": base64.b64encode(pixels.numpy().tobytes()).decode()}, FACE)
     assert face.shape == (3, 64, 64) and face.dtype == torch.float32
@@ -32,18 +32,18 @@ def test_the_bytes_are_red_green_and_blue_row_by_row():
         {"pixels": "A" * 16_380 + "===="},
     ],
 )
-def test_what_is_no_face_is_told(payload):
+def test_invalid_face_is_refused(payload):
     with pytest.raises(gr.Error, match="a face is"):
         PhotoAligner(FACE, render=False).preprocess(payload)
 
 
-def test_the_rings_are_where_aligned_faces_have_their_eyes():
+def test_rings_are_at_the_eyes_of_aligned_faces():
     guides = json.loads(PhotoAligner(FACE, render=False).props["settings"])
     (left, top), (right, level) = guides["eyes"]
     assert guides["size"] == 64 and top == level and left + right == pytest.approx(1) and 0.3 < left < 0.4 < top < 0.5
 
 
-def test_a_photo_to_check_goes_out_small_with_its_box():
+def test_photo_to_check_is_sent_small_with_its_box():
     photo = Photo(Image.new("L", (2048, 1024), 255), (500.0, 100.0, 900.0, 500.0), "lines run through it")
     given = PhotoAligner(DIGIT, render=False).postprocess(photo)
     head, _, content = given["photo"].partition(",")

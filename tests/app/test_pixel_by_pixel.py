@@ -22,7 +22,7 @@ def remaining(content: str) -> int:
     return int(re.search(r"(\d+) pixels? to fill", content)[1])
 
 
-def test_the_stream_ends_with_the_librarys_own_sample(monkeypatch):
+def test_stream_ends_with_the_librarys_sample(monkeypatch):
     monkeypatch.setattr(pixel_by_pixel, "PERIOD", 0)
     *parts, last = PART.fill(SCENE, MISSING, ImputationCache(), seed=3)
     counts = [remaining(part) for part in parts]
@@ -35,7 +35,7 @@ def test_the_stream_ends_with_the_librarys_own_sample(monkeypatch):
     assert shown == pytest.approx(psnr.tolist(), abs=0.051) and last.count("class=framed") == 1
 
 
-def test_what_is_filled_is_shown_again_for_the_same_picture_and_hole_only():
+def test_filling_is_shown_again_only_for_the_same_picture_and_hole():
     cache = ImputationCache()
     *_, last = PART.fill(SCENE, MISSING, cache, seed=0)
     assert PART.render(Scene.sample("mnist", 42), MISSING.clone(), cache) == [last]

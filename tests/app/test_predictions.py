@@ -45,14 +45,14 @@ def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_ma
         assert ("✓" in panel) == (answer.argmax() == 4) and panel.startswith(" wrong") == (answer.argmax() != 4)
 
 
-def test_without_a_label_the_complete_image_says_what_is_marked():
+def test_without_a_label_the_prediction_for_the_complete_image_is_marked():
     own = Scene("mnist", SCENE.image, "your own digit")
     html = render(Predictions(bars=None), own)
     assert "You gave no label" in html and html.count("<li class=true><span>4") == len(CLASSIFIERS)
 
 
 @pytest.mark.parametrize("growth", ["blobs", "specks"])
-def test_a_hole_only_grows(growth):
+def test_holes_are_nested(growth):
     masks = grown(growth, 3, 28, 28)
     assert masks.shape == (len(SHARES), 1, 28, 28)
     assert not (masks[:-1] & ~masks[1:]).any() and not masks[0].any() and masks[-1].all()
@@ -63,13 +63,13 @@ def test_a_hole_only_grows(growth):
 @pytest.mark.parametrize(
     ("wrong", "share"), [([], None), ([0], 0.0), ([20], None), ([3, 4, 19], 0.15), ([19, 20], 0.95)]
 )
-def test_it_changes_its_mind_at_the_first_wrong_answer_before_all_is_hidden(wrong, share):
+def test_first_wrong_ignores_the_fully_hidden_picture(wrong, share):
     right = torch.ones(len(SHARES), dtype=torch.bool)
     right[wrong] = False
     assert first_wrong(right) == share
 
 
-def test_who_lasts_longest_comes_first():
+def test_classifier_that_is_right_longest_comes_first():
     course = Course(
         truth=4, names=("zero", "mask", "knn"), probability=torch.zeros(3, len(SHARES)), changed=(0.0, None, 0.5)
     )
@@ -78,11 +78,11 @@ def test_who_lasts_longest_comes_first():
     assert "not before all is hidden" in html and "at 50 %" in html and "at 0 %" in html
 
 
-def test_the_curve_starts_at_the_complete_picture_and_marks_the_canvas():
+def test_curve_starts_at_the_complete_picture_and_marks_the_canvas():
     html = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 0)
     lines = re.findall(r'<polyline points="([^"]+)"', html)
     assert len(lines) == len(CLASSIFIERS) - 1 and all(len(line.split()) == len(SHARES) for line in lines)
-    assert all(float(line.split()[0].split(",")[1]) < 30 for line in lines)  # all but certain at first
+    assert all(float(line.split()[0].split(",")[1]) < 30 for line in lines)  # almost certain at first
     here = float(re.search(r'class="here" x1="([\d.]+)"', html)[1])
     assert here == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) * 0.25, abs=0.1)
     assert html.count("<li>") == len(CLASSIFIERS) - 1
@@ -90,20 +90,20 @@ def test_the_curve_starts_at_the_complete_picture_and_marks_the_canvas():
     assert re.findall(r"<polyline[^>]+>", other) != re.findall(r"<polyline[^>]+>", html)
 
 
-def test_a_growth_that_there_is_not_is_refused():
+def test_unknown_growth_is_refused():
     with pytest.raises(ValueError, match="choose one of blobs, specks"):
         render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, None, 0)
 
 
-def test_the_first_layer_is_shown_for_the_mean_for_misconv_and_their_difference():
+def test_first_layer_is_shown_for_the_mean_for_misconv_and_their_difference():
     html = render(FirstLayer(strips=None))
     assert html.count('class="strip"') == 3 and html.count("<img") == 3 * SHOWN
     assert "Nothing is hidden" in render(FirstLayer(strips=None), SCENE, NOTHING)
 
 
-def test_bars_and_first_layer_ask_a_source_once(monkeypatch):
-    source, asked, cache = load_classifier("misconv-dmfa", "mnist").source, [], ImputationCache()
-    monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: asked.append(1) or _own(*a, **k))
+def test_bars_and_first_layer_share_one_call_per_source(monkeypatch):
+    source, calls, cache = load_classifier("misconv-dmfa", "mnist").source, [], ImputationCache()
+    monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: calls.append(1) or _own(*a, **k))
     for part in (Predictions(bars=None), FirstLayer(strips=None)):
         part.render(SCENE, MISSING, cache)
-    assert len(asked) == 1
+    assert len(calls) == 1

@@ -1,4 +1,4 @@
-"""What the page offers for each data set fits its images."""
+"""The page's offers for each data set fit its images."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from dmfa_demo.data.masks import mask_family
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_every_button_hides_something_and_the_first_picture_is_there(dataset):
+def test_every_button_hides_pixels_and_the_first_picture_exists(dataset):
     offer, (_, height, width) = OFFERS[dataset], DATASETS[dataset].shape
     assert len(offer.presets) == len(OFFERS[START].presets) and offer.sample < len(load_samples(dataset))
     for _, name in offer.presets:

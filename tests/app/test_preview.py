@@ -1,4 +1,4 @@
-"""What a link to the page looks like elsewhere, and what the footer says."""
+"""The preview of a link to the page, the explanations, and the footer."""
 
 import re
 
@@ -14,14 +14,14 @@ from tests.conftest import PATIENCE
 
 
 def tags(page: str) -> dict[str, list[str]]:
-    """The contents of all tags that previews read, by name."""
+    """Return the contents of all tags for previews, by name."""
     found: dict[str, list[str]] = {}
     for name, content in re.findall(r'<meta\s+(?:property|name)="([^"]+)"\s+content="([^"]*)"', page):
         found.setdefault(name, []).append(content)
     return found
 
 
-def test_a_preview_shows_title_description_and_picture_of_the_page(served):
+def test_preview_has_title_description_and_picture_of_the_page(served):
     found = tags(httpx.get(served, timeout=PATIENCE).text)
     assert found["og:title"] == [TITLE] and found["og:description"] == [DESCRIPTION] == found["description"]
     assert found["og:image"] == [f"{served}/preview.png"] and "Gradio" not in str(found)
@@ -29,21 +29,21 @@ def test_a_preview_shows_title_description_and_picture_of_the_page(served):
     assert picture.headers["content-type"] == "image/png" and picture.content.startswith(b"\x89PNG")
 
 
-def test_behind_a_proxy_the_picture_has_the_address_that_visitors_use(served):
+def test_picture_has_the_public_address_behind_a_proxy(served):
     headers = {"X-Forwarded-Proto": "https", "Host": "paint.example.org"}
     assert tags(httpx.get(served, headers=headers, timeout=PATIENCE).text)["og:image"] == [
         "https://paint.example.org/preview.png"
     ]
 
 
-def test_the_page_itself_stays_whole(served):
+def test_rest_of_the_page_is_unchanged(served):
     answer = httpx.get(served, timeout=PATIENCE)
     assert "window.gradio_config" in answer.text and answer.text.count("<head>") == 1
     assert answer.text.rstrip().endswith("</html>")
 
 
 @pytest.mark.parametrize("kind", [*map(method_class, METHODS), *CLASSIFIERS.values()], ids=lambda kind: kind.name)
-def test_every_method_has_an_entry_with_its_own_words(kind):
+def test_every_method_has_an_entry_with_its_description(kind):
     html = Explainer(render=False).html_template
     (entry,) = (
         part
@@ -61,7 +61,7 @@ def test_every_method_has_an_entry_with_its_own_words(kind):
         ({"SPACE_ID": "me/paint", "DMFA_DEMO_SOURCE": "https://example.org/code"}, "https://example.org/code"),
     ],
 )
-def test_the_footer_leads_to_the_source_where_that_is_known(monkeypatch, variables, address):
+def test_footer_links_to_the_source_if_known(monkeypatch, variables, address):
     for name in ("SPACE_ID", explainer.SOURCE_VARIABLE):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():

@@ -1,4 +1,4 @@
-"""The Results tab without a browser: the figures are those of results.json, in the order that is promised."""
+"""The Results tab without a browser: the figures of results.json, in the documented order."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def names(html: str) -> list[str]:
     return re.findall(r'<th scope="row" aria-label="[^"]*">(?:<i[^>]*></i>)?([^<]+)', html)
 
 
-def test_it_knows_all_measures_and_protocols_of_the_evaluation():
+def test_all_measures_and_protocols_have_titles():
     assert tuple(MEASURES) == (*evaluate.MEASURES, *classifier.MEASURES)
     assert set(PROTOCOLS) >= {row["protocol"] for row in ROWS} | set(evaluate.PROTOCOLS)
     for recipe in evaluate.Evaluation.recipes.values():
@@ -56,10 +56,10 @@ def test_every_figure_is_in_the_table(protocol):
             assert f'data-value="{one["value"]}"' in html
             assert escape(one.get("title") or method_class(one["method"]).title) in html
             assert one["paper"] is None or one["source"] in html.replace("&#x27;", "'")
-            assert one["training_images"] is None or f"{one['training_images']:,} to learn from<" in html
+            assert one["training_images"] is None or f"{one['training_images']:,} training images<" in html
 
 
-def test_the_chart_is_best_first_and_calibration_is_nearness():
+def test_chart_is_best_first_and_calibration_by_distance():
     rows = [row("knn", 3.0), row("dmfa", 1.0), row("ACFlow", None, paper=2.0)]
     assert names(_chart(rows, MEASURES["sse"])) == ["DMFA", "ACFlow", "k-NN"]
     rows = [row("knn", 3.0, "ssim"), row("dmfa", 1.0, "ssim")]
@@ -68,7 +68,7 @@ def test_the_chart_is_best_first_and_calibration_is_nearness():
     assert names(_chart(rows, MEASURES["coverage90"])) == ["Gaussian", "MFA", "DMFA"]
 
 
-def test_dots_and_rings_lie_on_one_axis_in_order():
+def test_dots_and_rings_are_on_one_axis_in_order():
     html = _chart([row("dmfa", 8.0, paper=13.0), row("knn", 14.0)], MEASURES["sse"])
     marks = [(kind, float(place)) for kind, place in re.findall(r'class="(dot|ring)" style="left:([\d.]+)%', html)]
     assert [kind for kind, _ in marks] == ["dot", "ring", "dot"]
@@ -77,16 +77,16 @@ def test_dots_and_rings_lie_on_one_axis_in_order():
     assert (theirs - ours) / (other - ours) == pytest.approx(5 / 6, abs=1e-3)
 
 
-def test_another_kind_of_hole_keeps_the_measure_if_it_was_measured_there():
+def test_another_kind_of_hole_keeps_the_measure_if_it_has_figures():
     kept, chart = TAB.render_chart(SCENE, "square13", "ssim")
     assert "ssim" in [name for _, name in kept.choices] and MEASURES["ssim"].title in chart
-    assert "value" not in kept.constructor_args  # by now another may be chosen, which the answer must not take back
+    assert "value" not in kept.constructor_args  # another may be chosen by now, which the answer must not revert
     other, chart = TAB.render_chart(SCENE, "line3-binarised", "ssim")
     assert other.value == "nll" and "not been measured" not in chart
     assert {name for _, name in other.choices} <= {"nll", "milliseconds_100"}
 
 
-def test_what_there_is_not_gives_way_to_what_there_is(monkeypatch):
+def test_unavailable_choices_fall_back_to_available_ones(monkeypatch):
     for unknown in (None, "smell"):
         first, chart = TAB.render_chart(SCENE, unknown, unknown)
         assert first.value == "nll" and MEASURES["nll"].title in chart
@@ -95,14 +95,14 @@ def test_what_there_is_not_gives_way_to_what_there_is(monkeypatch):
     assert "not been measured" in TAB.render_chart(SCENE, "square14", "sse")[1]
 
 
-def test_the_small_faces_are_shown_with_the_large_ones():
+def test_small_faces_are_shown_with_the_large_ones():
     choice, _, _, html = TAB.follow("celeba", protocol="square16", measure="nll")
     assert choice.value == "square16" and {"square25", "rect12x20"} <= {name for _, name in choice.choices}
     assert html == TAB.render_table(Scene.sample("celeba", 0), "square16")
     assert "162,770 faces" in html and "−1,325.1" in html
 
 
-def test_a_data_set_keeps_the_kind_of_hole_if_it_was_measured_there():
+def test_another_data_set_keeps_the_kind_of_hole_if_it_has_figures():
     kept, measure, chart, _ = TAB.follow("mnist", protocol="square13", measure="ssim")
     assert kept.value == "square13" and measure.value == "ssim" and MEASURES["ssim"].title in chart
     other, *_ = TAB.follow("celeba", protocol="square13", measure="ssim")

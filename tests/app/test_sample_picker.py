@@ -1,4 +1,4 @@
-"""The picker: one data set's samples as one picture, and a number back."""
+"""The picker: a data set's samples as one picture, and the choice of one."""
 
 import base64
 import io
@@ -13,7 +13,7 @@ from dmfa_demo.data.datasets import load_samples, sample_caption
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "celeba"])
-def test_every_sample_is_in_the_sheet_under_its_name(dataset):
+def test_every_sample_is_in_the_sheet_with_its_name(dataset):
     sent, samples = SamplePicker(render=False).postprocess(Choice(dataset, 3)), load_samples(dataset)
     sheet = sent["sheet"]
     assert sent["chosen"] == 3 and len(sheet["names"]) == len(samples) <= sheet["rows"] * sheet["columns"]
@@ -27,7 +27,7 @@ def test_every_sample_is_in_the_sheet_under_its_name(dataset):
         assert sheet["names"][number] == sample_caption(dataset, number)
 
 
-def test_a_choice_or_nothing_comes_back():
+def test_choice_round_trips():
     picker = SamplePicker(render=False)
     assert picker.preprocess({"dataset": "mnist", "chosen": 7}) == Choice("mnist", 7)
     assert picker.preprocess({"chosen": None}) is picker.preprocess(None) is None

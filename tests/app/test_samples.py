@@ -1,4 +1,4 @@
-"""The Samples tab without a browser: the best of n, and samples that come again."""
+"""The Samples tab without a browser: the best of n, and reproducible samples."""
 
 from itertools import combinations
 
@@ -20,7 +20,7 @@ def render(noise: bool = False, seed: int = 0, missing: torch.Tensor = MISSING) 
     return TAB.render(SCENE, missing, ImputationCache(), noise, seed)[0]
 
 
-def test_the_best_of_n_is_the_average_over_all_choices():
+def test_best_of_n_is_the_average_over_all_choices():
     values = torch.rand(7, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     for count, ours in enumerate(best_of(values).tolist(), 1):
         twin = sum(max(choice) for choice in combinations(values.tolist(), count))
@@ -34,14 +34,14 @@ def test_every_method_with_a_distribution_has_a_strip():
     assert html.count("class=framed") == 4 and html.count("<img") == 4 * (SHOWN + 1) and "k-NN" not in html
 
 
-def test_the_same_seed_draws_the_same_and_another_does_not():
+def test_samples_depend_on_the_seed_only():
     assert render() == render()
     assert render() != render(seed=1) and render() != render(noise=True)
 
 
-def test_without_a_hole_there_is_nothing_to_draw():
+def test_without_a_hole_there_are_no_samples():
     assert "Nothing is hidden" in render(missing=torch.zeros(28, 28, dtype=torch.bool))
 
 
-def test_everything_may_be_hidden():
+def test_full_mask_is_accepted():
     assert render(missing=torch.ones(28, 28, dtype=torch.bool)).count('class="strip"') == 4

@@ -1,4 +1,4 @@
-"""What lies on the canvas."""
+"""The scene on the canvas."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from dmfa_demo.app.scene.scene import Scene, fitted
 from dmfa_demo.data.datasets import DATASETS
 
 
-def test_a_sample_knows_its_classes():
+def test_sample_has_its_classes():
     digit, face = Scene.sample("mnist", 42), Scene.sample("celeba", 1)
     assert digit.labels == (4,) and digit.image.shape == (1, 28, 28)
     assert [DATASETS["celeba"].classes[number] for number in face.labels] == ["smiling", "mouth open"]
@@ -18,7 +18,7 @@ def test_a_sample_knows_its_classes():
 @pytest.mark.parametrize(
     ("size", "other"), [((28, 28), (64, 64)), ((64, 64), (28, 28)), ((5, 7), (10, 21)), ((3, 3), (3, 3))]
 )
-def test_a_mask_covers_the_same_part_of_another_image(size, other):
+def test_fitted_mask_covers_the_same_part_of_another_image(size, other):
     mask = torch.zeros(size, dtype=torch.bool)
     mask[: size[0] // 2, size[1] // 2 :] = True
     grown = fitted(mask, Scene("mnist", torch.zeros(1, *other), ""))
@@ -29,7 +29,7 @@ def test_a_mask_covers_the_same_part_of_another_image(size, other):
         assert torch.equal(grown, mask.repeat_interleave(factors[0], 0).repeat_interleave(factors[1], 1))
 
 
-def test_all_and_nothing_stay_so():
+def test_fitted_empty_and_full_masks_stay_so():
     face = Scene.sample("celeba", 0)
     assert fitted(torch.ones(28, 28, dtype=torch.bool), face).all()
     assert not fitted(torch.zeros(28, 28, dtype=torch.bool), face).any()

@@ -1,4 +1,4 @@
-"""Pictures that visitors bring: every odd file is read rightly or refused with a reason."""
+"""Visitors' pictures: every unusual file is read correctly or refused with a reason."""
 
 import io
 
@@ -24,7 +24,7 @@ def file(picture: Image.Image, kind: str = "PNG", **options) -> bytes:
 
 
 def drawing(paper: int = 255, ink: int = 0) -> np.ndarray:
-    """A thick upright stroke with a foot, off centre, 300 x 200."""
+    """Draw a thick upright stroke with a foot, off centre, 300 x 200."""
     values = np.full((300, 200), paper, np.uint8)
     values[40:180, 60:80] = ink
     values[160:180, 60:130] = ink
@@ -38,7 +38,7 @@ def digit_from_picture(picture: Image.Image) -> torch.Tensor:
 TWIN = digit_from_picture(read_picture(file(Image.fromarray(drawing()))))
 
 
-def test_a_digit_is_centred_by_mass_in_a_box_of_twenty():
+def test_digit_is_centred_by_mass_in_a_box_of_twenty():
     assert TWIN.shape == (1, 28, 28) and TWIN.dtype == torch.float32 and TWIN.min() == 0 and TWIN.max() == 1
     rows = TWIN[0].any(1).nonzero()
     assert rows.max() - rows.min() + 1 == 20
@@ -48,7 +48,7 @@ def test_a_digit_is_centred_by_mass_in_a_box_of_twenty():
 
 
 @pytest.mark.parametrize("number", range(0, 100, 9))
-def test_an_mnist_digit_comes_back_nearly_as_it_is(number):
+def test_mnist_digit_is_almost_unchanged(number):
     original = to_float(load_samples("mnist").images[number])
     enlarged = Image.fromarray((original[0] * 255).byte().numpy()).resize((280, 280), Image.Resampling.NEAREST)
     ours = digit_from_picture(read_picture(file(enlarged)))
@@ -62,7 +62,7 @@ def transparent() -> Image.Image:
 
 
 def turned() -> bytes:
-    """Stored lying down, with the tag that says: turn me upright."""
+    """Return a file stored sideways, with a tag for its orientation."""
     exif = Image.Exif()
     exif[0x0112] = 6
     return file(Image.fromarray(np.ascontiguousarray(np.rot90(drawing()))), "JPEG", exif=exif, quality=95)
@@ -117,49 +117,49 @@ def test_every_kind_of_file_gives_the_same_digit(kind):
     ],
     ids=["empty", "text", "broken header", "cut short", "too wide", "too large", "too many bytes", "postscript", "svg"],
 )
-def test_what_cannot_be_read_is_refused_with_a_reason(data, message):
+def test_unreadable_file_is_refused_with_a_reason(data, message):
     with pytest.raises(ValueError, match=message):
         read_picture(data)
 
 
 @pytest.mark.parametrize("paper", [0, 128, 255])
-def test_a_blank_picture_is_refused(paper):
+def test_blank_picture_is_refused(paper):
     with pytest.raises(ValueError, match="blank"):
         digit_from_picture(read_picture(file(Image.new("L", (50, 50), paper))))
 
 
-def test_a_nearly_transparent_picture_is_refused_not_divided_by_zero():
+def test_nearly_transparent_picture_is_refused():
     with pytest.raises(ValueError, match="blank"):
         digit_from_picture(read_picture(file(Image.new("RGBA", (40, 40), (0, 0, 0, 0)))))
 
 
-def test_a_hair_line_is_still_a_digit():
+def test_hairline_is_accepted_as_a_digit():
     values = np.full((1000, 1000), 255, np.uint8)
     values[:, 500:504] = 0
     digit = digit_from_picture(read_picture(file(Image.fromarray(values))))
     assert digit.max() == 1 and digit[0].any(1).sum() == 20
 
 
-def test_ink_that_fills_most_of_the_picture_is_still_a_digit():
+def test_ink_that_fills_most_of_the_picture_is_accepted_as_a_digit():
     values = np.full((28, 28), 255, np.uint8)
     values[2:26, 2:26] = 0
     assert digit_from_picture(read_picture(file(Image.fromarray(values)))).sum() > 300
 
 
-def test_a_photograph_lit_from_one_side_gives_the_same_digit():
+def test_photograph_lit_from_one_side_gives_the_same_digit():
     light = np.linspace(0.95, 0.55, 200)[None, :] * np.linspace(1, 0.9, 300)[:, None]
     photo = (255 * light * (0.15 + 0.85 * drawing() / 255)).astype(np.uint8)
     assert (digit_from_picture(read_picture(file(Image.fromarray(photo)))) - TWIN).abs().mean() < 0.05
 
 
-def test_two_far_specks_are_a_digit_or_refused_but_never_not_a_number():
+def test_two_distant_specks_are_finite_or_refused():
     values = np.full((900, 900), 255, np.uint8)
     values[3, 5] = values[890, 880] = 0
     assert digit_from_picture(read_picture(file(Image.fromarray(values)))).isfinite().all()
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "I;16", "CMYK"])
-def test_large_pictures_of_every_mode_are_shrunk_first(mode):
+def test_large_pictures_of_every_mode_are_scaled_down_first(mode):
     large = Image.fromarray(drawing()).resize((2_000, 3_000), Image.Resampling.NEAREST)
     large = (
         Image.fromarray(np.asarray(large).astype(np.uint16) * 257)
@@ -186,16 +186,16 @@ MASKS = {
 
 
 @pytest.mark.parametrize("kind", MASKS)
-def test_a_mask_of_every_kind_hides_what_is_white(kind):
+def test_mask_of_every_kind_hides_the_white_part(kind):
     assert torch.equal(mask_from_picture(read_picture(file(MASKS[kind])), 28, 28), torch.from_numpy(WHITE > 0))
 
 
-def test_a_mask_that_is_white_all_over_hides_everything_in_16_bits_too():
+def test_white_mask_hides_everything_in_16_bits():
     for values in (np.full((28, 28), 255, np.uint8), np.full((28, 28), 65_535, np.uint16)):
         assert mask_from_picture(read_picture(file(Image.fromarray(values))), 28, 28).all()
 
 
-def test_a_mask_is_white_where_pixels_are_hidden_and_exact_in_size():
+def test_mask_must_have_the_exact_size():
     values = np.zeros((28, 28), np.uint8)
     values[3:5, 7:11] = 255
     mask = mask_from_picture(read_picture(file(Image.fromarray(values))), 28, 28)
@@ -216,9 +216,9 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_colour_picture_of_every_mode_is_read_rightly_in_colour_and_in_grey(mode):
+def test_colour_picture_of_every_mode_is_read_in_colour_and_in_grey(mode):
     picture, twin = read_picture(MODES[mode]), torch.from_numpy(COLOUR).permute(2, 0, 1) / 255
-    # 8 bits of LAB are coarse where colours are dark.
+    # 8-bit LAB is coarse for dark colours.
     assert (image_from_picture(picture, (3, 64, 64)) - twin).abs().quantile(0.99) < 0.04
     grey = torch.from_numpy(np.asarray(Image.fromarray(COLOUR).convert("L")) / 255)
     assert (image_from_picture(picture, (1, 64, 64)) - grey).abs().quantile(0.99) < 0.04
@@ -227,7 +227,7 @@ def test_a_colour_picture_of_every_mode_is_read_rightly_in_colour_and_in_grey(mo
 @pytest.mark.parametrize("top", [255, 1_023, 4_095, 65_535])
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
 @pytest.mark.parametrize("channels", [1, 3])
-def test_an_image_of_8_to_16_bits_is_as_light_as_it_is(top, kind, channels):
+def test_image_of_8_to_16_bits_keeps_its_brightness(top, kind, channels):
     shares = np.linspace(0, 1, 28 * 28).reshape(28, 28)
     picture = read_picture(file(Image.fromarray((shares * top).round().astype(np.uint16)), kind))
     image = image_from_picture(picture, (channels, 28, 28))
@@ -235,6 +235,6 @@ def test_an_image_of_8_to_16_bits_is_as_light_as_it_is(top, kind, channels):
 
 
 @pytest.mark.parametrize("top", [1_023, 4_095])
-def test_a_digit_of_10_or_12_bits_is_the_same_digit(top):
+def test_digit_of_10_or_12_bits_is_the_same_digit(top):
     picture = read_picture(file(Image.fromarray((drawing() // 255 * np.uint16(top)).astype(np.uint16))))
     assert (digit_from_picture(picture) - TWIN).abs().mean() < 0.02

@@ -1,4 +1,4 @@
-"""What is left of a visit."""
+"""Deletion of a visitor's data."""
 
 import threading
 from datetime import datetime, timedelta
@@ -18,7 +18,7 @@ MISSING = torch.zeros(28, 28, dtype=torch.bool)
 MISSING[5:15, 5:15] = True
 
 
-def test_a_visit_is_forgotten_ten_minutes_after_its_last_use():
+def test_visit_is_dropped_ten_minutes_after_its_last_use():
     now = datetime.now()
     used = {"left": now - timedelta(minutes=10), "back": now - timedelta(minutes=2)}
     holder = SimpleNamespace(session_data={name: "a face" for name in used}, time_last_used=dict(used))
@@ -30,7 +30,7 @@ def test_a_visit_is_forgotten_ten_minutes_after_its_last_use():
     assert list(holder.session_data) == list(holder.time_last_used) == ["back"]
 
 
-def test_departed_visitors_take_no_threads(monkeypatch):
+def test_departed_visitors_use_no_threads(monkeypatch):
     monkeypatch.setattr(visits, "PERIOD", 0.05)
     with gr.Blocks() as page:
         forget_after_leaving(page, ImputationCache())
@@ -48,11 +48,11 @@ def test_departed_visitors_take_no_threads(monkeypatch):
     assert not holder.session_data and not holder.time_last_used
 
 
-def test_results_of_an_own_picture_are_not_kept_with_those_of_samples():
+def test_results_of_own_pictures_are_kept_apart_from_those_of_samples():
     cache, sample = ImputationCache(), Scene.sample("mnist", 42)
     own = Scene.own("mnist", sample.image)
     first = cache.impute("mean", own, MISSING)
-    assert cache.impute("mean", own, MISSING) is first, "asked twice, computed once"
+    assert cache.impute("mean", own, MISSING) is first, "computed once"
     ChangingMind(growth=None, again=None, chart=None, seed=None).render(own, MISSING, cache, "blobs", 0)
     cache.glance(own, MISSING, ["mean"])
     assert not len(cache._imputations) and not len(cache._glances)
@@ -65,4 +65,4 @@ def test_only_the_latest_results_are_kept():
     memory, made = Memory(2), []
     for key in (1, 2, 1, 3, 1, 2):
         memory.recall(key, lambda key=key: made.append(key) or key)
-    assert made == [1, 2, 3, 2], "the one that was asked for longest ago goes first"
+    assert made == [1, 2, 3, 2], "the least recently used result is dropped first"

@@ -1,4 +1,4 @@
-"""What the player gets and gives: maps and walks as JSON, places that somebody clicks on."""
+"""The player's messages: maps and walks as JSON, and clicked places."""
 
 import base64
 import io
@@ -24,14 +24,14 @@ from dmfa_demo.app.tabs.walk_player import (
     class_colours,
     encode_plane,
 )
-from dmfa_demo.models.attractors import LatentMap, grid
+from dmfa_demo.models.latent_map import LatentMap, grid
 
 NAMES = tuple("0123456789")
 LOW, HIGH = torch.tensor([0.0, 10.0]), torch.tensor([2.0, 14.0])
 
 
 def plane() -> LatentMap:
-    """Two basins, left and right of the middle, and a column that leads nowhere."""
+    """Return a map with two basins, left and right of the middle, and a column without a basin."""
     basins = torch.cat([torch.zeros(40, 19), torch.full((40, 2), -1), torch.ones(40, 19)], 1).long()
     attractors = torch.tensor([[0.5, 12.0], [1.5, 12.0]])
     field = attractors[basins.clamp(min=0)] - grid(LOW, HIGH, 40)
@@ -64,7 +64,7 @@ def walk(steps: int) -> Walk:
     )
 
 
-def test_a_basin_has_its_attractors_colour_and_a_line_around_it():
+def test_basin_has_its_attractors_colour_and_an_outline():
     drawn = picture(encode_plane(plane())["basins"])
     assert drawn.shape == (40 * FINER, 40 * FINER, 4)
     left, right, nowhere = drawn[5, 5], drawn[5, -5], drawn[5, 20 * FINER]
@@ -75,14 +75,14 @@ def test_a_basin_has_its_attractors_colour_and_a_line_around_it():
     assert lines == [19 * FINER - 1, 21 * FINER - 1]
 
 
-def test_the_first_row_of_the_picture_is_the_top_of_the_map():
+def test_first_row_of_the_picture_is_the_top_of_the_map():
     upright = plane()
     upright = LatentMap(**{**vars(upright), "basins": upright.basins.T.contiguous()})
     drawn = picture(encode_plane(upright)["basins"])
-    assert "#{:02x}{:02x}{:02x}".format(*drawn[0, 0, :3]) == class_colours()[8]  # rows go up the second latent
+    assert "#{:02x}{:02x}{:02x}".format(*drawn[0, 0, :3]) == class_colours()[8]  # rows follow the second latent
 
 
-def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
+def test_arrows_follow_the_field_and_do_not_overlap():
     arrows = torch.tensor(encode_plane(plane())["arrows"])
     gap = torch.stack([arrows[:, 0].unique().diff().min(), arrows[:, 1].unique().diff().min()])
     assert ((arrows[:, 2:] / gap).norm(dim=1) <= 1).all()
@@ -93,7 +93,7 @@ def test_arrows_point_where_the_field_does_and_do_not_reach_the_next():
     assert outside.sum() > 100 and cosine[outside].min() > 0.99
 
 
-def test_walks_leave_with_one_frame_a_step():
+def test_walks_are_sent_with_one_frame_per_step():
     player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
     value = player.postprocess(
         Walks(plane="here", number=7, truth=torch.tensor([1.0, 11.0]), image=image, walks=[walk(4), walk(9)], more=True)
@@ -108,7 +108,7 @@ def test_walks_leave_with_one_frame_a_step():
     np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
 
 
-def test_late_steps_share_frames_and_the_last_has_its_own():
+def test_late_steps_share_frames_except_the_last():
     long = walk(103)
     given = WalkPlayer(render=False).postprocess(Dropped("here", long))["dropped"]
     assert len(given["path"]) == 103 and given["shown"] == [*range(24), *range(24, 103, 4), 102]
@@ -116,7 +116,7 @@ def test_late_steps_share_frames_and_the_last_has_its_own():
     np.testing.assert_array_equal(picture(given["frames"]), expected.numpy())
 
 
-def test_maps_leave_once_as_text_with_the_names_of_their_kinds():
+def test_maps_are_sent_once_as_text_with_the_names_of_their_kinds():
     player, image = WalkPlayer(render=False), torch.rand(1, 6, 5)
     drawn = plane()
     walks = Walks(
@@ -133,7 +133,7 @@ def test_maps_leave_once_as_text_with_the_names_of_their_kinds():
     assert "maps" not in player.postprocess(replace(walks, maps=None))
 
 
-def test_a_place_comes_back_and_is_finite():
+def test_place_is_returned_and_finite():
     player = WalkPlayer(render=False)
     name, place = player.preprocess({"plane": "here", "at": [1, 11.5]})
     assert name == "here" and place.tolist() == [1, 11.5]
@@ -151,6 +151,6 @@ def test_a_place_comes_back_and_is_finite():
         ({"plane": "here", "at": [True, 0]}, "two numbers"),
     ],
 )
-def test_what_is_no_place_is_told(payload, message):
+def test_invalid_place_is_refused(payload, message):
     with pytest.raises(gr.Error, match=message):
         WalkPlayer(render=False).preprocess(payload)

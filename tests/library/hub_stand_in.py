@@ -16,21 +16,21 @@ TOKEN = "hf_standin"
 
 
 class Hub:
-    """What it holds: of each repository its commits, each a hash with all files."""
+    """The contents of a hub: for each repository its commits, each a hash with all files."""
 
     def __init__(self):
         self.commits: dict[str, list[tuple[str, dict[str, bytes]]]] = {}
         self.address = ""
 
     def at(self, repo: str, revision: str) -> tuple[str, dict[str, bytes]] | None:
-        """A repository's files at a revision, a commit's hash or main."""
+        """Return a repository's files at a revision, a commit's hash or main."""
         commits = self.commits.get(repo, [])
         if revision == "main":
             return commits[-1] if commits else None
         return next((commit for commit in commits if commit[0] == revision), None)
 
     def commit(self, repo: str, lines: list[dict]) -> str:
-        """Add the files of a commit's lines to what was there."""
+        """Add the files of a commit's lines to the existing ones."""
         files = dict(self.commits[repo][-1][1])
         for line in lines:
             if line["key"] == "file":
@@ -42,7 +42,7 @@ class Hub:
 
 @contextmanager
 def serving() -> Iterator[Hub]:
-    """A hub that answers at its `address`."""
+    """Yield a hub that serves at its `address`."""
     hub = Hub()
 
     class Handler(BaseHTTPRequestHandler):
@@ -58,8 +58,8 @@ def serving() -> Iterator[Hub]:
             if self.headers.get("Authorization") != f"Bearer {TOKEN}":
                 return self._json({"error": "Invalid username or password."}, 401)
             if path == "/api/repos/create":
-                asked = json.loads(body)
-                repo = "/".join(filter(None, (asked.get("organization"), asked["name"])))
+                request = json.loads(body)
+                repo = "/".join(filter(None, (request.get("organization"), request["name"])))
                 hub.commits.setdefault(repo, [("0" * 40, {})])
                 return self._json({"url": f"{hub.address}/{repo}"})
             if found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):

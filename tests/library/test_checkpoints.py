@@ -1,4 +1,4 @@
-"""Checkpoints: a round trip, no pickle, clear errors; everything that is shipped is whole."""
+"""Checkpoints: round trip, no pickle, clear errors; the shipped ones are complete."""
 
 import dataclasses
 import errno
@@ -17,8 +17,8 @@ import torch
 
 from dmfa_demo import registry
 from dmfa_demo.imputation import ImageShape, Imputer
-from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
+from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.registry import available_methods, load_imputer, method_class
 from dmfa_demo.storage import checkpoints
@@ -52,14 +52,14 @@ def saved(folder):
     return network
 
 
-def test_a_network_comes_back_as_it_was(tmp_path):
+def test_network_round_trip_is_exact(tmp_path):
     network, again = saved(tmp_path), load_network(tmp_path, DMFA, DMFAConfig)
     assert again.config == SMALL and not again.training
     images, missing = torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5
     assert torch.equal(network.eval()(images, missing).mean, again(images, missing).mean)
 
 
-def test_a_large_one_takes_two_bytes_a_number(tmp_path):
+def test_large_checkpoint_takes_two_bytes_per_number(tmp_path):
     tensors = {"a": torch.rand(3, LARGE // 3 + 1), "count": torch.tensor(70_000)}
     save_checkpoint(tmp_path, tensors, {"network": dataclasses.asdict(ImageShape(1, 28, 28))})
     _, again = load_checkpoint(tmp_path, ImageShape)
@@ -67,21 +67,21 @@ def test_a_large_one_takes_two_bytes_a_number(tmp_path):
     assert again["a"].dtype == torch.float32 and torch.allclose(again["a"], tensors["a"], atol=5e-4)
 
 
-def test_a_missing_checkpoint_says_how_to_make_one(tmp_path):
+def test_missing_checkpoint_error_says_how_to_train_one(tmp_path):
     with pytest.raises(FileNotFoundError, match="python -m train"):
         load_network(tmp_path, DMFA, DMFAConfig)
 
 
-def test_a_config_of_another_version_is_named(tmp_path):
+def test_config_of_another_version_is_refused(tmp_path):
     saved(tmp_path)
     config = json.loads((tmp_path / CONFIG).read_text())
     config["network"]["gears"] = 5
     (tmp_path / CONFIG).write_text(json.dumps(config))
-    with pytest.raises(ValueError, match="does not know: gears"):
+    with pytest.raises(ValueError, match="does not support: gears"):
         load_network(tmp_path, DMFA, DMFAConfig)
 
 
-def test_a_pickle_in_place_of_the_weights_is_not_run(tmp_path):
+def test_pickle_in_place_of_weights_is_not_run(tmp_path):
     saved(tmp_path)
     torch.save({"weights": torch.zeros(1)}, tmp_path / WEIGHTS)
     with pytest.raises(ValueError, match="model.safetensors is damaged"):
@@ -114,17 +114,17 @@ def without_weights(folder):
 
 
 @pytest.mark.parametrize(
-    ("spoil", "said"),
+    ("spoil", "message"),
     [
         (cut, "model.safetensors is damaged"),
         (broken_config, "config.json is damaged"),
-        (config_of_nothing, "is no checkpoint's config"),
+        (config_of_nothing, "is not a checkpoint's config"),
         (of_another_shape, "do not fit its config.json"),
-        (of_another_kind, "is not one of its method"),
+        (of_another_kind, "does not fit its method"),
         (without_weights, "no checkpoint in"),
     ],
 )
-def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypatch, spoil, said):
+def test_damaged_checkpoint_is_reported_once_and_then_left_out(tmp_path, monkeypatch, spoil, message):
     for module in (checkpoints, registry):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(checkpoints, "_DAMAGED", set())
@@ -135,13 +135,13 @@ def test_a_spoilt_checkpoint_is_named_once_and_then_left_out(tmp_path, monkeypat
     spoil(tmp_path / "mnist" / "dmfa")
     assert available_methods("mnist") == ["dmfa", "mean", "zero"]
     load_imputer.cache_clear()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         load_imputer("dmfa", "mnist")
     assert available_methods("mnist") == ["mean", "zero"]
     load_imputer.cache_clear()
 
 
-def test_who_asks_while_it_is_loaded_gets_the_same(tmp_path):
+def test_concurrent_loads_return_the_same_imputer(tmp_path):
     loads = []
 
     class Slow(Imputer):
@@ -149,7 +149,7 @@ def test_who_asks_while_it_is_loaded_gets_the_same(tmp_path):
         def load(cls, folder):
             loads.append(folder)
             time.sleep(0.2)
-            return load_once(Fast, folder)  # it is made of another
+            return load_once(Fast, folder)  # it needs another checkpoint
 
     class Fast(Imputer):
         @classmethod
@@ -165,9 +165,9 @@ def test_who_asks_while_it_is_loaded_gets_the_same(tmp_path):
 @pytest.mark.parametrize(
     "folder", sorted(path.parent for path in ROOT.glob(f"*/*/{CONFIG}")), ids=lambda folder: "/".join(folder.parts[-2:])
 )
-def test_what_is_shipped_is_whole_and_small(folder):
+def test_shipped_checkpoints_are_complete_and_small(folder):
     config, names = json.loads((folder / CONFIG).read_text()), {path.name for path in folder.iterdir()}
-    # Some share another's weights, some are only parts of methods, some have a map of their latents.
+    # Some share another checkpoint's weights, some are only parts of methods, some have a map of their latents.
     needed = {CONFIG, "README.md"} | (set() if "weights" in config else {WEIGHTS})
     measured = not is_part(config["training"])
     assert (
@@ -178,25 +178,25 @@ def test_what_is_shipped_is_whole_and_small(folder):
     assert weights_of(folder).stat().st_size < 20_000_000
     about = config["about"]
     assert about["command"].startswith("python -m train")
-    # There are more faces by now than most models of faces have seen.
+    # The data set now has more faces than most models of faces were trained on.
     whole = {"mnist": (55_000,), "fashion-mnist": (55_000,)}.get(folder.parent.name, (8_003, 25_128))
     assert about["training_images"] in whole or config["training"]["labels"]
     if not measured:
         return
     rows = json.loads((folder / "metrics.json").read_text())
     assert {row["method"] for row in rows} == {folder.name}
-    # What is measured as a paper's table has it is measured on as many images as the paper took, or fewer where it takes hours.
+    # Figures for a paper's table are measured on as many images as in the paper, or fewer where it takes hours.
     assert {row["n"] for row in rows if not row.get("title")} <= {10_000 if 55_000 in whole else 988}
     card = (folder / "README.md").read_text()
     assert about["command"] in card and all(f"| {row['protocol']} | {row['metric']} " in card for row in rows)
 
 
-def test_all_of_it_is_small_enough_to_be_cloned():
+def test_all_checkpoints_together_are_small_enough_to_clone():
     assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 200_000_000
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob(f"*/{RESULTS}")), ids=lambda path: path.parent.name)
-def test_the_results_are_those_of_the_weights_beside_them(path):
+def test_results_belong_to_the_weights_beside_them(path):
     results = json.loads(path.read_text())
     folders = [folder for folder in path.parent.iterdir() if (folder / "metrics.json").is_file()]
     rows = []
@@ -208,10 +208,12 @@ def test_the_results_are_those_of_the_weights_beside_them(path):
     key = lambda row: (row["method"], row["protocol"], row["metric"])
     assert sorted(results["rows"], key=key) == sorted(rows, key=key)
     for row in rows:
-        # Of classifiers, only those that the page has are kept.
+        # Only the classifiers on the page have their weights in the repository.
         if not row["protocol"].startswith("classify-") or row["protocol"].startswith(f"classify-{SHIPPED}"):
             folder = path.parent / row["method"]
-            if not (folder / CONFIG).is_file():  # from k-NN with the network of the method from noise
+            if not (
+                folder / CONFIG
+            ).is_file():  # starts from k-NN with the network of the method that starts from noise
                 folder = path.parent / row["method"].removesuffix("-knn")
             assert row["weights"] == digest(folder), f"measure {row['method']} anew"
         else:
@@ -221,7 +223,7 @@ def test_the_results_are_those_of_the_weights_beside_them(path):
 
 @pytest.fixture
 def one_checkpoint(tmp_path, monkeypatch):
-    """A usable checkpoint of DMFA, the only one there is."""
+    """Return a usable checkpoint of DMFA, the only one in its folder."""
     for module in (checkpoints, registry):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(checkpoints, "_DAMAGED", set())
@@ -233,7 +235,7 @@ def one_checkpoint(tmp_path, monkeypatch):
 
 @contextmanager
 def open_files(left: int) -> Iterator[None]:
-    """This process can open so many files more."""
+    """Limit the number of further files that this process can open."""
     before, held = resource.getrlimit(resource.RLIMIT_NOFILE), []
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
     try:
@@ -256,14 +258,14 @@ def is_retried() -> bool:
     return "dmfa" in available_methods("mnist")
 
 
-def test_too_many_open_files_leave_a_checkpoint_usable(one_checkpoint):
+def test_too_many_open_files_do_not_make_a_checkpoint_unusable(one_checkpoint):
     method_class("dmfa")
     with open_files(0):
         assert is_retried()
     assert load_imputer("dmfa", "mnist").network.config == SMALL
 
 
-def test_no_file_for_the_weights_is_not_taken_for_no_weights(one_checkpoint):
+def test_weights_that_cannot_be_opened_are_not_reported_missing(one_checkpoint):
     with open_files(0), pytest.raises(OSError, match="Too many open files"):
         read_tensors(one_checkpoint / WEIGHTS)
 
@@ -274,13 +276,13 @@ def test_no_file_for_the_weights_is_not_taken_for_no_weights(one_checkpoint):
         OSError(errno.EIO, "Input/output error"),
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory"),
-        # As torch says it.
+        # torch's message.
         RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory"),
         ImportError("no module named x"),
     ],
     ids=repr,
 )
-def test_what_the_machine_lacks_for_a_while_leaves_a_checkpoint_usable(one_checkpoint, monkeypatch, error):
+def test_temporary_failures_do_not_make_a_checkpoint_unusable(one_checkpoint, monkeypatch, error):
     with monkeypatch.context() as lacking:
 
         def read_bytes(_path):
@@ -291,7 +293,7 @@ def test_what_the_machine_lacks_for_a_while_leaves_a_checkpoint_usable(one_check
     assert load_imputer("dmfa", "mnist").network.config == SMALL
 
 
-def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
+def test_damaged_source_does_not_make_its_dependent_unusable(one_checkpoint):
     with (
         pytest.raises(Unavailable),
         quarantine_on_failure(one_checkpoint),
@@ -302,15 +304,15 @@ def test_a_checkpoint_that_another_needs_is_not_blamed_on_it(one_checkpoint):
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-def test_what_is_not_finite_is_not_written(tmp_path, value):
+def test_non_finite_numbers_are_not_written(tmp_path, value):
     saved(tmp_path)
     before = (tmp_path / WEIGHTS).read_bytes()
-    with pytest.raises(ValueError, match="b holds NaN or infinity and is not written to .* --learning-rate"):
+    with pytest.raises(ValueError, match="b contains NaN or infinity and is not written to .* --learning-rate"):
         save_checkpoint(tmp_path, {"a": torch.zeros(3), "b": torch.tensor([0, value])}, {"network": {}})
     assert (tmp_path / WEIGHTS).read_bytes() == before
 
 
-def test_what_two_bytes_cannot_hold_is_not_written(tmp_path):
-    with pytest.raises(ValueError, match="a holds NaN or infinity"):
+def test_numbers_too_large_for_two_bytes_are_not_written(tmp_path):
+    with pytest.raises(ValueError, match="a contains NaN or infinity"):
         save_checkpoint(tmp_path / "new", {"a": torch.full((LARGE + 1,), 1e6)}, {"network": {}})
     assert not (tmp_path / "new").exists()

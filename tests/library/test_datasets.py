@@ -22,7 +22,7 @@ OF_ONE_CLASS = ("mnist", "fashion-mnist")
 
 
 @pytest.mark.parametrize("dataset", OF_ONE_CLASS)
-def test_samples_are_ten_of_each_class(dataset):
+def test_samples_are_ten_per_class(dataset):
     samples = load_samples(dataset)
     assert samples.images.shape == (100, *DATASETS[dataset].shape) and samples.images.dtype == torch.uint8
     assert torch.equal(samples.labels.bincount(), torch.full((10,), 10))
@@ -36,7 +36,7 @@ def test_samples_are_the_official_test_images(real_data):
         assert torch.equal(test.labels[samples.indices], samples.labels)
 
 
-def test_the_bundled_faces_are_the_portraits_and_have_names():
+def test_bundled_faces_are_the_portraits_with_names():
     samples, about = load_samples("celeba"), DATASETS["celeba"]
     assert samples.images.shape == (len(PORTRAITS), *about.shape)
     assert samples.labels.shape == (len(PORTRAITS), len(about.classes)) and set(samples.labels.unique().tolist()) == {
@@ -46,14 +46,14 @@ def test_the_bundled_faces_are_the_portraits_and_have_names():
     assert "NASA" in sample_caption("celeba", 0)
 
 
-def test_splits_part_the_official_training_set(real_data):
+def test_splits_partition_the_official_training_set(real_data):
     train, validation, test = (load_split("mnist", split, real_data) for split in ("train", "validation", "test"))
     assert (len(train), len(validation), len(test)) == (55_000, 5_000, 10_000)
     assert torch.equal(torch.cat([train.indices, validation.indices]), torch.arange(60_000))
     assert to_float(train.images[:10]).max() == 1 and train.images.shape[1:] == (1, 28, 28)
 
 
-def test_a_stand_in_root_is_read_without_a_network(mnist_files, monkeypatch):
+def test_local_files_are_read_without_a_network(mnist_files, monkeypatch):
     monkeypatch.setattr(datasets, "VALIDATION_SIZE", VALIDATION_SIZE)
     assert len(load_split("mnist", "train", mnist_files)) == 256
 
@@ -65,8 +65,8 @@ def test_mirror_images_follow_their_images():
     assert torch.equal(both.labels[3:], samples.labels) and torch.equal(both.indices[3:], samples.indices)
 
 
-def test_images_of_several_classes_cannot_be_chosen_by_class():
-    with pytest.raises(ValueError, match="not of one class"):
+def test_images_in_several_classes_cannot_be_selected_by_class():
+    with pytest.raises(ValueError, match="cannot be selected by class"):
         load_samples("celeba").only([0])
 
 
@@ -77,7 +77,7 @@ def test_unknown_data_sets_are_refused():
         load_samples("../mnist")
 
 
-def test_missing_data_without_a_network_says_what_to_do(tmp_path, monkeypatch):
+def test_missing_data_error_without_a_network_says_what_to_do(tmp_path, monkeypatch):
     from torchvision import datasets
 
     def offline(self):
@@ -89,7 +89,7 @@ def test_missing_data_without_a_network_says_what_to_do(tmp_path, monkeypatch):
 
 
 def root_with(folder: Path, training: int, test: int) -> Path:
-    """A torchvision root with so many blank digits."""
+    """Write a torchvision root with this many blank digits."""
     raw = folder / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for part, count in (("train", training), ("t10k", test)):
@@ -100,24 +100,24 @@ def root_with(folder: Path, training: int, test: int) -> Path:
 
 @pytest.mark.parametrize("split", ["train", "validation"])
 @pytest.mark.parametrize("count", [10, 5_000])
-def test_fewer_training_images_than_are_kept_for_validation_are_refused(tmp_path, split, count):
+def test_too_few_training_images_for_validation_are_refused(tmp_path, split, count):
     with pytest.raises(ValueError, match=f"there are {count} images in the training part in .*MNIST/raw, which needs at least "
                        "5,001: its last 5,000 are for validation; delete them, .* or name another folder with --data-root"):  # fmt: skip
         load_split("mnist", split, root_with(tmp_path, count, 10))
 
 
-def test_one_image_beside_those_for_validation_is_enough(tmp_path):
+def test_one_training_image_besides_validation_is_enough(tmp_path):
     root = root_with(tmp_path, 5_001, 1)
     assert [len(load_split("mnist", split, root)) for split in ("train", "validation", "test")] == [1, 5_000, 1]
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_a_data_set_without_a_row_is_refused(tmp_path, split):
+def test_empty_data_set_is_refused(tmp_path, split):
     with pytest.raises(ValueError, match="MNIST/raw .*name another folder with --data-root"):
         load_split("mnist", split, root_with(tmp_path, 0, 0))
 
 
-def test_files_that_hold_something_else_are_named(tmp_path):
+def test_files_with_other_contents_are_named(tmp_path):
     root = root_with(tmp_path, 5_001, 1)
     (tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte").write_bytes(b"<html>not found</html>")
     with pytest.raises(
@@ -126,14 +126,14 @@ def test_files_that_hold_something_else_are_named(tmp_path):
         load_split("mnist", "train", root)
 
 
-def test_a_class_of_which_there_is_no_image_is_named():
+def test_class_without_images_is_refused():
     with pytest.raises(
-        ValueError, match=r"no image is of a class of \(11,\); there are \[0, 1, 2, 3, 4, 5, 6, 7, 8, 9\]"
+        ValueError, match=r"no image is in one of the classes \(11,\); available: \[0, 1, 2, 3, 4, 5, 6, 7, 8, 9\]"
     ):
         load_samples("mnist").only([11])
 
 
-def test_images_without_labels_are_left_out_of_those_with():
+def test_labelled_leaves_out_images_without_labels():
     images = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
     one = LabelledImages(images, torch.tensor([4, -1, 0]), torch.arange(3)).labelled()
     assert one.labels.tolist() == [4, 0] and one.indices.tolist() == [0, 2] and len(one.images) == 2

@@ -1,4 +1,4 @@
-"""The dense Gaussian against the textbook formula by the covariance, row by row, in float64."""
+"""The dense Gaussian against the textbook formula with covariances, row by row, in float64."""
 
 import pytest
 import torch
@@ -32,7 +32,7 @@ def density(parts):
     )
 
 
-def test_it_is_the_textbook_conditional(parts, density):
+def test_conditional_equals_the_textbook_formula(parts, density):
     center, covariance, x, missing = parts
     for row in range(1, B):
         m, o = missing[row], ~missing[row]
@@ -47,7 +47,7 @@ def test_it_is_the_textbook_conditional(parts, density):
         torch.testing.assert_close(density.cdf(x)[row, m], Normal(mean, spread.diagonal().sqrt()).cdf(x[row, m]))
 
 
-def test_rows_with_the_same_hole_are_answered_as_rows_of_their_own(parts):
+def test_rows_with_the_same_hole_equal_separate_rows(parts):
     center, covariance, x, missing = parts
     holes = missing[torch.tensor([3, 4, 3, 3, 4, 0])]
     precision = torch.linalg.inv(covariance)
@@ -61,13 +61,13 @@ def test_rows_with_the_same_hole_are_answered_as_rows_of_their_own(parts):
         torch.testing.assert_close(together.log_prob(x, holes)[row], alone.log_prob(x[row : row + 1], holes[row : row + 1])[0])  # fmt: skip
 
 
-def test_observed_values_are_pinned_and_nothing_missing_costs_nothing(parts, density):
+def test_observed_values_are_fixed_and_complete_rows_have_log_prob_zero(parts, density):
     _, _, x, missing = parts
     assert torch.equal(density.mean[~missing], x[~missing]) and not density.variance[~missing].any()
     assert density.log_prob(x, missing)[0] == 0
 
 
-def test_a_batch_with_no_hole_at_all_is_answered(parts):
+def test_batch_without_holes_is_accepted(parts):
     center, covariance, x, _ = parts
     none = torch.zeros(B, N, dtype=torch.bool)
     density = ConditionalGaussian(
@@ -78,7 +78,7 @@ def test_a_batch_with_no_hole_at_all_is_answered(parts):
     assert torch.equal(density.sample(2), x.expand(2, -1, -1))
 
 
-def test_samples_have_its_mean_and_variance(density):
+def test_samples_have_the_mean_and_variance(density):
     count = 40_000
     draws = density.sample(count, torch.Generator().manual_seed(0))
     error = density.variance.sqrt() / count**0.5
@@ -86,8 +86,8 @@ def test_samples_have_its_mean_and_variance(density):
     torch.testing.assert_close(draws.var(0), density.variance, rtol=0.06, atol=1e-9)
 
 
-def test_a_noise_floor_is_added_to_the_conditional_covariance(parts, density):
-    """What no direction falls below rises from `noise` to the floor: the rest is added to every missing value."""
+def test_noise_floor_is_added_to_the_conditional_covariance(parts, density):
+    """The lower bound of the variance rises from `noise` to the floor: the difference is added to every missing value."""
     _, covariance, x, missing = parts
     floored = density.with_noise_floor(0.25)
     torch.testing.assert_close(floored.mean, density.mean)
@@ -101,7 +101,7 @@ def test_a_noise_floor_is_added_to_the_conditional_covariance(parts, density):
     torch.testing.assert_close(density.with_noise_floor(0.05).log_prob(x, missing), density.log_prob(x, missing))
 
 
-def test_only_what_is_missing_may_be_asked(parts, density):
+def test_log_prob_of_another_mask_is_refused(parts, density):
     _, _, x, missing = parts
-    with pytest.raises(ValueError, match="ask about these"):
+    with pytest.raises(ValueError, match="pass the same mask"):
         density.log_prob(x, ~missing)

@@ -13,7 +13,7 @@ def gaussians() -> tuple[DiagonalGaussian, DiagonalGaussian]:
     return tuple(DiagonalGaussian(torch.randn(B, D, **like), torch.rand(B, D, **like) + 0.2) for _ in range(2))
 
 
-def test_the_kl_and_the_density_are_torchs():
+def test_kl_and_density_equal_torchs():
     ours, other = gaussians()
     twin, twins_other = (Independent(Normal(one.mean, one.deviation), 1) for one in (ours, other))
     torch.testing.assert_close(ours.kl(other), kl_divergence(twin, twins_other))

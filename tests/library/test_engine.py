@@ -1,4 +1,4 @@
-"""Engines: ONNX Runtime answers where a graph fits the weights, and PyTorch everywhere else."""
+"""Engines: ONNX Runtime computes a network if its graph fits the weights, PyTorch otherwise."""
 
 import gc
 import shutil
@@ -33,7 +33,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(exported: Path, tmp_path: Path) -> Path:
-    """A copy that a test may spoil."""
+    """A copy that a test may damage."""
     return Path(shutil.copytree(exported, tmp_path / "context-encoder"))
 
 
@@ -54,7 +54,7 @@ def scene(count: int) -> tuple[Tensor, Tensor]:
 
 
 def computed(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The name of the engine, once for each answer that is given from now on."""
+    """Record the engine of each call from now on."""
     told, decoder, runner = [], network.decoder.forward, engine.runner_of(network, "model")
     monkeypatch.setattr(network.decoder, "forward", lambda x: told.append("torch") or decoder(x))
 
@@ -69,7 +69,7 @@ def computed(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
-def test_a_graph_answers_for_any_number_of_rows(exported: Path, monkeypatch, count):
+def test_a_graph_takes_any_batch_size(exported: Path, monkeypatch, count):
     network = load(exported)
     expected, told = network(*scene(count)), computed(network, monkeypatch)
     with torch.inference_mode():
@@ -77,7 +77,7 @@ def test_a_graph_answers_for_any_number_of_rows(exported: Path, monkeypatch, cou
     assert told == ["onnx"]
 
 
-def test_gradients_and_training_are_for_torch(exported: Path, monkeypatch):
+def test_gradients_and_training_use_torch(exported: Path, monkeypatch):
     network = load(exported)
     told = computed(network, monkeypatch)
     network(*scene(2)).sum().backward()
@@ -88,7 +88,7 @@ def test_gradients_and_training_are_for_torch(exported: Path, monkeypatch):
     assert told == ["torch", "torch"]
 
 
-def test_other_precisions_and_no_rows_are_for_torch(exported: Path, monkeypatch):
+def test_other_precisions_and_empty_batches_use_torch(exported: Path, monkeypatch):
     network = load(exported)
     told = computed(network, monkeypatch)
     with torch.inference_mode():
@@ -99,7 +99,7 @@ def test_other_precisions_and_no_rows_are_for_torch(exported: Path, monkeypatch)
     assert told == ["torch", "torch"]
 
 
-def test_weights_that_are_changed_are_for_torch(exported: Path, monkeypatch):
+def test_changed_weights_use_torch(exported: Path, monkeypatch):
     network = load(exported)
     told = computed(network, monkeypatch)
     with torch.no_grad():
@@ -110,13 +110,13 @@ def test_weights_that_are_changed_are_for_torch(exported: Path, monkeypatch):
     assert told == ["torch", "torch"]
 
 
-def test_what_is_hidden_plays_no_role(exported: Path):
+def test_hidden_values_have_no_effect(exported: Path):
     network, (images, missing) = load(exported), scene(3)
     with torch.inference_mode():
         assert torch.equal(network(images, missing), network(torch.where(missing, torch.nan, images), missing))
 
 
-def test_one_session_with_one_thread_serves_all(exported: Path):
+def test_networks_share_one_session_with_one_thread(exported: Path):
     sessions = [engine.runner_of(load(exported), "model").session for _ in range(2)]
     assert sessions[0] is sessions[1]
     assert sessions[0].get_session_options().intra_op_num_threads == 1
@@ -139,7 +139,7 @@ SPOILT = [(without, "is missing"), (of_other_weights, "was exported from other w
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT)
-def test_onnx_when_it_is_forced_needs_a_graph_of_these_weights(folder: Path, monkeypatch, spoil, said):
+def test_forcing_onnx_needs_a_graph_of_these_weights(folder: Path, monkeypatch, spoil, said):
     spoil(folder)
     monkeypatch.setenv(engine.SETTING, "onnx")
     advice = f"model.onnx {said}.*; write it anew with python -m train export --dataset .* --method context-encoder"
@@ -148,9 +148,9 @@ def test_onnx_when_it_is_forced_needs_a_graph_of_these_weights(folder: Path, mon
 
 
 @pytest.mark.parametrize(("spoil", "said"), SPOILT[1:])
-def test_otherwise_torch_is_used_with_a_warning(folder: Path, monkeypatch, spoil, said):
+def test_a_wrong_graph_is_skipped_with_a_warning(folder: Path, monkeypatch, spoil, said):
     spoil(folder)
-    with pytest.warns(UserWarning, match=f"{said}.* PyTorch is used until then"):
+    with pytest.warns(UserWarning, match=f"{said}.* PyTorch is used instead"):
         network = load(folder)
     told = computed(network, monkeypatch)
     with torch.inference_mode():
@@ -173,13 +173,13 @@ def test_torch_can_be_forced(exported: Path, monkeypatch):
         assert engine.runner_of(load(exported), "model") is not None
 
 
-def test_an_engine_that_there_is_not_is_named(exported: Path, monkeypatch):
+def test_an_unknown_engine_is_named(exported: Path, monkeypatch):
     monkeypatch.setenv(engine.SETTING, "cuda")
     with pytest.raises(ValueError, match="DMFA_DEMO_ENGINE must be one of auto, torch, onnx; got 'cuda'"):
         load(exported)
 
 
-def test_an_imputer_does_not_know_its_engine(exported: Path):
+def test_an_imputer_gives_the_same_mean_with_both_engines(exported: Path):
     answers = []
     for name in ("torch", "onnx"):
         with engine.using(name):

@@ -1,4 +1,4 @@
-"""Densities against their dense twins, in float64."""
+"""Densities against dense brute-force versions, in float64."""
 
 import math
 
@@ -29,7 +29,7 @@ def mixture(*leading: int, seed: int = 0) -> MixtureOfFactorAnalyzers:
 
 
 def data(seed: int = 1) -> tuple[Tensor, Tensor]:
-    """Values and a different set of missing ones in each row, among them none, all, and exactly one."""
+    """Return values and a different mask for each row, including none, all and exactly one missing."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(B, N, generator=generator, dtype=torch.float64)
     missing = torch.rand(B, N, generator=generator) < 0.5
@@ -42,7 +42,7 @@ def covariance(density: FactorAnalyzer) -> Tensor:
 
 
 def dense_log_prob(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tensor:
-    """One row at a time, through the full covariance."""
+    """Compute one row at a time, with the full covariance."""
     sigma, values = covariance(density), []
     for row in range(len(x)):
         at = missing[row]
@@ -53,45 +53,45 @@ def dense_log_prob(density: FactorAnalyzer, x: Tensor, missing: Tensor) -> Tenso
     return torch.stack(values)
 
 
-def test_log_prob_is_that_of_the_dense_gaussian_for_every_rows_own_missing_set():
+def test_log_prob_equals_the_dense_gaussian_for_each_rows_mask():
     density, (x, missing) = factor_analyzer(B), data()
     torch.testing.assert_close(density.log_prob(x, missing), dense_log_prob(density, x, missing))
 
 
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
 @settings(max_examples=30)
-def test_log_prob_is_that_of_the_dense_gaussian_for_any_mask(seed, share):
+def test_log_prob_equals_the_dense_gaussian_for_any_mask(seed, share):
     density, (x, _) = factor_analyzer(B, seed=seed), data(seed)
     missing = torch.rand(B, N, generator=torch.Generator().manual_seed(seed)) < share
     torch.testing.assert_close(density.log_prob(x, missing), dense_log_prob(density, x, missing))
 
 
-def test_log_prob_of_everything_is_torchs_low_rank_normal():
+def test_log_prob_of_all_values_equals_torchs_low_rank_normal():
     density, (x, missing) = factor_analyzer(B), data()
     twin = LowRankMultivariateNormal(density.mean, density.factors.transpose(-1, -2), density.noise)
     torch.testing.assert_close(density.log_prob(x, torch.ones_like(missing)), twin.log_prob(x))
 
 
-def test_mixture_log_prob_is_the_log_sum_of_its_weighted_components():
+def test_mixture_log_prob_is_the_logsumexp_of_weighted_components():
     density, (x, missing) = mixture(B), data()
     parts = torch.stack([dense_log_prob(density.component(k), x, missing) for k in range(K)], -1)
     twin = (density.weights * parts.exp()).sum(-1).log()
     torch.testing.assert_close(density.log_prob(x, missing), twin)
 
 
-def test_weights_are_normalised_whatever_comes_in():
+def test_weights_are_normalised():
     components = factor_analyzer(1, K)
     density = MixtureOfFactorAnalyzers(torch.tensor([[3.0, 1.0, -2.0]], dtype=torch.float64), components)
     torch.testing.assert_close(density.weights, torch.tensor([[3.0, 1.0, -2.0]], dtype=torch.float64).softmax(-1))
 
 
-def test_values_outside_the_missing_set_play_no_role_not_even_nan():
+def test_values_outside_the_mask_are_ignored_even_nan():
     density, (x, missing) = mixture(B), data()
     other = torch.where(missing, x, torch.nan)
     assert torch.equal(density.log_prob(x, missing), density.log_prob(other, missing))
 
 
-def test_nothing_missing_has_log_prob_zero_and_gives_the_image_back_bit_for_bit():
+def test_complete_image_has_log_prob_zero_and_is_returned_exactly():
     x = torch.rand(4, N)
     nothing = torch.zeros(4, N, dtype=torch.bool)
     density = FactorAnalyzer(torch.rand(4, N), torch.rand(4, L, N), torch.rand(4, N) + 0.1)
@@ -109,7 +109,7 @@ def test_nothing_missing_has_log_prob_zero_and_gives_the_image_back_bit_for_bit(
 
 @pytest.mark.parametrize("make", [factor_analyzer, mixture])
 def test_condition_times_marginal_is_the_joint(make):
-    """p(x_m | x_o) p(x_o) = p(x): the definition, in log space, for every row's own mask."""
+    """p(x_m | x_o) p(x_o) = p(x): the definition, in log space, for each row's mask."""
     density, (x, missing) = make(B), data()
     conditional = density.condition(x, missing).log_prob(x, missing)
     torch.testing.assert_close(
@@ -148,7 +148,7 @@ def test_one_density_over_images_conditions_a_batch():
     torch.testing.assert_close(density.log_prob(x, missing), batch.log_prob(x, missing))
 
 
-def test_mean_variance_and_cdf_are_those_of_a_million_samples():
+def test_mean_variance_and_cdf_match_a_million_samples():
     density = mixture(1)
     draws = density.sample(1_000_000, torch.Generator().manual_seed(0))[:, 0]
     error = draws.std(0) / 1_000
@@ -177,7 +177,7 @@ def test_samples_of_a_factor_analyzer_have_its_covariance():
     torch.testing.assert_close(draws.T.cov(), covariance(density)[0], atol=0.05, rtol=0.02)
 
 
-def test_samples_without_noise_are_moved_by_the_factors_alone():
+def test_samples_without_noise_vary_only_along_the_factors():
     density = factor_analyzer(1)
     draws = density.sample(50, torch.Generator().manual_seed(0), noise=False)[:, 0]
     assert torch.linalg.matrix_rank(draws - density.mean[0]) == L
@@ -185,7 +185,7 @@ def test_samples_without_noise_are_moved_by_the_factors_alone():
     assert torch.equal(bare.sample(50, torch.Generator().manual_seed(0))[:, 0], draws)
 
 
-def test_the_same_seed_gives_the_same_samples_and_another_does_not():
+def test_samples_depend_on_the_seed_only():
     density = mixture(B)
     first, again, other = (density.sample(2, torch.Generator().manual_seed(s)) for s in (7, 7, 8))
     assert torch.equal(first, again) and not torch.equal(first, other)
@@ -202,7 +202,7 @@ def test_principal_factors_are_orthogonal_sorted_and_span_the_same_covariance():
     assert (strength[:, :-1] >= strength[:, 1:]).all() and (principal.factors.sum(-1) >= 0).all()
 
 
-def test_gradients_are_right():
+def test_gradients_equal_finite_differences():
     (x, missing), parts = data(), factor_analyzer(B, K)
     weights = torch.randn(B, K, dtype=torch.float64)
 
@@ -234,20 +234,20 @@ def test_float32_at_the_noise_floor_agrees_with_float64():
     torch.testing.assert_close(single.double(), double, atol=0.05, rtol=1e-4)
 
 
-def test_noise_floor_raises_the_noise_and_nothing_else():
+def test_noise_floor_raises_only_the_noise():
     density = factor_analyzer(B)
     raised = density.with_noise_floor(0.5)
     assert raised.noise.min() == 0.5 and torch.equal(raised.factors, density.factors)
     assert mixture(B).with_noise_floor(0.5).components.noise.min() == 0.5
 
 
-def test_one_standard_normal_value():
+def test_log_prob_of_one_standard_normal_value():
     density = FactorAnalyzer(torch.zeros(1, 1), torch.zeros(1, 1, 1), torch.ones(1, 1))
     value = density.log_prob(torch.zeros(1, 1), torch.ones(1, 1, dtype=torch.bool)).item()
     assert value == pytest.approx(-0.5 * math.log(2 * math.pi))
 
 
-def test_shapes_that_do_not_belong_together_are_named():
+def test_mismatched_shapes_are_refused():
     with pytest.raises(ValueError, match=r"mean \(2, 3\), factors \(2, 1, 4\)"):
         FactorAnalyzer(torch.zeros(2, 3), torch.zeros(2, 1, 4), torch.ones(2, 3))
     with pytest.raises(ValueError, match="log_weights"):

@@ -1,4 +1,4 @@
-"""Pictures leave exactly as they are."""
+"""Pictures are encoded exactly."""
 
 import base64
 import io
@@ -25,7 +25,7 @@ def read(address: str) -> np.ndarray:
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.partition(",")[2]))))
 
 
-def test_a_picture_is_the_same_after_the_journey():
+def test_png_round_trip_is_exact():
     for pixels in (
         np.arange(784, dtype=np.uint8).reshape(28, 28),
         np.random.default_rng(0).integers(0, 256, (5, 7, 3), np.uint8),
@@ -33,7 +33,7 @@ def test_a_picture_is_the_same_after_the_journey():
         assert (read(png_address(pixels)) == pixels).all()
 
 
-def test_a_sheet_has_every_image_in_its_place():
+def test_sheet_has_every_image_in_its_place():
     images = torch.rand(7, 3, 4, 5)
     drawn = sheet(images, 3)
     assert drawn.shape == (12, 15, 3) and not drawn[8:, 5:].any()
@@ -49,14 +49,14 @@ def test_values_outside_the_range_are_clipped_not_wrapped():
     assert grey_or_colour(torch.rand(3, 4, 5)).shape == (4, 5, 3)
 
 
-def test_holes_show_nothing_of_what_lies_below():
+def test_holes_hide_the_pixels_below():
     missing = torch.rand(6, 6) < 0.5
     light, dark = with_holes(torch.ones(1, 6, 6), missing), with_holes(torch.zeros(1, 6, 6), missing)
     assert (light[missing.numpy()] == dark[missing.numpy()]).all()
     assert (light[~missing.numpy()] == 255).all() and (dark[~missing.numpy()] == 0).all()
 
 
-def test_the_diverging_map_is_clear_at_zero_and_strong_at_its_ends():
+def test_diverging_map_is_transparent_at_zero_and_strong_at_its_ends():
     low, zero, high = coloured(torch.tensor([[-2.0, 0.0, 2.0]]), -2, 2, DIVERGING)[0].astype(int)
     assert zero[3] <= 1 and low[3] == high[3] == 255
     assert low[2] > low[0] + 50 and high[0] > high[2] + 50
@@ -64,7 +64,7 @@ def test_the_diverging_map_is_clear_at_zero_and_strong_at_its_ends():
     assert colour_bar(SEQUENTIAL).count("#") == 16
 
 
-def test_cards_escape_their_words():
+def test_cards_escape_their_text():
     card = Card(
         picture=np.zeros((2, 2), np.uint8),
         title="<b>",

@@ -1,4 +1,4 @@
-"""Files that are whole or not there, whatever happens while they are written."""
+"""Atomic files: complete or absent, whatever happens during writing."""
 
 import resource
 import signal
@@ -20,7 +20,7 @@ from tests.conftest import REPOSITORY
 
 @contextmanager
 def no_room(size: int = 2_000) -> Iterator[None]:
-    """No file can grow beyond so many bytes, as on a full disk."""
+    """Limit the size of files to this many bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -29,7 +29,7 @@ def no_room(size: int = 2_000) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_tensors_and_what_is_said_about_them_come_back(tmp_path):
+def test_tensors_and_metadata_round_trip(tmp_path):
     path, tensors = tmp_path / "a.safetensors", {"a": torch.rand(3, 4).T, "b": torch.arange(5)}
     write_tensors(path, tensors, {"step": "3"})
     assert all(torch.equal(tensor, read_tensors(path)[name]) for name, tensor in tensors.items())
@@ -49,7 +49,7 @@ def test_a_full_disk_leaves_the_old_files(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"a.safetensors", "a.json"}
 
 
-def test_whenever_a_writer_is_killed_the_file_is_whole(tmp_path):
+def test_file_is_complete_whenever_its_writer_is_killed(tmp_path):
     code = """
 import sys
 from itertools import count
@@ -79,7 +79,7 @@ WHOLE = save({"a": torch.arange(6.0), "b": torch.ones(2, 3)})
 
 
 @given(place=st.integers(0, len(WHOLE) - 1), byte=st.integers(0, 255), end=st.integers(0, len(WHOLE)))
-def test_spoilt_files_are_read_or_named_and_nothing_else(tmp_path_factory, place, byte, end):
+def test_corrupted_files_are_read_or_reported(tmp_path_factory, place, byte, end):
     path = tmp_path_factory.getbasetemp() / "spoilt.safetensors"
     path.write_bytes((WHOLE[:place] + bytes([byte]) + WHOLE[place + 1 :])[:end])
     try:

@@ -1,4 +1,4 @@
-"""Checkpoints go to the Hub and come back, through its real client and a stand-in for its server."""
+"""Checkpoints are uploaded to the Hub and downloaded, with the real client and a stand-in for the server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def hub() -> Iterator[Hub]:
 
 @pytest.fixture(scope="module")
 def apart(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
-    """Calls a function in a process of its own, since the client reads its settings as it is imported."""
+    """Yield a caller of functions in a separate process, since the client reads its settings at import."""
     home = str(tmp_path_factory.mktemp("home"))
     settings = {"HF_ENDPOINT": hub.address, "HF_HOME": home, "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
     with (
@@ -50,7 +50,7 @@ def publish(token: str, *options: str) -> CompletedProcess[str]:
 
 
 def is_like_ours(name: str, repository: str, revision: str) -> bool:
-    """Whether the checkpoint in a repository answers bit for bit as ours does, in PyTorch."""
+    """Return whether the checkpoint in a repository gives exactly our answers, both in PyTorch."""
     images, missing = to_float(load_samples("mnist").images[:4]), torch.zeros(4, 1, 28, 28, dtype=torch.bool)
     missing[:, :, 7:21, 7:21] = True
     places = (("mnist",), (repository, revision))
@@ -60,7 +60,7 @@ def is_like_ours(name: str, repository: str, revision: str) -> bool:
 
 
 def refusal(*where: str) -> str:
-    """The name of the error that loading from somewhere ends with."""
+    """Return the name of the error when loading from somewhere."""
     try:
         load_imputer("mean", *where)
     except Exception as error:
@@ -69,7 +69,7 @@ def refusal(*where: str) -> str:
 
 
 @pytest.mark.parametrize("method", ["dmfa", "mean", "dynamics"])
-def test_what_is_published_is_loaded_bit_for_bit(hub: Hub, apart: Callable[..., Any], method: str):
+def test_published_checkpoint_is_loaded_exactly(hub: Hub, apart: Callable[..., Any], method: str):
     published = apart(publish, TOKEN, "--method", method, "--repo-id", f"somebody/{method}")
     assert published.returncode == 0, published.stderr
     revision, files = hub.commits[f"somebody/{method}"][-1]
@@ -79,7 +79,7 @@ def test_what_is_published_is_loaded_bit_for_bit(hub: Hub, apart: Callable[..., 
     assert apart(is_like_ours, method, f"somebody/{method}", revision)
 
 
-def test_a_pinned_revision_stays_what_it_was(hub: Hub, apart: Callable[..., Any]):
+def test_pinned_revision_does_not_change(hub: Hub, apart: Callable[..., Any]):
     first, second = (
         apart(publish, TOKEN, "--method", "mean", "--dataset", name, "--repo-id", "somebody/moving")
         for name in ("mnist", "fashion-mnist")
@@ -90,7 +90,7 @@ def test_a_pinned_revision_stays_what_it_was(hub: Hub, apart: Callable[..., Any]
     assert not apart(is_like_ours, "mean", "somebody/moving", "main")
 
 
-def test_a_whole_folder_of_checkpoints_is_downloaded_and_named_by_the_setting(hub: Hub, tmp_path: Path):
+def test_folder_of_checkpoints_is_downloaded_and_used_by_the_setting(hub: Hub, tmp_path: Path):
     settings = {"HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_TOKEN": TOKEN, "HF_HUB_DISABLE_XET": "1"}
 
     def run(*command: str, **more: str) -> CompletedProcess[str]:
@@ -112,27 +112,27 @@ def test_a_whole_folder_of_checkpoints_is_downloaded_and_named_by_the_setting(hu
 @pytest.mark.parametrize(
     ("options", "token", "message"),
     [
-        (("--repo-id", "nobody"), TOKEN, "--repo-id is USER/NAME"),
-        ((), TOKEN, "--repo-id is USER/NAME"),
+        (("--repo-id", "nobody"), TOKEN, "--repo-id must be USER/NAME"),
+        ((), TOKEN, "--repo-id must be USER/NAME"),
         (("--repo-id", "somebody/x", "--method", "gan"), TOKEN, "unknown method 'gan'"),
         (("--repo-id", "somebody/x", "--method", "mice"), TOKEN, "there is no checkpoint in"),
         (("--repo-id", "somebody/x", "--method", "dynamics-knn"), TOKEN, "cannot be published alone"),
         (("--repo-id", "somebody/x"), "wrong", "the Hub refused"),
     ],
 )
-def test_what_cannot_be_published_is_told_in_one_line(apart: Callable[..., Any], options, token, message):
-    told = apart(publish, token, *options)
-    assert told.returncode != 0 and message in told.stderr and "Traceback" not in told.stderr
+def test_publishing_errors_are_one_line(apart: Callable[..., Any], options, token, message):
+    published = apart(publish, token, *options)
+    assert published.returncode != 0 and message in published.stderr and "Traceback" not in published.stderr
 
 
 @pytest.mark.parametrize("where", [("nobody/nothing",), ("somebody/mean", "f" * 40), ("../..",)])
-def test_a_repository_or_revision_that_there_is_not_is_refused(apart: Callable[..., Any], where):
+def test_unknown_repository_or_revision_is_refused(apart: Callable[..., Any], where):
     refused = apart(refusal, *where)
     assert "NotFound" in refused or "Validation" in refused
 
 
 @pytest.mark.parametrize("name", ["../../secret", "..", "", "/etc", 5])
-def test_a_config_that_names_weights_elsewhere_is_refused(tmp_path: Path, name):
+def test_config_that_names_weights_elsewhere_is_refused(tmp_path: Path, name):
     (tmp_path / CONFIG).write_text(json.dumps({"network": {}, "weights": name}))
-    with pytest.raises(ValueError, match="lies in the folder or in one beside it"):
+    with pytest.raises(ValueError, match="not the name of a folder beside it"):
         weights_of(tmp_path)

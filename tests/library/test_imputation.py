@@ -1,4 +1,4 @@
-"""The contracts, for every method that is registered and trained."""
+"""The contracts, for every registered and trained method."""
 
 import re
 from functools import cache
@@ -27,7 +27,7 @@ def scene(dataset: str = "mnist", count: int = 6) -> tuple[torch.Tensor, torch.T
 
 
 def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
-    """The mean, and samples where the method has any, `(1 or 1 + count, B, C, H, W)`."""
+    """Return the mean, and samples where the method has any, `(1 or 1 + count, B, C, H, W)`."""
     if imputation.sampler is None:
         return imputation.mean[None]
     if imputation.filling is not None:  # its first steps; all would take a minute
@@ -38,7 +38,7 @@ def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
 
 @cache
 def imputed(dataset: str, name: str) -> Imputation:
-    """A method's answer to the scene, which several tests look at."""
+    """Return a method's answer to the scene, shared by several tests."""
     return load_imputer(name, dataset).impute(*scene(dataset), seed=0)
 
 
@@ -73,16 +73,16 @@ SHIPPED = {
 
 
 @pytest.mark.parametrize("dataset", OFFERS)
-def test_the_shipped_methods_are_there(dataset):
+def test_shipped_methods_are_available(dataset):
     assert {name for known, name in TRAINED if known == dataset} >= SHIPPED[dataset]
 
 
-# What may lie under a mask, and would spoil any sum that it enters.
+# Values under a mask that would spoil any sum they enter.
 FAR = torch.nan, torch.inf, 1e38, -1e38
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_hidden_values_change_nothing(dataset, name):
+def test_hidden_values_are_ignored(dataset, name):
     (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
     ours = answers(imputed(dataset, name))
     for other in (1 - images, torch.rand_like(images), *(torch.full_like(images, far) for far in FAR)):
@@ -91,7 +91,7 @@ def test_hidden_values_change_nothing(dataset, name):
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_observed_pixels_come_back_bit_for_bit(dataset, name):
+def test_observed_pixels_are_returned_exactly(dataset, name):
     images, missing = scene(dataset)
     imputation = imputed(dataset, name)
     visible = ~missing.expand_as(images)
@@ -103,7 +103,7 @@ def test_observed_pixels_come_back_bit_for_bit(dataset, name):
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_density_is_a_density_over_the_hole_only(dataset, name):
+def test_density_covers_only_the_hole(dataset, name):
     images, missing = scene(dataset)
     imputation = imputed(dataset, name)
     density, hidden = imputation.density, flatten_missing(missing, images.shape[1])
@@ -114,7 +114,7 @@ def test_density_is_a_density_over_the_hole_only(dataset, name):
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(dataset, name):
+def test_method_has_variance_and_samples_or_a_single_answer(dataset, name):
     imputation = imputed(dataset, name)
     if imputation.variance is None:
         with pytest.raises(ValueError, match="cannot sample"):
@@ -127,7 +127,7 @@ def test_a_method_either_knows_how_sure_it_is_and_samples_or_has_one_answer(data
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_what_can_be_sampled_says_so(dataset, name):
+def test_has_samples_matches_the_imputation(dataset, name):
     assert (imputed(dataset, name).sampler is not None) == method_class(name).has_samples
 
 
@@ -146,7 +146,7 @@ def test_the_same_seed_gives_the_same_pixels(dataset, name):
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_an_image_is_answered_alike_alone_and_in_a_batch(dataset, name):
+def test_answer_does_not_depend_on_the_batch(dataset, name):
     (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
     together = imputed(dataset, name).mean
     rows = zip(images.split(1), missing.split(1))
@@ -155,13 +155,13 @@ def test_an_image_is_answered_alike_alone_and_in_a_batch(dataset, name):
 
 
 @pytest.mark.parametrize("name", METHODS)
-def test_every_method_carries_its_own_words(name):
+def test_every_method_describes_itself(name):
     method = method_class(name)
     assert method.name == name and method.title and method.summary.endswith(".") and method.limits.endswith(".")
     assert len(method.colour) == 7 and int(method.colour[1:], 16) >= 0
 
 
-def test_a_method_with_one_answer_says_that_it_cannot_sample():
+def test_sampling_a_single_answer_is_refused():
     with pytest.raises(ValueError, match="use .mean"):
         Imputation(torch.zeros(1, 1, 2, 2)).sample(1)
 
@@ -181,19 +181,19 @@ GOOD = torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.bool)
         (GOOD[0] + 255, GOOD[1], r"\[0, 1\]; got 255 to 255"),
     ],
 )
-def test_broken_contracts_are_named(images, missing, message):
+def test_broken_contracts_are_refused(images, missing, message):
     with pytest.raises(ValueError, match=message):
         check(images, missing)
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
-def test_an_image_of_another_size_is_refused_by_name(dataset, name):
+def test_image_of_another_size_is_refused(dataset, name):
     shape = DATASETS[dataset].shape
     with pytest.raises(ValueError, match=re.escape(f"{shape}, got (1, 32, 32)")):
         load_imputer(name, dataset).impute(torch.zeros(1, 1, 32, 32), torch.ones(1, 1, 32, 32, dtype=torch.bool))
 
 
-def test_a_fresh_seed_leaves_the_callers_randomness_alone():
+def test_fresh_seed_does_not_change_the_global_generator():
     images, missing = scene()
     before = torch.get_rng_state()
     imputer = load_imputer("dmfa", "mnist")
@@ -204,20 +204,20 @@ def test_a_fresh_seed_leaves_the_callers_randomness_alone():
 def test_unknown_methods_and_data_sets_are_refused():
     with pytest.raises(ValueError, match="known methods: dmfa"):
         load_imputer("gan", "mnist")
-    with pytest.raises(ValueError, match="there is one for: .*mnist"):
+    with pytest.raises(ValueError, match="available for: .*mnist"):
         load_imputer("dmfa", "nowhere")
     with pytest.raises(ValueError, match="Repo id"):  # a repository on the Hub has one slash
         load_imputer("dmfa", "../../etc")
-    with pytest.raises(ValueError, match="there is one for: none"):
+    with pytest.raises(ValueError, match="available for: none"):
         load_imputer("mice", "mnist")
 
 
 class Lazy:
-    """A density that is asked for its kind, and for nothing that takes time."""
+    """A density that fails when it is evaluated."""
 
     @property
     def mean(self):
-        raise AssertionError("nobody needs it to know what kind of density this is")
+        raise AssertionError("the kind of a density does not depend on its mean")
 
     weights = variance = mean
 
@@ -230,16 +230,16 @@ class LazyMixture(Lazy, MixtureDensity):
     pass
 
 
-def test_the_kind_of_a_density_is_known_without_evaluating_it():
+def test_mixture_property_does_not_evaluate_the_density():
     mean = torch.zeros(1, 1, 2, 2)
     density = LazyMixture()
     assert Imputation(mean=mean, density=density).mixture is density
-    with pytest.raises(ValueError, match="no mixture of factor analysers"):
+    with pytest.raises(ValueError, match="not a mixture of factor analysers"):
         _ = Imputation(mean=mean, density=Lazy()).mixture
 
 
 @pytest.mark.parametrize("method", [name for name in sorted(SHIPPED["mnist"]) if method_class(name).has_factors])
-def test_what_has_factors_is_a_mixture(method):
+def test_methods_with_factors_have_a_mixture(method):
     images, missing = scene(count=2)
     imputation = load_imputer(method, "mnist").impute(images, missing, seed=0)
     assert imputation.mixture is imputation.density and "variance" not in vars(imputation.density)

@@ -1,4 +1,4 @@
-"""Mask families: shape, stated area, same seed same mask."""
+"""Mask families: shape, stated area, reproducible by seed."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def test_noise_hides_its_share_on_average(name, percent):
     assert abs(share - p) < 5 * (p * (1 - p) / count) ** 0.5
 
 
-def test_noise_range_draws_one_share_an_image():
+def test_noise_range_draws_one_share_per_image():
     share = draw("noise30-90", 2_000).double().mean((1, 2, 3))
     assert share.min() < 0.35 and share.max() > 0.85 and abs(share.mean() - 0.6) < 0.03
 
@@ -90,7 +90,7 @@ def test_another_seed_gives_other_masks(name):
     assert not torch.equal(draw(name, seed=0), draw(name, seed=1))
 
 
-def test_squares_are_squares_at_every_place():
+def test_squares_appear_at_every_position():
     mask = draw("square14", 5_000)[:, 0]
     rows, columns = mask.any(2), mask.any(1)
     assert (rows.sum(1) == 14).all() and (columns.sum(1) == 14).all()
@@ -98,7 +98,7 @@ def test_squares_are_squares_at_every_place():
     assert len(tops) == 15 and tops.min() > 5_000 / 15 * 0.7
 
 
-def test_random_rectangles_follow_the_rejection_sampler_of_the_paper():
+def test_random_rectangles_follow_the_papers_rejection_sampler():
     """VAEAC appendix A.3: two uniform corners, rejected below a quarter of the area."""
     generator = torch.Generator().manual_seed(0)
     corners = torch.randint(28, (400_000, 4), generator=generator)
@@ -111,26 +111,26 @@ def test_random_rectangles_follow_the_rejection_sampler_of_the_paper():
         assert abs(ours.double().mean() - theirs.double().mean()) < 5 * error
 
 
-def test_observed_line_leaves_three_whole_rows_in_one_piece():
+def test_observed_line_leaves_three_adjacent_rows():
     visible = ~draw("line3")[:, 0]
     assert (visible.any(2).sum(1) == 3).all() and (visible.sum((1, 2)) == 3 * 28).all()
     assert (visible.any(2).int().diff(dim=1).abs().sum(1) <= 2).all()
 
 
-def test_gfc_masks_are_the_papers_boxes_at_their_own_size():
+def test_gfc_masks_are_the_papers_boxes_at_their_size():
     boxes = {"gfc-o1": (33, 70, 52, 115), "gfc-o3": (29, 98, 52, 73), "gfc-o6": (40, 87, 86, 123)}
     for name, (x1, x2, y1, y2) in boxes.items():
         mask = draw(name, 1, 128, 128)[0, 0]
         assert mask[y1 : y2 + 1, x1 : x2 + 1].all() and mask.sum() == (x2 - x1 + 1) * (y2 - y1 + 1)
 
 
-def test_half_is_each_half_in_equal_parts():
+def test_half_draws_each_half_equally_often():
     mask = draw("half", 4_000)[:, 0]
     for half in (mask[:, :, :14], mask[:, :, 14:], mask[:, :14], mask[:, 14:]):
         assert abs(half.flatten(1).all(1).double().mean() - 0.25) < 0.04
 
 
-def test_strokes_are_connected_lines_not_dust():
+def test_strokes_have_no_isolated_pixels():
     """Every painted pixel has a painted neighbour: a brush is wider than a pixel."""
     mask = draw("strokes", 300).float()
     neighbours = torch.nn.functional.conv2d(mask, torch.ones(1, 1, 3, 3), padding=1) - mask
@@ -153,7 +153,7 @@ def test_arbitrary_is_acflows_mixture():
     assert abs(mask[~boxes].double().mean() - 0.5) < 0.01
 
 
-def test_mixed_holds_the_kinds_of_hole_of_the_misconv_paper_and_strokes():
+def test_mixed_draws_the_misconv_papers_holes_and_strokes():
     masks = mask_family("mixed")(4_000, 28, 28, torch.Generator().manual_seed(0))
     twin = mask_family("square14+trapezoid+noise75+strokes")(4_000, 28, 28, torch.Generator().manual_seed(0))
     assert torch.equal(masks, twin)
@@ -170,7 +170,7 @@ def test_a_mixture_draws_its_families_by_weight():
 @pytest.mark.parametrize(
     "name", ["", "squares", "square", "square-3", "rect10", "noise", "line", "half-middle", "square14+dust"]
 )
-def test_unknown_names_are_refused_with_what_is_accepted(name):
+def test_unknown_names_are_refused_with_the_accepted_ones(name):
     with pytest.raises(ValueError, match="unknown mask family .* Accepted"):
         mask_family(name)
 
@@ -184,18 +184,18 @@ def test_bad_weights_are_refused(name):
 @pytest.mark.parametrize(
     "name", ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0", "rectangles90-30"]
 )
-def test_sizes_that_make_no_sense_are_refused(name):
+def test_invalid_sizes_are_refused(name):
     with pytest.raises(ValueError, match="needs? "):
         mask_family(name)
 
 
-def test_a_hole_larger_than_the_image_is_refused():
+def test_hole_larger_than_the_image_is_refused():
     with pytest.raises(ValueError, match="30x30 pixels does not fit into an image of 28x28"):
         draw("square30")
     with pytest.raises(ValueError, match="no rectangle"):
         masks.RandomRectangle(0.001, 0.002)(1, 8, 8, torch.Generator())
 
 
-def test_a_quarter_is_a_square_of_half_the_side():
+def test_quarter_is_a_square_of_half_the_side():
     assert torch.equal(draw("quarter", 20, 28, 28), draw("square14", 20, 28, 28))
     assert (draw("quarter", 20, 64, 64).sum((1, 2, 3)) == 32 * 32).all()

@@ -1,4 +1,4 @@
-"""The shared U-Net: shapes at any size, and nothing hidden gets in."""
+"""The shared U-Net: output shapes at any size, hidden pixels are ignored."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from dmfa_demo.networks.unet import ResidualBlock, UNet, observe, to_pixels
 @pytest.mark.parametrize(
     ("size", "widths"), [((28, 28), (8, 16)), ((64, 64), (8, 16, 24)), ((27, 31), (8, 16, 16)), ((5, 9), (8,))]
 )
-def test_any_size_comes_back_at_its_own(size, widths):
+def test_output_has_the_size_of_the_input(size, widths):
     network = UNet(3, widths, blocks=1)
     features = network(torch.rand(2, 3, *size))
     assert features.shape[:2] == (2, 8)
@@ -17,7 +17,7 @@ def test_any_size_comes_back_at_its_own(size, widths):
     assert to_pixels(blocks, *size).shape == (2, 5, *size)
 
 
-def test_observe_zeroes_what_is_hidden_and_adds_the_mask():
+def test_observe_zeroes_hidden_pixels_and_appends_the_mask():
     images, missing = torch.rand(2, 3, 4, 4), torch.rand(2, 1, 4, 4) < 0.5
     seen = observe(images, missing)
     assert seen.shape == (2, 4, 4, 4) and torch.equal(seen[:, 3:], missing.float())
@@ -25,14 +25,14 @@ def test_observe_zeroes_what_is_hidden_and_adds_the_mask():
     assert torch.equal(seen, observe(torch.where(missing, torch.nan, images), missing))
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     network = UNet(2, (8, 16), blocks=2)
     network(torch.rand(2, 2, 28, 28)).square().sum().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in network.parameters())
 
 
 @pytest.mark.parametrize(("channels", "more"), [(16, 16), (24, 8)])
-def test_channels_that_several_rows_share_are_as_if_each_had_its_own(channels, more):
+def test_shared_channels_equal_repeated_ones(channels, more):
     block = ResidualBlock(channels + more, 8)
     with torch.no_grad():
         for weight in (block.norm1.weight, block.norm1.bias):

@@ -1,4 +1,4 @@
-"""`with_noise_floor` of every density: observed values stay pinned, the mean stays, and no floor lowers another."""
+"""`with_noise_floor` of every density: observed values stay fixed, the mean does not change, no floor lowers another."""
 
 import importlib
 import inspect
@@ -56,7 +56,7 @@ DENSITIES = {
 }
 
 
-def test_every_density_is_here():
+def test_every_density_is_tested():
     packages = dmfa_demo, dmfa_demo.densities
     found = [f"{package.__name__}.{one.name}" for package in packages for one in pkgutil.iter_modules(package.__path__)]
     modules = [importlib.import_module(name) for name in found]
@@ -66,12 +66,12 @@ def test_every_density_is_here():
         for _, kind in inspect.getmembers(module, inspect.isclass)
         if kind.__module__.startswith("dmfa_demo") and {"with_noise_floor", "log_prob"} <= set(dir(kind))
     }
-    # The components of a shared mixture are over whole rows.
+    # The components of a shared mixture are densities of complete rows.
     assert kinds - {Density, MixtureDensity, SharedComponents} == {type(make()) for make in DENSITIES.values()}
 
 
 @pytest.mark.parametrize("make", DENSITIES.values(), ids=DENSITIES)
-def test_observed_values_stay_pinned_and_the_others_get_the_difference(make):
+def test_noise_floor_keeps_observed_values_fixed_and_raises_the_others(make):
     density = make()
     floored = density.with_noise_floor(NOISE + 0.4)
     assert torch.equal(torch.where(MISSING, 0, floored.variance), torch.zeros_like(X))
@@ -83,7 +83,7 @@ def test_observed_values_stay_pinned_and_the_others_get_the_difference(make):
 
 @pytest.mark.parametrize("make", DENSITIES.values(), ids=DENSITIES)
 @pytest.mark.parametrize("floors", [(0.5, 0.2), (0.2, 0.5), (0.5, 0.01), (0.01, 0.5)])
-def test_of_two_floors_the_higher_one_holds(make, floors):
+def test_higher_of_two_floors_applies(make, floors):
     first, second = floors
     once, twice = make().with_noise_floor(0.5), make().with_noise_floor(first).with_noise_floor(second)
     torch.testing.assert_close(twice.variance, once.variance)
@@ -91,7 +91,7 @@ def test_of_two_floors_the_higher_one_holds(make, floors):
 
 
 @pytest.mark.parametrize("make", DENSITIES.values(), ids=DENSITIES)
-def test_a_floor_below_the_noise_changes_nothing(make):
+def test_floor_below_the_noise_has_no_effect(make):
     density = make()
     floored = density.with_noise_floor(NOISE / 2)
     assert torch.equal(floored.variance, density.variance)

@@ -1,4 +1,4 @@
-"""Options: every number has a range, and what lies outside is refused in one line, wherever a config is made."""
+"""Options: every number has a range, and a value outside it is refused in one line, wherever a config is made."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ from train.engine.loop import LoopConfig
 
 
 def configs() -> set[type]:
-    """The configs of all commands, and those within them."""
+    """Return the configs of all commands, and their nested configs."""
     found, left = set(), [get_type_hints(run)["config"] for run in COMMANDS.values()] + [WalkConfig]
     while left:
         kind = left.pop()
@@ -57,7 +57,7 @@ def test_a_number_outside_its_range_is_refused_by_name(kind, name):
         math.inf,
         -math.inf,
     }
-    usual = KNNConfig(neighbours=1) if kind is KNNConfig else kind()  # no more neighbours than references
+    usual = KNNConfig(neighbours=1) if kind is KNNConfig else kind()  # not more neighbours than references
     for value in within - {math.inf, -math.inf}:
         dataclasses.replace(usual, **{name: (value,) if several else value})
     for value in outside:
@@ -76,19 +76,19 @@ def test_a_number_outside_its_range_is_refused_by_name(kind, name):
         (Range(at_least=8, multiple_of=8), "at least 8 and a multiple of 8"),
     ],
 )
-def test_ranges_are_said_in_words(accepted, words):
+def test_ranges_are_described_in_words(accepted, words):
     assert str(accepted) == words
 
 
-def test_several_numbers_are_all_checked_and_may_be_none_only_by_default():
+def test_all_numbers_of_an_option_are_checked_and_empty_is_refused():
     with pytest.raises(OptionError, match=r"--widths must be .*; got \(8, 12\)"):
         DMFAConfig(widths=(8, 12))
     with pytest.raises(OptionError, match="--widths needs at least one number"):
         DMFAConfig(widths=())
 
 
-def told(monkeypatch, *words: str) -> str | int | None:
-    """What `python -m train` ends with."""
+def exit_status(monkeypatch, *words: str) -> str | int | None:
+    """Return the exit status of `python -m train`."""
     monkeypatch.setattr(sys, "argv", ["train", *words])
     with pytest.raises(SystemExit) as end:
         main()
@@ -106,7 +106,7 @@ def told(monkeypatch, *words: str) -> str | int | None:
         ("mfa --components 0", "--components must be at least 1; got 0"),
         ("mfa --iterations 0", "--iterations must be at least 1; got 0"),
         ("mfa --seed -1", f"--seed must be at least 0 and below {2**32}; got -1"),
-        ("mfa --channels 3", "images of mnist are (1, 28, 28); leave --channels, --height and --width away"),
+        ("mfa --channels 3", "images of mnist are (1, 28, 28); omit --channels, --height and --width"),
         ("vaeac --alpha 2", "--alpha must be at least 0 and at most 1; got 2.0"),
         ("vaeac-synthetic --alphas 0.5 2", "--alphas must be at least 0 and at most 1; got (0.5, 2.0)"),
         ("gaussian --shrinkage 0", "--shrinkage must be above 0 and at most 1; got 0.0"),
@@ -115,31 +115,31 @@ def told(monkeypatch, *words: str) -> str | int | None:
         ("evaluate --limit 0", "--limit must be at least 1; got 0"),
     ],
 )
-def test_the_command_line_answers_in_one_line(monkeypatch, capsys, words, line):
-    assert told(monkeypatch, *words.split()) == f"error: {line}"
+def test_command_line_reports_the_range_in_one_line(monkeypatch, capsys, words, line):
+    assert exit_status(monkeypatch, *words.split()) == f"error: {line}"
     assert capsys.readouterr() == ("", "")
 
 
-def test_nothing_else_is_written(tmp_path):
+def test_refused_option_writes_only_one_line(tmp_path):
     words = [sys.executable, "-m", "train", "dmfa", "--batch-size", "0", "--run-folder", str(tmp_path / "run")]
     done = subprocess.run(words, cwd=REPOSITORY, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: --batch-size must be at least 1; got 0\n" and not (tmp_path / "run").exists()
 
 
-def test_what_is_no_number_is_still_told_with_the_option_s_help(monkeypatch, capsys):
-    assert told(monkeypatch, "dmfa", "--batch-size", "many") == 2
-    assert "--batch-size" in (said := capsys.readouterr().err) and "images a step" in said
+def test_non_numeric_option_is_reported_with_its_help(monkeypatch, capsys):
+    assert exit_status(monkeypatch, "dmfa", "--batch-size", "many") == 2
+    assert "--batch-size" in (help_text := capsys.readouterr().err) and "images per step" in help_text
 
 
-def test_a_checkpoint_with_such_a_number_is_damaged(tmp_path):
+def test_checkpoint_with_an_option_out_of_range_is_damaged(tmp_path):
     (tmp_path / WEIGHTS).write_bytes(b"")
     (tmp_path / CONFIG).write_text(json.dumps({"network": {"components": 0}}))
     with pytest.raises(ValueError, match=r"config.json is damaged \(--components must be at least 1; got 0\)"):
         load_checkpoint(tmp_path, MFAConfig)
 
 
-def test_a_config_is_checked_wherever_it_is_made():
+def test_config_is_checked_wherever_it_is_made():
     with pytest.raises(OptionError, match="--steps"):
         LoopConfig(steps=0)
     with pytest.raises(OptionError, match="--steps"):

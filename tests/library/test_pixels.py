@@ -10,7 +10,7 @@ B = 5
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_pixels_have_torchs_density_over_the_hole(likelihood):
+def test_density_over_the_hole_equals_torchs(likelihood):
     raw = torch.randn(7, B, 2 if likelihood == "gaussian" else 1, 1, 3, 4, dtype=torch.float64)
     pixels = Pixels.from_raw(raw, likelihood, floor=0.01)
     x = torch.rand(B, 1, 3, 4, dtype=torch.float64)
@@ -23,7 +23,7 @@ def test_pixels_have_torchs_density_over_the_hole(likelihood):
 
 
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_draws_have_the_mean_and_variance_that_are_said(likelihood):
+def test_samples_have_the_mean_and_variance(likelihood):
     raw = torch.randn(2 if likelihood == "gaussian" else 1, 1, 2, 2, dtype=torch.float64)
     pixels = Pixels.from_raw(raw.expand(40_000, *raw.shape), likelihood, floor=0.01)
     drawn = pixels.sample(torch.Generator().manual_seed(0))
@@ -33,7 +33,7 @@ def test_draws_have_the_mean_and_variance_that_are_said(likelihood):
     assert likelihood == "gaussian" or set(drawn.unique().tolist()) <= {0.0, 1.0}
 
 
-def test_bernoulli_pixels_see_black_and_white_and_gaussian_ones_grey():
+def test_bernoulli_inputs_are_binarised_and_gaussian_ones_are_not():
     images = torch.tensor([0.0, 0.49, 0.5, 1.0])
     assert as_seen(images, "bernoulli").tolist() == [0, 0, 1, 1]
     assert torch.equal(as_seen(images, "gaussian"), images)

@@ -1,4 +1,4 @@
-"""A method from outside the repository: on the page, in the API, in evaluate and in no test of ours."""
+"""A method from outside the repository: on the page, in the API, in evaluate, and in no other test."""
 
 import json
 import os
@@ -67,13 +67,13 @@ json.dump({
 
 @pytest.fixture
 def outside(tmp_path):
-    """The environment of a process that has a further method in a folder of its own."""
+    """Return the environment of a process with an extra method in another folder."""
     (tmp_path / "mine.py").write_text(MEDIAN)
     path = os.pathsep.join([str(tmp_path), str(REPOSITORY)])
     return {**os.environ, "PYTHONPATH": path, registry.SETTING: "mine:MedianImputer"}
 
 
-def test_it_is_compared_explained_and_waits_to_be_measured(outside):
+def test_plug_in_is_compared_explained_and_listed_as_not_measured(outside):
     done = subprocess.run([sys.executable, "-c", USE], cwd=REPOSITORY, env=outside, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
@@ -82,7 +82,7 @@ def test_it_is_compared_explained_and_waits_to_be_measured(outside):
     assert found["right"] and found["compared"] and found["waiting"] and found["explained"]
 
 
-def test_evaluate_measures_it(outside, small_mnist):
+def test_evaluate_measures_a_plug_in(outside, small_mnist):
     words = f"-m train evaluate --method median --protocol square14 --seeds 1 --limit 20 --data-root {small_mnist}"
     command = [sys.executable, *words.split()]
     done = subprocess.run(command, cwd=REPOSITORY, env=outside, capture_output=True, text=True)
@@ -94,18 +94,18 @@ def test_evaluate_measures_it(outside, small_mnist):
     ("setting", "message"),
     [
         ("nowhere:Imputer", "cannot be imported"),
-        ("torch:Tensor", "no subclass"),
+        ("torch:Tensor", "not a subclass"),
         ("dmfa_demo.models.baselines", "cannot be imported"),
         ("dmfa_demo.models.baselines:ZeroImputer", None),
-        ("tests.library.test_plug_in:Taken", "there is a method 'zero' already"),
+        ("tests.library.test_plug_in:Taken", "a method 'zero' already exists"),
     ],
 )
-def test_what_is_no_method_is_named(monkeypatch, setting, message):
+def test_invalid_plug_ins_are_refused(monkeypatch, setting, message):
     monkeypatch.setenv(registry.SETTING, setting)
     registry.methods.cache_clear()
     try:
         if message is None:
-            assert registry.methods() == registry.METHODS, "the same class twice is no clash"
+            assert registry.methods() == registry.METHODS, "the same class twice is not a conflict"
         else:
             with pytest.raises(ValueError, match=message):
                 registry.methods()

@@ -17,7 +17,7 @@ def rescaled(latents: int = 3) -> tuple[Rescaled, torch.Tensor, torch.Tensor]:
     return Rescaled(shared.condition(x, missing, 3.0), mean, scale), x, missing
 
 
-def test_it_is_the_gaussian_of_the_rescaled_covariance():
+def test_rescaled_equals_the_gaussian_with_the_rescaled_covariance():
     density, x, missing = rescaled()
     assert isinstance(density, MixtureDensity)
     written, inner = density.leading(density.weights.shape[1]), density.inner.leading(density.weights.shape[1])
@@ -38,13 +38,13 @@ def test_it_is_the_gaussian_of_the_rescaled_covariance():
 
 
 @pytest.mark.parametrize("floor", [1e-9, 0.3])
-def test_a_noise_floor_is_that_of_what_is_written_out(floor):
+def test_noise_floor_equals_that_of_the_explicit_mixture(floor):
     density, x, missing = rescaled()
     twin = density.leading(density.weights.shape[1]).with_noise_floor(floor)
     torch.testing.assert_close(density.with_noise_floor(floor).log_prob(x, missing), twin.log_prob(x, missing))
 
 
-def test_draws_keep_what_was_observed_and_have_the_density_s_moments():
+def test_samples_keep_observed_values_and_have_the_densitys_moments():
     density, x, missing = rescaled(2)
     draws = density.sample(40_000, torch.Generator().manual_seed(0))
     assert torch.equal(draws[:, ~missing], x[~missing].expand(40_000, -1))

@@ -1,4 +1,4 @@
-"""The shared mixture against the mixture that is written out, and that one against the dense formula, in float64."""
+"""The shared mixture against an explicit mixture, and that one against the dense formula, in float64."""
 
 import math
 
@@ -24,7 +24,7 @@ def both(latents: int, seed: int = 0) -> tuple[SharedMixture, MixtureOfFactorAna
 
 
 def data(seed: int = 1, share: float = 0.5) -> tuple[Tensor, Tensor]:
-    """Values, and what is missing of each row: nothing of the first, everything of the second."""
+    """Return values and masks; the first row is complete, and everything of the second is missing."""
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(B, N, generator=generator, dtype=torch.float64)
     missing = torch.rand(B, N, generator=generator) < share
@@ -35,13 +35,13 @@ def data(seed: int = 1, share: float = 0.5) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("latents", [0, 1, 3])
 @given(seed=st.integers(0, 10_000), share=st.floats(0, 1))
 @settings(max_examples=20)
-def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
+def test_shared_mixture_equals_the_explicit_one_for_any_mask(latents, seed, share):
     (shared, twin), (x, missing) = both(latents, seed), data(seed, share)
     torch.testing.assert_close(shared.log_prob(x, missing), twin.log_prob(x, missing))
     ours, theirs = shared.condition(x, missing), twin.condition(x, missing)
     for name in ("mean", "weights"):
         torch.testing.assert_close(getattr(ours, name), getattr(theirs, name))
-    # What weighs less than 1e-8 is left out of variances.
+    # Variances ignore weights below 1e-8.
     torch.testing.assert_close(ours.variance, theirs.variance, rtol=1e-7, atol=1e-5)
     torch.testing.assert_close(ours.log_prob(x, missing), theirs.log_prob(x, missing))
     floored, twins_floored = ours.with_noise_floor(0.5), theirs.with_noise_floor(0.5)
@@ -50,10 +50,10 @@ def test_it_is_the_mixture_written_out_for_any_mask(latents, seed, share):
 
 @pytest.mark.parametrize("share", [0.2, 0.8])
 @pytest.mark.parametrize("block", [1, 2 * 3 * N, 100_000])
-def test_many_rows_get_the_answers_that_each_gets_alone(block, share, monkeypatch):
+def test_batch_equals_separate_rows(block, share, monkeypatch):
     (shared, _), (x, missing) = both(3), data(share=share)
     monkeypatch.setattr("dmfa_demo.densities.shared_mixture.BLOCK", block)
-    assert FEW * B > 3 >= FEW  # what is compared is made in two ways
+    assert FEW * B > 3 >= FEW  # so that both code paths run
     parts, seen = shared.components, missing.double()
     together = parts.given(torch.where(missing, x, 0), seen)
     each = [parts.given(torch.where(known, row, 0)[None], known.double()[None]) for row, known in zip(x, missing)]
@@ -70,7 +70,7 @@ def test_many_rows_get_the_answers_that_each_gets_alone(block, share, monkeypatc
         torch.testing.assert_close(ours, twin)
 
 
-def test_conditioning_is_the_dense_formula():
+def test_condition_equals_the_dense_formula():
     (shared, _), (x, missing) = both(3), data()
     parts, conditional = shared.components, shared.condition(x, missing)
     covariance = parts.factors.mT @ parts.factors + torch.diag_embed(parts.noise)
@@ -92,7 +92,7 @@ def test_conditioning_is_the_dense_formula():
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.5, 30.0])
-def test_tempered_conditioning_is_the_dense_formula_with_more_noise_on_what_is_seen(temperature):
+def test_tempered_condition_equals_the_dense_formula_with_more_noise(temperature):
     """Latents by the noise t D of visible values, responsibilities by p^(1 / t), predictions with the noise D."""
     (shared, _), (x, missing) = both(3), data()
     parts, conditional = shared.components, shared.condition(x, missing, temperature)
@@ -124,7 +124,7 @@ def test_tempered_conditioning_is_the_dense_formula_with_more_noise_on_what_is_s
 
 
 @pytest.mark.parametrize("temperature", [1.0, 5.0])
-def test_components_of_many_factors_are_asked_in_other_ways_and_answer_alike(temperature, monkeypatch):
+def test_code_path_for_many_factors_gives_the_same_results(temperature, monkeypatch):
     (shared, _), (x, missing) = both(3), data()
     few = shared.condition(x, missing, temperature)
     answers = [few.mean, few.variance, few.log_prob(x, missing), few.leading(2).variance, few.leading(2).mean]
@@ -139,20 +139,20 @@ def test_components_of_many_factors_are_asked_in_other_ways_and_answer_alike(tem
     torch.testing.assert_close(draws, many.sample(5, torch.Generator().manual_seed(0)), atol=1e-4, rtol=1e-4)
 
 
-def test_what_lies_under_the_mask_plays_no_role_and_observed_values_are_pinned():
+def test_hidden_values_are_ignored_and_observed_ones_fixed():
     (shared, _), (x, missing) = both(2), data()
     ours = shared.condition(x, missing)
     theirs = shared.condition(torch.where(missing, torch.nan, x), missing)
     assert torch.equal(ours.mean, theirs.mean) and torch.equal(ours.variance, theirs.variance)
     assert torch.equal(ours.mean[~missing], x[~missing]) and not ours.variance[~missing].any()
     assert ours.log_prob(x, missing)[0] == 0
-    with pytest.raises(ValueError, match="ask about these"):
+    with pytest.raises(ValueError, match="pass the same mask"):
         ours.log_prob(x, ~missing)
 
 
-@pytest.mark.parametrize("step", [3, N + 1])  # some of the values, and all
-@pytest.mark.parametrize("latents", [2, FEW * B])  # of many rows and of few, which are made in two ways
-def test_rows_that_show_the_same_values_may_share_their_mask(latents, step):
+@pytest.mark.parametrize("step", [3, N + 1])  # some of the values, or all
+@pytest.mark.parametrize("latents", [2, FEW * B])  # both code paths: many rows and few
+def test_rows_may_share_one_mask(latents, step):
     (shared, _), (x, _) = both(latents), data()
     known = torch.arange(N) % step < step - 1
     one, evidence = shared.observe(x, known[None])
@@ -163,7 +163,7 @@ def test_rows_that_show_the_same_values_may_share_their_mask(latents, step):
     torch.testing.assert_close(one.latents.covariance.expand_as(each.latents.covariance), each.latents.covariance)
 
 
-def test_seeing_values_in_two_steps_is_seeing_them_at_once():
+def test_observing_in_two_steps_equals_observing_at_once():
     (shared, _), (x, _) = both(2), data()
     first, second = torch.arange(N) < 4, torch.arange(N) >= 7
     twice = shared.observe(x, first.expand(B, -1))[0].observe(x, second.expand(B, -1))[0]
@@ -172,7 +172,7 @@ def test_seeing_values_in_two_steps_is_seeing_them_at_once():
     torch.testing.assert_close(twice.latents.mean, once.latents.mean)
 
 
-def test_leading_components_and_cdf_are_those_of_the_mixture():
+def test_leading_components_and_cdf_equal_the_explicit_mixtures():
     (shared, twin), (x, missing) = both(3), data()
     ours, theirs = shared.condition(x, missing), twin.condition(x, missing)
     assert (ours.leading(K).weights.diff(dim=1) <= 0).all()
@@ -195,7 +195,7 @@ def test_samples_have_the_mean_and_covariance_of_the_density():
         assert ((draws[:, row].T.cov() - theirs[:, row].T.cov()).abs() / scale).max() < 0.08
 
 
-def test_samples_without_noise_are_moved_by_the_latents_alone():
+def test_samples_without_noise_vary_only_with_the_latents():
     (shared, _), (x, missing) = both(2), data()
     one = SharedMixture.prior(torch.zeros(1).double(), SharedComponents(*(part[:1] for part in (shared.components.mean, shared.components.factors, shared.components.noise))))  # fmt: skip
     conditional = one.condition(x, missing)

@@ -1,4 +1,4 @@
-"""Auto-encoders: shapes for any image, rows that do not mix, the map that the dynamics iterate."""
+"""Auto-encoders: shapes for any image, independent rows, Gaussian encoders."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ def build(**options) -> Autoencoder:
 
 @pytest.mark.parametrize("shape", [(1, 28, 28), (3, 32, 32), (1, 13, 18)])
 @pytest.mark.parametrize("widths", [(8,), (8, 16), (8, 16, 24)])
-def test_images_of_any_size_come_back_in_their_size(shape, widths):
+def test_reconstruction_has_the_size_of_the_image(shape, widths):
     channels, height, width = shape
     model = build(channels=channels, height=height, width=width, widths=widths)
     images = torch.rand(2, *shape)
@@ -23,12 +23,12 @@ def test_images_of_any_size_come_back_in_their_size(shape, widths):
     torch.testing.assert_close(model(images).mean, again)
 
 
-def test_no_row_depends_on_the_others():
+def test_rows_are_independent():
     model, images = build(), torch.rand(4, 1, 28, 28)
     torch.testing.assert_close(model.reconstruct(images)[1:2], model.reconstruct(images[1:2]), atol=1e-6, rtol=1e-5)
 
 
-def test_a_gaussian_encoder_has_its_mean_where_encode_says():
+def test_encode_is_the_mean_of_a_gaussian_encoder():
     model, images = build(posterior="gaussian"), torch.rand(2, 1, 28, 28)
     posterior = model.posterior(images)
     assert torch.equal(posterior.mean, model.encode(images)) and (posterior.deviation > 0).all()

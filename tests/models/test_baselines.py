@@ -1,4 +1,4 @@
-"""The simple methods against scikit-learn and against their definitions."""
+"""The baselines against scikit-learn and their definitions."""
 
 import numpy as np
 import pytest
@@ -37,14 +37,14 @@ def with_nan(images: torch.Tensor, missing: torch.Tensor) -> np.ndarray:
     return torch.where(missing, torch.nan, images).flatten(1).double().numpy()
 
 
-def test_knn_is_scikit_learns(reference, scene):
+def test_knn_equals_scikit_learns(reference, scene):
     images, missing = scene
     ours = KNNImputer(reference, 5).impute(images, missing).mean
     twin = ScikitKNN(n_neighbors=5, keep_empty_features=True).fit(to_float(reference).flatten(1).double().numpy())
     torch.testing.assert_close(ours.flatten(1).double(), torch.from_numpy(twin.transform(with_nan(images, missing))), atol=1e-6, rtol=0)  # fmt: skip
 
 
-def test_knn_of_an_image_that_shows_nothing_is_the_mean_of_the_reference(reference):
+def test_knn_of_a_fully_hidden_image_is_the_mean_of_the_references(reference):
     everything = torch.ones(1, 1, 28, 28, dtype=torch.bool)
     ours = KNNImputer(reference, 5).impute(torch.zeros(1, 1, 28, 28), everything).mean
     torch.testing.assert_close(ours[0], to_float(reference).mean(0))
@@ -56,14 +56,14 @@ def test_knn_of_a_reference_image_with_one_neighbour_is_that_image(reference):
     torch.testing.assert_close(KNNImputer(reference, 1).impute(images, missing).mean, images)
 
 
-def test_the_mean_is_scikit_learns(reference, scene):
+def test_mean_equals_scikit_learns(reference, scene):
     images, missing = scene
     ours = MeanImputer(to_float(reference).mean(0)).impute(images, missing).mean
     twin = SimpleImputer(keep_empty_features=True).fit(to_float(reference).flatten(1).numpy())
     torch.testing.assert_close(ours.flatten(1).double(), torch.from_numpy(twin.transform(with_nan(images, missing))), atol=1e-6, rtol=0)  # fmt: skip
 
 
-def test_the_gaussian_has_the_shrunk_covariance_of_scikit_learn(reference):
+def test_gaussian_has_scikit_learns_shrunk_covariance(reference):
     x = to_float(reference).flatten(1).double()
     covariance = x.T.cov(correction=0)
     imputer = GaussianImputer(GaussianConfig(shrinkage=0.05), x.mean(0), covariance)
@@ -72,7 +72,7 @@ def test_the_gaussian_has_the_shrunk_covariance_of_scikit_learn(reference):
     assert imputer.noise == pytest.approx(0.05 * covariance.diagonal().mean().item())
 
 
-def test_mice_learns_a_linear_rule_and_keeps_what_is_visible():
+def test_mice_learns_a_linear_rule_and_keeps_visible_pixels():
     """Three pixels, the last the mean of the others: a chain of linear regressions finds it."""
     generator = torch.Generator().manual_seed(0)
     images = torch.rand(300, 1, 1, 3, generator=generator)
@@ -89,13 +89,13 @@ def test_mice_learns_a_linear_rule_and_keeps_what_is_visible():
         MICEImputer.load("anywhere")
 
 
-def test_reference_images_are_packed_without_loss_and_small(reference):
+def test_reference_images_are_compressed_without_loss(reference):
     data = packed(reference)
     assert data.dtype == torch.uint8 and len(data) < reference.numel() / 3
     assert torch.equal(unpacked(data, reference.shape), reference)
 
 
 @pytest.mark.parametrize("shape", [(49, 1, 28, 28), (51, 1, 28, 28)])
-def test_a_reference_of_another_size_is_refused(reference, shape):
-    with pytest.raises(ValueError, match="train them anew"):
+def test_reference_of_another_size_is_refused(reference, shape):
+    with pytest.raises(ValueError, match="train the method again"):
         unpacked(packed(reference), shape)

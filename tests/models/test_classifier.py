@@ -1,4 +1,4 @@
-"""The classifiers: what each is given, and the contract that hidden pixels play no role."""
+"""The classifiers: the inputs of each, and the contract that hidden pixels are ignored."""
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
@@ -23,12 +23,12 @@ IMAGES = to_float(SAMPLES.images)
 MISSING = mask_family("mixed")(len(IMAGES), 28, 28, torch.Generator().manual_seed(0))
 
 
-def test_all_of_them_lie_in_the_repository():
+def test_all_classifiers_are_in_the_repository():
     assert available_classifiers("mnist") == list(CLASSIFIERS)
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_answers_are_probabilities_and_mostly_right(name):
+def test_predictions_are_probabilities_and_mostly_right(name):
     answers = load_classifier(name, "mnist").predict(IMAGES, MISSING)
     assert answers.shape == (100, 10) and (answers >= 0).all()
     torch.testing.assert_close(answers.sum(1), torch.ones(100))
@@ -36,7 +36,7 @@ def test_answers_are_probabilities_and_mostly_right(name):
 
 
 @pytest.mark.parametrize("name", [name for name in CLASSIFIERS if name != "complete"])
-def test_what_lies_under_the_mask_plays_no_role(name):
+def test_hidden_values_are_ignored(name):
     classifier = load_classifier(name, "mnist")
     images, missing = IMAGES[:20], MISSING[:20]
     for hidden in (torch.rand(images.shape), *map(torch.tensor, (1e38, -1e38, torch.nan, torch.inf))):
@@ -45,36 +45,36 @@ def test_what_lies_under_the_mask_plays_no_role(name):
 
 
 @pytest.mark.parametrize("hidden", [1e38, 1.001, -0.001, torch.nan, torch.inf])
-def test_the_reference_refuses_hidden_values_that_are_no_pixels(hidden):
+def test_complete_classifier_refuses_invalid_hidden_values(hidden):
     other = torch.where(MISSING[:2], hidden, IMAGES[:2])
-    with pytest.raises(ValueError, match=r"'complete' sees the whole image, .* must be known and lie in \[0, 1\]; got"):
+    with pytest.raises(ValueError, match=r"'complete' uses the complete image, .* must be in \[0, 1\]; got"):
         load_classifier("complete", "mnist").predict(other, MISSING[:2])
 
 
-def test_the_reference_sees_everything():
+def test_complete_classifier_sees_hidden_pixels():
     classifier = load_classifier("complete", "mnist")
     assert torch.equal(classifier.predict(IMAGES, MISSING), classifier.predict(IMAGES, MISSING & False))
 
 
 @pytest.mark.parametrize("share", [False, True])
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_nothing_and_everything_hidden_are_answered(name, share):
+def test_empty_and_full_masks_are_accepted(name, share):
     missing = torch.full((2, 1, 28, 28), share)
     assert load_classifier(name, "mnist").predict(IMAGES[:2], missing).isfinite().all()
 
 
-def test_together_they_answer_as_alone_and_ask_a_source_once(monkeypatch):
+def test_predict_all_equals_separate_predictions_with_one_call_per_source(monkeypatch):
     classifiers = [load_classifier(name, "mnist") for name in CLASSIFIERS]
-    asked = []
+    calls = []
     for source in {id(one.source): one.source for one in classifiers if one.source}.values():
-        monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: asked.append(_own) or _own(*a, **k))
+        monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: calls.append(_own) or _own(*a, **k))
     together = predict_all(classifiers, IMAGES[:4], MISSING[:4])
-    assert len(asked) == 3  # DMFA, MFA and k-NN
+    assert len(calls) == 3  # DMFA, MFA and k-NN
     for classifier, answer in zip(classifiers, together):
         torch.testing.assert_close(classifier.predict(IMAGES[:4], MISSING[:4]), answer)
 
 
-def test_misconvs_network_is_what_the_conversion_of_the_plain_one_makes():
+def test_misconv_network_equals_the_converted_plain_network():
     classifier = load_classifier("misconv-dmfa", "mnist")
     twin = replace_first_conv(ConvNet(classifier.config, 1).eval(), classifier.density)
     twin.load_state_dict(classifier.network.state_dict())
@@ -84,7 +84,7 @@ def test_misconvs_network_is_what_the_conversion_of_the_plain_one_makes():
     torch.testing.assert_close(own, converted, atol=1e-4, rtol=0)
 
 
-def test_one_may_be_loaded_while_another_works():
+def test_classifier_can_be_loaded_while_another_runs():
     working, loaded = load_classifier("complete", "mnist"), Event()
 
     def work() -> int:
@@ -102,7 +102,7 @@ def test_one_may_be_loaded_while_another_works():
         assert rounds.result() > 0
 
 
-def test_misconv_of_a_sure_source_is_the_network_on_its_mean():
+def test_misconv_of_a_certain_source_equals_the_network_on_its_mean():
     classifier = load_classifier("misconv-dmfa", "mnist")
     images, missing = IMAGES[:8], MISSING[:8]
     belief = classifier.believe(images, missing)
@@ -118,7 +118,7 @@ def test_misconv_of_a_sure_source_is_the_network_on_its_mean():
         assert not torch.allclose(sure.softmax(1), classifier.predict(images, missing, belief), atol=1e-3)
 
 
-def test_the_first_layer_differs_in_the_hole_only_and_never_falls_below_the_mean():
+def test_expected_first_layer_differs_only_in_the_hole_and_is_not_below_that_of_the_mean():
     classifier = load_classifier("misconv-dmfa", "mnist")
     images, missing = IMAGES[:8], mask_family("square14")(8, 28, 28, torch.Generator().manual_seed(0))
     imputed, expected = classifier.first_layer(images, missing, classifier.believe(images, missing))
@@ -130,7 +130,7 @@ def test_the_first_layer_differs_in_the_hole_only_and_never_falls_below_the_mean
 
 
 @pytest.mark.parametrize("arguments", [("gan", "mnist"), ("zero", "cifar"), ("zero", "../mnist")])
-def test_classifiers_that_there_are_not_are_refused(arguments):
+def test_unknown_classifiers_are_refused(arguments):
     with pytest.raises(ValueError, match="no classifier"):
         load_classifier(*arguments)
 
@@ -141,7 +141,7 @@ def test_images_of_another_size_are_refused():
 
 
 @pytest.mark.parametrize("name", ["complete", "mask", "partial-conv"])
-def test_images_of_odd_size_and_several_channels_are_classified(name):
+def test_images_of_odd_size_with_several_channels_are_classified(name):
     config = ClassifierConfig(channels=3, height=9, width=12, classes=4)
     classifier, missing = CLASSIFIERS[name](config, None), torch.rand(2, 1, 9, 12) < 0.5
     assert classifier.predict(torch.rand(2, 3, 9, 12), missing).shape == (2, 4)

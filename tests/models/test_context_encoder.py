@@ -6,7 +6,7 @@ from dmfa_demo.models.autoencoder import AutoencoderConfig
 from dmfa_demo.models.context_encoder import ContextEncoder, ContextEncoderImputer
 
 
-def test_what_is_hidden_plays_no_role_and_what_is_visible_stays():
+def test_hidden_values_are_ignored_and_visible_ones_kept():
     torch.manual_seed(0)
     imputer = ContextEncoderImputer(ContextEncoder(AutoencoderConfig(latents=4, widths=(8, 16))))
     images, missing = torch.rand(3, 1, 28, 28), torch.rand(3, 1, 28, 28) < 0.5
@@ -14,4 +14,4 @@ def test_what_is_hidden_plays_no_role_and_what_is_visible_stays():
     other = imputer.impute(torch.where(missing, 1 - images, images), missing).mean
     assert torch.equal(ours, other) and torch.equal(ours[~missing], images[~missing])
     moved = imputer.impute(images, missing | missing.roll(1, -1)).mean
-    assert not torch.equal(ours[missing], moved[missing]), "it sees the mask"
+    assert not torch.equal(ours[missing], moved[missing]), "it uses the mask"

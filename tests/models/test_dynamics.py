@@ -1,4 +1,4 @@
-"""Walks along vector fields that are known in closed form."""
+"""Walks along vector fields in closed form."""
 
 import math
 
@@ -13,17 +13,17 @@ def last(states):
     return state
 
 
-def test_a_linear_field_goes_where_it_must_and_each_row_stops_on_its_own():
+def test_linear_field_converges_and_rows_stop_separately():
     centre = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
     start = torch.tensor([[1.0, -2.0], [2.0, -2.0], [9.0, 6.0]], dtype=torch.float64)
-    asked = []
+    calls = []
 
     def field(points, rows):
-        asked.append(rows.tolist())
+        calls.append(rows.tolist())
         return 0.5 * (centre - points)
 
     states = list(flow(field, start, step_size=1.0, steps=100, tolerance=1e-3))
-    assert asked[0] == [0, 1, 2] and asked[1] == [1, 2] and asked[-1] == [2]
+    assert calls[0] == [0, 1, 2] and calls[1] == [1, 2] and calls[-1] == [2]
     for step, state in enumerate(states[:5]):  # y_t - c = 2^-t (y_0 - c)
         torch.testing.assert_close(state.points, centre + 0.5**step * (start - centre))
     assert not states[-1].moving.any() and (states[-1].residual <= 1e-3).all()
@@ -31,14 +31,14 @@ def test_a_linear_field_goes_where_it_must_and_each_row_stops_on_its_own():
     assert len(states) == 1 + math.ceil(math.log2(8 * 2**0.5 / 2e-3))
 
 
-def test_a_walk_that_never_arrives_ends_after_its_steps():
+def test_walk_that_does_not_arrive_ends_after_the_maximum_of_steps():
     states = list(flow(lambda y, rows: torch.ones_like(y), torch.zeros(2, 3), 0.25, steps=8, tolerance=1e-6))
     assert len(states) == 9 and states[-1].moving.all()
     torch.testing.assert_close(states[-1].points, torch.full((2, 3), 2.0))
 
 
 def test_observed_pixels_stay_and_missing_ones_reach_the_conditional_maximum():
-    """With v = S grad log N(m, C), the fixed point in the missing pixels is the conditional mean, whatever S > 0 is."""
+    """With v = S grad log N(m, C), the fixed point in the missing pixels is the conditional mean for every S > 0."""
     generator = torch.Generator().manual_seed(0)
     root = torch.randn(6, 6, generator=generator, dtype=torch.float64)
     covariance, mean = root @ root.mT + torch.eye(6, dtype=torch.float64), torch.rand(6, generator=generator, dtype=torch.float64)  # fmt: skip
@@ -69,7 +69,7 @@ def test_step_size_one_is_pseudo_gibbs():
         twin = torch.where(missing, reconstruct(twin), twin)
 
 
-def test_a_denoisers_field_is_the_score_of_a_mixture(eps: float = 0.05):
+def test_denoisers_field_is_the_score_of_a_mixture(eps: float = 0.05):
     """Equation (1) on two Gaussians in one dimension: the best denoiser is E[x | noisy x], known in closed form."""
     centres, spread = torch.tensor([-1.0, 1.5], dtype=torch.float64), 0.4
     weights = torch.tensor([0.3, 0.7], dtype=torch.float64)
@@ -103,13 +103,13 @@ def test_a_denoisers_field_is_the_score_of_a_mixture(eps: float = 0.05):
     assert len(groups) == 2 and maxima.min() < -0.8 and maxima.max() > 1.3
 
 
-def test_the_latent_field_is_zero_where_a_point_comes_back():
+def test_latent_field_is_zero_at_fixed_points():
     encode, decode = lambda x: x.flatten(1)[:, :2], lambda z: torch.cat([z, z], 1).view(-1, 1, 2, 2)
     z = torch.randn(5, 2)
     torch.testing.assert_close(latent_field(encode, decode)(z), torch.zeros(5, 2))
 
 
-def test_the_spectral_radius_is_that_of_finite_differences():
+def test_spectral_radius_equals_that_of_finite_differences():
     torch.manual_seed(0)
     network = torch.nn.Sequential(torch.nn.Linear(3, 8), torch.nn.Tanh(), torch.nn.Linear(8, 3)).double()
     points, step = torch.randn(4, 3, dtype=torch.float64), 1e-5

@@ -1,4 +1,4 @@
-"""Guided DMFA: what its guide tells it, that it begins as its guide, and its checkpoint."""
+"""Guided DMFA: its guide, its initial state and its checkpoint."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -41,7 +41,7 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_what_is_looked_at_once_a_hole_gives_what_conditioning_gives():
+def test_guidance_computed_per_hole_equals_conditioning():
     guide, (images, missing) = Guide(mixture_from(tensors()), T), scene()
     x, hidden = images.flatten(1), missing.expand(-1, 3, -1, -1).flatten(1)
     density = guide.condition(x, hidden)
@@ -49,13 +49,13 @@ def test_what_is_looked_at_once_a_hole_gives_what_conditioning_gives():
     torch.testing.assert_close(deviation, density.variance.sqrt())
     guidance = guide.explain(x, hidden, guide.infer(x, hidden, covariance), deviation)
     torch.testing.assert_close(guidance.mean[hidden], density.mean[hidden])
-    # What stands under the mask is seen by nobody.
+    # Values under the mask are ignored.
     other = torch.where(hidden, torch.nan, x)
     again = guide.explain(other, hidden, guide.infer(other, hidden, covariance), deviation)
     assert torch.equal(again.mean, guidance.mean) and torch.equal(again.deviation, guidance.deviation)
 
 
-def test_all_deviations_grow_with_what_is_not_explained():
+def test_deviations_grow_with_the_misfit():
     """The scale of a multivariate Student distribution: its quadratic form is that of the dense covariance."""
     guide, (images, missing) = Guide(mixture_from(tensors()), T), scene()
     x, hidden = images.flatten(1), missing.expand(-1, 3, -1, -1).flatten(1)
@@ -70,14 +70,14 @@ def test_all_deviations_grow_with_what_is_not_explained():
         torch.testing.assert_close(grown, surprise.sqrt().expand_as(grown), rtol=1e-4, atol=0)
 
 
-def test_the_guide_of_the_first_factors_has_the_same_variances():
+def test_guide_with_fewer_factors_has_the_same_variances():
     guide = Guide(mixture_from(tensors()), T)
     first, whole = guide.first(2).mixture.components, guide.mixture.components
     assert first.factors.shape[1] == 2
     torch.testing.assert_close(first.variance, whole.variance)
 
 
-def test_it_begins_half_way_between_the_dmfa_it_begins_from_and_its_guide():
+def test_initial_mean_is_half_way_between_the_dmfas_and_the_guides():
     guide, (images, missing) = Guide(mixture_from(tensors()), T), scene()
     network = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE))
     start = DMFA(DMFAConfig(components=1, factors=3, widths=(8, 16), blocks=1, **SHAPE))
@@ -92,15 +92,15 @@ def test_it_begins_half_way_between_the_dmfa_it_begins_from_and_its_guide():
     torch.testing.assert_close(ratio.nanmean(1).unsqueeze(1).expand_as(ratio)[hidden[:3]], ratio[hidden[:3]])
 
 
-def test_it_begins_from_no_dmfa_of_another_shape():
+def test_starting_from_a_dmfa_of_another_shape_is_refused():
     network = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE))
     for config in (DMFAConfig(components=1, widths=(16, 16), blocks=1, **SHAPE), DMFAConfig(head="dense", widths=(8, 16), blocks=1, **SHAPE)):  # fmt: skip
-        with pytest.raises(ValueError, match="cannot begin from that DMFA"):
+        with pytest.raises(ValueError, match="cannot start from that DMFA"):
             network.begin_from(DMFA(config).state_dict())
 
 
 @pytest.mark.parametrize("share", [1.0, 0.5])
-def test_deviations_are_the_network_s_and_correlations_those_of_the_guide(checkpoint: Path, share: float):
+def test_deviations_come_from_the_network_and_correlations_from_the_guide(checkpoint: Path, share: float):
     imputer, (images, missing) = DMFAImputer.load(checkpoint / "dmfa"), scene()
     assert isinstance(imputer, GuidedDMFAImputer) and imputer.guide.mixture.components.factors.shape[1] == 4
     parts = imputer.guide.mixture.components
@@ -126,7 +126,7 @@ def _correlations(covariance: torch.Tensor) -> torch.Tensor:
     return covariance / deviation / deviation[:, None]
 
 
-def test_a_guide_of_several_components_is_refused(tmp_path: Path):
+def test_guide_with_several_components_is_refused(tmp_path: Path):
     config = MFAConfig(components=2, factors=FACTORS, **SHAPE)
     save_checkpoint(tmp_path, tensors(2), {"network": asdict(config)})
     with pytest.raises(ValueError, match="a guide has one"):

@@ -1,4 +1,4 @@
-"""Guided VAEAC: the guide's shapes against dense matrices, what its networks do with them, and its checkpoint."""
+"""Guided VAEAC: the guide's shapes against dense matrices, the networks' use of them, and its checkpoint."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -23,7 +23,7 @@ def guide() -> Guide:
 
 
 def guided() -> GuidedVAEAC:
-    """A small guided VAEAC, of which nothing is zero."""
+    """Return a small guided VAEAC without zero weights."""
     torch.manual_seed(0)
     model = image_vaeac(VAEACConfig(latents=LATENTS, widths=(8, 16), blocks=1, guide="mfa", **SHAPE))
     assert isinstance(model, GuidedVAEAC)
@@ -38,7 +38,7 @@ def advised(count: int = 4) -> tuple[Tensor, Tensor, Guidance]:
 
 
 @pytest.mark.parametrize("row", [0, 1, 2])
-def test_the_coordinates_are_independent_before_and_after_the_whole_image_is_seen(row: int):
+def test_coordinates_are_independent_before_and_after_observing_all_pixels(row: int):
     _, missing, guidance = advised()
     parts, seen = guide().mixture.components, ~flatten_missing(missing, 3)[row]
     ways, gain = guidance.shapes.ways[row].double(), guidance.shapes.gain[row].double()
@@ -47,15 +47,15 @@ def test_the_coordinates_are_independent_before_and_after_the_whole_image_is_see
     after = one + (factors / noise) @ factors.T
     torch.testing.assert_close(ways.T @ before @ ways, torch.eye(LATENTS).double(), atol=1e-5, rtol=0)
     torch.testing.assert_close(ways.T @ after @ ways, gain.diag(), atol=1e-5, rtol=1e-5)
-    # The strongest of all.
+    # The strongest shapes come first.
     root = torch.linalg.inv(torch.linalg.cholesky(before))
     strongest = torch.linalg.eigvalsh(root @ after @ root.T).flip(0)
     torch.testing.assert_close(gain, strongest[:LATENTS], atol=1e-5, rtol=1e-5)
     assert ((ways.T @ factors).sum(1) > -1e-5).all(), "each makes pixels lighter"
 
 
-def test_what_is_recognised_is_the_posterior_of_the_linear_model():
-    """With all coordinates and a scale of 1, they are the whole image's posterior in other words."""
+def test_recognise_returns_the_posterior_of_the_linear_model():
+    """With all coordinates and a scale of 1, they express the posterior given the complete image."""
     images, missing = scene()
     guidance = guide().advise(images, missing, FACTORS)
     shapes = replace(guidance.shapes, scale=torch.ones(4, 1))
@@ -74,8 +74,8 @@ def test_what_is_recognised_is_the_posterior_of_the_linear_model():
         torch.testing.assert_close(covariance, torch.linalg.inv(after), atol=1e-5, rtol=1e-4)
 
 
-def test_what_is_painted_is_what_the_guide_expects_of_the_coordinates():
-    """E[t | z] = cov(t, z) / var(z) of a true coordinate t and of z, drawn by somebody who saw the image with noise."""
+def test_paint_returns_the_expectation_given_the_coordinates():
+    """E[t | z] = cov(t, z) / var(z) of a true coordinate t and of z, drawn given a noisy image."""
     _, _, guidance = advised()
     shapes, z = guidance.shapes, torch.randn(3, 4, LATENTS)
     expected = z * (shapes.gain - 1) / shapes.gain
@@ -86,14 +86,14 @@ def test_what_is_painted_is_what_the_guide_expects_of_the_coordinates():
     assert not shapes.paint(z)[:, 3].any(), "nothing is hidden there"
 
 
-def test_the_guide_s_answers_to_one_by_one_and_to_all_are_the_same():
+def test_advise_each_equals_advise():
     images, missing, guidance = advised()
     each = guide().advise_each(images, missing, LATENTS)
     for ours, twin in zip(each[torch.tensor([2, 0])].tensors, guidance.tensors):
         torch.testing.assert_close(ours, twin[[2, 0]], atol=1e-4, rtol=1e-4)
 
 
-def test_the_mean_lies_between_the_generator_s_and_what_the_guide_expects():
+def test_mean_is_between_the_generators_and_the_guides():
     model, (images, missing, guidance) = guided(), advised()
     z = torch.randn(3, 4, LATENTS)
     with torch.inference_mode():
@@ -106,7 +106,7 @@ def test_the_mean_lies_between_the_generator_s_and_what_the_guide_expects():
     torch.testing.assert_close(ours.deviation.flatten(0, 1), torch.nn.functional.softplus(deviation - 2) + 0.05)
 
 
-def test_samples_decoded_together_are_those_decoded_one_by_one():
+def test_samples_decoded_together_equal_those_decoded_one_by_one():
     model, (images, missing, guidance) = guided(), advised()
     z = torch.randn(3, 4, LATENTS)
     with torch.inference_mode():
@@ -115,7 +115,7 @@ def test_samples_decoded_together_are_those_decoded_one_by_one():
         torch.testing.assert_close(conditional.decode(z).mean, one_by_one, atol=1e-5, rtol=1e-4)
 
 
-def test_the_prior_s_mean_is_where_the_mean_of_its_guided_dmfa_would_be_recognised():
+def test_prior_mean_is_recognised_from_the_guided_dmfas_mean():
     model, (images, missing, guidance) = guided(), advised()
     with torch.inference_mode():
         prior = model(images, missing, guidance).prior
@@ -124,7 +124,7 @@ def test_the_prior_s_mean_is_where_the_mean_of_its_guided_dmfa_would_be_recognis
     assert (prior.deviation > 0).all() and not prior.mean[3].any()
 
 
-def test_it_begins_from_a_guided_dmfa_whose_mean_it_mixes_with_the_guide_s_draws():
+def test_initial_mean_mixes_the_guided_dmfas_with_the_guides_draws():
     images, missing, guidance = advised()
     model = image_vaeac(VAEACConfig(latents=LATENTS, widths=(8, 16), blocks=1, guide="mfa", **SHAPE)).eval()
     start = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1, **SHAPE)).eval()
@@ -143,33 +143,33 @@ def test_it_begins_from_a_guided_dmfa_whose_mean_it_mixes_with_the_guide_s_draws
 
 
 @pytest.mark.parametrize("shape", [dict(widths=(16, 16)), dict(widths=(8, 16), blocks=2), dict(channels=1)])
-def test_it_begins_from_no_guided_dmfa_of_another_shape(shape: dict):
+def test_starting_from_a_guided_dmfa_of_another_shape_is_refused(shape: dict):
     start = GuidedDMFA(GuidedConfig(**{**dict(widths=(8, 16), blocks=1), **SHAPE, **shape}))
-    with pytest.raises(ValueError, match="cannot begin from that guided DMFA"):
+    with pytest.raises(ValueError, match="cannot start from that guided DMFA"):
         guided().begin_from(start.state_dict())
 
 
 @pytest.mark.parametrize("latents", [0, 601])
-def test_as_many_latents_as_the_guide_has_shapes_are_asked_for(latents: int):
+def test_more_latents_than_guide_factors_are_refused(latents: int):
     with pytest.raises(ValueError, match="--latents must be from 1 to --factors, 600"):
         image_vaeac(VAEACConfig(latents=latents, guide="mfa"))
 
 
 def test_a_guide_and_binarised_images_are_refused():
-    with pytest.raises(ValueError, match="leave --likelihood bernoulli or --guide away"):
+    with pytest.raises(ValueError, match="omit --likelihood bernoulli or --guide"):
         image_vaeac(VAEACConfig(guide="mfa", likelihood="bernoulli"))
 
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    """A guided VAEAC and its guide, as trained ones lie in a folder."""
+    """Write a guided VAEAC and its guide as checkpoints."""
     mfa = MFAConfig(components=1, factors=FACTORS, temperature=T, **SHAPE)
     save_checkpoint(tmp_path / "mfa", tensors(), {"network": asdict(mfa)})
     save_checkpoint(tmp_path / "vaeac", guided().state_dict(), {"network": asdict(guided().config)})
     return tmp_path
 
 
-def test_the_imputer_never_looks_under_the_mask_and_keeps_what_is_visible(checkpoint: Path):
+def test_imputer_ignores_hidden_values_and_keeps_visible_ones(checkpoint: Path):
     imputer, (images, missing) = VAEACImputer.load(checkpoint / "vaeac"), scene()
     imputation = imputer.impute(images, missing, seed=1)
     other = imputer.impute(torch.where(missing, torch.nan, images), missing, seed=1)
@@ -181,7 +181,7 @@ def test_the_imputer_never_looks_under_the_mask_and_keeps_what_is_visible(checkp
     assert (imputation.variance[~seen] > 0).all() and not imputation.variance[seen].any()
 
 
-def test_the_middle_of_its_latent_space_is_decoded_from_the_prior_s_mean(checkpoint: Path):
+def test_latent_origin_decodes_to_the_prior_mean(checkpoint: Path):
     imputer, (images, missing) = VAEACImputer.load(checkpoint / "vaeac"), scene()
     latents = imputer.impute(images, missing, seed=1).latents
     with torch.inference_mode():
@@ -193,7 +193,7 @@ def test_the_middle_of_its_latent_space_is_decoded_from_the_prior_s_mean(checkpo
     assert latents.directions(2).shape == (2, LATENTS)
 
 
-def test_a_row_s_answer_does_not_depend_on_the_others(checkpoint: Path):
+def test_rows_are_independent(checkpoint: Path):
     imputer, (images, missing) = VAEACImputer.load(checkpoint / "vaeac"), scene()
     together, alone = imputer.impute(images, missing, seed=1), imputer.impute(images[1:2], missing[1:2], seed=1)
     torch.testing.assert_close(together.mean[1:2], alone.mean, atol=1e-4, rtol=1e-3)

@@ -14,7 +14,7 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return images, mask_family("square14+half+noise75")(len(images), 28, 28, torch.Generator().manual_seed(0))
 
 
-def test_the_shipped_model_conditions_as_its_mixture_written_out():
+def test_shipped_model_conditions_like_its_explicit_mixture():
     imputer, (images, missing) = load_imputer("mfa", "mnist"), scene()
     prior = imputer.mixture
     parts = (part[None] for part in (prior.components.mean, prior.components.factors, prior.components.noise))
@@ -29,7 +29,7 @@ def test_the_shipped_model_conditions_as_its_mixture_written_out():
     )
 
 
-def test_what_is_conditioned_and_what_is_left_make_the_whole_likelihood():
+def test_conditional_times_marginal_is_the_joint():
     """log p(x) = log p(x_o) + log p(x_m | x_o)."""
     prior, (images, missing) = load_imputer("mfa", "mnist").mixture, scene()
     x, hidden = images.flatten(1).double(), missing.flatten(1)
@@ -37,7 +37,7 @@ def test_what_is_conditioned_and_what_is_left_make_the_whole_likelihood():
     torch.testing.assert_close(whole, prior.log_prob(x, ~hidden) + prior.condition(x, hidden).log_prob(x, hidden))
 
 
-def test_a_mixture_comes_back_from_its_tensors():
+def test_mixture_round_trips_through_its_tensors():
     prior = load_imputer("mfa", "mnist").mixture
     again = mixture_from(tensors_of(prior))
     torch.testing.assert_close(again.log_weights, prior.log_weights)

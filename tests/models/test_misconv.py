@@ -30,7 +30,7 @@ SIZE = (5, 6)
 
 
 def make(options, mixture=True, batch=2, dtype=torch.float64, seed=0):
-    """A convolution, images with holes, and a density over all their pixels."""
+    """Return a convolution, images with holes, and a density over all their pixels."""
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
     conv = nn.Conv2d(**OPTIONS[options]).to(dtype)
@@ -53,9 +53,9 @@ CASES = [*((name, 0.0) for name in OPTIONS), ("plain", 0.2), ("reflect", 0.2), (
 
 @pytest.fixture(scope="module")
 def averages() -> dict[tuple[str, float], tuple[torch.Tensor, torch.Tensor]]:
-    """Of each case the average of what the layer makes of a million samples, and its standard error.
+    """Return, for each case, the average of the layer's output over a million samples, and its standard error.
 
-    Images with as many channels have the same holes and density, and so the same samples.
+    Images with the same number of channels share holes, density and samples.
     """
     found, chunks, count = {}, 250, 4_000
     with torch.no_grad():
@@ -83,37 +83,37 @@ def averages() -> dict[tuple[str, float], tuple[torch.Tensor, torch.Tensor]]:
 
 @pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 @pytest.mark.parametrize(("options", "slope"), CASES)
-def test_equals_the_average_over_samples(averages, options, slope):
+def test_layer_equals_the_average_over_samples(averages, options, slope):
     conv, images, missing, density = make(options, batch=1, dtype=torch.float32)
     average, error = averages[options, slope]
     with torch.no_grad():
         expected = MisConv2d(conv, slope)(images, missing, density)
     assert error.max() > 0
-    # Among some hundred values a deviation of five standard errors is seen once in thousands of runs.
+    # Among some hundred values a deviation of five standard errors occurs once in thousands of runs.
     assert ((expected[0] - average).abs() <= 5 * error + 1e-6).all()
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 @pytest.mark.parametrize("mixture", [False, True])
-def test_is_the_plain_layer_where_nothing_is_missing(options, mixture):
+def test_layer_equals_the_plain_one_where_nothing_is_missing(options, mixture):
     conv, images, missing, density = make(options, mixture, dtype=torch.float32)
     missing[1] = False
     missing[0] = False
     missing[0, 0, 0, 0] = True
     answer, plain = MisConv2d(conv)(images, missing, density), conv(images).relu()
     assert torch.equal(answer[1], plain[1])
-    # In the other image, windows that do not read the missing pixel are the layer's own to the last bit.
+    # In the other image, windows without the missing pixel equal the plain layer's exactly.
     seen = torch.autograd.functional.jacobian(lambda x: conv(x).sum((0, 1)), images[:1])[..., 0, :, 0, 0].abs().sum(-1)
     assert (seen == 0).any() and (seen > 0).any()
     assert torch.equal(answer[0][:, seen == 0], plain[0][:, seen == 0])
 
 
-def test_complete_images_need_no_density_of_their_own():
+def test_complete_images_ignore_the_density():
     conv, images, missing, density = make("plain")
     assert torch.equal(MisConv2d(conv, 0.1)(images, missing & False, density), F.leaky_relu(conv(images), 0.1))
 
 
-def test_what_lies_under_the_mask_and_outside_of_it_in_the_density_plays_no_role():
+def test_hidden_values_and_the_density_of_visible_ones_are_ignored():
     conv, images, missing, density = make("reflect", mixture=False)
     hidden = flatten_missing(missing, images.shape[1])
     spoilt = FactorAnalyzer(
@@ -126,7 +126,7 @@ def test_what_lies_under_the_mask_and_outside_of_it_in_the_density_plays_no_role
     assert torch.equal(answer, layer(images, missing, density))
 
 
-def test_a_mixture_of_one_is_its_component_and_weights_count():
+def test_mixture_of_one_equals_its_component_and_weights_count():
     conv, images, missing, density = make("stride")
     layer, parts = MisConv2d(conv), [density.component(index) for index in (0, 1)]
     answers = torch.stack([layer(images, missing, part) for part in parts], 1)
@@ -148,7 +148,7 @@ def test_gradients_reach_weights_images_and_density(options):
     assert torch.autograd.gradcheck(layer, tuple(value.detach().requires_grad_() for value in inputs))
 
 
-def test_without_variance_it_is_relu_with_finite_gradients():
+def test_expected_relu_without_variance_is_relu_with_finite_gradients():
     conv, images, missing, density = make("plain", mixture=False, dtype=torch.float32)
     mean, factors, noise = (
         value.clone().requires_grad_() for value in (density.mean, density.factors * 0, density.noise * 0)
@@ -161,7 +161,7 @@ def test_without_variance_it_is_relu_with_finite_gradients():
 
 
 def test_expected_relu_has_the_right_constant():
-    # Printed in the paper: 0.2956 for the first and a negative value for the second.
+    # The paper's formula gives 0.2956 for the first and a negative value for the second.
     values = expected_relu(
         torch.tensor([0.3, -1.0], dtype=torch.float64), torch.tensor([1.44, 0.49], dtype=torch.float64)
     )
@@ -171,7 +171,7 @@ def test_expected_relu_has_the_right_constant():
         assert abs(value - torch.trapezoid((mean + deviation * grid).relu() * weight, grid)) < 1e-8
 
 
-def test_expected_relu_of_extreme_values():
+def test_expected_relu_handles_extreme_values():
     mean, variance = torch.tensor([50.0, -50.0, 0.0, 1e-3, -1e3]), torch.tensor([1e-12, 1e-12, 1e-30, 1e6, 1e-6])
     values = expected_relu(mean, variance)
     assert values.isfinite().all() and (values >= mean.relu() - 1e-4).all()
@@ -180,12 +180,12 @@ def test_expected_relu_of_extreme_values():
 
 
 def normal(images, missing):
-    """A density that looks at nothing."""
+    """Return a density that ignores the image."""
     n = images[0].numel()
     return FactorAnalyzer(torch.full((1, n), 0.4), torch.full((1, 2, n), 0.1), torch.full((1, n), 0.02))
 
 
-def test_a_resnet_takes_incomplete_images_and_is_itself_on_complete_ones():
+def test_resnet_accepts_incomplete_images_and_is_unchanged_on_complete_ones():
     torch.manual_seed(0)
     model = torchvision.models.resnet18(num_classes=5).eval()
     for norm in (module for module in model.modules() if isinstance(module, nn.BatchNorm2d)):
@@ -204,13 +204,13 @@ def test_a_resnet_takes_incomplete_images_and_is_itself_on_complete_ones():
         rest = model.layer4(model.layer3(model.layer2(model.layer1(model.maxpool(sum(first) / 2_000)))))
         torch.testing.assert_close(answer, model.fc(model.avgpool(rest).flatten(1)), rtol=0.02, atol=0.02)
         imputed = torch.where(missing, 0.4, images)
-        # To the convolution's mean alone the answer is five times as far as to the average over samples.
+        # The answer is five times as far from that for the mean alone as from the average over samples.
         sampled = model.fc(model.avgpool(rest).flatten(1))
         assert (answer - model(imputed)).abs().max() > 5 * (answer - sampled).abs().max()
 
 
 class Functional(nn.Module):
-    """A network whose activation is a function and not a module."""
+    """A network whose activation is a function, not a module."""
 
     def __init__(self):
         super().__init__()
@@ -221,7 +221,7 @@ class Functional(nn.Module):
 
 
 class Named(nn.Module):
-    """A network that calls whatever activation it has `relu`."""
+    """A network whose activation, of any kind, is called `relu`."""
 
     def __init__(self, activation):
         super().__init__()
@@ -253,7 +253,7 @@ class Leaky(nn.Module):
     ],
     ids=["functional", "leaky function", "leaky by the name of relu", "leaky", "vgg"],
 )
-def test_other_networks_are_adapted_with_their_weights_shared(model):
+def test_other_networks_are_converted_with_shared_weights(model):
     model = model.eval()
     images, missing = torch.rand(1, 3, 32, 32), torch.zeros(1, 1, 32, 32, dtype=torch.bool)
     network = replace_first_conv(model, normal)
@@ -263,7 +263,7 @@ def test_other_networks_are_adapted_with_their_weights_shared(model):
 
 
 class Branches(nn.Module):
-    """A network that looks at its input twice."""
+    """A network that uses its input twice."""
 
     def __init__(self):
         super().__init__()
@@ -274,7 +274,7 @@ class Branches(nn.Module):
 
 
 class Depends(nn.Module):
-    """A network whose way depends on its input."""
+    """A network whose control flow depends on its input."""
 
     def __init__(self):
         super().__init__()
@@ -284,7 +284,7 @@ class Depends(nn.Module):
         return self.conv(x).relu() if x.sum() > 0 else x
 
 
-def test_a_mask_for_each_channel_and_a_density_of_other_images_are_refused():
+def test_mask_per_channel_and_mismatched_density_are_refused():
     conv, images, missing, density = make("plain")
     for wrong in (missing.expand_as(images), missing[:1], missing.float(), missing[..., 1:]):
         with pytest.raises(ValueError, match=r"missing must be bool \(2, 1, 5, 6\)"):
@@ -293,7 +293,7 @@ def test_a_mask_for_each_channel_and_a_density_of_other_images_are_refused():
         MisConv2d(conv)(images[..., 1:], missing[..., 1:], density)
 
 
-def test_the_model_that_was_given_stays_as_it_was():
+def test_conversion_does_not_change_the_model():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout()).train()
     model[1].eval()
     weight = model[0].weight.clone()
@@ -304,19 +304,19 @@ def test_the_model_that_was_given_stays_as_it_was():
 @pytest.mark.parametrize(
     ("model", "says"),
     [
-        (nn.Sequential(nn.Linear(3, 3)), "must go to one Conv2d"),
-        (Branches(), "nothing else"),
-        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()), "must come ReLU or leaky ReLU, there is Tanh"),
-        (nn.Sequential(nn.Conv2d(3, 4, 3)), "must come ReLU or leaky ReLU"),
-        (Named(nn.GELU()), "must come ReLU or leaky ReLU, there is GELU"),
+        (nn.Sequential(nn.Linear(3, 3)), "must be used by one Conv2d"),
+        (Branches(), "Conv2d only"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh()), "must be followed by ReLU or leaky ReLU, not Tanh"),
+        (nn.Sequential(nn.Conv2d(3, 4, 3)), "must be followed by ReLU or leaky ReLU"),
+        (Named(nn.GELU()), "must be followed by ReLU or leaky ReLU, not GELU"),
         (Depends(), "cannot trace"),
         (
             nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4, track_running_stats=False), nn.ReLU()).eval(),
-            "statistics it has kept",
+            "with running statistics",
         ),
         (nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()), "evaluation mode"),
     ],
 )
-def test_other_forms_are_refused_in_plain_words(model, says):
+def test_unsupported_networks_are_refused(model, says):
     with pytest.raises(ValueError, match=says):
         replace_first_conv(model, normal)

@@ -1,4 +1,4 @@
-"""Partial convolution against a loop over windows, and against the layer it replaces."""
+"""Partial convolution against a loop over windows and against the layer it replaces."""
 
 import pytest
 import torch
@@ -9,9 +9,9 @@ from tests.models.test_misconv import OPTIONS, make
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_equals_a_loop_over_windows(options):
+def test_layer_equals_a_loop_over_windows(options):
     conv, images, missing, _ = make(options)
-    missing[1, :, :3] = True  # whole windows without a known pixel
+    missing[1, :, :3] = True  # windows without a known pixel
     answer, still = PartialConv2d(conv)(images, missing)
     taps, groups = window_taps(conv, *images.shape[-2:]), conv.groups
     weight = conv.weight.flatten(2).unflatten(0, (groups, -1))
@@ -32,13 +32,13 @@ def test_equals_a_loop_over_windows(options):
 
 
 @pytest.mark.parametrize("options", OPTIONS)
-def test_is_the_plain_layer_on_complete_images(options):
+def test_layer_equals_the_plain_one_on_complete_images(options):
     conv, images, missing, _ = make(options, dtype=torch.float32)
     answer, still = PartialConv2d(conv)(images, torch.zeros_like(missing))
     assert torch.equal(answer, conv(images)) and not still.any()
 
 
-def test_an_average_of_known_pixels():
+def test_averaging_kernel_averages_known_pixels():
     conv = torch.nn.Conv2d(1, 1, 3, padding=1, bias=False)
     torch.nn.init.constant_(conv.weight, 1 / 9)
     images, missing = torch.ones(1, 1, 6, 6), torch.zeros(1, 1, 6, 6, dtype=torch.bool)
@@ -46,7 +46,7 @@ def test_an_average_of_known_pixels():
     torch.testing.assert_close(PartialConv2d(conv)(images, missing)[0][..., 1:-1, 1:-1], torch.ones(1, 1, 4, 4))
 
 
-def test_what_lies_under_the_mask_plays_no_role():
+def test_hidden_values_are_ignored():
     conv, images, missing, _ = make("stride")
     layer = PartialConv2d(conv)
     answer, _ = layer(torch.where(missing, torch.nan, images), missing)
@@ -65,7 +65,7 @@ def test_gradients_reach_weights_and_features(options):
     assert torch.autograd.gradcheck(layer, tuple(value.detach().requires_grad_() for value in inputs))
 
 
-def test_a_mask_for_each_channel_is_refused():
+def test_mask_per_channel_is_refused():
     conv, images, missing, _ = make("plain")
     with pytest.raises(ValueError, match=r"missing must be bool \(2, 1, 5, 6\)"):
         PartialConv2d(conv)(images, missing.expand_as(images))

@@ -1,4 +1,4 @@
-"""Both engines compute the same: every graph that lies beside weights, and what methods and classifiers make of it."""
+"""Both engines give the same results: for every graph, every method and every classifier."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,12 +22,12 @@ FOLDERS = sorted({path.parent for path in ROOT.glob(f"*/*/*{SUFFIX}")})
 METHODS = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
 CLASSIFYING = [(dataset, name) for dataset in OFFERS for name in available_classifiers(dataset)]
 MASKS = "half+quarter+square13+squares8-20+rectangles+strokes+noise30-90+line3"
-# Images that are asked about together, 100 in all.
+# Batch sizes, 100 images in all.
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
 
 
 def scenes(dataset: str, batches: tuple[int, ...] = BATCHES) -> Iterator[tuple[Tensor, Tensor]]:
-    """Sample images with holes of every family, nothing and everything among them."""
+    """Yield batches of sample images with holes of every family, including an empty and a full one."""
     samples = to_float(load_samples("celeba" if dataset == "celeba32" else dataset).images)
     if dataset == "celeba32":
         samples = torch.nn.functional.avg_pool2d(samples, 2)
@@ -40,7 +40,7 @@ def scenes(dataset: str, batches: tuple[int, ...] = BATCHES) -> Iterator[tuple[T
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: "/".join(folder.parts[-2:]))
 def test_a_graph_returns_what_its_network_does(folder: Path):
-    """In all that a checkpoint's use asks of its networks."""
+    """Compare all calls that a checkpoint makes to its networks."""
     with engine.using("torch"):
         networks, use = load_networks(folder)
     with engine.using("onnx"):
@@ -76,7 +76,7 @@ def test_a_method_gives_the_same_pictures(dataset: str, name: str):
         with engine.using(chosen):
             imputer = kind.load(ROOT / dataset / name) if kind.needs_checkpoint else kind.create(dataset)
         answers.append([imputer.impute(images, missing, seed=0) for images, missing in scenes(dataset, (1, 5))])
-    # A walk that ends when it hardly moves may end a step sooner.
+    # A walk stops at a tolerance, and may stop one step sooner.
     tolerance = 5e-3 if kind.has_trajectory else 1e-4
     for expected, found in zip(*answers):
         torch.testing.assert_close(found.mean, expected.mean, atol=tolerance, rtol=0)

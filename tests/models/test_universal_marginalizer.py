@@ -1,4 +1,4 @@
-"""The Universal Marginalizer's chain against one pixel at a time, and against the joint distribution it must make."""
+"""The Universal Marginalizer's chain against one pixel at a time and against the joint distribution."""
 
 import itertools
 
@@ -29,17 +29,17 @@ def scene(seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def sample(*arguments) -> torch.Tensor:
-    """The last step of filling."""
+    """Return the last step of filling."""
     return list(fill(*arguments))[-1][0]
 
 
 class Exact(nn.Module):
-    """The true marginals of pixels in one row, drawn as a Markov chain: each is like its left neighbour with probability 0.8."""
+    """The true marginals of pixels in one row, a Markov chain: each equals its left neighbour with probability 0.8."""
 
     WIDTH, STAY = 4, 0.8
 
     def joint(self, x: torch.Tensor) -> torch.Tensor:
-        """`(..., WIDTH)` -> probability."""
+        """Return the probability of `(..., WIDTH)` pixels."""
         return 0.5 * torch.where(x[..., 1:] == x[..., :-1], self.STAY, 1 - self.STAY).prod(-1)
 
     def forward(self, images: torch.Tensor, missing: torch.Tensor) -> Pixels:
@@ -50,7 +50,7 @@ class Exact(nn.Module):
         return Pixels(mean.view_as(images), None)
 
 
-def test_the_chain_of_exact_marginals_is_the_joint_distribution_in_any_order():
+def test_chain_of_exact_marginals_equals_the_joint_in_any_order():
     model, generator = Exact(), torch.Generator().manual_seed(0)
     images = torch.rand(20, 1, 1, 4, generator=generator).round()
     missing = torch.ones_like(images, dtype=torch.bool)
@@ -61,7 +61,7 @@ def test_the_chain_of_exact_marginals_is_the_joint_distribution_in_any_order():
     torch.testing.assert_close(ours[10:], (model.joint(x[10:]) / 0.5).log(), atol=1e-4, rtol=1e-4)
 
 
-def test_samples_of_exact_marginals_follow_the_joint_distribution():
+def test_samples_from_exact_marginals_follow_the_joint_distribution():
     model, generator, count = Exact(), torch.Generator().manual_seed(0), 20_000
     images, missing = torch.zeros(count, 1, 1, 4), torch.ones(count, 1, 1, 4, dtype=torch.bool)
     drawn = sample(model, images, missing, random_order(missing, generator), generator).flatten(1)
@@ -71,7 +71,7 @@ def test_samples_of_exact_marginals_follow_the_joint_distribution():
 
 
 @pytest.mark.parametrize("chunk", [3, 1_000])
-def test_the_batched_chain_is_the_chain_one_pixel_at_a_time(chunk, monkeypatch):
+def test_batched_chain_equals_the_chain_one_pixel_at_a_time(chunk, monkeypatch):
     monkeypatch.setattr(universal_marginalizer, "CHUNK", chunk)
     torch.manual_seed(0)
     model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
@@ -85,7 +85,7 @@ def test_the_batched_chain_is_the_chain_one_pixel_at_a_time(chunk, monkeypatch):
     assert twin[0] == 0
 
 
-def test_orders_are_permutations_of_the_missing_pixels_and_all_as_likely():
+def test_orders_are_uniformly_random_permutations_of_the_missing_pixels():
     _, missing, order = scene()
     for hidden, turns in zip(missing.flatten(1), order.flatten(1)):
         assert sorted(turns[hidden].tolist()) == list(range(int(hidden.sum()))) and (turns[~hidden] == -1).all()
@@ -96,7 +96,7 @@ def test_orders_are_permutations_of_the_missing_pixels_and_all_as_likely():
     assert len(share) == 6 and ((share - 1 / 6).abs() < 5 * (5 / 36 / 6_000) ** 0.5).all()
 
 
-def test_what_is_visible_stays_and_what_is_hidden_plays_no_role():
+def test_visible_pixels_are_kept_and_hidden_ones_ignored():
     model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
     first, again = (
         sample(model, shown, missing, order, torch.Generator().manual_seed(0))
@@ -105,10 +105,10 @@ def test_what_is_visible_stays_and_what_is_hidden_plays_no_role():
     assert torch.equal(first, again) and torch.equal(first[~missing], images[~missing])
 
 
-def test_filling_takes_one_pixel_of_each_row_a_step():
+def test_filling_fills_one_pixel_per_row_and_step():
     model, (images, missing, order) = UniversalMarginalizer(CONFIG).eval(), scene()
     steps = list(fill(model, images=images, missing=missing, order=order, generator=torch.Generator().manual_seed(0)))
-    assert len(steps) == 1 + 16  # the second row misses all of its pixels
+    assert len(steps) == 1 + 16  # all pixels of the second row are missing
     for (filled, left), (then, fewer) in zip(steps, steps[1:]):
         assert (left.sum((1, 2, 3)) - fewer.sum((1, 2, 3)) == (left.sum((1, 2, 3)) > 0)).all() and not (
             fewer & ~left
@@ -117,7 +117,7 @@ def test_filling_takes_one_pixel_of_each_row_a_step():
     assert torch.equal(steps[0][1], missing) and not steps[-1][1].any()
 
 
-def test_the_imputer_sees_black_and_white():
+def test_imputer_binarises_the_image():
     imputer, (_, missing, _) = UniversalMarginalizerImputer(UniversalMarginalizer(CONFIG)), scene()
     grey = torch.rand(5, 1, 4, 4)
     ours, twin = imputer.impute(grey, missing, seed=0), imputer.impute(grey.round(), missing, seed=0)

@@ -1,4 +1,4 @@
-"""VAEAC against what is known in closed form: its Gaussians, and a linear model whose likelihood is one Gaussian."""
+"""VAEAC against closed forms: its Gaussians, and a linear model whose likelihood is one Gaussian."""
 
 import pytest
 import torch
@@ -17,7 +17,7 @@ B, D, N = 5, 3, 6
 
 
 class LinearPrior(nn.Module):
-    """Visible pixels -> N(0.3 sum of them, 0.7^2) over one latent; passes the visible pixels on."""
+    """A prior N(0.3 sum of visible pixels, 0.7^2) over one latent, which passes on the visible pixels."""
 
     def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         mean = 0.3 * seen[:, 0].flatten(1).sum(1, keepdim=True)
@@ -25,7 +25,7 @@ class LinearPrior(nn.Module):
 
 
 class LinearGenerator(nn.Module):
-    """Every pixel N(0.5 + w_i z + 0.05 * sum of the visible ones, 0.2^2), as the generator's raw output."""
+    """A generator of pixels N(0.5 + w_i z + 0.05 * sum of visible ones, 0.2^2), as raw output."""
 
     WEIGHTS = 0.008 * torch.arange(1, N + 1, dtype=torch.float64)
 
@@ -58,7 +58,7 @@ def linear(widen: float = 1.0) -> VAEAC:
 
 
 def scene() -> tuple[Tensor, Tensor, Tensor]:
-    """Images of one row of N pixels, what is hidden of each, and what nobody knows."""
+    """Return images of one row of N pixels, their missing pixels, and their absent pixels."""
     generator = torch.Generator().manual_seed(3)
     images = 0.5 + 0.2 * torch.randn(B, 1, 1, N, generator=generator, dtype=torch.float64)
     missing = torch.rand(B, 1, 1, N, generator=generator) < 0.6
@@ -78,7 +78,7 @@ def closed_form(images: Tensor, missing: Tensor, absent: Tensor) -> Tensor:
     return torch.stack(values)
 
 
-def test_importance_sampling_from_the_exact_posterior_is_exact_with_one_sample():
+def test_importance_sampling_from_the_exact_posterior_needs_one_sample():
     images, missing, absent = scene()
     conditional = linear()(images, missing)
     for unknown in (torch.zeros_like(missing), absent):
@@ -86,7 +86,7 @@ def test_importance_sampling_from_the_exact_posterior_is_exact_with_one_sample()
         torch.testing.assert_close(ours, closed_form(images, missing, unknown), atol=1e-4, rtol=1e-5)
 
 
-def test_both_estimators_rise_with_the_samples_towards_the_likelihood():
+def test_estimators_increase_towards_the_likelihood_with_the_samples():
     images, missing, _ = scene()
     exact = closed_form(images, missing, torch.zeros_like(missing)).sum().item()
     conditional, generator = linear(widen=2.0)(images, missing), torch.Generator().manual_seed(0)
@@ -101,7 +101,7 @@ def test_both_estimators_rise_with_the_samples_towards_the_likelihood():
         assert few < some < exact + 0.02 and many == pytest.approx(exact, abs=0.05)
 
 
-def test_the_mean_is_that_of_the_closed_form():
+def test_mean_equals_the_closed_form():
     images, missing, _ = scene()
     mean = linear()(images, missing).mean(40_000, torch.Generator().manual_seed(0))
     visible = (images * ~missing).flatten(1).sum(1, keepdim=True)
@@ -114,7 +114,7 @@ SMALL = VAEACConfig(latents=4, widths=(8, 16), blocks=1)
 
 @pytest.mark.parametrize("size", [(28, 28), (13, 9)])
 @pytest.mark.parametrize("likelihood", ["gaussian", "bernoulli"])
-def test_images_of_any_size(size, likelihood):
+def test_images_of_any_size_are_accepted(size, likelihood):
     config = VAEACConfig(3, *size, latents=4, widths=(8, 16), blocks=1, likelihood=likelihood)
     images, missing = torch.rand(2, 3, *size).round(), torch.rand(2, 1, *size) < 0.5
     conditional = image_vaeac(config)(images, missing)
@@ -122,7 +122,7 @@ def test_images_of_any_size(size, likelihood):
     assert conditional.log_prob(images, missing, 3).isfinite().all()
 
 
-def test_nothing_hidden_reaches_the_prior_and_nothing_absent_the_proposal():
+def test_prior_ignores_hidden_and_proposal_absent_pixels():
     model = image_vaeac(SMALL).eval()
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     absent = missing & (torch.rand(2, 1, 28, 28) < 0.5)
@@ -133,8 +133,8 @@ def test_nothing_hidden_reaches_the_prior_and_nothing_absent_the_proposal():
     assert not torch.equal(proposal.mean, model.propose(images, missing, torch.zeros_like(absent)).mean)
 
 
-def test_two_visitors_at_once_do_not_see_each_others_image():
-    """The skip connections travel with the answer: asking about a second image changes nothing about the first."""
+def test_concurrent_visitors_do_not_see_each_others_image():
+    """The answer carries the skip connections: a second image does not change the first answer."""
     model = image_vaeac(SMALL).eval()
     first, second = torch.rand(2, 1, 1, 28, 28)
     missing = torch.rand(1, 1, 28, 28) < 0.5
@@ -144,7 +144,7 @@ def test_two_visitors_at_once_do_not_see_each_others_image():
     assert torch.equal(mine.sample(2, torch.Generator().manual_seed(0)), before)
 
 
-def test_the_imputer_gives_the_mean_of_its_samples_and_the_same_ones_again():
+def test_imputer_returns_the_mean_of_its_samples_and_reproduces_them():
     imputer = VAEACImputer(image_vaeac(SMALL))
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     imputation = imputer.impute(images, missing, seed=3)
@@ -153,7 +153,7 @@ def test_the_imputer_gives_the_mean_of_its_samples_and_the_same_ones_again():
     assert torch.equal(imputation.mean[~missing], images[~missing])
 
 
-def test_the_variance_of_a_pixel_is_that_of_its_draws():
+def test_variance_equals_that_of_the_samples():
     torch.manual_seed(0)
     imputer, generator = VAEACImputer(image_vaeac(SMALL)), torch.Generator().manual_seed(0)
     imputer.SAMPLES = 2_000
@@ -166,7 +166,7 @@ def test_the_variance_of_a_pixel_is_that_of_its_draws():
 
 
 @pytest.mark.filterwarnings("ignore:Initializing zero-element tensors")
-def test_without_latents_it_is_a_plain_network():
+def test_vaeac_without_latents_is_a_plain_network():
     torch.manual_seed(0)
     config = VAEACConfig(latents=0, widths=(8, 16), blocks=1)
     model, generator = image_vaeac(config).eval(), torch.Generator().manual_seed(0)
@@ -182,6 +182,6 @@ def test_without_latents_it_is_a_plain_network():
             torch.testing.assert_close(estimate(images, missing, 3), exact)
 
 
-def test_without_a_guide_its_weights_have_the_names_they_always_had():
+def test_names_of_unguided_weights_do_not_change():
     names = {name.partition(".")[2].split(".")[0] for name in image_vaeac(SMALL).state_dict()}
     assert names == {"stem", "down", "shrink", "latents", "spread", "mix", "decoder", "norm", "head"}

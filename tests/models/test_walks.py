@@ -1,4 +1,4 @@
-"""Imputers that walk: their trajectories, starts, and the contract."""
+"""Imputation by walks: trajectories, starts, and the contract."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ NEIGHBOURS = torch.randint(0, 256, (20, 1, 28, 28), generator=torch.Generator().
 
 
 class FirstNeighbour:
-    """In the place of k-NN: always the same image."""
+    """A stand-in for k-NN that always returns the same image."""
 
     def predict(self, images, missing, generator):
         return type("Found", (), {"mean": (NEIGHBOURS[:1].float() / 255).expand_as(images)})
@@ -40,7 +40,7 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_a_walk_is_its_formula_from_its_start(kind):
+def test_walk_follows_its_formula_from_its_start(kind):
     (images, missing), imputer = scene(), build(kind)
     imputation = imputer.impute(images, missing, seed=0)
     twin = imputation.trajectory[0]
@@ -54,7 +54,7 @@ def test_a_walk_is_its_formula_from_its_start(kind):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_the_start_is_random_or_the_neighbours(kind):
+def test_start_is_random_or_the_neighbours(kind):
     (images, missing), imputer = scene(), build(kind)
     first, again, other = (imputer.impute(images, missing, seed=seed).trajectory[0] for seed in (1, 1, 2))
     assert torch.equal(first, again)
@@ -65,11 +65,11 @@ def test_the_start_is_random_or_the_neighbours(kind):
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_what_is_hidden_plays_no_role(kind):
+def test_hidden_values_are_ignored(kind):
     (images, missing), imputer = scene(), build(kind)
     changed = torch.where(missing, torch.nan, images)
     assert torch.equal(imputer.impute(images, missing, seed=0).mean, imputer.impute(changed, missing, seed=0).mean)
 
 
-def test_they_are_registered():
+def test_walk_methods_are_registered():
     assert {kind.name for kind in CLASSES} <= set(METHODS) and KNNImputer.name in METHODS

@@ -1,12 +1,12 @@
-"""Drawing the map of a small untrained auto-encoder, and what has no map."""
+"""Maps of small untrained auto-encoders, and cases without a map."""
 
 import dataclasses
 
 import pytest
 import torch
 
-from dmfa_demo.models.attractors import LatentMap
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.latent_map import LatentMap
 from dmfa_demo.storage.checkpoints import save_checkpoint
 from train.methods import attractors
 from train.methods.attractors import Attractors, draw
@@ -23,7 +23,7 @@ def save(root, latents: int, labels: tuple[int, ...] = ()) -> Autoencoder:
     return model.eval()
 
 
-def test_the_map_lies_beside_the_weights_with_training_images_of_the_right_classes(
+def test_map_is_beside_the_weights_with_training_images_of_the_right_classes(
     small_mnist, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(attractors, "ROOT", tmp_path)
@@ -36,7 +36,7 @@ def test_the_map_lies_beside_the_weights_with_training_images_of_the_right_class
     assert "map.safetensors" in (tmp_path / "mnist" / "autoencoder-2d" / "README.md").read_text()
 
 
-def test_a_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch):
+def test_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(attractors, "ROOT", tmp_path)
     save(tmp_path, 2)
     with pytest.raises(ValueError, match="no walk .* within 1 steps"):
@@ -44,9 +44,7 @@ def test_a_map_without_attractors_is_refused(small_mnist, tmp_path, monkeypatch)
     assert not (tmp_path / "mnist" / "autoencoder-2d" / "map.safetensors").exists()
 
 
-def test_more_latents_than_two_are_mapped_in_the_plane_of_their_principal_directions(
-    small_mnist, tmp_path, monkeypatch
-):
+def test_more_than_two_latents_are_mapped_in_their_principal_plane(small_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(attractors, "ROOT", tmp_path)
     model = save(tmp_path, 3)
     draw(Attractors(resolution=8, images=20, steps=1_000, data_root=small_mnist))

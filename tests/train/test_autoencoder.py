@@ -1,4 +1,4 @@
-"""Training auto-encoders: each kind's loss against its twin, the adversary, and a run from data to checkpoint."""
+"""Training of auto-encoders: each kind's loss against a second version, the adversary, and a run from data to checkpoint."""
 
 import json
 import math
@@ -18,19 +18,19 @@ from dmfa_demo.storage.checkpoints import ROOT
 from train.engine.loop import LoopConfig
 from train.engine.run import hardware
 from train.methods import dynamics
-from train.methods.autoencoder import AutoencoderTraining, Critic, Objective, mmd, train
+from train.methods.autoencoder import AutoencoderObjective, AutoencoderTraining, Critic, mmd, train
 
 SMALL = AutoencoderConfig(latents=3, widths=(8, 16))
 
 
-def objective(kind: str, noise: float = 0.3) -> tuple[Objective, tuple[torch.Tensor, ...]]:
+def objective(kind: str, noise: float = 0.3) -> tuple[AutoencoderObjective, tuple[torch.Tensor, ...]]:
     torch.manual_seed(0)
     config = AutoencoderConfig(latents=3, widths=(8, 16), posterior="gaussian" if kind == "vae" else "point")
     batch = torch.rand(6, 1, 28, 28), torch.randn(6, 1, 28, 28), torch.randn(6, 3)
-    return Objective(Autoencoder(config), kind, noise, match=2.0), batch
+    return AutoencoderObjective(Autoencoder(config), kind, noise, match=2.0), batch
 
 
-def test_the_plain_loss_is_the_squared_error_and_the_denoising_one_that_of_noisy_images():
+def test_plain_and_denoising_losses_are_squared_errors():
     plain, (images, noise, z) = objective("ae")
     twin = (plain.model.reconstruct(images) - images).square().sum() / 6
     torch.testing.assert_close(plain(images, noise, z), twin)
@@ -39,7 +39,7 @@ def test_the_plain_loss_is_the_squared_error_and_the_denoising_one_that_of_noisy
     torch.testing.assert_close(denoising(images, noise, z), twin)
 
 
-def test_the_variational_loss_is_a_bound_written_out():
+def test_variational_loss_equals_the_explicit_bound():
     vae, (images, noise, z) = objective("vae")
     posterior = vae.model.posterior(images)
     mean = vae.model.decode(posterior.mean + posterior.deviation * z)
@@ -48,7 +48,7 @@ def test_the_variational_loss_is_a_bound_written_out():
     torch.testing.assert_close(vae(images, noise, z), (kl.sum(1) - fit.sum((1, 2, 3))).mean())
 
 
-def test_the_discrepancy_is_the_double_sum_and_vanishes_for_one_distribution():
+def test_mmd_equals_the_double_sum_and_vanishes_for_equal_distributions():
     x, y = torch.randn(5, 2), torch.randn(5, 2) + 1
 
     def kernel(a, b):
@@ -64,7 +64,7 @@ def test_the_discrepancy_is_the_double_sum_and_vanishes_for_one_distribution():
     assert abs(draws.mean()) < 5 * draws.std() / 200**0.5
 
 
-def test_the_critic_learns_to_tell_and_the_encoder_to_deceive():
+def test_critic_learns_to_distinguish_and_encoder_to_deceive():
     torch.manual_seed(0)
     critic, encoded, normal = Critic(3), torch.randn(6, 3, requires_grad=True), torch.randn(6, 3)
     critic.loss(encoded, normal).backward()
@@ -91,7 +91,7 @@ def test_every_kind_trains(kind):
 
 @pytest.fixture
 def small_checkpoints(small_mnist: Path, tmp_path: Path, monkeypatch) -> Path:
-    """An auto-encoder and the neighbours to start from, in the place of what is shipped."""
+    """Return a folder of checkpoints with an auto-encoder and k-NN, in place of the shipped ones."""
     for module in (checkpoints, dynamics):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     loop = LoopConfig(steps=4, batch_size=32, validate_every=2, precision="no")
@@ -101,7 +101,7 @@ def small_checkpoints(small_mnist: Path, tmp_path: Path, monkeypatch) -> Path:
     return tmp_path / "mnist"
 
 
-def test_a_run_leaves_a_checkpoint_and_the_dynamics_name_it(small_mnist, small_checkpoints, monkeypatch, capsys):
+def test_run_writes_a_checkpoint_that_the_dynamics_name(small_mnist, small_checkpoints, monkeypatch, capsys):
     config = json.loads((small_checkpoints / "autoencoder" / "config.json").read_text())
     labels = load_split("mnist", "train", small_mnist).labels
     assert config["about"]["training_images"] == int(((labels == 0) | (labels == 1)).sum())
@@ -110,26 +110,28 @@ def test_a_run_leaves_a_checkpoint_and_the_dynamics_name_it(small_mnist, small_c
     (small_checkpoints / "autoencoder" / "config.json").write_text(json.dumps(config))
     monkeypatch.setattr(dynamics, "STEPS", (1, 3))
     dynamics.choose(dynamics.Dynamics(images=20, data_root=small_mnist))
-    told = capsys.readouterr().out
+    output = capsys.readouterr().out
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     for name, step_sizes in dynamics.STEP_SIZES.items():
         folder = small_checkpoints / name
         assert {path.name for path in folder.iterdir()} == {"config.json", "README.md"}
         about = json.loads((folder / "config.json").read_text())["about"]
-        assert (about["hardware"], about["torch"]) == (hardware("cpu"), torch.__version__), "of its own minutes"
+        assert (about["hardware"], about["torch"]) == (hardware("cpu"), torch.__version__), (
+            "the hardware of its own run"
+        )
         imputer = method_class(name).load(folder)
         assert imputer.config.step_size in step_sizes and imputer.config.steps in (1, 3)
-        values = re.search(rf"^{name}, SSIM: (.*)", told, re.MULTILINE)[1].split(", ")
+        values = re.search(rf"^{name}, SSIM: (.*)", output, re.MULTILINE)[1].split(", ")
         assert any(text.startswith(f"h {imputer.config.step_size:g} T {imputer.config.steps} ") for text in values)
         assert imputer.impute(images, missing, seed=0).mean.isfinite().all()
 
 
-def test_the_shortest_walk_that_is_hardly_worse_is_chosen():
+def test_best_of_chooses_the_shortest_walk_close_to_the_best():
     found = {(0.1, 30): 0.900, (0.1, 10): 0.899, (0.3, 10): 0.8985, (0.3, 3): 0.89, (0.3, 30): 0.9}
     assert dynamics.best_of(found) == (0.1, 10)
     assert dynamics.best_of({**found, (0.3, 100): 0.91}) == (0.3, 100)
 
 
-def test_a_vae_needs_its_encoder():
-    with pytest.raises(ValueError, match="--kind vae --posterior gaussian"):
+def test_vae_needs_a_gaussian_encoder():
+    with pytest.raises(ValueError, match="--kind vae and --posterior gaussian"):
         train(AutoencoderTraining(kind="vae"))

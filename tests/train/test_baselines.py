@@ -1,4 +1,4 @@
-"""The commands of the simple methods as a user runs them, on a stand-in for MNIST."""
+"""The commands of the baselines as a user runs them, on a stand-in for MNIST."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ def load(fitted: dict[str, Path], name: str) -> Imputer:
     return method_class(name).load(fitted[name])
 
 
-def test_each_leaves_a_whole_checkpoint(fitted):
+def test_each_command_writes_a_complete_checkpoint(fitted):
     for name, folder in fitted.items():
         config = json.loads((folder / "config.json").read_text())
         assert config["training"]["method"] == name and config["about"]["training_images"] == 256
@@ -51,13 +51,13 @@ def test_mean_and_covariance_are_those_of_the_training_images(fitted, small_mnis
     torch.testing.assert_close(torch.linalg.inv(gaussian.precision), covariance, atol=1e-5, rtol=1e-3)
 
 
-def test_the_reference_images_are_training_images(fitted, small_mnist):
+def test_reference_images_are_training_images(fitted, small_mnist):
     training = {image.numpy().tobytes() for image in load_split("mnist", "train", small_mnist).images}
     reference = load(fitted, "knn").reference
     assert len(reference) == 200 and all(row.numpy().tobytes() in training for row in reference)
 
 
-def test_incomplete_references_hold_only_what_is_known(small_mnist, tmp_path):
+def test_incomplete_references_contain_only_known_pixels(small_mnist, tmp_path):
     words = KNNTraining(
         network=KNNConfig(references=200), incomplete="square14", data_root=small_mnist, output=tmp_path
     )
@@ -67,15 +67,15 @@ def test_incomplete_references_hold_only_what_is_known(small_mnist, tmp_path):
     assert (hidden.sum(1) == 196).all() and (imputer.reference[hidden] == 0).all()
     absent = absent_pixels("square14", 256, (28, 28), 0).flatten(1)
     assert {row.numpy().tobytes() for row in hidden} <= {row.numpy().tobytes() for row in absent}
-    assert "one hole each, of `square14`" in (tmp_path / "README.md").read_text()
+    assert "one hole per training image, from `square14`" in (tmp_path / "README.md").read_text()
 
 
 @pytest.mark.parametrize("config", [MeanTraining(), KNNTraining(), GaussianTraining()])
-def test_the_plain_commands_are_those_that_made_the_shipped_checkpoints(config):
+def test_default_commands_are_those_of_the_shipped_checkpoints(config):
     config.check_output()
 
 
-def test_mice_is_fitted_to_holes_of_the_kind_it_is_asked_about(small_mnist):
+def test_mice_is_fitted_to_the_kind_of_holes_it_is_measured_on(small_mnist):
     imputer = mice("mnist", "rect2x2", small_mnist, rows=20)
     images = to_float(load_split("mnist", "test", small_mnist).images[:3])
     missing = torch.zeros(3, 1, 28, 28, dtype=torch.bool)

@@ -1,4 +1,4 @@
-"""Training classifiers: the figures, and a command that leaves rows, a checkpoint and its card."""
+"""Training of classifiers: the figures, and a command that writes rows, a checkpoint and its card."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,7 @@ def test_every_treatment_can_be_trained():
     assert set(get_args(get_type_hints(ClassifierTraining)["treatment"])) == set(CLASSIFIERS)
 
 
-def test_the_figures_are_those_of_the_labels():
+def test_figures_match_the_labels():
     logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0], [3.0, 0.0]]), torch.tensor([0, 1, 1])
     found = _figures(logits, labels)
     chances = logits.softmax(1)
@@ -29,7 +29,7 @@ def test_the_figures_are_those_of_the_labels():
     assert found["ece"] == pytest.approx(gaps.mean().item(), abs=1e-6)
 
 
-def test_rows_hold_the_mean_over_seeds_with_its_error_and_the_papers_figure():
+def test_rows_have_the_mean_over_seeds_its_error_and_the_papers_figure():
     found = [dict(accuracy=value, label_nll=1.0, ece=0.1) for value in (0.90, 0.92, 0.97)]
     config = ClassifierTraining(treatment="zero", incomplete="square14")
     row = _rows(config, kind=ZeroClassifier, protocol="classify-square14", found=found, n=10, weights="abc")[0]
@@ -41,7 +41,7 @@ def test_rows_hold_the_mean_over_seeds_with_its_error_and_the_papers_figure():
     )
 
 
-def test_what_is_prepared_at_once_is_what_is_prepared_one_by_one():
+def test_prepare_in_a_batch_equals_one_by_one():
     classifier = CLASSIFIERS["mask"](ClassifierConfig(), None)
     images = torch.randint(256, (5, 1, 28, 28), dtype=torch.uint8)
     missing = torch.rand(5, 1, 28, 28) < 0.5
@@ -51,7 +51,7 @@ def test_what_is_prepared_at_once_is_what_is_prepared_one_by_one():
 
 
 @pytest.mark.parametrize("treatment", ["misconv-dmfa", "partial-conv"])
-def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: Path, treatment: str):
+def test_command_writes_rows_and_a_checkpoint(small_mnist: Path, tmp_path: Path, treatment: str):
     before = (REPOSITORY / "checkpoints" / "mnist" / "results.json").read_bytes()
     small = "--incomplete mixed --seeds 2 --steps 4 --batch-size 32 --validate-every 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
@@ -67,12 +67,12 @@ def test_the_command_leaves_rows_and_a_checkpoint(small_mnist: Path, tmp_path: P
     assert CLASSIFIERS[treatment].title in card and "accuracy" in card and "`mixed`" in card
     assert (tmp_path / "out" / "model.safetensors").is_file()
     assert (REPOSITORY / "checkpoints" / "mnist" / "results.json").read_bytes() == before
-    # Trained already: the same command goes on to the figures.
+    # The network is trained already, so the same command only measures.
     again = train(*words)
     assert again.returncode == 0 and json.loads((tmp_path / "out" / "metrics.json").read_text()) == rows
 
 
-def test_a_source_that_is_not_there_is_named(small_mnist: Path, tmp_path: Path):
+def test_missing_source_is_named(small_mnist: Path, tmp_path: Path):
     words = ["classifier", "--treatment", "misconv-mfa", "--incomplete", "half", "--data-root", str(small_mnist)]
     done = train(*words)
     assert done.returncode == 1 and "mfa-half" in done.stderr and "Traceback" not in done.stderr

@@ -1,4 +1,4 @@
-"""Training the context encoder: the loss counts the hole only, and the command leaves a whole checkpoint."""
+"""Training of the context encoder: the loss over the hole, and a command that writes a complete checkpoint."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ from tests.command import train
 from train.methods.context_encoder import _error
 
 
-def test_the_error_counts_the_hole_only():
+def test_error_counts_only_the_hole():
     images, filled, missing = torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4), torch.rand(3, 1, 4, 4) < 0.5
     twin = torch.stack([(f - x)[m].square().sum() for f, x, m in zip(filled, images, missing)])
     torch.testing.assert_close(_error(filled, images, missing), twin)
 
 
-def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path):
+def test_command_writes_a_complete_checkpoint(small_mnist: Path, tmp_path: Path):
     small = "--latents 4 --widths 8 16 --steps 4 --batch-size 32 --validate-every 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["context-encoder", "--data-root", str(small_mnist), *small, *folders]

@@ -31,7 +31,7 @@ def command(root: Path, folder: Path, *options: str) -> list[str]:
 
 
 def start(*words: str, **options: Any) -> subprocess.Popen[str]:
-    """Python with these arguments in a process of its own."""
+    """Start Python with these arguments in a separate process."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.Popen([sys.executable, *words], cwd=REPOSITORY, env=environment, text=True, **options)
 
@@ -45,28 +45,28 @@ def same(ours: dict[str, torch.Tensor], theirs: dict[str, torch.Tensor]) -> bool
 
 
 @pytest.fixture(scope="module")
-def whole(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of 8 steps that nothing interrupts."""
-    folder = tmp_path_factory.mktemp("whole")
+def uninterrupted(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run 8 steps without interruption."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
     done = train(*command(small_mnist, folder, "--steps", "8"))
     assert done.returncode == 0, done.stderr
     return folder
 
 
-def test_it_leaves_a_whole_checkpoint(whole: Path):
-    config = json.loads((whole / "out" / "config.json").read_text())
+def test_command_writes_a_complete_checkpoint(uninterrupted: Path):
+    config = json.loads((uninterrupted / "out" / "config.json").read_text())
     assert config["about"]["command"].startswith("python -m train dmfa --dataset mnist --widths 8 16")
-    assert str(whole) not in json.dumps(config)
+    assert str(uninterrupted) not in json.dumps(config)
     assert config["about"]["training_images"] == 256 and config["network"]["components"] == 2
-    card = (whole / "out" / "README.md").read_text()
+    card = (uninterrupted / "out" / "README.md").read_text()
     assert config["about"]["command"] in card and "## Limits" in card
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
-    assert DMFAImputer.load(whole / "out").impute(images, missing, seed=0).mean.isfinite().all()
-    rows = [json.loads(line) for line in (whole / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert DMFAImputer.load(uninterrupted / "out").impute(images, missing, seed=0).mean.isfinite().all()
+    rows = [json.loads(line) for line in (uninterrupted / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [4, 8]
 
 
-# Dies after a step that follows a save, so that the step is lost and done again.
+# Dies after the first step after a save, so that the step is lost and repeated.
 DYING = """
 import os, runpy, signal
 from train.engine import loop
@@ -83,25 +83,25 @@ runpy.run_module("tests.command", run_name="__main__")
 """
 
 
-def test_kill_9_and_the_same_command_again_give_the_same_weights(whole: Path, small_mnist: Path, tmp_path: Path):
+def test_resuming_after_kill_9_gives_the_same_weights(uninterrupted: Path, small_mnist: Path, tmp_path: Path):
     words = command(small_mnist, tmp_path, "--steps", "8")
     killed = start("-c", DYING, *words, stderr=subprocess.DEVNULL)
     assert killed.wait() == -signal.SIGKILL
     with safe_open(tmp_path / "run" / STATE, "pt") as file:
         assert int(file.metadata()["step"]) == 4
     again = start("-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    told, _ = again.communicate()
-    assert again.returncode == 0, told
-    assert same(shipped(tmp_path), shipped(whole))
+    output, _ = again.communicate()
+    assert again.returncode == 0, output
+    assert same(shipped(tmp_path), shipped(uninterrupted))
 
 
-def test_two_processes_learn_what_one_learns(whole: Path, small_mnist: Path, tmp_path: Path):
+def test_two_processes_give_the_weights_of_one(uninterrupted: Path, small_mnist: Path, tmp_path: Path):
     launcher = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2", "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no")  # fmt: skip
     words = command(small_mnist, tmp_path, "--steps", "8")
     process = start(*launcher, "-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    told, _ = process.communicate()
-    assert process.returncode == 0, told
-    ours, theirs = shipped(tmp_path), shipped(whole)
+    output, _ = process.communicate()
+    assert process.returncode == 0, output
+    ours, theirs = shipped(tmp_path), shipped(uninterrupted)
     for name in ours:
         torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=1e-2)
 
@@ -109,7 +109,7 @@ def test_two_processes_learn_what_one_learns(whole: Path, small_mnist: Path, tmp
 @pytest.mark.parametrize(
     "options", [("--components", "1", "--head", "dense"), ("--incomplete", "square14", "--precision", "bf16")]
 )
-def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
+def test_papers_variants_train(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
     done = train(*command(small_mnist, tmp_path, "--steps", "2", *options))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "model.safetensors").is_file()
@@ -122,35 +122,35 @@ def test_the_papers_variants_train(small_mnist: Path, tmp_path: Path, options: t
         (("--batch-size", "1000"), "more than the 256 training images"),
     ],
 )
-def test_what_the_user_can_mend_is_said_in_a_line(
+def test_user_errors_are_reported_in_one_line(
     small_mnist: Path, tmp_path: Path, options: tuple[str, ...], message: str
 ):
     done = train(*command(small_mnist, tmp_path, *options))
     assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
 
 
-def test_a_run_of_other_masks_is_not_gone_on_with(whole: Path, small_mnist: Path):
-    done = train(*command(small_mnist, whole, "--steps", "8", "--masks", "half"))
+def test_run_with_other_masks_is_not_resumed(uninterrupted: Path, small_mnist: Path):
+    done = train(*command(small_mnist, uninterrupted, "--steps", "8", "--masks", "half"))
     assert done.returncode == 1 and "other settings" in done.stderr
 
 
-def test_the_shipped_checkpoint_is_not_overwritten_by_another_kind(small_mnist: Path, tmp_path: Path):
+def test_shipped_checkpoint_is_not_overwritten_by_other_settings(small_mnist: Path, tmp_path: Path):
     done = train("dmfa", "--data-root", str(small_mnist), "--run-folder", str(tmp_path), "--components", "1")
     assert done.returncode == 1 and "name another folder with --output" in done.stderr
 
 
-def test_the_plain_command_is_the_one_that_made_the_shipped_checkpoint():
+def test_default_command_is_that_of_the_shipped_checkpoint():
     DMFATraining().check_output()
 
 
-def test_new_weights_take_the_old_figures_away(whole: Path, small_mnist: Path):
-    (whole / "out" / "metrics.json").write_text("[]")
-    assert train(*command(small_mnist, whole, "--steps", "8")).returncode == 0
-    assert not (whole / "out" / "metrics.json").exists()
+def test_new_weights_delete_the_old_figures(uninterrupted: Path, small_mnist: Path):
+    (uninterrupted / "out" / "metrics.json").write_text("[]")
+    assert train(*command(small_mnist, uninterrupted, "--steps", "8")).returncode == 0
+    assert not (uninterrupted / "out" / "metrics.json").exists()
 
 
-def test_unknown_pixels_reach_neither_network_nor_loss():
-    """Training on incomplete images: what is absent is missing, but not scored."""
+def test_absent_pixels_reach_neither_network_nor_loss():
+    """In training on incomplete images, absent pixels are missing but not scored."""
     network = DMFA(DMFAConfig(widths=(8, 16), blocks=1)).eval()
     images = torch.rand(2, 1, 28, 28)
     absent, hidden = torch.zeros(2, 1, 28, 28, dtype=torch.bool), torch.zeros(2, 1, 28, 28, dtype=torch.bool)
@@ -161,7 +161,7 @@ def test_unknown_pixels_reach_neither_network_nor_loss():
     assert all(torch.equal(a, b) for a, b in zip(ours, theirs))
 
 
-def test_the_loss_is_the_exact_mixture_likelihood_and_the_squared_error_of_its_mean():
+def test_loss_is_the_exact_likelihood_and_the_squared_error_of_the_mean():
     network = DMFA(DMFAConfig(widths=(8, 16), blocks=1)).eval()
     images, missing = torch.rand(3, 1, 28, 28), torch.rand(3, 1, 28, 28) < 0.3
     density = network(images, missing)
@@ -173,12 +173,12 @@ def test_the_loss_is_the_exact_mixture_likelihood_and_the_squared_error_of_its_m
     torch.testing.assert_close(sse.sum(), error.square().sum())
 
 
-def test_ctrl_c_saves_and_says_how_to_go_on(small_mnist: Path, tmp_path: Path):
+def test_ctrl_c_saves_and_says_how_to_resume(small_mnist: Path, tmp_path: Path):
     words = command(small_mnist, tmp_path, "--steps", "5000")
     process = start("-m", "tests.command", *words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     while process.poll() is None and not (tmp_path / "run" / STATE).is_file():
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
     out, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 130 and "the same command continues" in out
+    assert process.returncode == 130 and "the same command resumes" in out
     shutil.rmtree(tmp_path)

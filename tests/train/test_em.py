@@ -1,4 +1,4 @@
-"""EM against scikit-learn, and against what EM must do: the likelihood never falls, missing values or not."""
+"""EM against scikit-learn, and its monotone likelihood, with and without missing values."""
 
 import numpy as np
 import pytest
@@ -24,7 +24,7 @@ N, SIZE = 600, 8
 
 
 def values(seed: int = 0, clusters: int = 1) -> torch.Tensor:
-    """Rows of a true mixture of factor analysers with two factors."""
+    """Draw rows from a mixture of factor analysers with two factors."""
     generator = torch.Generator().manual_seed(seed)
     like = dict(generator=generator, dtype=torch.float64)
     cluster = torch.randint(clusters, (N,), generator=generator)
@@ -51,7 +51,7 @@ def score(mixture: SharedMixture, rows: Rows) -> float:
     return expectation(mixture, rows).log_likelihood / len(rows)
 
 
-def test_one_component_is_scikit_learns_factor_analysis():
+def test_one_component_equals_scikit_learns_factor_analysis():
     rows = complete(values())
     mixture, _ = fit(rows, initialise(rows, components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 600)
     twin = FactorAnalysis(2, tol=1e-10, max_iter=10_000, svd_method="lapack").fit(rows.values.numpy())
@@ -59,7 +59,7 @@ def test_one_component_is_scikit_learns_factor_analysis():
     torch.testing.assert_close(mixture.components.noise[0], torch.from_numpy(twin.noise_variance_), rtol=0.02, atol=0.01)  # fmt: skip
 
 
-def test_isotropic_noise_is_probabilistic_pca():
+def test_isotropic_noise_equals_probabilistic_pca():
     rows = complete(values())
     mixture, _ = fit(
         rows,
@@ -74,7 +74,7 @@ def test_isotropic_noise_is_probabilistic_pca():
     assert noise[0, 0] == pytest.approx(twin.noise_variance_, rel=0.01)
 
 
-def test_no_factors_is_scikit_learns_diagonal_gaussian_mixture():
+def test_no_factors_equals_scikit_learns_diagonal_mixture():
     rows = complete(values(clusters=3))
     start = initialise(rows, components=3, factors=0, noise="diagonal", noise_floor=1e-9, seed=0)
     mixture, _ = fit(rows, start, 25)
@@ -91,7 +91,7 @@ def test_no_factors_is_scikit_learns_diagonal_gaussian_mixture():
 
 @pytest.mark.parametrize("noise", ["diagonal", "isotropic"])
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_the_likelihood_never_falls(noise, share, monkeypatch):
+def test_likelihood_never_decreases(noise, share, monkeypatch):
     monkeypatch.setattr(em, "CHUNK", 100)
     observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
     rows = Rows(values(clusters=3), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
@@ -99,7 +99,7 @@ def test_the_likelihood_never_falls(noise, share, monkeypatch):
     assert np.diff(path).min() > -1e-7 and path[-1] > path[0] + 0.1
 
 
-def test_what_is_not_observed_plays_no_role():
+def test_unobserved_values_are_ignored():
     observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= 0.3
     x = values()
     fitted = []
@@ -112,7 +112,7 @@ def test_what_is_not_observed_plays_no_role():
     assert torch.equal(fitted[0].components.noise, fitted[1].components.noise)
 
 
-def test_a_mask_that_shows_everything_is_complete_data():
+def test_full_mask_equals_complete_data():
     x = values(clusters=2)
     start = initialise(complete(x), components=2, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
     ours, _ = fit(Rows(x, torch.ones(N, SIZE, dtype=torch.bool)), start, 5)
@@ -121,8 +121,8 @@ def test_a_mask_that_shows_everything_is_complete_data():
     torch.testing.assert_close(ours.components.noise, theirs.components.noise)
 
 
-def test_missing_values_at_random_are_learnt_around():
-    """With a third of the values gone, EM over the observed ones comes near the fit to all; filling with means does not."""
+def test_fit_is_robust_to_values_missing_at_random():
+    """With a third of the values missing, EM over the observed ones is close to the fit to all; filling with means is not."""
     x, observed = values(), torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= 0.33
     whole, _ = fit(
         complete(x), initialise(complete(x), components=1, factors=2, noise="diagonal", noise_floor=1e-9, seed=0), 200
@@ -136,13 +136,13 @@ def test_missing_values_at_random_are_learnt_around():
     assert best - near < 0.1 and best - far > 3 * (best - near)
 
 
-def test_8_bit_images_are_read_in_255ths():
+def test_8_bit_images_are_divided_by_255():
     x = torch.randint(0, 256, (50, SIZE), dtype=torch.uint8)
     got, _ = complete(x).take(slice(0, 10))
     assert got.dtype == torch.float64 and torch.equal(got, x[:10].double() / 255)
 
 
-def test_a_component_without_rows_is_put_beside_the_largest():
+def test_component_without_rows_is_moved_next_to_the_largest():
     rows = complete(values(clusters=2))
     start = initialise(rows, components=2, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
     parts = start.components
@@ -162,7 +162,7 @@ def test_a_component_without_rows_is_put_beside_the_largest():
 
 @pytest.mark.parametrize("chunk", [1, 7, N - 1])
 @pytest.mark.parametrize("share", [0.0, 0.4])
-def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
+def test_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
     observed = torch.rand(N, SIZE, generator=torch.Generator().manual_seed(1)) >= share
     rows = Rows(values(clusters=2), observed if share else torch.ones(1, SIZE, dtype=torch.bool))
     start = initialise(rows, components=3, factors=2, noise="diagonal", noise_floor=1e-9, seed=0)
@@ -174,8 +174,8 @@ def test_the_sums_do_not_depend_on_the_chunks(chunk, share, monkeypatch):
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name))
 
 
-@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # of scikit-learn: the rows are all the same
-def test_as_many_components_as_rows_and_rows_that_are_all_the_same_still_give_numbers():
+@pytest.mark.filterwarnings("ignore:Number of distinct clusters")  # from scikit-learn, since all rows are equal
+def test_degenerate_data_give_finite_numbers():
     for x in (values()[:10], values()[:1].expand(30, -1)):
         rows = complete(x)
         mixture, path = fit(
@@ -184,7 +184,7 @@ def test_as_many_components_as_rows_and_rows_that_are_all_the_same_still_give_nu
         assert np.isfinite(path).all() and mixture.components.noise.min() >= 1e-3
 
 
-def test_a_value_that_a_component_never_sees_is_taken_from_all():
+def test_value_unobserved_in_a_component_comes_from_all_components():
     x = torch.cat([values()[:300] - 20, values()[300:] + 20])
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:300, 0] = False  # the first cluster never shows its first value
@@ -196,7 +196,7 @@ def test_a_value_that_a_component_never_sees_is_taken_from_all():
     assert not mixture.components.factors[blind, :, 0].any()
 
 
-def test_isotropic_noise_is_that_of_what_a_component_sees():
+def test_isotropic_noise_is_estimated_from_observed_values():
     x = torch.cat([values()[:300] - 20, values()[300:] + 20])
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:300, 0] = False  # the first cluster never shows its first value
@@ -212,7 +212,7 @@ def test_isotropic_noise_is_that_of_what_a_component_sees():
     assert mixture.components.mean[blind, 0] == pytest.approx(x[300:, 0].mean().item(), rel=1e-3)
 
 
-def test_a_component_that_sees_nothing_is_as_wide_as_all_rows():
+def test_component_without_observations_is_as_wide_as_all_rows():
     x, zeros = values(), torch.zeros(SIZE, 2, 3, dtype=torch.float64)
     moment, cross, square = zeros.clone(), zeros[..., :2].clone(), zeros[..., 0].clone()
     moment[:, 0, -1], cross[:, 0, -1], square[:, 0] = N, x.sum(0), x.square().sum(0)
@@ -229,16 +229,16 @@ def test_a_component_that_sees_nothing_is_as_wide_as_all_rows():
     torch.testing.assert_close(parts.noise[1], expected.expand(SIZE))
 
 
-def test_what_cannot_be_fitted_is_said():
+def test_data_that_cannot_be_fitted_are_refused():
     with pytest.raises(ValueError, match="got 5 rows"):
         initialise(complete(values()[:5]), components=10, factors=2, noise="diagonal", noise_floor=1e-3, seed=0)
     observed = torch.ones(N, SIZE, dtype=torch.bool)
     observed[:, 3] = False
-    with pytest.raises(ValueError, match="1 values that none of them shows"):
+    with pytest.raises(ValueError, match="1 values that no row shows"):
         initialise(Rows(values(), observed), components=2, factors=2, noise="diagonal", noise_floor=1e-3, seed=0)
 
 
-def test_triangles_come_back_as_symmetric_matrices():
+def test_triangles_unpack_to_symmetric_matrices():
     values = torch.rand(2, 4, 4)
     values = values + values.mT
     rows, columns = triangle(4)
@@ -246,7 +246,7 @@ def test_triangles_come_back_as_symmetric_matrices():
 
 
 @pytest.mark.parametrize("shown", [1.0, 0.9])
-def test_principal_axes_by_a_few_passes_are_those_of_the_whole_matrix(shown, monkeypatch):
+def test_randomised_principal_axes_equal_the_exact_ones(shown, monkeypatch):
     generator = torch.Generator().manual_seed(0)
     scale = 0.8 ** torch.arange(30.0)
     x = (torch.randn(400, 30, generator=generator) * scale + 0.5).double()
@@ -263,7 +263,7 @@ def test_principal_axes_by_a_few_passes_are_those_of_the_whole_matrix(shown, mon
     torch.testing.assert_close(loadings.T @ loadings, best, atol=2e-3, rtol=0)
 
 
-def test_hundreds_of_factors_start_from_all_rows_of_each_cluster(monkeypatch):
+def test_many_factors_start_from_all_rows_of_each_cluster(monkeypatch):
     monkeypatch.setattr("train.engine.em.MANY", 2)
     generator = torch.Generator().manual_seed(0)
     place = torch.randint(2, (300, 1), generator=generator) * 10.0

@@ -1,4 +1,4 @@
-"""Measuring: the figures are those of the metrics, and nothing is hard-coded."""
+"""Evaluation: figures equal the metrics, and nothing is hard-coded."""
 
 import json
 import math
@@ -25,7 +25,7 @@ from train.report.rows import table
 
 
 def forget() -> None:
-    """Let the next one who asks for an imputer load it anew."""
+    """Clear the cache of imputers, so that the next call loads them again."""
     load_imputer.cache_clear()
     checkpoints._LOADED.clear()
 
@@ -43,7 +43,7 @@ def rows(images):
     }
 
 
-def test_every_figure_is_there_with_its_error_and_the_papers_beside_it(rows):
+def test_every_figure_has_its_error_and_the_papers_figure(rows):
     assert tuple(rows) == tuple(name for name in evaluate.MEASURES if name != "milliseconds_100")
     assert all(row.n == 100 and row.seeds == 2 for row in rows.values())
     assert all(row.stderr > 0 for row in rows.values() if row.metric != "milliseconds")
@@ -52,7 +52,7 @@ def test_every_figure_is_there_with_its_error_and_the_papers_beside_it(rows):
     assert rows["ssim"].paper is None and rows["ssim"].source is None
 
 
-def test_the_figures_are_those_of_the_metrics(rows, images):
+def test_figures_equal_the_metrics(rows, images):
     found = []
     for seed in range(2):
         missing = mask_family("square14")(100, 28, 28, torch.Generator().manual_seed(seed))
@@ -63,20 +63,20 @@ def test_the_figures_are_those_of_the_metrics(rows, images):
     assert rows["sse"].stderr == pytest.approx(twin.std().item() / 10, rel=1e-3)
 
 
-def test_a_wider_floor_can_only_cost_where_the_density_was_sharp(rows):
+def test_wider_floor_costs_only_where_the_density_is_sharp(rows):
     assert rows["nll_wide_floor"].value > rows["nll"].value
 
 
-def test_the_table_shows_ours_and_the_papers(rows):
+def test_table_shows_our_and_the_papers_figures(rows):
     text = table(list(rows.values()))
     assert (
-        "n = 100, mask seeds = 2, 55,000 images to learn from" in text
+        "n = 100, mask seeds = 2, 55,000 training images" in text
         and "-244.81" in text
         and "DMFA paper, table 1" in text
     )
 
 
-def test_a_method_without_a_density_has_no_likelihood(images):
+def test_method_without_a_density_has_no_likelihood(images):
     rows = {
         row.metric: row
         for row in measure(load_imputer("knn", "mnist"), images=images, dataset="mnist", family="square13", seeds=1)
@@ -85,7 +85,7 @@ def test_a_method_without_a_density_has_no_likelihood(images):
     assert (rows["ssim"].paper, rows["ssim"].source) == (0.829, "AE-dynamics paper, table 1")
 
 
-def test_samples_are_scored_where_they_are_quick_to_draw(images):
+def test_samples_are_scored_if_they_are_quick_to_draw(images):
     for name, scored in (("vaeac", True), ("universal-marginalizer", False)):
         rows = {
             row.metric
@@ -96,7 +96,7 @@ def test_samples_are_scored_where_they_are_quick_to_draw(images):
         assert ("crps" in rows) == scored and "nll" not in rows and {"sse", "ssim"} <= rows
 
 
-def test_images_in_which_a_draw_hid_nothing_do_not_spoil_the_mean(images, monkeypatch):
+def test_images_without_hidden_pixels_do_not_affect_the_mean(images, monkeypatch):
     family = mask_family("square14")
     monkeypatch.setattr(evaluate, "mask_family", lambda _: lambda *size: family(*size) & (torch.arange(size[0]) > 0).view(-1, 1, 1, 1))  # fmt: skip
     rows = measure(load_imputer("mean", "mnist"), images=images[:20], dataset="mnist", family="square14", seeds=1)
@@ -105,7 +105,7 @@ def test_images_in_which_a_draw_hid_nothing_do_not_spoil_the_mean(images, monkey
 
 @pytest.fixture
 def shipped(tmp_path, monkeypatch) -> Path:
-    """A copy of a small checkpoint to write beside."""
+    """Return a folder with a copy of a small checkpoint."""
     for module in (evaluate, checkpoints, registry, report_rows):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     forget()
@@ -120,7 +120,7 @@ def run(root: Path, *protocols: str, **options) -> None:
     evaluate.evaluate(Evaluation(**{**config, **options}))
 
 
-def test_rows_are_written_as_they_come_and_a_quick_look_writes_nothing(small_mnist, shipped, capsys):
+def test_rows_are_written_at_once_and_a_limited_run_writes_nothing(small_mnist, shipped, capsys):
     run(small_mnist, "square14", limit=20)
     assert "n = 20" in capsys.readouterr().out and not list(shipped.glob("*/metrics.json"))
     for protocol in ("square14", "half"):
@@ -135,7 +135,7 @@ def test_rows_are_written_as_they_come_and_a_quick_look_writes_nothing(small_mni
     assert len(rows) == 12 and "| half | sse |" in (shipped / "mean" / "README.md").read_text()
 
 
-def test_figures_of_another_test_set_are_kept_beside_the_others_under_its_name(small_mnist, shipped):
+def test_figures_of_another_test_set_are_stored_beside_the_others(small_mnist, shipped):
     run(small_mnist, "square14")
     run(small_mnist, "square14", test_set="official", method=("zero",))
     rows = json.loads((shipped / "zero" / "metrics.json").read_text())
@@ -148,28 +148,28 @@ def test_figures_of_another_test_set_are_kept_beside_the_others_under_its_name(s
     assert figures["square14"] == figures["square14-official"] and "sse" in figures["square14"]
 
 
-def test_what_was_measured_is_not_measured_again_unless_asked_or_the_weights_are_new(small_mnist, shipped, capsys):
+def test_measurements_are_repeated_only_on_request_or_for_new_weights(small_mnist, shipped, capsys):
     run(small_mnist, "square14")
     capsys.readouterr()
     run(small_mnist, "square14")
-    assert capsys.readouterr().out.count("measured before") == 2
+    assert capsys.readouterr().out.count("already measured") == 2
     run(small_mnist, "square14", again=True)
-    assert "measured before" not in capsys.readouterr().out
+    assert "already measured" not in capsys.readouterr().out
     run(small_mnist, "half")
     save_file({"image": torch.full((1, 28, 28), 0.5)}, shipped / "mean" / "model.safetensors")
     forget()
     capsys.readouterr()
     run(small_mnist, "square14")
-    assert capsys.readouterr().out.count("measured before") == 1  # zero has no weights
+    assert capsys.readouterr().out.count("already measured") == 1  # zero has no weights
     rows = json.loads((shipped / "mean" / "metrics.json").read_text())
-    assert {row["protocol"] for row in rows} == {"square14"}, "figures of the old weights must go"
+    assert {row["protocol"] for row in rows} == {"square14"}, "figures of the old weights are deleted"
 
 
-def test_mice_is_fitted_for_each_kind_of_hole_and_keeps_its_figures_without_a_checkpoint(small_mnist, shipped, monkeypatch):  # fmt: skip
-    asked = []
+def test_mice_is_fitted_for_each_kind_of_hole_and_has_figures_without_a_checkpoint(small_mnist, shipped, monkeypatch):  # fmt: skip
+    fitted = []
 
     def stand_in(dataset, protocol, data_root):
-        asked.append(protocol)
+        fitted.append(protocol)
         imputer = load_imputer("mean", "mnist")
         return type("Stand", (), {"name": "mice", "paper": "MICE", "impute": imputer.impute})()
 
@@ -177,7 +177,7 @@ def test_mice_is_fitted_for_each_kind_of_hole_and_keeps_its_figures_without_a_ch
     monkeypatch.setattr(evaluate, "MICE_ROWS", 30)
     run(small_mnist, "square13", "half", method=("mice",))
     rows = json.loads((shipped / "mice" / "metrics.json").read_text())
-    assert asked == ["square13", "half"] and {row["n"] for row in rows} == {30}
+    assert fitted == ["square13", "half"] and {row["n"] for row in rows} == {30}
     assert [row["paper"] for row in rows if row["metric"] == "ssim"] == [0.797, None]
     assert not (shipped / "mice" / "README.md").exists()
 
@@ -191,7 +191,7 @@ def test_mice_is_fitted_for_each_kind_of_hole_and_keeps_its_figures_without_a_ch
         (dict(dataset="nowhere"), "no method has a checkpoint for nowhere"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_before_anything_is_computed(small_mnist, options, message):
+def test_invalid_choices_are_refused_before_anything_is_computed(small_mnist, options, message):
     with pytest.raises(ValueError, match=message):
         evaluate.evaluate(Evaluation(**{"data_root": small_mnist, **options}))
 
@@ -202,8 +202,8 @@ def test_every_reported_figure_names_its_source():
     assert all(row["metric"] in measures for dataset in DATASETS for row in published(dataset))
 
 
-def test_the_papers_rows_of_our_methods_are_there():
-    """A method that names a row no paper has would never be compared."""
+def test_papers_rows_of_our_methods_exist():
+    """A method that names a missing row would never be compared."""
     rows = {row for row, *_ in REPORTED}
     assert all(method_class(name).paper in rows | {None} for name in METHODS)
     assert all(kind.paper in rows for kind in CLASSIFIERS.values())

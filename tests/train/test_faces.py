@@ -1,4 +1,4 @@
-"""Faces by the same commands as digits: colours, several attributes, and no image that may not be passed on."""
+"""Faces with the same commands as digits: colours, several attributes, and no images that may not be distributed."""
 
 import json
 from pathlib import Path
@@ -31,7 +31,7 @@ def run(root: Path, folder: Path, *words: str) -> CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("method", TINY)
-def test_every_method_learns_faces_by_its_own_command(small_celeba: Path, tmp_path: Path, method: str):
+def test_every_methods_command_learns_faces(small_celeba: Path, tmp_path: Path, method: str):
     done = run(small_celeba, tmp_path, method, "--dataset", "celeba", *TINY[method].split())
     assert done.returncode == 0, done.stderr
     config = json.loads((tmp_path / "out" / "config.json").read_text())
@@ -39,17 +39,17 @@ def test_every_method_learns_faces_by_its_own_command(small_celeba: Path, tmp_pa
     assert (network["channels"], network["height"], network["width"]) == DATASETS["celeba"].shape
     assert config["about"]["training_images"] == 40, "mirror images are not counted"
     card = (tmp_path / "out" / "README.md").read_text()
-    assert "non-commercial" in card and "must not be used" in card and "badly represented" in card
-    assert ("8,003 to learn from" in card) == (config["about"]["training_images"] == 8_003)
+    assert "non-commercial" in card and "must not be used" in card and "underrepresented" in card
+    assert ("8,003 for training" in card) == (config["about"]["training_images"] == 8_003)
     assert "license: other" in card and "license: mit" not in card
 
 
-def test_k_nn_of_faces_is_not_kept(small_celeba: Path, tmp_path: Path):
+def test_knn_of_faces_is_not_kept(small_celeba: Path, tmp_path: Path):
     done = run(small_celeba, tmp_path, "knn", "--dataset", "celeba")
-    assert done.returncode == 1 and "may not be passed on" in done.stderr and not (tmp_path / "out").exists()
+    assert done.returncode == 1 and "may not be distributed" in done.stderr and not (tmp_path / "out").exists()
 
 
-def test_k_nn_of_faces_is_measured_without_a_checkpoint(small_celeba: Path):
+def test_knn_of_faces_is_measured_without_a_checkpoint(small_celeba: Path):
     config = evaluate.Evaluation.for_dataset("celeba", data_root=small_celeba)
     ways = evaluate._offline(config)
     assert "knn" in ways and "mice" not in ways
@@ -60,7 +60,7 @@ def test_k_nn_of_faces_is_measured_without_a_checkpoint(small_celeba: Path):
     assert torch.equal(ours, nearest("celeba", small_celeba).impute(images, missing).mean)
 
 
-def test_a_classifier_of_faces_answers_each_attribute_by_itself():
+def test_classifier_of_faces_predicts_each_attribute_separately():
     config = ClassifierTraining.for_dataset("celeba").network
     assert config.several and config.classes == len(DATASETS["celeba"].classes)
     answers = CLASSIFIERS["zero"](config, None).predict(torch.rand(3, 3, 64, 64), torch.zeros(3, 1, 64, 64).bool())
@@ -76,7 +76,7 @@ def test_larger_images_are_halved_more_often():
     assert sizes == [(1, 64, 32, 32), (1, 64, 8, 8)]
 
 
-def test_the_figures_of_several_attributes():
+def test_figures_of_several_attributes_match_the_labels():
     logits = torch.tensor([[2.0, -1.0], [0.5, 3.0], [-2.0, 1.0], [1.0, -4.0]])
     labels = torch.tensor([[1, 0], [0, 1], [0, 0], [1, 0]])
     found = _figures(logits, labels)
@@ -87,7 +87,7 @@ def test_the_figures_of_several_attributes():
         == pytest.approx(-chance.log().mean().item())
         == pytest.approx(label_nll(logits, labels).item())
     )
-    # Of smiling: both that do, one of two that do not. Of the second: the one that does, two of three that do not.
+    # Smiling: both positives, one of two negatives. The second attribute: the positive, two of three negatives.
     assert found["balanced_accuracy_1"] == pytest.approx(0.75)
     assert found["balanced_accuracy_2"] == pytest.approx((1 + 2 / 3) / 2)
     assert found["balanced_accuracy"] == pytest.approx((0.75 + 5 / 6) / 2)

@@ -1,4 +1,4 @@
-"""The picture of all samples as all methods complete them."""
+"""The picture of all methods' completions of all samples."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from dmfa_demo.data.masks import mask_family
 from train.report.gallery import GAP, HEAD, WIDE_GAP, Gallery, draw
 
 
-def test_every_picture_stands_in_its_row_and_column(tmp_path):
+def test_every_picture_is_in_its_row_and_column(tmp_path):
     draw(Gallery(method=("zero", "mfa"), protocol=("square14",), output=tmp_path / "all.png"))
     page = np.asarray(Image.open(tmp_path / "all.png"))
     samples = load_samples("mnist").images[:, 0].numpy()
@@ -33,7 +33,7 @@ def test_every_picture_stands_in_its_row_and_column(tmp_path):
 
 
 @pytest.mark.parametrize("settings", [{"method": ("nothing",)}, {"protocol": ("circle",)}, {"dataset": "celeba32"}])
-def test_what_cannot_be_drawn_is_refused_and_nothing_is_written(tmp_path, settings):
+def test_invalid_settings_are_refused_and_nothing_is_written(tmp_path, settings):
     with pytest.raises(ValueError, match="nothing|circle|celeba32"):
         draw(Gallery(**{"method": ("zero",), **settings}, output=tmp_path / "all.png"))
     assert not (tmp_path / "all.png").exists()

@@ -1,4 +1,4 @@
-"""Graphs: operations without weights, for every kind of network, at the end of a training and by a command of its own."""
+"""Graphs: operations without weights, for every kind of network, written by training and by a command."""
 
 import json
 import sys
@@ -45,7 +45,7 @@ NETWORKS = {
 
 
 def save(folder: Path, kind: str) -> Path:
-    """A network as its training leaves it, with a guide beside it."""
+    """Save a network as a checkpoint, with a guide beside it."""
     torch.manual_seed(0)
     network: nn.Module = NETWORKS[kind]()
     for parameter in network.parameters():
@@ -68,7 +68,7 @@ def scene(folder: Path) -> tuple[Tensor, Tensor]:
 
 
 def answers(folder: Path, kind: str) -> list[list[Tensor]]:
-    """Means, and two samples, of each engine."""
+    """Return the mean and two samples, for each engine."""
     images, missing = scene(folder)
     found = []
     for name in ("torch", "onnx"):
@@ -103,7 +103,7 @@ def test_a_graph_holds_no_weights(tmp_path: Path):
     assert inside < 10_000 and path.stat().st_size < 60_000
 
 
-def test_weights_of_two_bytes_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_half_precision_weights_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(checkpoints, "LARGE", 10)
     folder = save(tmp_path, "context-encoder")
     write_graphs(folder)
@@ -119,14 +119,14 @@ def test_the_same_weights_give_the_same_bytes(tmp_path: Path):
     assert path.read_bytes() == before
 
 
-def test_older_graphs_go(tmp_path: Path):
+def test_older_graphs_are_deleted(tmp_path: Path):
     folder = save(tmp_path, "context-encoder")
     (folder / "older.onnx").touch()
     write_graphs(folder)
     assert [path.name for path in folder.glob("*.onnx")] == ["model.onnx"]
 
 
-def test_what_has_no_network_of_its_own_has_no_graph(tmp_path: Path):
+def test_a_checkpoint_without_networks_of_its_own_has_no_graph(tmp_path: Path):
     config = {"network": asdict(ImageShape()), "training": {"method": "mean"}}
     save_checkpoint(tmp_path / "mean", {"image": torch.rand(1, 28, 28)}, config)
     assert write_graphs(tmp_path / "mean") == []
@@ -150,7 +150,7 @@ def test_training_ends_with_the_export(small_mnist: Path, tmp_path: Path):
         torch.testing.assert_close(ours, twin, atol=1e-5, rtol=0)
 
 
-def test_training_goes_without_the_exporter(small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_training_works_without_the_exporter(small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     done = train(*TRAIN, "--data-root", str(small_mnist), *folders)

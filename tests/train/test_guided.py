@@ -31,7 +31,7 @@ def guide(small_mnist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_it_leaves_a_checkpoint_that_knows_its_guide(guide: Path, small_mnist: Path):
+def test_command_writes_a_checkpoint_that_names_its_guide(guide: Path, small_mnist: Path):
     done = train(*command(small_mnist, guide))
     assert done.returncode == 0, done.stderr
     config = json.loads((guide / "dmfa" / "config.json").read_text())
@@ -44,7 +44,7 @@ def test_it_leaves_a_checkpoint_that_knows_its_guide(guide: Path, small_mnist: P
     assert [row["step"] for row in rows] == [2, 4] and {"square_sse", "value_nll"} <= set(rows[0])
 
 
-def test_it_begins_from_a_dmfa_beside_it(guide: Path, small_mnist: Path, tmp_path: Path):
+def test_training_starts_from_a_sibling_dmfa(guide: Path, small_mnist: Path, tmp_path: Path):
     plain = [
         "dmfa",
         "--data-root",
@@ -64,7 +64,7 @@ def test_it_begins_from_a_dmfa_beside_it(guide: Path, small_mnist: Path, tmp_pat
     torch.testing.assert_close(ours["head.weight"][:4], theirs["head.weight"][:4])
 
 
-def test_a_vaeac_with_the_same_guide_begins_from_it(guide: Path, small_mnist: Path, tmp_path: Path):
+def test_vaeac_with_the_same_guide_starts_from_it(guide: Path, small_mnist: Path, tmp_path: Path):
     done = train(*command(small_mnist, guide, "--run-folder", str(tmp_path / "run"), "--output", str(guide / "first")))
     assert done.returncode == 0, done.stderr
     folders = "--data-root", str(small_mnist), "--run-folder", str(tmp_path / "vaeac"), "--output", str(guide / "vaeac")
@@ -82,13 +82,13 @@ def test_a_vaeac_with_the_same_guide_begins_from_it(guide: Path, small_mnist: Pa
     assert imputer.impute(images, torch.rand(2, 1, 28, 28) < 0.5, seed=0).sample(2).isfinite().all()
 
 
-def test_a_guide_and_images_that_are_never_whole_are_refused(guide: Path, small_mnist: Path, tmp_path: Path):
+def test_guide_with_incomplete_images_is_refused(guide: Path, small_mnist: Path, tmp_path: Path):
     folders = "--data-root", str(small_mnist), "--run-folder", str(tmp_path), "--output", str(guide / "lossy")
     done = train("vaeac", *folders, *SMALL, "--guide", "mfa", "--incomplete", "square14")
-    assert done.returncode == 1 and "leave --incomplete or --guide away" in done.stderr
+    assert done.returncode == 1 and "omit --incomplete or --guide" in done.stderr
 
 
-def test_the_loss_is_that_of_independent_gaussians_where_pixels_are_missing():
+def test_loss_is_that_of_independent_gaussians_over_missing_pixels():
     network = GuidedDMFA(GuidedConfig(widths=(8, 16), blocks=1)).eval()
     torch.nn.init.normal_(network.head.weight, std=0.1)
     images, missing = torch.rand(3, 1, 28, 28), torch.rand(3, 1, 28, 28) < 0.3

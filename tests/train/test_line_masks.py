@@ -1,4 +1,4 @@
-"""The tables of the VAEAC paper: small networks through the whole measurement, and naive Bayes by hand."""
+"""The tables of the VAEAC paper: the complete measurement of small networks, and naive Bayes by hand."""
 
 import dataclasses
 import json
@@ -28,7 +28,7 @@ ABOUT = {
 }
 
 
-def test_naive_bayes_counts_ink_with_one_more_of_each():
+def test_naive_bayes_counts_ink_with_add_one_smoothing():
     images = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.0, 0.0]]).view(3, 1, 1, 2)
     seen = torch.tensor([1.0, 1.0]).view(1, 1, 1, 2)
     both = naive_bayes(images).log_prob(seen, torch.ones(1, 1, 1, 2, dtype=torch.bool))
@@ -38,7 +38,7 @@ def test_naive_bayes_counts_ink_with_one_more_of_each():
 
 
 class Passes:
-    """A clock that every pass through a layer moves on, so that nothing else on the machine counts."""
+    """A clock that advances with every pass through a layer, so that nothing else on the machine counts."""
 
     def __init__(self):
         self.count = 0
@@ -52,7 +52,7 @@ class Passes:
 
 @pytest.fixture(scope="module")
 def shipped(small_mnist, tmp_path_factory):
-    """Small untrained networks in the place of the shipped ones, measured on two images."""
+    """Write small untrained networks in place of the shipped ones, and measure them on two images."""
     root, clock = tmp_path_factory.mktemp("shipped"), Passes()
     with pytest.MonkeyPatch.context() as patch:
         for module in (report_rows, checkpoints, line_masks):
@@ -70,7 +70,7 @@ def shipped(small_mnist, tmp_path_factory):
         yield root / "mnist"
 
 
-def test_every_row_of_the_tables_is_measured_beside_the_papers(shipped):
+def test_every_row_of_the_tables_is_measured(shipped):
     rows = json.loads((shipped / "results.json").read_text())["rows"]
     found = {(row["title"], row["metric"]): row for row in rows}
     papers = {"naive Bayes": 205, "VAEAC, 100 importance samples": 61, "VAEAC, 100 Monte Carlo samples": 156}
@@ -85,7 +85,7 @@ def test_every_row_of_the_tables_is_measured_beside_the_papers(shipped):
     assert len(rows) == len(papers) + 2
 
 
-def test_the_figures_are_those_of_the_estimators(small_mnist, shipped):
+def test_figures_equal_the_estimators(small_mnist, shipped):
     images = line_masks._binarised("test", LineMasks(data_root=small_mnist))[:2]
     missing = line_masks.mask_family("line3")(2, 28, 28, torch.Generator().manual_seed(0))
     assert missing.sum((1, 2, 3)).eq(784 - 84).all() and set(images.unique().tolist()) == {0.0, 1.0}
@@ -98,8 +98,8 @@ def test_the_figures_are_those_of_the_estimators(small_mnist, shipped):
     assert ours["stderr"] == pytest.approx(twin.std().item() / 2**0.5, rel=1e-3)
 
 
-def test_what_is_known_is_not_measured_again(small_mnist, shipped, capsys):
+def test_measurements_are_not_repeated(small_mnist, shipped, capsys):
     before = json.loads((shipped / "results.json").read_text())["rows"]
     measure(LineMasks(rows=2, data_root=small_mnist))
-    assert capsys.readouterr().out.count("measured before") == len(before) == 9
+    assert capsys.readouterr().out.count("already measured") == len(before) == 9
     assert json.loads((shipped / "results.json").read_text())["rows"] == before

@@ -1,4 +1,4 @@
-"""The training loop: stopping and going on changes nothing, whatever stops it."""
+"""The training loop: any interruption and resumption leaves the result unchanged."""
 
 import json
 import math
@@ -40,7 +40,7 @@ def run(
     figure: float = 1.0,
     indefinite: Collection[int] = (),
 ) -> nn.Module:
-    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, NaN losses from `broken_from` on.
+    """Fit a line with noise from the step's generator; a signal arrives in step `stop_at`, losses are NaN from `broken_from` on.
 
     In steps of `indefinite` a covariance has no Cholesky factor.
     """
@@ -80,22 +80,22 @@ def weights(network: nn.Module) -> torch.Tensor:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("stop_at", [0, 4, 5])
-def test_going_on_after_a_signal_gives_the_same_weights_to_the_last_bit(tmp_path, stop_at, number):
-    whole = run(tmp_path / "whole")
-    with pytest.raises(Interrupted, match=f"step {stop_at + 1} of 9; the same command continues"):
+def test_resuming_after_a_signal_gives_exactly_the_same_weights(tmp_path, stop_at, number):
+    uninterrupted = run(tmp_path / "uninterrupted")
+    with pytest.raises(Interrupted, match=f"step {stop_at + 1} of 9; the same command resumes"):
         run(tmp_path / "parts", stop_at=stop_at, number=number)
-    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(uninterrupted))
     for name in (STATE, BEST):
-        ours, theirs = (load_file(tmp_path / kind / name) for kind in ("whole", "parts"))
+        ours, theirs = (load_file(tmp_path / kind / name) for kind in ("uninterrupted", "parts"))
         assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
-    ours, theirs = (read_metrics(tmp_path / kind) for kind in ("whole", "parts"))
+    ours, theirs = (read_metrics(tmp_path / kind) for kind in ("uninterrupted", "parts"))
     assert [row["validation"] for row in ours] == [row["validation"] for row in theirs]
     assert [row["step"] for row in theirs] == [3, 6, 9]
 
 
-def test_steps_after_the_last_save_are_done_again_with_the_same_result(tmp_path):
-    """As after kill -9: the state is old, metrics.jsonl and the best weights are newer."""
-    whole = run(tmp_path / "whole")
+def test_steps_after_the_last_save_are_repeated_with_the_same_result(tmp_path):
+    """As after kill -9, the state is older than metrics.jsonl and the best weights."""
+    uninterrupted = run(tmp_path / "uninterrupted")
     with pytest.raises(Interrupted):
         run(tmp_path / "parts", stop_at=3)
     old = (tmp_path / "parts" / STATE).read_bytes()
@@ -103,17 +103,17 @@ def test_steps_after_the_last_save_are_done_again_with_the_same_result(tmp_path)
         run(tmp_path / "parts", stop_at=7)
     (tmp_path / "parts" / STATE).write_bytes(old)
     assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6]
-    assert torch.equal(weights(run(tmp_path / "parts")), weights(whole))
+    assert torch.equal(weights(run(tmp_path / "parts")), weights(uninterrupted))
     assert [row["step"] for row in read_metrics(tmp_path / "parts")] == [3, 6, 9]
 
 
-def test_a_finished_run_is_not_trained_again(tmp_path):
+def test_finished_run_is_not_trained_again(tmp_path):
     first, again = run(tmp_path), run(tmp_path)
     assert torch.equal(weights(first), weights(again))
     assert len((tmp_path / METRICS).read_text().splitlines()) == 3
 
 
-def test_the_best_averaged_weights_are_left_in_the_network(tmp_path):
+def test_network_gets_the_best_averaged_weights(tmp_path):
     network = run(tmp_path)
     best = load_file(tmp_path / BEST)
     assert torch.equal(network.weight, best["weight"])
@@ -122,7 +122,15 @@ def test_the_best_averaged_weights_are_left_in_the_network(tmp_path):
     assert all(math.isfinite(row["validation"]) for row in read_metrics(tmp_path))
 
 
-def test_the_statistics_of_batch_normalisation_are_those_of_the_last_step(tmp_path):
+def test_the_first_step_averages_with_the_initial_weights(tmp_path):
+    torch.manual_seed(0)
+    initial = nn.Linear(3, 1).weight.detach()
+    run(tmp_path, replace(CONFIG, steps=1))
+    state = load_file(tmp_path / STATE)
+    assert torch.equal(state["average/weight"], initial.lerp(state["network/weight"], 1 - CONFIG.ema_decay))
+
+
+def test_batch_normalisation_statistics_are_those_of_the_last_step(tmp_path):
     torch.manual_seed(0)
     network, last = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1)), {}
 
@@ -147,7 +155,7 @@ def test_the_statistics_of_batch_normalisation_are_those_of_the_last_step(tmp_pa
         assert torch.equal(buffer, last[name])
 
 
-def test_a_broken_step_leaves_no_trace_in_the_statistics(tmp_path):
+def test_broken_step_does_not_affect_the_statistics(tmp_path):
     torch.manual_seed(0)
     network = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1))
 
@@ -168,18 +176,18 @@ def test_a_broken_step_leaves_no_trace_in_the_statistics(tmp_path):
     assert network[0].running_mean.isfinite().all() and network[0].num_batches_tracked == CONFIG.steps - 1
 
 
-def test_other_settings_do_not_continue_a_run(tmp_path):
+def test_run_with_other_settings_is_not_resumed(tmp_path):
     run(tmp_path)
     with pytest.raises(ValueError, match="other settings; delete it"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "learning_rate": 0.2}))
 
 
-def test_more_images_than_there_are_in_a_batch_are_refused(tmp_path):
+def test_batch_larger_than_the_training_set_is_refused(tmp_path):
     with pytest.raises(ValueError, match="more than the 10 training images"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "batch_size": 11}))
 
 
-def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
+def test_incomplete_line_of_metrics_does_not_prevent_resuming(tmp_path):
     with pytest.raises(Interrupted):
         run(tmp_path, stop_at=5)
     with (tmp_path / METRICS).open("a") as file:
@@ -188,21 +196,21 @@ def test_half_a_line_of_metrics_does_not_keep_a_run_from_going_on(tmp_path):
     assert [row["step"] for row in read_metrics(tmp_path)] == [3, 6, 9]
 
 
-# Processes of their own, forked from one that has imported torch already, and what the first step of an optimiser imports.
+# Separate processes, forked from one that has already imported torch and what an optimiser's first step imports.
 APART = multiprocessing.get_context("forkserver")
 APART.set_forkserver_preload([__name__, "torch._dynamo"])
 
 
 def apart(function: Callable[..., object], *arguments: object) -> tuple[int | None, str]:
-    """How a process of its own ends that calls a function: its exit code, and its errors."""
+    """Call a function in a separate process; return its exit code and its errors."""
     reader, writer = APART.Pipe(duplex=False)
     process = APART.Process(target=with_errors_in, args=(writer, function, *arguments))
     process.start()
     writer.close()
     with open(reader.fileno(), closefd=False) as errors:
-        told = errors.read()
+        output = errors.read()
     process.join()
-    return process.exitcode, told
+    return process.exitcode, output
 
 
 def with_errors_in(pipe: Connection, function: Callable[..., object], *arguments: object) -> None:
@@ -212,7 +220,7 @@ def with_errors_in(pipe: Connection, function: Callable[..., object], *arguments
 
 
 def killed_while_saving(folder: Path, saving: int, moment: str) -> None:
-    """Kills the process the n-th time that a file is about to be put into place, or has been."""
+    """Kill the process just before or after the n-th file is moved into place."""
     replace, left = os.replace, saving
 
     def dying(*paths):
@@ -233,32 +241,32 @@ def killed_in_a_step(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("saving", "moment"), [(2, "before"), (3, "before"), (4, "after"), (5, "after")])
-def test_a_kill_at_any_moment_of_saving_changes_nothing_in_the_end(tmp_path, saving, moment):
+def test_kill_at_any_moment_of_saving_does_not_change_the_result(tmp_path, saving, moment):
     assert apart(killed_while_saving, tmp_path / "killed", saving, moment)[0] == -signal.SIGKILL
-    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "uninterrupted")))
     assert [row["step"] for row in read_metrics(tmp_path / "killed")] == [3, 6, 9]
 
 
-def test_a_kill_in_the_middle_of_a_step_changes_nothing_in_the_end(tmp_path):
+def test_kill_in_the_middle_of_a_step_does_not_change_the_result(tmp_path):
     assert apart(killed_in_a_step, tmp_path / "killed")[0] == -signal.SIGKILL
-    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "whole")))
+    assert torch.equal(weights(run(tmp_path / "killed")), weights(run(tmp_path / "uninterrupted")))
 
 
 def without_room(folder: Path, room: int) -> None:
-    """No file can grow beyond so many bytes, as on a full disk."""
+    """Limit the size of files to this many bytes, as on a full disk."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
     run(folder)
 
 
 @pytest.mark.parametrize(("room", "file"), [(40, "state.safetensors"), (600, "")])
-def test_a_full_disk_is_said_and_training_goes_on_once_there_is_room(tmp_path, room, file):
-    ended, told = apart(without_room, tmp_path / "full", room)
-    assert ended == 1 and "\nOSError: " in told and file in told
+def test_full_disk_is_reported_and_training_resumes_once_there_is_room(tmp_path, room, file):
+    ended, output = apart(without_room, tmp_path / "full", room)
+    assert ended == 1 and "\nOSError: " in output and file in output
     assert not list((tmp_path / "full").glob("*.partial"))
-    assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "whole")))
+    assert torch.equal(weights(run(tmp_path / "full")), weights(run(tmp_path / "uninterrupted")))
 
 
-def test_a_damaged_state_is_named(tmp_path):
+def test_damaged_state_is_reported(tmp_path):
     with pytest.raises(Interrupted):
         run(tmp_path, stop_at=3)
     (tmp_path / STATE).write_bytes((tmp_path / STATE).read_bytes()[:-9])
@@ -266,13 +274,13 @@ def test_a_damaged_state_is_named(tmp_path):
         run(tmp_path)
 
 
-def test_a_broken_gradient_spoils_nothing_and_training_gives_up_in_words(tmp_path):
+def test_non_finite_gradients_are_skipped_and_end_training_with_an_error(tmp_path):
     with pytest.raises(ValueError, match="no finite gradient in 20 steps.*--learning-rate"):
         run(tmp_path, LoopConfig(**{**CONFIG.__dict__, "steps": 40}), broken_from=4)
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / STATE).values())
 
 
-def test_a_covariance_without_a_cholesky_factor_is_a_broken_step(tmp_path):
+def test_covariance_without_a_cholesky_factor_is_skipped(tmp_path):
     assert weights(run(tmp_path / "some", indefinite={0, 4, 5})).isfinite().all()
     assert [row["step"] for row in read_metrics(tmp_path / "some")] == [3, 6, 9]
     with pytest.raises(ValueError, match="no finite gradient in 20 steps up to step 23; lower --learning-rate"):
@@ -280,18 +288,18 @@ def test_a_covariance_without_a_cholesky_factor_is_a_broken_step(tmp_path):
     assert all(tensor.isfinite().all() for tensor in load_file(tmp_path / "all" / STATE).values())
 
 
-def test_a_covariance_without_a_cholesky_factor_is_no_figure_to_choose_by(tmp_path):
+def test_validation_without_a_cholesky_factor_is_not_the_best(tmp_path):
     def validate(network):
         return {"validation": torch.linalg.cholesky(-torch.eye(2)).sum().item()}
 
     network = nn.Linear(3, 1)
     arguments = network, len(DATA), lambda rows, _: (DATA[rows],), lambda network, _, x: network(x).square().mean()
-    with pytest.raises(ValueError, match="never finite in validation; lower --learning-rate"):
+    with pytest.raises(ValueError, match="the validation figure was never finite; lower --learning-rate"):
         fit(*arguments, validate, CONFIG, tmp_path, "")
 
 
-def test_a_validation_that_is_never_finite_is_said_in_words(tmp_path):
-    with pytest.raises(ValueError, match="never finite in validation"):
+def test_validation_that_is_never_finite_is_reported(tmp_path):
+    with pytest.raises(ValueError, match="the validation figure was never finite"):
         run(tmp_path, figure=math.nan)
 
 

@@ -1,4 +1,4 @@
-"""The recipes of a data set's models: what is shipped is theirs, and a call goes on where the last one stopped."""
+"""The recipes of a data set's models: they made the shipped checkpoints, and a call resumes where the last one stopped."""
 
 import json
 import os
@@ -20,12 +20,12 @@ from train.methods import classifier
 from train.recipes import RECIPES, All, Step, incomplete
 from train.report.rows import Row
 
-# Trained and measured, and not needed by the page.
+# Trained and measured, but not used on the page.
 NOT_SHIPPED = {("fashion-mnist", "knn --incomplete square14")}
 
 
 @pytest.mark.parametrize("dataset", RECIPES)
-def test_what_is_shipped_was_made_by_the_recipe(dataset):
+def test_shipped_checkpoints_were_made_by_the_recipe(dataset):
     configs = {step.command: step.config(dataset) for step in RECIPES[dataset]}
     assert len(configs) == len(RECIPES[dataset])
     assert not {command: found for command, config in configs.items() if (found := config.differences())}
@@ -41,7 +41,7 @@ def test_every_source_is_made_before_it_is_read(dataset):
         made.add(step.output(dataset))
 
 
-def test_a_list_says_what_is_finished_and_runs_nothing(monkeypatch, capsys):
+def test_list_shows_finished_commands_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(recipes, "_run", None)
     monkeypatch.setattr(sys, "argv", ["train", "all", "--dataset", "celeba32", "--list"])
     command_line.main()
@@ -54,7 +54,7 @@ CLASSIFY = "classifier --treatment knn --incomplete square14 --seeds 1"
 
 @pytest.fixture
 def stand_in(tmp_path, monkeypatch):
-    """Instead of training, a command's checkpoint or figures are written at once; `stop` names one that is stopped."""
+    """Replace training by writing a command's checkpoint or figures; `stop` names a command to interrupt."""
     monkeypatch.chdir(tmp_path)
     for module in (engine, classifier, recipes):
         monkeypatch.setattr(module, "ROOT", tmp_path / "checkpoints")
@@ -91,7 +91,7 @@ def stand_in(tmp_path, monkeypatch):
             return 0
 
         def all(self, stop: str = "") -> list[str]:
-            """Runs the recipe; returns what was run."""
+            """Run the recipe, and return the commands run."""
             self.ran, self.stop = [], stop
             recipes.run(All())
             return self.ran
@@ -101,8 +101,8 @@ def stand_in(tmp_path, monkeypatch):
     return stand_in
 
 
-def test_it_runs_every_command_once_and_goes_on_where_it_was_stopped(stand_in, tmp_path):
-    with pytest.raises(Interrupted, match="stopped; python -m train all --dataset mnist goes on there"):
+def test_every_command_runs_once_and_an_interrupted_recipe_resumes(stand_in, tmp_path):
+    with pytest.raises(Interrupted, match="stopped; python -m train all --dataset mnist resumes there"):
         stand_in.all(stop="knn")
     assert stand_in.ran == ["mean", "knn"]
     assert stand_in.all() == ["knn", "classifier"]
@@ -110,7 +110,7 @@ def test_it_runs_every_command_once_and_goes_on_where_it_was_stopped(stand_in, t
     assert stand_in.all() == []
 
 
-def test_a_source_that_is_made_anew_is_read_anew_even_after_a_stop(stand_in, tmp_path):
+def test_commands_run_again_after_their_source_even_after_an_interruption(stand_in, tmp_path):
     stand_in.all()
     (tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG).unlink()
     with pytest.raises(Interrupted):
@@ -120,14 +120,14 @@ def test_a_source_that_is_made_anew_is_read_anew_even_after_a_stop(stand_in, tmp
     assert stand_in.all() == []
 
 
-def test_a_source_of_other_settings_is_refused_before_anything_is_run(stand_in, tmp_path, capsys):
+def test_source_with_other_settings_is_refused_before_anything_runs(stand_in, tmp_path, capsys):
     stand_in.all()
     path = tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG
     settings = json.loads(path.read_text())
     settings["network"]["references"], settings["training"]["incomplete"] = 300, "half"
     path.write_text(json.dumps(settings))
     (tmp_path / "checkpoints" / "mnist" / "mean" / CONFIG).unlink()
-    with pytest.raises(ValueError, match="knn-square14 is not the checkpoint that the recipe means") as refused:
+    with pytest.raises(ValueError, match="knn-square14 differs from the recipe") as refused:
         stand_in.all()
     for difference in ("network.references is 300, not 5000", 'training.incomplete is "half", not "square14"'):
         assert difference in str(refused.value)
@@ -138,14 +138,14 @@ def test_a_source_of_other_settings_is_refused_before_anything_is_run(stand_in, 
     assert states == ["to", "differs", "there", "finished"]
 
 
-def test_masks_by_another_name_are_the_same(stand_in, tmp_path):
+def test_masks_under_another_name_are_equal(stand_in, tmp_path):
     stand_in.all()
     path = tmp_path / "checkpoints" / "mnist" / "knn-square14" / CONFIG
     path.write_text(path.read_text().replace("square14", "rect14x14"))
     assert stand_in.all() == []
 
 
-def test_a_command_that_fails_is_named(stand_in, monkeypatch):
+def test_failed_command_is_named(stand_in, monkeypatch):
     monkeypatch.setattr(recipes, "_run", lambda command: 1)
     with pytest.raises(ValueError, match="python -m train mean --dataset mnist failed with exit code 1"):
         recipes.run(All())
@@ -154,7 +154,7 @@ def test_a_command_that_fails_is_named(stand_in, monkeypatch):
 WAITS = "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(130)); print(flush=True); time.sleep(60)"
 
 
-def test_a_command_that_is_asked_to_stop_is_waited_for():
+def test_interrupted_command_is_awaited():
     before = signal.getsignal(signal.SIGTERM)
     timer = Timer(3, os.kill, (os.getpid(), signal.SIGTERM))
     timer.start()

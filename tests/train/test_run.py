@@ -1,4 +1,4 @@
-"""What a command's data set decides: the shape of images, classes, defaults."""
+"""The settings that depend on a command's data set: shape of the images, classes, defaults."""
 
 import json
 from dataclasses import field, make_dataclass
@@ -36,7 +36,7 @@ def test_networks_have_the_shape_of_the_images_and_masks_fit(kind, dataset):
         assert mask_family(masks)(50, height, width, torch.Generator().manual_seed(0)).any()
 
 
-def test_settings_that_are_given_replace_those_of_the_data_set():
+def test_given_settings_replace_those_of_the_data_set():
     assert dmfa.DMFATraining.for_dataset("celeba", masks="half").masks == "half"
     assert (
         dmfa.DMFATraining.for_dataset("celeba").network.factors
@@ -44,14 +44,14 @@ def test_settings_that_are_given_replace_those_of_the_data_set():
     )
 
 
-def test_a_shape_that_is_not_the_images_is_refused():
+def test_shape_that_does_not_match_the_images_is_refused():
     with pytest.raises(ValueError, match=r"images of mnist are \(1, 28, 28\)"):
         MeanTraining(network=ImageShape(3, 64, 64))
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "celeba"])
 @pytest.mark.parametrize("nested", ["loop", "network"])
-def test_a_setting_that_is_added_locks_out_no_checkpoint_made_before(dataset, nested, tmp_path, monkeypatch):
+def test_new_setting_accepts_older_checkpoints(dataset, nested, tmp_path, monkeypatch):
     made = dmfa.DMFATraining.for_dataset(dataset)
     monkeypatch.setattr(run, "ROOT", tmp_path)
     (tmp_path / dataset / "dmfa").mkdir(parents=True)
@@ -68,19 +68,21 @@ def test_a_setting_that_is_added_locks_out_no_checkpoint_made_before(dataset, ne
     same_nested = vars(getattr(made, nested))
     later(dataset=dataset, **same, **{nested: grown(**same_nested)}).check_output()
     other = grown(**{**same_nested, "added": 0.6})
-    with pytest.raises(ValueError, match="holds a checkpoint of other settings; name another folder with --output"):
+    with pytest.raises(
+        ValueError, match="contains a checkpoint with other settings; name another folder with --output"
+    ):
         later(dataset=dataset, **same, **{nested: other}).check_output()
-    with pytest.raises(ValueError, match="holds a checkpoint of other settings"):
+    with pytest.raises(ValueError, match="contains a checkpoint with other settings"):
         later(dataset=dataset, **same, alone=4).check_output()
 
 
-def test_the_command_line_takes_its_defaults_from_the_data_set():
+def test_command_line_defaults_depend_on_the_data_set():
     for option in (["--dataset", "celeba"], ["--dataset=celeba"]):
-        told = train("dmfa", *option, "--help")
-        assert told.returncode == 0 and "squares16-40" in told.stdout.replace("\n", "")
+        output = train("dmfa", *option, "--help")
+        assert output.returncode == 0 and "squares16-40" in output.stdout.replace("\n", "")
 
 
-def test_faces_are_learnt_from_both_sides_unless_they_are_incomplete(monkeypatch):
+def test_faces_are_mirrored_unless_they_are_incomplete(monkeypatch):
     faces = load_samples("celeba")
     monkeypatch.setattr(run, "load_split", lambda *_: faces)
     config = MeanTraining.for_dataset("celeba")
@@ -92,23 +94,23 @@ def test_faces_are_learnt_from_both_sides_unless_they_are_incomplete(monkeypatch
 
 @pytest.fixture
 def two_cards(monkeypatch):
-    """A machine with two accelerators, as torch would name them."""
+    """Simulate a machine with two accelerators."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda device=0: f"card {torch.device(device).index}")
 
 
-def test_the_hardware_is_the_device_that_is_asked_about(two_cards):
+def test_hardware_describes_the_device(two_cards):
     assert "cores of " in run.hardware() and "card" not in run.hardware("cpu")
     assert run.hardware("cuda:1") == run.hardware(torch.device("cuda", 1)) == "card 1"
 
 
-def test_a_card_names_what_learnt_and_not_what_else_there_is(two_cards, small_mnist, tmp_path):
+def test_model_card_names_only_the_device_used(two_cards, small_mnist, tmp_path):
     mean(MeanTraining(data_root=small_mnist, output=tmp_path))
     assert json.loads((tmp_path / CONFIG).read_text())["about"]["hardware"] == run.hardware("cpu")
     assert f"minutes on {run.hardware('cpu')}, torch" in (tmp_path / "README.md").read_text()
 
 
-def test_what_was_learnt_on_an_accelerator_is_said_so(two_cards, monkeypatch, tmp_path):
+def test_model_card_names_the_accelerator_used(two_cards, monkeypatch, tmp_path):
     class OnCard(torch.Tensor):
         device = torch.device("cuda", 1)
 

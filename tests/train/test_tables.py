@@ -1,4 +1,4 @@
-"""The tables of the documentation: every figure is there, in its place, with its error, its sizes and its source."""
+"""The tables of the documentation: every figure is in its place, with its error, sizes and source."""
 
 import json
 
@@ -53,7 +53,7 @@ def test_every_table_is_on_the_page(dataset):
             assert tables.table(dataset, protocol) in page, protocol
 
 
-def test_rows_of_papers_without_a_method_of_ours_are_there():
+def test_papers_rows_without_our_methods_are_included():
     assert "| ACFlow, best guess |" in tables.table("mnist", "arbitrary")
     assert tables.table("mnist", "square14").count("| MFA |") == 1
 
@@ -69,19 +69,19 @@ def test_rows_of_papers_without_a_method_of_ours_are_there():
         ("setting mnist mfa network.noise_floor", "3e-05"),
     ],
 )
-def test_a_placeholder_becomes_its_figure(placeholder, text):
+def test_placeholder_becomes_its_figure(placeholder, text):
     assert tables.results_page(f"a {{{{{placeholder}}}}} b").endswith(f"a {text} b")
 
 
 @pytest.mark.parametrize(
     "placeholder", ["", "unknown", "mnist square14 dmfa unknown", "table mnist circle", "study unknown"]
 )
-def test_an_unknown_placeholder_is_named(placeholder):
+def test_unknown_placeholder_is_refused(placeholder):
     with pytest.raises(ValueError, match="placeholder|no figure|no figures|no study"):
         tables.results_page(f"{{{{{placeholder}}}}}")
 
 
-def test_a_readme_with_an_unknown_method_or_without_a_table_is_refused():
+def test_readme_with_an_unknown_method_or_without_a_table_is_refused():
     table = (
         "<!-- figures -->\n| M | I | P | E | P |\n|---|---|---|---|---|\n| Oracle | knows | | | |\n<!-- /figures -->"
     )
@@ -92,7 +92,7 @@ def test_a_readme_with_an_unknown_method_or_without_a_table_is_refused():
     assert CLASSIFIERS["misconv-dmfa"].title in tables.with_figures(table.replace("Oracle", "MisConv (DMFA)"))
 
 
-def test_the_command_writes_both_files(tmp_path):
+def test_command_writes_both_files(tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / tables.TEMPLATE).write_text("# Results\n\n{{mnist square14 zero sse value}}\n")
     (tmp_path / tables.README).write_text((REPOSITORY / "README.md").read_text().replace("8.50 ± 0.04", "1"))

@@ -11,8 +11,8 @@ from tests.command import train
 from train.methods.universal_marginalizer import part_of
 
 
-def test_the_masks_are_what_is_left_while_filling_in_random_order():
-    """How much of a hole is left is uniform, from nothing to all, and never more than the hole."""
+def test_part_of_gives_holes_partly_filled_in_random_order():
+    """The share left of a hole is uniform between nothing and all."""
     generator = torch.Generator().manual_seed(0)
     hole = mask_family("square14")(4_000, 28, 28, generator)
     left = part_of(hole, generator)
@@ -22,7 +22,7 @@ def test_the_masks_are_what_is_left_while_filling_in_random_order():
     assert ((counts - 0.1).abs() < 5 * (0.09 / 4_000) ** 0.5 + 0.005).all()
 
 
-def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path):
+def test_command_writes_a_complete_checkpoint(small_mnist: Path, tmp_path: Path):
     small = "--widths 8 16 --blocks 1 --steps 4 --batch-size 32 --validate-every 2 --precision no --masks rect6x6 --chains 2".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["universal-marginalizer", "--data-root", str(small_mnist), *small, *folders]

@@ -8,7 +8,7 @@ import torch
 
 from dmfa_demo.models.vaeac import VAEACConfig, VAEACImputer, image_vaeac
 from tests.command import train
-from train.methods.vaeac import Objective, score
+from train.methods.vaeac import VAEACObjective, score
 
 SMALL = VAEACConfig(latents=4, widths=(8, 16), blocks=1)
 
@@ -21,7 +21,7 @@ def batch() -> tuple[torch.Tensor, ...]:
 
 
 def parts(model, images, missing, absent, noise) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """VAEAC's bound (6), GSNN's (15), and the regularisers of section 4.3.2 with scales 2 and 0.5."""
+    """Return VAEAC's bound (6), GSNN's (15), and the regularisers of section 4.3.2 with scales 2 and 0.5."""
     conditional, scored = model(images, missing), missing & ~absent
     prior, proposal = conditional.prior, model.propose(images, missing, absent)
     reconstruction = conditional.decode(proposal.at(noise[:1])).log_prob(images, scored)[0]
@@ -31,39 +31,39 @@ def parts(model, images, missing, absent, noise) -> tuple[torch.Tensor, torch.Te
 
 
 @pytest.mark.parametrize("alpha", [1.0, 0.9, 0.0])
-def test_the_objective_is_the_hybrid_bound_with_its_regularisers(alpha):
+def test_objective_is_the_hybrid_bound_with_its_regularisers(alpha):
     torch.manual_seed(0)
     model, inputs = image_vaeac(SMALL).eval(), batch()
     bound, gsnn, regular = parts(model, *inputs)
     twin = -(alpha * bound + (1 - alpha) * gsnn + regular)
-    torch.testing.assert_close(Objective(model, alpha, 2, 0.5)(*inputs), twin)
+    torch.testing.assert_close(VAEACObjective(model, alpha, 2, 0.5)(*inputs), twin)
 
 
-def test_the_bound_lies_below_the_likelihood():
+def test_bound_is_below_the_likelihood():
     """On average over draws the bound (6) is below the importance-sampled likelihood, which is itself below the true one."""
     torch.manual_seed(0)
     model, (images, missing, absent, _) = image_vaeac(SMALL).eval(), batch()
     with torch.inference_mode():
-        objective = Objective(model, 1.0, 1e9, 0)
+        objective = VAEACObjective(model, 1.0, 1e9, 0)
         bound = -torch.stack([objective(images, missing, absent, torch.randn(2, 3, 4)) for _ in range(300)]).mean(0)
         assert (bound < model(images, missing).log_prob(images, missing, 500, absent) + 1e-3).all()
 
 
-def test_absent_pixels_change_nothing():
+def test_absent_pixels_are_ignored():
     model, (images, missing, absent, noise) = image_vaeac(SMALL).eval(), batch()
     changed = torch.where(absent, 1 - images, images)
-    objective = Objective(model, 0.5)
+    objective = VAEACObjective(model, 0.5)
     assert torch.equal(objective(images, missing, absent, noise), objective(changed, missing, absent, noise))
 
 
-def test_every_parameter_learns():
+def test_every_parameter_gets_a_gradient():
     torch.manual_seed(0)
-    objective = Objective(image_vaeac(SMALL), 0.5)
+    objective = VAEACObjective(image_vaeac(SMALL), 0.5)
     objective(*batch()).mean().backward()
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in objective.parameters())
 
 
-def test_scores_are_the_same_at_every_call():
+def test_scores_are_the_same_in_every_call():
     model, (images, missing, _, _) = image_vaeac(SMALL).eval(), batch()
     for alpha in (0.0, 1.0):
         assert score(model, images=images, missing=missing, samples=5, alpha=alpha) == score(
@@ -71,10 +71,10 @@ def test_scores_are_the_same_at_every_call():
         )
 
 
-def test_gsnn_is_scored_by_what_it_learns():
-    """Its proposal network stays as it was drawn: what importance sampling from it says means nothing."""
+def test_gsnn_is_scored_by_its_prior():
+    """Its proposal network is untrained, so importance sampling from it is meaningless."""
     torch.manual_seed(0)
-    objective, (images, missing, _, _) = Objective(image_vaeac(SMALL), alpha=0.0).eval(), batch()
+    objective, (images, missing, _, _) = VAEACObjective(image_vaeac(SMALL), alpha=0.0).eval(), batch()
     assert not any(parameter.requires_grad for parameter in objective.model.proposal.parameters())
     before = score(objective.model, images, missing, 5, alpha=0.0)
     with torch.no_grad():
@@ -87,7 +87,7 @@ def test_gsnn_is_scored_by_what_it_learns():
 @pytest.mark.parametrize(
     "options", [(), ("--likelihood", "bernoulli", "--masks", "line3", "--latents", "16"), ("--incomplete", "square14", "--alpha", "0.9"), ("--alpha", "0"), ("--alpha", "0", "--latents", "0")]
 )  # fmt: skip
-def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
+def test_command_writes_a_complete_checkpoint(small_mnist: Path, tmp_path: Path, options: tuple[str, ...]):
     small = "--widths 8 16 --blocks 1 --steps 4 --batch-size 32 --validate-every 2 --precision no".split()
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     words = ["vaeac", "--data-root", str(small_mnist), *small, *folders, *options]
@@ -100,9 +100,9 @@ def test_the_command_leaves_a_whole_checkpoint(small_mnist: Path, tmp_path: Path
     assert VAEACImputer.load(tmp_path / "out").impute(images, missing, seed=0).sample(2).isfinite().all()
 
 
-def test_while_warming_up_the_kl_counts_in_part():
+def test_warm_up_reduces_the_weight_of_the_kl():
     torch.manual_seed(0)
     model, inputs = image_vaeac(SMALL).eval(), batch()
     kl = model.propose(*inputs[:3]).kl(model(*inputs[:2]).prior)
-    objective = Objective(model)
+    objective = VAEACObjective(model)
     torch.testing.assert_close(objective(*inputs) - objective(*inputs, kl_weight=0.25), 0.75 * kl, atol=1e-3, rtol=1e-3)

@@ -20,7 +20,7 @@ from train.methods.vaeac_synthetic import (
 )
 
 
-def test_the_true_conditional_density_is_torchs():
+def test_true_conditional_density_equals_torchs():
     """log p(x1 | x2) = log p(x1, x2) - log p(x2), each a mixture of Gaussians."""
     modes = centres(0)
     images = draw_rows(modes, 20, torch.Generator().manual_seed(0))
@@ -39,8 +39,8 @@ def test_rows_have_the_mixtures_mean_and_variance():
     torch.testing.assert_close(x.var(0), modes.var(0, correction=0) + VARIANCE, atol=0.03, rtol=0)
 
 
-def test_likelihoods_are_in_the_datas_own_units():
-    """Halving the unit of a number adds log 2 to its density: what is scored in SPANs is told in ones."""
+def test_likelihoods_are_in_the_units_of_the_data():
+    """Halving the unit of a number adds log 2 to its density: scores are converted from SPANs to ones."""
     torch.manual_seed(0)
     model, images = synthetic_vaeac(), draw_rows(centres(0), 50, torch.Generator().manual_seed(0))
     missing = draw_masks(50, torch.Generator().manual_seed(1))
@@ -51,7 +51,7 @@ def test_likelihoods_are_in_the_datas_own_units():
     assert abs(found["is10"] - expected) < 1e-4 and found["is10_stderr"] > 0
 
 
-def test_the_command_prints_the_table_and_draws_the_figures(tmp_path: Path):
+def test_command_prints_the_table_and_draws_the_figures(tmp_path: Path):
     words = ["vaeac-synthetic", "--steps", "3", "--test-rows", "100", "--run-folder", str(tmp_path)]
     done = train(*words)
     assert done.returncode == 0, done.stderr

@@ -1,1 +1,1 @@
-"""What every training run shares."""
+"""Code shared by all training runs."""

@@ -1,11 +1,11 @@
 """Expectation maximisation for mixtures of factor analysers, on rows that may have missing values.
 
-Ghahramani and Hinton, *The EM algorithm for mixtures of factor analyzers* (1996), with every sum over observed values
-only: a missing value says nothing, so each value i of each component k is a small regression of its own on the latents,
+Ghahramani and Hinton, *The EM algorithm for mixtures of factor analyzers* (1996), with all sums over observed values
+only: a missing value carries no information, so each value i of each component k is a separate small regression on the latents,
 
     (a_ki, mean_ki) = (sum_b r_bk x_bi E[z'])^T (sum_b r_bk E[z' z'^T])^-1,    z' = (z, 1),    over the rows b that show i,
 
-and its noise is what this regression leaves. Rows pass in chunks, so that memory does not grow with their number.
+and its noise is the residual variance. Rows are processed in chunks, so that memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from torch.nn import functional as F
 
 from dmfa_demo.densities.shared_mixture import MANY, SharedComponents, SharedMixture
 
-# Rows at a time; fewer where each row has moments of its own, so many that these hold no more than so many numbers.
+# Rows per chunk; fewer where each row has its own moments, so that these have at most NUMBERS numbers.
 CHUNK, CHUNK_NUMBERS = 2_000, 20_000_000
 KMEANS_ROWS = 20_000
 
-# Random directions beside those that are looked for, as a share of these, and passes over the rows to find them.
+# Extra random directions, as a share of those wanted, and passes over the rows to find them.
 BESIDE, PASSES = 0.25, 5
 
-# In units of rows. Added to the diagonal of every regression, so that it can be solved where hardly any row counts.
+# In units of rows. Added to the diagonal of every regression, so that it can be solved where few rows count.
 RIDGE = 1e-6
 
-# A component that shows a value in fewer rows than this takes it from all components together.
+# A component with fewer rows than this that show a value takes it from all components together.
 UNSEEN = 1e-3
 
 Noise = Literal["diagonal", "isotropic"]
@@ -38,11 +38,11 @@ Noise = Literal["diagonal", "isotropic"]
 
 @dataclass(frozen=True)
 class Rows:
-    """The data.
+    """Data rows with missing values.
 
     Attributes:
-        values: `(N, n)`, float, or uint8 for 255ths; what is not observed plays no role.
-        observed: bool `(N, n)`, or `(1, n)` when all rows show the same values.
+        values: `(N, n)`, float, or uint8 for 255ths; unobserved values are ignored.
+        observed: bool `(N, n)`, or `(1, n)` when all rows share one mask.
     """
 
     values: Tensor
@@ -52,31 +52,31 @@ class Rows:
         return len(self.values)
 
     def take(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
-        """Some rows in float64, and what is observed of them (`(1, n)` when it is the same for all)."""
+        """Return some rows in float64, and their observed values (`(1, n)` when all rows share one mask)."""
         values = self.values[rows]
         values = values.double() / 255 if values.dtype == torch.uint8 else values.double()
         return values, self.observed if self.alike else self.observed[rows]
 
     @property
     def alike(self) -> bool:
-        """Whether all rows show the same values."""
+        """Whether all rows share one mask."""
         return len(self.observed) == 1
 
     def chunks(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
-        """All rows, `size` at a time."""
+        """Yield all rows, `size` at a time."""
         for start in range(0, len(self), size):
             yield self.take(slice(start, start + size))
 
 
 @dataclass
 class Statistics:
-    """What the M step needs to know of all rows: sums over rows, each value i over the rows that show it.
+    """The sufficient statistics for the M step: sums over rows, for each value i over the rows that show it.
 
     Attributes:
         log_likelihood: sum_b log p(x_b), nats.
         responsible: sum_b r_bk, `(K,)`.
         moment: sum_b r_bk E[z' z'^T], lower triangles, `(n, K, (l + 1) (l + 2) / 2)`, or with leading size 1 when all rows
-            show the same values; the last entry counts rows.
+            share one mask; the last entry counts rows.
         cross: sum_b r_bk x_bi E[z'], `(n, K, l + 1)`.
         square: sum_b r_bk x_bi^2, `(n, K)`.
     """
@@ -89,7 +89,7 @@ class Statistics:
 
 
 def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
-    """The E step. `mixture` is a prior, in float64."""
+    """Run the E step. `mixture` is a prior, in float64."""
     count, size, n = mixture.components.factors.shape
     lower = triangle(size + 1)
     zeros = mixture.log_weights.new_zeros
@@ -119,7 +119,7 @@ def expectation(mixture: SharedMixture, rows: Rows) -> Statistics:
 def _moment(
     r: Tensor, mean: Tensor, covariance: Tensor, observed: Tensor | None, lower: tuple[Tensor, Tensor]
 ) -> Tensor:
-    """sum_b r_bk E[z' z'^T] of a chunk, as in `Statistics.moment`; observed None when all rows show the same values."""
+    """Return sum_b r_bk E[z' z'^T] of a chunk, as in `Statistics.moment`; observed is None when all rows share one mask."""
     covariance = F.pad(covariance, (0, 1, 0, 1))  # z' ends in a constant
     if observed is None:
         between = torch.einsum("bk,bki,bkj->kij", r, mean, mean)
@@ -130,10 +130,10 @@ def _moment(
 
 
 def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedMixture:
-    """The M step, as the mixture before anything is seen.
+    """Run the M step, and return the mixture before any observation.
 
     Args:
-        noise: a variance for each value of a component, or one for all its values (mixture of probabilistic PCA).
+        noise: one variance for each value of a component, or one for all its values (mixture of probabilistic PCA).
         noise_floor: the smallest variance.
     """
     size = total.cross.shape[-1]
@@ -142,7 +142,7 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
         -1
     )  # (n, K, l + 1)
     left = (total.square - (solution * total.cross).sum(-1)).clamp(min=0)
-    rows = total.moment[..., -1].expand_as(left)  # that show each value, (n, K)
+    rows = total.moment[..., -1].expand_as(left)  # rows that show each value, (n, K)
     unseen = rows < UNSEEN
     if unseen.any():
         everyone = rows.sum(1, keepdim=True)
@@ -150,7 +150,7 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
         around = total.square.sum(1, keepdim=True) / everyone - average.square()
         solution = torch.where(unseen.unsqueeze(-1), 0, solution)
         solution[..., -1] = torch.where(unseen, average, solution[..., -1])
-        # As if seen so rarely: next to nothing where values share their noise, and all there is where they do not.
+        # A small pseudo-count: negligible where values share their noise, decisive where they do not.
         left, rows = torch.where(unseen, UNSEEN * around, left), rows.clamp(min=UNSEEN)
     if noise == "isotropic":
         left, rows = left.sum(0).expand_as(left), rows.sum(0).expand_as(rows)
@@ -161,7 +161,7 @@ def maximization(total: Statistics, noise: Noise, noise_floor: float) -> SharedM
 
 
 def reseed(mixture: SharedMixture, responsible: Tensor, generator: torch.Generator) -> SharedMixture:
-    """Move every component that answers for less than one row next to the one that answers for most, to share them."""
+    """Move every component responsible for less than one row next to the most responsible one, to share its rows."""
     if (responsible >= 1).all():
         return mixture
     parts, weights = mixture.components, responsible.clone()
@@ -176,20 +176,20 @@ def reseed(mixture: SharedMixture, responsible: Tensor, generator: torch.Generat
 
 
 def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_floor: float, seed: int) -> SharedMixture:
-    """Components from k-means clusters and their principal axes; what is missing is filled with the value's mean.
+    """Initialise components from k-means clusters and their principal axes, with missing values filled by their mean.
 
-    Looks at `KMEANS_ROWS` rows at most, except for the axes where hundreds are wanted.
+    Uses at most `KMEANS_ROWS` rows, except for the axes where hundreds are wanted.
 
     Raises:
-        ValueError: when there are fewer rows than components, or values that no row shows.
+        ValueError: If there are fewer rows than components, or values that no row shows.
     """
     from sklearn.cluster import KMeans  # slow to import
 
     shown = rows.observed.any(0)
     if len(rows) < components or not shown.all():
         raise ValueError(
-            f"{components} components need as many rows that together show every value; got {len(rows)} rows, and "
-            f"{int((~shown).sum())} values that none of them shows"
+            f"{components} components need at least {components} rows that together show every value; got {len(rows)} rows and "
+            f"{int((~shown).sum())} values that no row shows"
         )
     generator = torch.Generator().manual_seed(seed)
     x, observed = rows.take(torch.randperm(len(rows), generator=generator)[:KMEANS_ROWS])
@@ -203,7 +203,7 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
     parts = []
     for cluster in range(components):
         mine = labels == cluster
-        mine = mine if mine.any() else torch.ones_like(mine)  # fewer different rows than clusters
+        mine = mine if mine.any() else torch.ones_like(mine)  # fewer distinct rows than clusters
         if many:
             mean, variance, loadings = principal(rows, mine=mine, average=average, count=factors, generator=generator)
         else:
@@ -215,7 +215,7 @@ def initialise(rows: Rows, components: int, factors: int, noise: Noise, noise_fl
 
 
 def _principal_exactly(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance `(n,)` of rows, and their first principal axes times their deviations, `(count, n)`, zeros where there are fewer."""
+    """Return rows' mean and variance `(n,)` and first principal axes times deviations, `(count, n)`, padded with zeros."""
     mean, variance = x.mean(0), x.var(0, correction=0)
     rank = min(count, len(x) - 1)
     _, scale, axes = torch.linalg.svd(x - mean, full_matrices=False)
@@ -226,13 +226,13 @@ def _principal_exactly(x: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
 def principal(
     rows: Rows, mine: Tensor, average: Tensor, count: int, generator: torch.Generator
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """As `_principal_exactly`, of the rows in `mine`, bool `(N,)`, nearly: by a few passes over the data, which never hold them all.
+    """Approximate `_principal_exactly` for the rows in `mine`, bool `(N,)`, in a few passes over the data, chunk by chunk.
 
-    Halko, Martinsson and Tropp, *Finding structure with randomness* (2011), algorithm 4.4: the covariance is applied again and again to
-    random directions, a few more than are wanted, and the axes are looked for among what these span. In single precision.
+    Halko, Martinsson and Tropp, *Finding structure with randomness* (2011), algorithm 4.4: the covariance is applied repeatedly to
+    random directions, a few more than wanted, and the axes are found in their span. In single precision.
 
     Args:
-        average: `(n,)`, what stands for missing values.
+        average: `(n,)`, the replacement for missing values.
     """
     places = mine.nonzero()[:, 0].split(CHUNK)
 
@@ -259,13 +259,13 @@ def principal(
 
 
 def triangle(size: int) -> tuple[Tensor, Tensor]:
-    """Rows and columns of the lower triangle of a `size` x `size` matrix."""
+    """Return row and column indices of the lower triangle of a `size` x `size` matrix."""
     rows, columns = torch.tril_indices(size, size)
     return rows, columns
 
 
 def symmetric(values: Tensor, size: int) -> Tensor:
-    """Lower triangles `(..., size (size + 1) / 2)`, in the order of `triangle`, as symmetric matrices `(..., size, size)`."""
+    """Unpack lower triangles `(..., size (size + 1) / 2)`, in the order of `triangle`, to symmetric matrices `(..., size, size)`."""
     rows, columns = triangle(size)
     place = torch.empty(size, size, dtype=torch.long)
     place[rows, columns] = place[columns, rows] = torch.arange(len(rows))

@@ -1,8 +1,8 @@
-"""ONNX graphs of a checkpoint's networks, for ONNX Runtime (see dmfa_demo/networks/engine.py).
+"""Export the networks of a checkpoint as ONNX graphs (see dmfa_demo/networks/engine.py).
 
-A graph holds operations and no weights: each of its large constants is a place in model.safetensors, as ONNX has it for external
-data. What is exported is what the methods marked with `engine.graph` are asked while the checkpoint is put to use. It is used twice,
-for different numbers of images and samples, so that a size that differs is known to be a free one.
+A graph contains operations but no weights: each weight is a reference into model.safetensors, as ONNX external data. To find the
+inputs of the methods marked with `engine.graph`, the checkpoint is used twice, with different numbers of images and samples, and
+each call is recorded. A size that differs between calls becomes a dynamic dimension.
 """
 
 from __future__ import annotations
@@ -32,33 +32,34 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 OPSET = 20
-# From this version on what exports by torch.export is PyTorch's own default.
+# The first version whose exporter uses torch.export by default.
 TORCH = (2, 9)
-# Bytes at most: of a constant that is computed here and not when the graph is loaded, of a constant that is no weight, of a graph.
+# The largest sizes in bytes: of a constant folded at export, of a constant other than a weight, and of a graph.
 FOLDED, CONSTANT, MOST = 4_096, 2**17, 400_000
-# Images and samples of the two uses; no two numbers are alike, so that sizes are told apart.
+# The numbers of images and samples of the two uses; all differ, so that dimensions can be told apart.
 USES = ((2, 3), (5, 7))
 
-# What the names of weights begin with in a graph, for `_Exported` has the network as its attribute.
+# The prefix of the names of weights in a graph: the network is an attribute of `_Exported`.
 _PREFIX = "network."
 
-# How safetensors and ONNX name the types of weights.
+# The data types of weights in safetensors and in ONNX.
 _TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I64": "INT64"}
 
 Use = Callable[[Tensor, Tensor, int], object]
-"""Puts networks to use on images with missing pixels, for so many samples where there are any."""
+"""Computes an answer for images and missing pixels, with a number of samples if the method draws any."""
 
 
 def write_graphs(folder: Path) -> list[Path]:
-    """Write the graphs of the networks in a checkpoint's folder, instead of older ones; return the files.
+    """Write the graphs of a checkpoint's networks in place of older ones, and return their paths.
 
-    There are none for a checkpoint without networks, or with those of another.
+    A checkpoint without networks, or with the weights of another checkpoint, has no graphs.
 
     Raises:
-        ImportError: without the packages onnx and onnxscript, which the extra `train` installs, or with an old PyTorch.
-        ValueError: when a graph would be too large.
+        ImportError: If onnx or onnxscript, which the extra `train` installs, is missing, or PyTorch is too old.
+        FileNotFoundError: If the checkpoint needs another one that is missing.
+        ValueError: If a graph is too large.
     """
-    import onnx  # noqa: F401  (what is missing is said before anything is deleted)
+    import onnx  # noqa: F401  (fails before anything is deleted)
     import onnxscript  # noqa: F401
 
     if tuple(map(int, torch.__version__.split(".")[:2])) < TORCH:
@@ -85,7 +86,7 @@ def write_graphs(folder: Path) -> list[Path]:
 
 
 def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
-    """The networks of a checkpoint, and how they are used."""
+    """Return the networks of a checkpoint, and a function that uses them."""
     training = read_config(folder)["training"]
     if training["method"] == "autoencoder":
         model = load_network(folder, Autoencoder, AutoencoderConfig)
@@ -97,7 +98,7 @@ def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
 
     def use(images: Tensor, missing: Tensor, samples: int) -> None:
         imputation = imputer.impute(images, missing, seed=0)
-        if imputer.has_samples and not imputer.fills_in_steps:  # each step asks what the mean asks
+        if imputer.has_samples and not imputer.fills_in_steps:  # its steps call the network like the mean
             imputation.sample(samples)
 
     return [part for part in vars(imputer).values() if isinstance(part, nn.Module)], use
@@ -105,14 +106,14 @@ def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
 
 @dataclass
 class _Method:
-    """A marked method of a network, and what it was asked.
+    """A marked method of a network and its recorded calls.
 
     Attributes:
-        name: of the graph.
-        network: whose checkpoint it is; its weights have the names that they have there.
-        compute: the method.
-        inputs: of one call.
-        sizes: those of all inputs, for each call.
+        name: the graph's name.
+        network: the whole network of the checkpoint.
+        compute: the method, computed by PyTorch.
+        inputs: the inputs of the last call.
+        sizes: the sizes of all inputs, for each call.
     """
 
     name: str
@@ -122,24 +123,24 @@ class _Method:
     sizes: list[list[torch.Size]] = field(default_factory=list)
 
     def note(self, *tensors: Tensor) -> Any:
-        """Remember a call, and leave the answer to PyTorch."""
+        """Record a call, and let PyTorch compute it."""
         self.inputs = tensors
         self.sizes.append([tensor.shape for tensor in tensors])
         return NotImplemented
 
-    def free_sizes(self) -> list[dict[int, Any]]:
-        """For each input its free dimensions; those that have always been alike are one."""
-        found: dict[tuple[int, ...], Any] = {}
-        free = []
+    def dynamic_shapes(self) -> list[dict[int, Any]]:
+        """Return the dynamic dimensions of each input; dimensions that were equal in every call are one."""
+        known: dict[tuple[int, ...], Any] = {}
+        inputs = []
         for shapes in zip(*self.sizes):
-            columns = enumerate(zip(*shapes))
-            free.append(
-                {at: found.setdefault(c, torch.export.Dim(f"size{len(found)}")) for at, c in columns if len(set(c)) > 1}
-            )
-        return free
+            dynamic = {at: sizes for at, sizes in enumerate(zip(*shapes)) if len(set(sizes)) > 1}
+            for sizes in dynamic.values():
+                known.setdefault(sizes, torch.export.Dim(f"size{len(known)}"))
+            inputs.append({at: known[sizes] for at, sizes in dynamic.items()})
+        return inputs
 
     def names(self) -> list[str]:
-        """A name for each input: that of the parameter, with a number where one takes several."""
+        """Return a name for each input: its parameter, with a number if the parameter takes several."""
         names = []
         for parameter in inspect.signature(self.compute).parameters.values():
             if parameter.kind is parameter.VAR_POSITIONAL:
@@ -151,7 +152,7 @@ class _Method:
 
 @torch.inference_mode()
 def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> list[_Method]:
-    """The marked methods of networks and what they are asked in two uses."""
+    """Return the marked methods of networks, with the calls of two uses."""
     found = []
     for network in networks:
         for name, module, compute in engine.graphs_of(network):
@@ -166,7 +167,7 @@ def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> l
 
 
 class _Exported(nn.Module):
-    """A method as the `forward` of a module, which holds the whole network, so that all weights keep their names."""
+    """A module whose `forward` is a method. It contains the whole network, so that the weights keep their names."""
 
     def __init__(self, method: _Method):
         super().__init__()
@@ -177,28 +178,28 @@ class _Exported(nn.Module):
 
 
 def _export(method: _Method) -> ModelProto:
-    """The graph of a method, weights inside."""
+    """Return the graph of a method, including its weights."""
     from onnxscript.optimizer import optimize_ir
 
-    inputs = tuple(tensor.clone() for tensor in method.inputs)  # those of inference mode cannot be exported
+    inputs = tuple(tensor.clone() for tensor in method.inputs)  # inference tensors cannot be exported
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             _Exported(method),
             inputs,
             dynamo=True,
             opset_version=OPSET,
-            dynamic_shapes=(tuple(method.free_sizes()),),
+            dynamic_shapes=(tuple(method.dynamic_shapes()),),
             input_names=method.names(),
             verbose=False,
             optimize=False,
         )
         assert program is not None
-        # What is computed from weights, or is large, is computed when the graph is loaded: no large constant but the weights.
+        # Operations on weights, and those with a large result, are not folded, so that only weights are large constants.
         optimize_ir(
             program.model, should_fold=lambda node: False if _reads_weights(node) else None, output_size_limit=FOLDED
         )
     model = program.model_proto
-    # What tells where an operation comes from takes more than the operation.
+    # Most of the size is metadata about the origin of operations.
     graph = model.graph
     del graph.value_info[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
@@ -213,7 +214,7 @@ def _reads_weights(node: Any) -> bool:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter says about itself."""
+    """Silence the exporter's warnings and log."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         before = logging.root.manager.disable
@@ -225,10 +226,10 @@ def _quiet() -> Iterator[None]:
 
 
 def _point_into(model: ModelProto, weights: Path) -> None:
-    """Replace the weights in a graph by their places in a file of safetensors.
+    """Replace the weights in a graph with references into a safetensors file.
 
     Raises:
-        ValueError: when a large constant is no weight.
+        ValueError: If a large constant is not a weight.
     """
     from onnx import TensorProto, helper
 
@@ -244,7 +245,7 @@ def _point_into(model: ModelProto, weights: Path) -> None:
                 )
             continue
         kind = getattr(TensorProto, _TYPES[place["dtype"]])
-        if kind != tensor.data_type:  # smaller in the file
+        if kind != tensor.data_type:  # stored in half precision
             model.graph.node.insert(
                 0, helper.make_node("Cast", [f"{tensor.name}.stored"], [tensor.name], to=tensor.data_type)
             )

@@ -1,12 +1,11 @@
-"""The training loop that every network shares: visible, resumable, the same on one process or several.
+"""The training loop of all networks: logged, resumable, with equal results on one process or several.
 
-What makes resuming exact: nothing random lives between steps. Batch and masks of a step follow from (seed, step) alone,
-the learning rate from the step, and weights, averaged weights and optimiser are written to one file in one go.
+Resuming is exact because no random state is carried between steps: batch and masks depend on (seed, step) only, the learning rate
+on the step, and weights, averaged weights and optimiser are written to one file atomically.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from typing import Annotated, Any, cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
@@ -33,27 +33,27 @@ STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
 MAX_BROKEN = 20
 
 Draw = Callable[[Tensor, torch.Generator], tuple[Tensor, ...]]
-"""Training rows and a generator -> the tensors of a batch, one row each."""
+"""(training rows, generator) -> the tensors of a batch, one row each."""
 Loss = Callable[..., Tensor]
 """(network, step, *tensors of the batch) -> the mean loss of the batch."""
 Validate = Callable[[nn.Module], dict[str, float]]
-"""network -> figures to log; the best has the lowest "validation"."""
+"""network -> figures to log; the best network has the lowest "validation"."""
 
 
 @dataclass(frozen=True)
 class LoopConfig(Options):
-    """How long, how fast and how safely to train."""
+    """The settings of the training loop."""
 
     steps: PositiveInt = 12_000
     batch_size: PositiveInt = 128
-    """images a step, over all processes"""
+    """images per step, over all processes"""
     learning_rate: PositiveFloat = 1e-3
-    """at its peak, after a linear warm-up; it falls to zero along a cosine"""
+    """the peak, after a linear warm-up; then it decays to zero along a cosine"""
     warmup_steps: NonNegativeInt = 200
     weight_decay: NonNegativeFloat = 0.01
     clip_norm: PositiveFloat = 10.0
     ema_decay: Annotated[float, Range(at_least=0, below=1)] = 0.999
-    """of the averaged weights that are validated and shipped"""
+    """decay of the averaged weights, which are validated and saved"""
     precision: Precision = "auto"
     """no: float32; bf16: mixed precision with bfloat16; auto: the faster of the two on this machine"""
     seed: Seed = 0
@@ -61,12 +61,12 @@ class LoopConfig(Options):
     save_every: PositiveInt = 500
 
 
-# The exit code of a command that was asked to stop and can be continued.
+# The exit code of a command that was interrupted and can be resumed.
 STOPPED = 130
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; its state is on disk."""
+    """An interruption of training whose state is on disk."""
 
 
 def fit(
@@ -79,18 +79,17 @@ def fit(
     folder: Path,
     identity: str,
 ) -> float:
-    """Train `network` on batches drawn from `rows` training rows, and leave the best averaged weights in it.
+    """Train `network` on batches drawn from `rows` training rows, and load the best averaged weights into it.
 
-    Continues from `folder` when it holds the state of a run of the same `identity` (all settings that shape the result,
-    and the data). Ctrl-C and SIGTERM save first; after kill -9 at most `save_every` steps are done again, with the same
-    result.
+    Resumes from `folder` if it has the state of a run with the same `identity` (the data and all settings that affect the
+    result). Ctrl-C and SIGTERM save first; after kill -9 at most `save_every` steps are repeated, with the same result.
 
     Returns:
-        Seconds of training, over all sittings.
+        Seconds of training, over all sessions.
 
     Raises:
-        Interrupted: after a signal, once the state is saved.
-        ValueError: when the batch does not divide among the processes, `folder` holds another run, or training diverged.
+        Interrupted: After a signal, once the state is saved.
+        ValueError: If the batch does not divide among the processes, `folder` has another run, or training diverged.
     """
     precision, explanation = choose_precision(config.precision)
     accelerator = Accelerator(mixed_precision=precision)
@@ -103,8 +102,10 @@ def fit(
     # Convolutions are faster on channels-last weights, see benchmarks/precision.py.
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
-    # Copied before accelerate wraps the network: what is validated runs in float32, like what is shipped.
-    average = copy.deepcopy(network).eval().to(accelerator.device)
+    # Copied before accelerate wraps the network, so that validation runs in float32, like the saved network.
+    averaged = AveragedModel(network, accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)).eval()
+    averaged.n_averaged.fill_(1)  # the initial weights count, so that the first update averages
+    average = averaged.module
     wrapped, optimizer = accelerator.prepare(network, optimizer)
 
     step, seconds, best = _restore(folder, network=network, average=average, optimizer=optimizer, identity=identity)
@@ -122,16 +123,16 @@ def fit(
                 group["lr"] = _learning_rate(step, config)
             indices = _batch_rows(step, rows, config)
             generator = torch.Generator().manual_seed(_seed(config.seed, "step", step))
-            # Every process draws the whole batch and keeps its share, so that their number changes nothing.
+            # Every process draws the full batch and keeps its share, so that the number of processes does not matter.
             share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
             value = _loss_or_nan(loss, wrapped, step, share)
             accelerator.backward(value)
             norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
-            # A step on a broken gradient would spoil the weights, their average and the saved state for good.
+            # A step along a non-finite gradient would ruin the weights, their average and the saved state.
             if norm is not None and norm.isfinite():
                 broken = 0
                 optimizer.step()
-                _update_average(average, network, config.ema_decay)
+                averaged.update_parameters(network)
             else:
                 broken += 1
                 _copy_buffers(average, network)
@@ -175,33 +176,31 @@ def fit(
             accelerator.wait_for_everyone()
             if stopping and step < config.steps:
                 progress.close()
-                raise Interrupted(f"stopped at step {step} of {config.steps}; the same command continues from {folder}")
+                raise Interrupted(f"stopped at step {step} of {config.steps}; the same command resumes from {folder}")
     progress.close()
     if not (folder / BEST).is_file():
-        raise ValueError(
-            "the figure to choose by was never finite in validation; lower --learning-rate and delete " + str(folder)
-        )
+        raise ValueError("the validation figure was never finite; lower --learning-rate and delete " + str(folder))
     network.load_state_dict(read_tensors(folder / BEST))
     return time.monotonic() - started
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of metrics.jsonl of a run, oldest first; none when there is no such file."""
+    """Return the rows of a run's metrics.jsonl, oldest first; none if there is no such file."""
     path = folder / METRICS
-    # A line without its end was being written when the run was killed.
+    # An incomplete last line was being written when the run was killed.
     lines = path.read_text().splitlines(keepends=True) if path.is_file() else []
     return [json.loads(line) for line in lines if line.endswith("\n")]
 
 
 def _seed(*parts: object) -> int:
-    """The same number for the same parts, in every process and every Python."""
+    """Return the same number for the same parts, in every process and every version of Python."""
     return int.from_bytes(hashlib.blake2b(repr(parts).encode(), digest_size=7).digest())
 
 
 def _loss_or_nan(loss: Loss, network: nn.Module, step: int, batch: list[Tensor]) -> Tensor:
-    """The loss of a batch, NaN where a covariance is so broken that it has no Cholesky factor.
+    """Return the loss of a batch, or NaN if a covariance has no Cholesky factor.
 
-    NaN with a gradient, since the backward pass waits for all processes.
+    The NaN has a gradient, since the backward pass waits for all processes.
     """
     try:
         return loss(network, step, *batch)
@@ -213,7 +212,7 @@ def _loss_or_nan(loss: Loss, network: nn.Module, step: int, batch: list[Tensor])
 
 
 def _figures_or_nan(validate: Validate, network: nn.Module) -> dict[str, float]:
-    """The figures of a network, or that to choose by is NaN where a covariance has no Cholesky factor."""
+    """Return the figures of a network, with a "validation" of NaN if a covariance has no Cholesky factor."""
     try:
         return validate(network)
     except torch.linalg.LinAlgError:
@@ -226,7 +225,7 @@ def _learning_rate(step: int, config: LoopConfig) -> float:
 
 
 def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
-    """The rows of a step: each epoch is one permutation, cut into whole batches."""
+    """Return the rows of a step: each epoch is one permutation, cut into full batches."""
     if rows < config.batch_size:
         raise ValueError(f"--batch-size {config.batch_size} is more than the {rows} training images; lower it")
     epoch, place = divmod(step, rows // config.batch_size)
@@ -240,21 +239,14 @@ def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
 
 
 @torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, parameter in zip(average.parameters(), network.parameters()):
-        mean.lerp_(parameter, 1 - decay)
-    _copy_buffers(network, average)
-
-
-@torch.no_grad()
 def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
-    """Such as the statistics of batch normalisation, which a step changes without a gradient."""
+    """Copy buffers, such as the statistics of batch normalisation, which change without a gradient."""
     for theirs, own in zip(source.buffers(), target.buffers()):
         own.copy_(theirs)
 
 
 class _StopRequest:
-    """Remembers Ctrl-C or SIGTERM until the step in hand is done; a second Ctrl-C stops at once."""
+    """A handler that remembers Ctrl-C or SIGTERM until the current step is done; a second Ctrl-C stops at once."""
 
     def __enter__(self) -> None:
         self.flag = False
@@ -270,11 +262,11 @@ class _StopRequest:
         self.flag = True
 
     def requested(self, accelerator: Accelerator) -> bool:
-        """True in every process as soon as one was asked to stop."""
+        """Return True in every process as soon as one received a signal."""
         if accelerator.num_processes == 1:
             return self.flag
-        asked = accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum")
-        return bool(cast(Tensor, asked).item())
+        requested = accelerator.reduce(torch.tensor(float(self.flag), device=accelerator.device), "sum")
+        return bool(cast(Tensor, requested).item())
 
 
 def _save(
@@ -298,7 +290,7 @@ def _save(
 def _restore(
     folder: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, identity: str
 ) -> tuple[int, float, float]:
-    """Put the state in `folder`, if there is one, into place; return (step, seconds, best)."""
+    """Restore the state in `folder`, if there is one; return (step, seconds, best)."""
     state = read_state(folder, identity)
     if state is None:
         return 0, 0.0, math.inf
@@ -318,15 +310,15 @@ def _restore(
 
 
 def write_state(folder: Path, tensors: dict[str, Tensor], about: dict[str, Any]) -> None:
-    """Write where a run is; `about` holds its identity under "run"."""
+    """Write the state of a run; `about` has its identity under "run"."""
     write_tensors(folder / STATE, tensors, {key: json.dumps(value) for key, value in about.items()})
 
 
 def read_state(folder: Path, identity: str) -> tuple[dict[str, Any], dict[str, Tensor]] | None:
-    """What `write_state` wrote, or None when there is nothing.
+    """Read what `write_state` wrote; return None if there is nothing.
 
     Raises:
-        ValueError: when it is the state of a run of another identity.
+        ValueError: If it is the state of a run with another identity.
     """
     path = folder / STATE
     if not path.is_file():
@@ -334,12 +326,12 @@ def read_state(folder: Path, identity: str) -> tuple[dict[str, Any], dict[str, T
     about = {key: json.loads(value) for key, value in read_metadata(path).items()}
     if about.get("run") != identity:
         raise ValueError(
-            f"{folder} holds a run with other settings; delete it to start anew, or name another with --run-folder"
+            f"{folder} contains a run with other settings; delete it to start again, or name another folder with --run-folder"
         )
     return about, read_tensors(path)
 
 
 def forget_after(folder: Path, step: int) -> None:
-    """Drop the rows of metrics.jsonl that a resumed run is about to write again."""
+    """Drop the rows of metrics.jsonl that a resumed run will write again."""
     rows = [row for row in read_metrics(folder) if row["step"] <= step]
     write_text(folder / METRICS, "".join(json.dumps(row) + "\n" for row in rows))

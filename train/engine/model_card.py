@@ -1,4 +1,4 @@
-"""The model card of a checkpoint, written from its config.json and metrics.json."""
+"""Write the model card of a checkpoint from its config.json and metrics.json."""
 
 from __future__ import annotations
 
@@ -10,56 +10,56 @@ from typing import Any
 from dmfa_demo.data.celeba import VIEWS
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.models.attractors import MAP
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
+from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG
 
 METRICS = "metrics.json"
 
-# Random images drawn from a density of whole images.
+# The file with random images drawn from a density of complete images.
 DRAWN = "drawn.png"
 
 _SPLITS = {
-    "mnist": "The last 5,000 of the official training part are kept for choices; the test part served only for the figures below.",
-    "celeba": "The parts for training, for choices and for the test, which served only for the figures below, are those of the "
-    "partition that lay with the images, less everybody who is in two of them, where it was known who is who.",
+    "mnist": "The last 5,000 images of the official training part are for choices; the test part is used only for the figures below.",
+    "celeba": "The parts for training, choices and test (used only for the figures below) are those of the partition that came with "
+    "the images, without people who are in two of them, where identities were known.",
 }
-# What the shipped models of faces saw.
+# The data of the shipped models of faces.
 _SUBSET, _ABOUT_SUBSET = (
     8_003,
-    " Here these are a subset at half the resolution, numbers 1 to 10,000 of the official training part less some people, parted "
-    "anew by person: 8,003 to learn from, 499 for choices, 988 for the test. So the test faces are not CelebA's own.",
+    " Here these are a subset at half the resolution, numbers 1 to 10,000 of the official training part without some people, divided "
+    "again by person: 8,003 for training, 499 for choices, 988 for the test. So the test faces are not CelebA's test part.",
 )
 _SPLITS["fashion-mnist"], _SPLITS["celeba32"] = _SPLITS["mnist"], _SPLITS["celeba"]
 
 _ABOUT_FACES = """## Whose faces, and what it must not be used for
 
-CelebA shows celebrities as press photographers saw them: mostly young adults from North America and Europe, mostly of light
+CelebA shows celebrities as press photographers saw them: mostly young adults from North America and Europe, mostly with light
 skin, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses, marks and scars, and faces
-turned aside are badly represented; what the model fills into such faces is taken from others, and fits worse.
+turned aside are underrepresented; the model's completions of such faces are taken from others, and fit worse.
 
-CelebA may be used for non-commercial research only, and so may this checkpoint, which holds no image of it. It is made for
-teaching how models of missing data work. It must not be used to recognise or identify anybody, to judge people or tell
-groups of them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows no real person.
+CelebA may be used for non-commercial research only, and so may this checkpoint, which contains no image of it. It is made for
+teaching how models of missing data work. It must not be used to recognise or identify people, to judge them or tell groups of
+them apart, to watch them, or to restore a hidden or redacted face: what it paints there is invented and shows no real person.
 """
 
-# Checkpoints that methods are made of.
+# Checkpoints that are parts of methods.
 _PARTS = {
     "autoencoder": SimpleNamespace(
         name="autoencoder",
         title="Auto-encoder",
-        summary="Learns to give whole images back through a few latents; the methods of AE dynamics follow its field.",
-        limits="It was never shown a hole.",
+        summary="Learns to reconstruct complete images from a few latents; the methods of AE dynamics follow its field.",
+        limits="It was not trained on images with holes.",
         has_latents=False,
     )
 }
 
 
 def write_model_card(folder: Path) -> None:
-    """Write `folder`/README.md: what the model is, how it was made, what it reaches, where it ends.
+    """Write `folder`/README.md: what the model is, how it was trained, its figures and its limits.
 
-    A method that keeps no checkpoint gets none.
+    A method without checkpoints gets none.
     """
     if not (folder / CONFIG).is_file():
         return
@@ -79,7 +79,7 @@ def write_model_card(folder: Path) -> None:
         "",
         method.summary,
         "",
-        "## How it was made",
+        "## Training",
         "",
         f"    {about['command']}",
         "",
@@ -88,14 +88,16 @@ def write_model_card(folder: Path) -> None:
         + (_ABOUT_SUBSET if faces and about["training_images"] == _SUBSET else ""),
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
         *(
-            [f"- Never known of the training images: one hole each, of `{training['incomplete']}`."]
+            [f"- Never known in training: one hole per training image, from `{training['incomplete']}`."]
             if training.get("incomplete")
             else []
         ),
         *([_steps(training["loop"])] if training["method"] == "classifier" else []),
-        *([f"- What may be behind a hole it asks of `{network['source']}`."] if network.get("source") else []),
+        *([f"- Imputations or densities come from `{network['source']}`."] if network.get("source") else []),
         *(
-            [f"- Weights of `{config['weights']}`; how to follow its field was chosen on `{training['chosen_on']}`."]
+            [
+                f"- Weights of `{config['weights']}`; step size and number of steps were chosen on `{training['chosen_on']}`."
+            ]
             if "weights" in config
             else []
         ),
@@ -113,27 +115,26 @@ def write_model_card(folder: Path) -> None:
         *([] if is_part(training) else _figures(rows, network, method, training["dataset"])),
         "## Limits",
         "",
-        f"It knows {training['dataset']} and nothing else: for another kind of picture what it says is wrong. "
-        f"{method.limits}",
+        f"It was trained on {training['dataset']} only, and is wrong for other kinds of pictures. {method.limits}",
         *(["", _ABOUT_FACES.rstrip()] if faces else []),
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
 
 
 _DRAWINGS = [
-    "## What it draws",
+    "## Samples",
     "",
     f"![Random images from the model]({DRAWN})",
     "",
-    "Random images from the model, without pixel noise, of everything hidden. They show what it has learnt, and no real person.",
+    "Random images from the model, with everything hidden, without pixel noise. They show what it has learnt, not real people.",
     "",
 ]
 
 
 def is_part(training: dict) -> bool:
-    """Whether a checkpoint is only a part of methods or classifiers, from its settings, and not measured alone."""
-    asked = training["method"] != "classifier" and training.get("incomplete") is not None
-    return training["method"] in _PARTS or asked
+    """Return whether a checkpoint, by its settings, is only a part of methods or classifiers, and not measured alone."""
+    is_source = training["method"] != "classifier" and training.get("incomplete") is not None
+    return training["method"] in _PARTS or is_source
 
 
 def _steps(loop: dict) -> str:
@@ -144,7 +145,7 @@ def _steps(loop: dict) -> str:
 
 
 def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNamespace:
-    """What carries the words for a checkpoint."""
+    """Return the class or namespace that describes a checkpoint."""
     if training["method"] == "classifier":
         return CLASSIFIERS[training["treatment"]]
     return _PARTS.get(training["method"]) or method_class(training["method"])
@@ -154,7 +155,7 @@ def _figures(rows: list[dict], network: dict, method: Any, dataset: str) -> list
     if method in CLASSIFIERS.values():
         about = (
             "Test images; mean over networks trained with different seeds, with the standard error over them; a network for each "
-            "kind of hole, of which those of `classify-mixed` are kept. `-complete`: asked on complete images."
+            "kind of hole, of which those of `classify-mixed` are kept. `-complete`: tested on complete images."
         )
     else:
         about = (
@@ -175,15 +176,15 @@ def _about_densities(rows: list[dict], network: dict, method: type[Imputer]) -> 
     if not rows:
         return ""
     if network.get("likelihood") == "bernoulli":
-        return "It sees digits binarised at one half, and NLL is theirs, in nats over the hole; other figures compare with grey ones."
+        return "It sees digits binarised at one half, to which NLL refers, in nats over the hole; other figures compare with grey digits."
     if method.has_latents:
-        return "It has no density in closed form; CRPS is averaged over hidden pixels, of samples."
+        return "It has no density in closed form; CRPS is estimated from samples and averaged over hidden pixels."
     if not any(row["metric"] == "nll" for row in rows):
         return "It gives one answer and no density; CRPS is then the mean absolute error."
     floor = f", with a noise variance of at least {network['noise_floor']:.3g}" if "noise_floor" in network else ""
     return (
         f"NLL is a density of undequantised values in [0, 1], in nats over the hole{floor}; `nll_wide_floor` is the same with at "
-        "least (1/510)². A few images weigh heavily on the mean: see the median. CRPS is averaged over hidden pixels, of samples "
+        "least (1/510)². A few images dominate the mean: see the median. CRPS is averaged over hidden pixels, from samples "
         "clipped to [0, 1]."
     )
 

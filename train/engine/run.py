@@ -1,4 +1,4 @@
-"""What every training run shares: where it reads, where it writes, and the checkpoint it leaves."""
+"""Code shared by all training runs: their inputs, their outputs, and the checkpoint they write."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from torch import Tensor
 from dmfa_demo.data.datasets import DATASETS, DatasetName, LabelledImages, load_split
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
-from dmfa_demo.models.attractors import MAP
+from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.options import OptionError, Options
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
@@ -29,93 +29,93 @@ from train.engine.model_card import METRICS, write_model_card
 
 @dataclass(frozen=True)
 class DatasetConfig(Options):
-    """Which images a command is about, and where they lie."""
+    """The images that a command uses, and their folder."""
 
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
-    """what differs from the defaults, for each data set"""
+    """differences from the defaults, for each data set"""
 
     dataset: DatasetName = "mnist"
     data_root: Path = Path("data")
-    """the folder with MNIST and FashionMNIST, which are downloaded there, and celeba, which is not"""
+    """the folder with MNIST and FashionMNIST, which are downloaded to it, and celeba, which is not"""
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """The checkpoints of the data set that this command reads, by folder."""
+        """The folders of the data set's checkpoints that this command reads."""
         return ()
 
     def is_finished(self) -> bool:
-        """Whether what this command makes is there, made by the same settings."""
+        """Return whether this command's output exists, made with the same settings."""
         return False
 
     def differences(self) -> str:
-        """The settings of the checkpoint in this command's place that are not its own; empty where all are, or there is none."""
+        """Return how the settings of the existing checkpoint differ from this command's; "" if they do not, or there is none."""
         return ""
 
     @classmethod
     def for_dataset(cls, dataset: str, **settings: Any) -> Self:
-        """The defaults for a data set, and other settings instead of them."""
+        """Return the defaults for a data set, with some settings replaced."""
         return cls(dataset=cast(DatasetName, dataset), **{**cls.recipes.get(dataset, {}), **settings})
 
 
 @dataclass(frozen=True)
 class RunConfig(DatasetConfig):
-    """Where a run reads and writes."""
+    """The inputs and outputs of a run."""
 
     method: ClassVar[str]
     without_effect: ClassVar[tuple[str, ...]] = ()
-    """settings that leave the weights as they are"""
+    """settings that do not affect the weights"""
 
     network: ImageShape = field(default_factory=ImageShape)
     run_folder: Path | None = None
-    """state and metrics.jsonl while training; runs/DATASET/METHOD when not given"""
+    """state and metrics.jsonl while training; runs/DATASET/METHOD by default"""
     output: Path | None = None
-    """the finished checkpoint; checkpoints/DATASET/METHOD when not given"""
+    """the finished checkpoint; checkpoints/DATASET/METHOD by default"""
 
     def __post_init__(self):
         super().__post_init__()
         shape = DATASETS[self.dataset].shape
         if self.network.shape not in (ImageShape().shape, shape):
-            raise OptionError(f"images of {self.dataset} are {shape}; leave --channels, --height and --width away")
+            raise OptionError(f"images of {self.dataset} are {shape}; omit --channels, --height and --width")
         channels, height, width = shape
         network = replace(self.network, channels=channels, height=height, width=width)
-        object.__setattr__(self, "network", network)  # the one thing that follows from another
+        object.__setattr__(self, "network", network)  # the one setting that depends on another
 
     @property
     def folder(self) -> Path:
-        """Where this run keeps its state."""
+        """The folder of this run's state."""
         return self.run_folder or Path("runs") / self.dataset / self.method
 
     @property
     def checkpoint(self) -> Path:
-        """Where the finished checkpoint goes."""
+        """The folder of the finished checkpoint."""
         return self.output or ROOT / self.dataset / self.method
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that shapes the result, as JSON has it: "network" and "training", without the folders of this machine."""
+        """Return all settings that affect the result, as JSON: "network" and "training", without this machine's folders."""
         training = {"dataset": self.dataset, "method": self.method, **asdict(self)}
         for private in ("run_folder", "output", "data_root"):
             training.pop(private)
         return json.loads(json.dumps({"network": training.pop("network"), "training": training}))
 
     def check_output(self) -> None:
-        """Refuse to overwrite a shipped checkpoint with one of other settings, before hours are spent on it."""
+        """Refuse, before hours of training, to overwrite a shipped checkpoint that has other settings."""
         if self.output is None and (found := self.differences()):
             raise ValueError(
-                f"{self.checkpoint} holds a checkpoint of other settings; name another folder with --output (and --run-folder). "
+                f"{self.checkpoint} contains a checkpoint with other settings; name another folder with --output (and --run-folder). "
                 f"There {found}"
             )
 
     def is_finished(self) -> bool:
-        """Whether the checkpoint is there, made by the same settings."""
+        """Return whether the checkpoint exists, made with the same settings."""
         return (self.checkpoint / CONFIG).is_file() and not self.differences()
 
     def differences(self) -> str:
-        """As above, but for settings without effect, a precision of `auto`, and masks that are the same by another name."""
+        """Return the differences as above, except settings without effect, a precision of `auto`, and masks that are equal under another name."""
         path = self.checkpoint / CONFIG
         if not path.is_file():
             return ""
-        # A setting that there was not yet when the checkpoint was made was what it is by default.
+        # A setting that did not exist when the checkpoint was made had its default value.
         made, usual = json.loads(path.read_text()), type(self)().settings
         there = _leaves({key: _filled_in(made[key], usual[key]) for key in usual})
         found = []
@@ -131,14 +131,14 @@ class RunConfig(DatasetConfig):
         return "; ".join(found + [f"{name} is {json.dumps(value)}, which is unknown" for name, value in there.items()])
 
     def _draw_the_same(self, *families: str) -> bool:
-        """Whether mask families hide the same pixels, such as a name and what it stands for."""
+        """Return whether mask families hide the same pixels, such as a name and its definition."""
         size = self.network.height, self.network.width
         draws = [mask_family(family)(64, *size, torch.Generator().manual_seed(0)) for family in families]
         return torch.equal(*draws)
 
 
 def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:
-    """The settings, and what is usual for those that are not given, at any depth."""
+    """Return the settings, completed by defaults at any depth."""
     given = {
         key: _filled_in(value, usual[key]) if isinstance(value, dict) and isinstance(usual.get(key), dict) else value
         for key, value in settings.items()
@@ -147,7 +147,7 @@ def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any
 
 
 def _leaves(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """The settings at any depth by their names, such as `training.loop.steps`."""
+    """Return the settings at any depth by their dotted names, such as `training.loop.steps`."""
     found = {}
     for name, value in settings.items():
         found |= _leaves(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
@@ -155,16 +155,16 @@ def _leaves(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def load_training(config: RunConfig, *, incomplete: bool = False, limit: int | None = None) -> LabelledImages:
-    """The first `limit` training images, and their mirror images where those might as well be some.
+    """Load the first `limit` training images, with mirror images if the data set allows them.
 
-    Not of incomplete images: the mirror image would show what is never to be known.
+    Incomplete images are not mirrored: the mirror image would show the absent pixels.
     """
     training = load_split(config.dataset, "train", config.data_root).first(limit)
     return training.with_mirrored() if DATASETS[config.dataset].mirrored and not incomplete else training
 
 
 def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed: int) -> Tensor:
-    """What is never known of `count` training images `(count, 1, *size)`, by the mask family `incomplete`; None is nothing."""
+    """Draw the absent pixels of `count` training images `(count, 1, *size)`, by the mask family `incomplete`; None for none."""
     if incomplete is None:
         return torch.zeros(count, 1, *size, dtype=torch.bool)
     height, width = size
@@ -172,11 +172,11 @@ def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed:
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
-    """Write checkpoint, model card and graphs, once, from the main process; figures and map of older weights go.
+    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures and map of older weights are deleted.
 
     Args:
-        tensors: where they lie is where they were learnt.
-        training: the images that were learnt from; a mirror image counts with its image as one.
+        tensors: the weights, on the device where they were trained.
+        training: the training images; an image and its mirror image count as one.
     """
     if int(os.environ.get("RANK", 0)) != 0:
         return
@@ -196,17 +196,17 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     print(f"wrote {folder}")
     try:
         write_graphs(folder)
-    except (ImportError, FileNotFoundError) as error:  # no exporter, or what it is used with lies elsewhere
-        print(f"no ONNX graph was written ({error}); PyTorch computes it")
+    except (ImportError, FileNotFoundError) as error:  # no exporter, or a checkpoint that this one needs lies elsewhere
+        print(f"no ONNX graph was written ({error}); PyTorch computes the network")
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON, all of the file or nothing."""
+    """Write JSON, atomically."""
     write_text(path, json.dumps(content, indent=1) + "\n")
 
 
 def command_line() -> str:
-    """The command line as typed, without the folders, which differ from machine to machine."""
+    """Return the command line as typed, without folders, which differ between machines."""
     words, kept = iter(sys.argv[1:]), []
     for word in words:
         if word.split("=")[0] in ("--data-root", "--run-folder", "--output"):
@@ -218,7 +218,7 @@ def command_line() -> str:
 
 
 def hardware(device: torch.device | str = "cpu") -> str:
-    """The processor or the accelerator that a device is, for people; not what else there is in the machine."""
+    """Return a description of a device's processor or accelerator, without the machine's other hardware."""
     device = torch.device(device)
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)

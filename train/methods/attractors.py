@@ -9,29 +9,29 @@ from typing import Annotated, ClassVar
 import torch
 
 from dmfa_demo.data.datasets import load_split, to_float
-from dmfa_demo.models.attractors import CHUNK, MAP, LatentMap, LatentPlane, latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.latent_map import CHUNK, MAP, LatentMap, LatentPlane, latent_map
 from dmfa_demo.options import PositiveInt, Range
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, load_network
 from train.engine.model_card import write_model_card
 from train.engine.run import DatasetConfig
 
-# One has no spread, and no plane to lie in.
+# A single image has no spread and spans no plane.
 Several = Annotated[int, Range(at_least=2)]
 
 
 @dataclass(frozen=True)
 class Attractors(DatasetConfig):
-    """Map an auto-encoder's two latents, or the plane of the first two principal directions of more."""
+    """Map an auto-encoder's two latents, or the plane of the first two principal directions of more latents."""
 
     folder: str = "autoencoder-2d"
-    """the checkpoint, which `python -m train autoencoder --latents 2 --output ...` made"""
+    """the checkpoint made by `python -m train autoencoder --latents 2 --output ...`"""
     resolution: Several = 120
-    """points a side"""
+    """points per side"""
     steps: PositiveInt = 500
-    """a walk that has not arrived after so many has no basin"""
+    """the maximum number of steps; a walk that has not arrived by then has no basin"""
     images: Several = 1_000
-    """training images that are shown in the plane"""
+    """training images to show in the plane"""
 
     recipes: ClassVar = {"celeba": {"folder": "autoencoder", "resolution": 60}}
 
@@ -46,10 +46,10 @@ class Attractors(DatasetConfig):
 
 @torch.no_grad()
 def draw(config: Attractors) -> None:
-    """Write the map beside the weights and say what is on it.
+    """Write the map beside the weights, and print a summary.
 
     Raises:
-        ValueError: when there is no attractor.
+        ValueError: If there is no attractor.
     """
     folder = ROOT / config.dataset / config.folder
     model = load_network(folder, Autoencoder, AutoencoderConfig)
@@ -60,7 +60,7 @@ def draw(config: Attractors) -> None:
     latents = torch.cat([model.encode(part) for part in images.split(CHUNK)])
     plane = LatentPlane.principal(model, latents)
     points = plane.place(latents)
-    # Lengths on the map are in units of how far the images' latents spread.
+    # Lengths on the map are in units of the spread of the images' latents.
     spread = points.std(0).mean().item()
     found = latent_map(
         plane.encode,
@@ -73,8 +73,10 @@ def draw(config: Attractors) -> None:
         apart=0.05 * spread,
     )
     if not len(found.attractors):
-        raise ValueError(f"no walk in {folder} ends at an attractor within {config.steps} steps; train it longer")
+        raise ValueError(
+            f"no walk in {folder} reaches an attractor within {config.steps} steps; train the auto-encoder longer"
+        )
     replace(found, centre=plane.centre, axes=plane.axes).save(folder)
     write_model_card(folder)
     lost = (found.basins < 0).double().mean()
-    print(f"wrote {folder}: {len(found.attractors)} attractors, {lost:.1%} of the plane leads to none")
+    print(f"wrote {folder}: {len(found.attractors)} attractors, {lost:.1%} of the plane leads to no attractor")

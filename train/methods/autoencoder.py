@@ -1,4 +1,4 @@
-"""Train an auto-encoder: plain, denoising, variational, or Wasserstein, all by one story."""
+"""Train an auto-encoder: plain, denoising, variational or Wasserstein."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ Kind = Literal["ae", "dae", "vae", "wae-mmd", "wae-gan"]
 
 @dataclass(frozen=True)
 class AutoencoderTraining(RunConfig):
-    """An auto-encoder, whose dynamics fill holes."""
+    """An auto-encoder whose dynamics fill holes."""
 
     network: AutoencoderConfig = field(default_factory=AutoencoderConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     kind: Kind = "ae"
     """plain, denoising, variational, Wasserstein with a kernel or with an adversary"""
     noise: NonNegativeFloat = 0.3
-    """standard deviation of what a denoising auto-encoder takes away"""
+    """standard deviation of the noise that a denoising auto-encoder removes"""
     match: NonNegativeFloat = 10.0
     """weight of the match between latents and a standard normal in a Wasserstein auto-encoder"""
     labels: tuple[NonNegativeInt, ...] = ()
-    """train on these classes only; all when not given"""
+    """train on these classes only; on all by default"""
 
     method = "autoencoder"
     recipes: ClassVar = {
@@ -54,8 +54,8 @@ class AutoencoderTraining(RunConfig):
     }
 
 
-class Objective(nn.Module):
-    """What each kind minimises, around an auto-encoder."""
+class AutoencoderObjective(nn.Module):
+    """The loss of each kind of auto-encoder."""
 
     def __init__(self, model: Autoencoder, kind: Kind, noise: float, match: float):
         super().__init__()
@@ -64,7 +64,7 @@ class Objective(nn.Module):
             self.critic = Critic(model.config.latents)
 
     def forward(self, images: Tensor, pixel_noise: Tensor, latent_noise: Tensor) -> Tensor:
-        """The mean loss of images `(B, C, H, W)`, with standard normal noise of their shape and `(B, d)`."""
+        """Return the mean loss of images `(B, C, H, W)`, with standard normal noise of their shape and of shape `(B, d)`."""
         if self.kind == "vae":
             posterior = self.model.posterior(images)
             everything = torch.ones_like(images[:, :1], dtype=torch.bool)
@@ -81,7 +81,7 @@ class Objective(nn.Module):
 
 
 class Critic(nn.Module):
-    """Tells encoded latents from normal ones, while the encoder learns to deceive it (MisConv paper, appendix A.3)."""
+    """A critic that distinguishes encoded latents from normal ones, and that the encoder learns to deceive (MisConv paper, appendix A.3)."""
 
     def __init__(self, latents: int, width: int = 64, depth: int = 4):
         super().__init__()
@@ -90,7 +90,7 @@ class Critic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Linear(width, 1))
 
     def loss(self, encoded: Tensor, normal: Tensor) -> Tensor:
-        """Cross-entropy, which the critic lowers and, its gradient reversed, the encoder raises (Ganin and Lempitsky, 2015)."""
+        """Return the cross-entropy, which the critic minimises and, by gradient reversal, the encoder maximises (Ganin and Lempitsky, 2015)."""
         guess = self.layers(torch.cat([_reversed(encoded), normal]))[:, 0]
         truth = torch.cat([torch.zeros(len(encoded)), torch.ones(len(normal))]).to(guess)
         return F.binary_cross_entropy_with_logits(guess, truth)
@@ -110,7 +110,7 @@ _reversed = _Reversal.apply
 
 
 def mmd(x: Tensor, y: Tensor) -> Tensor:
-    """Squared maximum mean discrepancy of samples `(B, d)` of two distributions, without bias (Tolstikhin et al., 2018).
+    """Return an unbiased squared maximum mean discrepancy of samples `(B, d)` of two distributions (Tolstikhin et al., 2018).
 
     The kernel is a sum of inverse multiquadratics C / (C + |x - y|^2), C = 2 d s, s from 0.1 to 10.
     """
@@ -129,7 +129,7 @@ def mmd(x: Tensor, y: Tensor) -> Tensor:
 def train(config: AutoencoderTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     if (config.kind == "vae") != (config.network.posterior == "gaussian"):
-        raise ValueError("a VAE, and only a VAE, has a Gaussian encoder: --kind vae --posterior gaussian")
+        raise ValueError("only a VAE has a Gaussian encoder: use --kind vae and --posterior gaussian together")
     config.check_output()
     training = load_training(config)
     validation = load_split(config.dataset, "validation", config.data_root)
@@ -152,13 +152,19 @@ def train(config: AutoencoderTraining) -> None:
     def validate(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         images = held_out.to(device)
-        error = (cast(Objective, network).model.reconstruct(images) - images).square().sum((1, 2, 3)).mean().item()
-        # The critic's part of a WAE-GAN's loss rises and falls; what shall be low is the error.
+        error = (
+            (cast(AutoencoderObjective, network).model.reconstruct(images) - images)
+            .square()
+            .sum((1, 2, 3))
+            .mean()
+            .item()
+        )
+        # The critic's part of a WAE-GAN's loss rises and falls, so validation uses the error.
         chosen = error if config.kind == "wae-gan" else network(images, *(one.to(device) for one in noise)).item()
         return {"validation": chosen, "sse": error}
 
     torch.manual_seed(config.loop.seed)
-    objective = Objective(Autoencoder(config.network), config.kind, config.noise, config.match)
+    objective = AutoencoderObjective(Autoencoder(config.network), config.kind, config.noise, config.match)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(
         objective,

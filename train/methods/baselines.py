@@ -1,4 +1,4 @@
-"""Fit the simple methods: a count, a sum or a selection of training images, done in seconds."""
+"""Fit the baselines: a count, a sum or a selection of training images, in seconds."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ class MeanTraining(RunConfig):
 
 @dataclass(frozen=True)
 class KNNTraining(RunConfig):
-    """k-NN: training images to look among, drawn at random."""
+    """k-NN, with references drawn at random from the training images."""
 
     network: KNNConfig = field(default_factory=KNNConfig)
     seed: Seed = 0
     incomplete: str | None = None
-    """a mask family: those pixels of each training image are never known"""
+    """a mask family: these pixels of each training image are never known"""
 
     method = "knn"
 
 
 @dataclass(frozen=True)
 class GaussianTraining(RunConfig):
-    """One Gaussian: mean and covariance of the training images."""
+    """One Gaussian, with the training images' mean and covariance."""
 
     network: GaussianConfig = field(default_factory=GaussianConfig)
 
@@ -55,11 +55,11 @@ def knn(config: KNNTraining) -> None:
     """Choose the reference images, then write the checkpoint.
 
     Raises:
-        ValueError: for images that may not be passed on, or fewer than it takes.
+        ValueError: If the images may not be distributed, or are too few.
     """
     if not DATASETS[config.dataset].shareable:
         raise ValueError(
-            f"k-NN holds training images, and those of {config.dataset} may not be passed on; evaluate looks among them"
+            f"a k-NN checkpoint contains training images, and those of {config.dataset} may not be distributed; evaluate uses them directly"
         )
     started, training = _begin(config)
     if config.network.references > len(training):
@@ -95,5 +95,5 @@ def _begin(config: RunConfig) -> tuple[float, LabelledImages]:
 
 
 def _average(images: Tensor) -> Tensor:
-    """uint8 `(N, C, H, W)` -> float32 mean `(C, H, W)` in [0, 1], exact up to the last rounding."""
+    """Average uint8 `(N, C, H, W)` to float32 `(C, H, W)` in [0, 1], exactly up to the last rounding."""
     return (images.sum(0).double() / len(images) / 255).float()

@@ -1,8 +1,8 @@
 """Train and measure the classifiers of the MisConv paper: `python -m train classifier --treatment misconv-dmfa`.
 
-The training images are incomplete: each has one hole, the same in all epochs, for all treatments, and for the source that a
-treatment asks (`--incomplete` of `python -m train dmfa`, `mfa` and `knn`). Seeds differ in initial weights, in the order of
-images, and in the holes of the test images.
+The training images are incomplete: each has one hole, the same in all epochs, for all treatments, and for the source of a
+treatment (`--incomplete` of `python -m train dmfa`, `mfa` and `knn`). Seeds differ in initial weights, the order of images, and
+the holes of the test images.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from train.report.rows import Row, gather, read_rows, table, write_rows
 
 CHUNK = 1_000
 
-# In the order of the tables. Where an image may be of several classes: also the balanced accuracy of each, and their mean.
+# In the order of the tables. Where an image may be in several classes: also the balanced accuracy of each, and their mean.
 MEASURES = (
     "accuracy",
     "label_nll",
@@ -41,16 +41,16 @@ MEASURES = (
     "ece",
 )
 
-# Of the holes in training images: what a source's own command hides, so that no source knows what a classifier may not.
+# The seed of the holes in training images, equal to that of the sources, so that no source knows pixels hidden from a classifier.
 HOLES_SEED = 0
 
-# The holes that the page's classifiers are trained with; those for other holes are measured and not kept.
+# The holes with which the page's classifiers are trained; classifiers for other holes are measured but not kept.
 SHIPPED = "mixed"
 
 Inputs = tuple[Tensor, ...]
 
 
-# Of the validation images so many choose the weights, as with DMFA.
+# The number of validation images that choose the weights, as with DMFA.
 VALIDATED = 2_000
 
 
@@ -61,9 +61,9 @@ class ClassifierTraining(RunConfig):
     treatment: Literal[
         "complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"
     ] = "misconv-dmfa"
-    """what is made of the missing pixels"""
+    """the treatment of missing pixels"""
     incomplete: str = "square14"
-    """a mask family: those pixels of training and test images are never known"""
+    """a mask family: these pixels of training and test images are never known"""
     seeds: PositiveInt = 3
     """how many times to train"""
     network: tyro.conf.Suppress[ClassifierConfig] = field(default_factory=ClassifierConfig)
@@ -85,8 +85,8 @@ class ClassifierTraining(RunConfig):
     def __post_init__(self):
         super().__post_init__()
         about = DATASETS[self.dataset]
-        asks = CLASSIFIERS[self.treatment].asks
-        source = "" if asks is None else f"{asks}-{self.incomplete}"
+        method = CLASSIFIERS[self.treatment].source_method
+        source = "" if method is None else f"{method}-{self.incomplete}"
         network = replace(self.network, classes=len(about.classes), several=about.several, source=source)
         object.__setattr__(self, "network", network)
 
@@ -99,11 +99,11 @@ class ClassifierTraining(RunConfig):
         return (self.network.source,) if self.network.source else ()
 
     def differences(self) -> str:
-        # Of one that is not kept there are only figures, which do not tell its settings.
+        # A classifier that is not kept has only figures, which do not record its settings.
         return super().differences() if self.incomplete == SHIPPED else ""
 
     def is_finished(self) -> bool:
-        """Whether it is measured, and if it is one of those that are kept, made by the same settings."""
+        """Return whether it is measured and, if it is one of those kept, made with the same settings."""
         rows = [row for row in read_rows(self.checkpoint) if row.protocol == f"classify-{self.incomplete}"]
         measured = bool(rows) and all(row.seeds == self.seeds for row in rows)
         if self.incomplete != SHIPPED:
@@ -112,10 +112,10 @@ class ClassifierTraining(RunConfig):
 
 
 def train(config: ClassifierTraining) -> None:
-    """Train, measure and write the figures; of the classifiers that the page has, the first one's checkpoint as well.
+    """Train, measure and write the figures and, for classifiers on the page, the first one's checkpoint.
 
     Raises:
-        FileNotFoundError: when the treatment asks a source that is not trained yet.
+        FileNotFoundError: If the treatment's source is not trained yet.
     """
     kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
     folder = config.checkpoint
@@ -172,7 +172,7 @@ def train(config: ClassifierTraining) -> None:
 
 @torch.inference_mode()
 def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
-    """What the network is given of uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
+    """Return the network's inputs for uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
     parts = []
     for x, hidden in zip(to_float(images).split(CHUNK), missing.split(CHUNK)):
         parts.append(classifier.prepare(x, hidden, classifier.believe(x, hidden)))
@@ -181,7 +181,7 @@ def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
 
 @torch.inference_mode()
 def measure(classifier: Classifier, inputs: Inputs, labels: Tensor) -> dict[str, float]:
-    """Accuracy, negative log-likelihood of the label in nats, and expected calibration error."""
+    """Measure accuracy, negative log-likelihood of the label in nats, and expected calibration error."""
     return _figures(_logits(classifier, classifier.network.eval(), inputs), labels)
 
 
@@ -223,7 +223,7 @@ def _fit(
 
 
 def identity(config: ClassifierTraining) -> str:
-    """All that shapes a network but its seed: settings, and the weights of the source it asks."""
+    """Return all that affects a network except its seed: settings, and the weights of its source."""
     settings = config.settings
     del settings["training"]["seeds"]
     source = config.network.source and digest(ROOT / config.dataset / config.network.source)
@@ -237,7 +237,7 @@ def _logits(classifier: Classifier, network: nn.Module, inputs: Inputs) -> Tenso
 
 
 def _figures(logits: Tensor, labels: Tensor) -> dict[str, float]:
-    if labels.dim() > 1:  # each class is a question of its own
+    if labels.dim() > 1:  # each class is a separate question
         probability, right = logits.sigmoid(), (logits > 0) == labels.bool()
         both = torch.stack([1 - probability, probability], -1).flatten(0, 1)
         ece = metrics.calibration_error(both, labels.flatten()).item()
@@ -252,7 +252,7 @@ def _figures(logits: Tensor, labels: Tensor) -> dict[str, float]:
 
 
 def label_nll(logits: Tensor, labels: Tensor) -> Tensor:
-    """Negative log-likelihood of the labels in nats, the mean over images, and over classes where there may be several."""
+    """Return the negative log-likelihood of the labels in nats, averaged over images and, if there are several, over classes."""
     if labels.dim() > 1:
         return F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
     return F.cross_entropy(logits, labels)
@@ -266,7 +266,7 @@ def _rows(
     n: int,
     weights: str,
 ) -> list[Row]:
-    """The mean over seeds of each figure, its standard error over them, and the paper's."""
+    """Return rows with each figure's mean and standard error over seeds, and the paper's figure."""
     rows = []
     for metric in (name for name in MEASURES if name in found[0]):
         values = torch.tensor([figures[metric] for figures in found], dtype=torch.float64)

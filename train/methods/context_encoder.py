@@ -25,7 +25,7 @@ class ContextEncoderTraining(RunConfig):
     network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=64))
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     masks: str = "square13*2+squares8-20*2+arbitrary*2+strokes*1"
-    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    """the mask family in training, see dmfa_demo/data/masks.py"""
 
     method = "context-encoder"
     recipes: ClassVar = {
@@ -49,7 +49,7 @@ def train(config: ContextEncoderTraining) -> None:
         return to_float(training.images[rows]), family(len(rows), height, width, generator)
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor) -> Tensor:
-        # Per missing pixel, so that a large hole does not drown the small ones.
+        # Per missing pixel, so that large holes do not dominate small ones.
         return (_error(network(images, missing), images, missing) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
 
     held_out = to_float(validation.images[:2_000])
@@ -84,5 +84,5 @@ def train(config: ContextEncoderTraining) -> None:
 
 
 def _error(filled: Tensor, images: Tensor, missing: Tensor) -> Tensor:
-    """Squared error over the hole, `(B,)`."""
+    """Return the squared error over the hole, `(B,)`."""
     return torch.where(missing, filled - images, 0).square().sum((1, 2, 3))

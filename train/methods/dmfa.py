@@ -1,4 +1,4 @@
-"""Train DMFA: hide pixels, ask the network for their density, pay -log p of what was there (DMFA paper, section 2.3)."""
+"""Train DMFA: hide pixels, predict their density, and minimise -log p of the hidden pixels (DMFA paper, section 2.3)."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class DMFATraining(RunConfig):
     network: DMFAConfig = field(default_factory=DMFAConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     images: PositiveInt | None = None
-    """learn from the first so many training images only"""
+    """the number of training images to use, from the first"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
-    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    """the mask family in training, see dmfa_demo/data/masks.py"""
     incomplete: str | None = None
-    """a mask family: those pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
+    """a mask family: these pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""
     mse_weight: NonNegativeFloat = 10.0
-    """of the squared error beside the likelihood while warming up: it finds the mean before the density sharpens; where no
-    pixel can be known well, as in faces, the likelihood alone neglects those that are least known"""
+    """weight of the squared error, in addition to the likelihood, during warm-up: it fits the mean before the density sharpens; where
+    no pixel is predictable, as in faces, the likelihood alone neglects the least predictable ones"""
     mse_weight_end: NonNegativeFloat = 2.0
     warm_share: Share = 0.5
-    """the part of the steps that counts as warming up"""
+    """the share of the steps that counts as warm-up"""
 
     method = "dmfa"
     recipes: ClassVar = {
@@ -74,7 +74,7 @@ def train(config: DMFATraining) -> None:
         warm = step < config.warm_share * config.loop.steps
         weight = config.mse_weight if warm else config.mse_weight_end
         nll, sse = score(network, images, missing, scored)
-        # Per missing pixel, so that a large hole does not drown the small ones.
+        # Per missing pixel, so that large holes do not dominate small ones.
         count = flatten_missing(scored, images.shape[1]).sum(1).clamp(min=1)
         return ((nll + weight * sse) / count).mean()
 
@@ -110,7 +110,7 @@ def train(config: DMFATraining) -> None:
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:
-    """Each image's negative log-likelihood in nats and squared error of the mean over its scored pixels, `(B,)` both."""
+    """Return each image's negative log-likelihood in nats and squared error of the mean over its scored pixels, both `(B,)`."""
     density = network(images, missing)
     truth, mask = flatten(images), flatten_missing(scored, images.shape[1])
     error = torch.where(mask, density.mean - truth, 0).square().sum(1)

@@ -1,6 +1,6 @@
-"""Choose how to follow an auto-encoder's field, on validation images (AE-dynamics paper, section 4).
+"""Choose step size and number of steps along an auto-encoder's field on validation images (AE-dynamics paper, section 4).
 
-The auto-encoder comes from `python -m train autoencoder`. Each way to follow it gets a checkpoint that names its weights.
+The auto-encoder comes from `python -m train autoencoder`. Each method that follows its field gets a checkpoint that names its weights.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from train.engine.run import DatasetConfig, command_line, hardware, write_json
 
 AUTOENCODER, KNN = "autoencoder", "knn"
 
-# SSIM that a shorter walk may cost.
+# The loss of SSIM that is acceptable for a shorter walk.
 HARDLY = 0.003
 
-# What is tried. Pseudo-Gibbs sampling has step size 1 by definition.
+# The settings to try. Pseudo-Gibbs sampling has step size 1 by definition.
 STEPS = (3, 10, 30, 100)
 STEP_SIZES = {
     "dynamics": (0.1, 0.3, 0.6),
@@ -44,9 +44,9 @@ class Dynamics(DatasetConfig):
     """Choose step size and number of steps of AE dynamics and pseudo-Gibbs sampling."""
 
     masks: str = "square13"
-    """holes to choose on, see dmfa_demo/data/masks.py"""
+    """the mask family to choose on, see dmfa_demo/data/masks.py"""
     images: PositiveInt = 1_000
-    """the first so many validation images"""
+    """the number of validation images, from the first"""
 
     recipes: ClassVar = {"celeba": {"masks": "square25"}}
 
@@ -55,11 +55,11 @@ class Dynamics(DatasetConfig):
         return AUTOENCODER, KNN
 
     def settings_of(self, name: str) -> dict[str, Any]:
-        """What the config of one of the methods says of how it was chosen."""
+        """Return the part of a method's config about how its settings were chosen."""
         return {"method": name, "dataset": self.dataset, "chosen_on": self.masks, "images": self.images}
 
     def methods(self) -> list[str]:
-        """The methods that can be had: without a k-NN, none that starts from it."""
+        """Return the possible methods: those that start from k-NN need its checkpoint."""
         knn = (ROOT / self.dataset / KNN / CONFIG).is_file()
         return [name for name in STEP_SIZES if knn or not issubclass(method_class(name), KNNDynamicsImputer)]
 
@@ -80,10 +80,10 @@ class Dynamics(DatasetConfig):
 
 @torch.inference_mode()
 def choose(config: Dynamics) -> None:
-    """Print SSIM for all that is tried, and leave the best of each method as its checkpoint.
+    """Print SSIM for all settings tried, and write the best of each method as its checkpoint.
 
     Raises:
-        FileNotFoundError: when there is no auto-encoder yet.
+        FileNotFoundError: If there is no auto-encoder yet.
     """
     images = to_float(load_split(config.dataset, "validation", config.data_root).images[: config.images])
     height, width = images.shape[-2:]
@@ -129,13 +129,13 @@ def choose(config: Dynamics) -> None:
 
 
 def best_of(found: dict[tuple[float, int], float]) -> tuple[float, int]:
-    """The step size and number of steps of the shortest walk that is hardly worse than the best, by (h, T) -> SSIM."""
+    """Return step size and number of steps of the shortest walk close to the best, from a mapping of (h, T) to SSIM."""
     good = {key: ssim for key, ssim in found.items() if ssim >= max(found.values()) - HARDLY}
     return min(good, key=lambda key: (key[1], -good[key]))
 
 
 def ssim_along(imputer: DynamicsImputer, images: Tensor, missing: Tensor, step_size: float) -> dict[int, float]:
-    """Mean SSIM after each number of steps in `STEPS` on one walk; a walk that has arrived stays where it is."""
+    """Return the mean SSIM after each number of steps in `STEPS` of one walk; a walk that has arrived does not move."""
     start = imputer.start(images, missing, torch.Generator().manual_seed(4))
     walk = impute_along(
         imputer.model.reconstruct,

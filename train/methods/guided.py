@@ -1,8 +1,8 @@
-"""Train guided DMFA: hide pixels, show the network what its linear guide expects there, pay for each value on its own.
+"""Train guided DMFA: hide pixels, give the network its linear guide's prediction, and minimise -log p of each value.
 
-How values hang together is the guide's business, so that the loss needs no covariance: -log N(x_i; m_i, s_i^2) and the squared
-error. What the guide has to find out about a hole takes as long as a few images take the network; so holes come from a
-collection that is looked at once, and mirrored at random, with the picture.
+Correlations come from the guide, so the loss needs no covariance: -log N(x_i; m_i, s_i^2) and the squared error. The guide's
+computations for one hole take as long as the network takes for a few images; so holes come from a collection that is prepared
+once, and are mirrored at random, with the picture.
 """
 
 from __future__ import annotations
@@ -29,23 +29,25 @@ from train.engine.run import RunConfig, finish, load_training
 
 @dataclass(frozen=True)
 class GuidedTraining(RunConfig):
-    """DMFA guided by the conditional Gaussian of an MFA of one component, which is trained before."""
+    """DMFA guided by the conditional Gaussian of an MFA with one component, which must be trained first."""
 
     network: GuidedConfig = field(default_factory=GuidedConfig)
     loop: LoopConfig = field(default_factory=LoopConfig)
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
-    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    """the mask family in training, see dmfa_demo/data/masks.py"""
     holes: PositiveInt = 1_000
-    """so many different ones"""
+    """the number of different holes"""
     start: str | None = None
-    """the checkpoint beside the finished one to begin from: a DMFA without a guide, of one component, with the same widths and blocks"""
+    """the sibling checkpoint to start from: a DMFA without a guide, with one component and the same widths and blocks"""
     mse_weight: NonNegativeFloat = 100.0
-    """of the squared error beside the likelihood"""
+    """weight of the squared error, in addition to the likelihood"""
 
     method = "dmfa"
     recipes: ClassVar = {
         "celeba": {
-            "loop": LoopConfig(steps=33_000, batch_size=32, precision="no", validate_every=500, save_every=200),
+            "network": GuidedConfig(deviation_scale=1.05),
+            "loop": LoopConfig(steps=25_000, batch_size=32, validate_every=500, save_every=200),
+            "start": "dmfa-plain",
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
     }
@@ -63,7 +65,7 @@ def train(config: GuidedTraining) -> None:
     guide = load_guide(beside(config.checkpoint, config.network.guide), config.network.factors)
     family, (channels, height, width) = mask_family(config.masks), config.network.shape
     holes = family(config.holes, height, width, torch.Generator().manual_seed(config.loop.seed))
-    holes = Holes.looked_at(guide, holes, channels)
+    holes = Holes.prepare(guide, holes, channels)
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         images, chosen = to_float(training.images[rows]), torch.randint(config.holes, rows.shape, generator=generator)
@@ -76,14 +78,14 @@ def train(config: GuidedTraining) -> None:
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
         nll, sse = score(network, images, missing, Guidance(mean, deviation))
-        # Per missing pixel, so that a large hole does not drown the small ones.
+        # Per missing pixel, so that large holes do not dominate small ones.
         return ((nll + config.mse_weight * sse) / flatten_missing(missing, channels).sum(1).clamp(min=1)).mean()
 
     held_out = to_float(validation.images[:150])
     known = {}
     for name, masks, seed in (("all", family, 1), ("square", mask_family(f"square{height // 2}"), 2)):
         missing = masks(len(held_out), height, width, torch.Generator().manual_seed(seed))
-        looked = Holes.looked_at(guide, missing, channels)
+        looked = Holes.prepare(guide, missing, channels)
         known[name] = missing, looked.explain(guide, held_out, torch.arange(len(held_out)))
 
     @torch.inference_mode()
@@ -117,7 +119,7 @@ def train(config: GuidedTraining) -> None:
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[Tensor, Tensor]:
-    """Each image's negative log-likelihood in nats, of every value on its own, and squared error of the mean, `(B,)` both."""
+    """Return each image's negative log-likelihood in nats, summed over marginals, and squared error of the mean, both `(B,)`."""
     density, truth, mask = (
         network(images, missing, guidance),
         flatten(images),

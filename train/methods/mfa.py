@@ -1,4 +1,4 @@
-"""Fit MFA: clusters to begin with, then expectation maximisation; unseen digits with holes are watched, not learnt from."""
+"""Fit MFA: initial clusters, then expectation maximisation, monitored on validation images with holes."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ class MFATraining(RunConfig):
 
     network: MFAConfig = field(default_factory=MFAConfig)
     iterations: PositiveInt = 20
-    """of EM"""
+    """EM iterations"""
     em: bool = True
-    """without EM the clusters and their principal axes stay as they are"""
+    """whether to run EM; otherwise the clusters and their principal axes are final"""
     validate_every: PositiveInt = 5
     seed: Seed = 0
     incomplete: str | None = None
-    """a mask family: those pixels of each training image are never known"""
+    """a mask family: these pixels of each training image are never known"""
     temperatures: tuple[Temperature, ...] = ()
-    """print what validation images would score at these temperatures, to choose --temperature by"""
+    """print the figures of validation images at these temperatures, to choose --temperature"""
 
     method = "mfa"
     without_effect = ("temperatures",)
     recipes: ClassVar = {
-        # Principal axes as they are: EM moves hundreds of factors little. Of 1, 5, 15, 30 and 60, the temperature at which validation
-        # faces have the smallest squared error; their likelihood changes by one per cent from there on.
+        # Principal axes without EM, which moves hundreds of factors little. The temperature, of 1, 5, 15, 30 and 60, with the smallest
+        # squared error of validation faces; beyond it their likelihood changes by one per cent.
         "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
-        # So few faces in so few pixels: one component of many factors tells more than many of few.
+        # With so few small faces, one component with many factors is better than many with few.
         "celeba32": {"network": MFAConfig(components=1, factors=200), "iterations": 8},
     }
 
@@ -81,7 +81,7 @@ def train(config: MFATraining) -> None:
 
 
 def draw(folder: Path, count: int = 40, columns: int = 10) -> None:
-    """Random images from the mixture in `folder`, without pixel noise, as a picture beside it: of everything hidden."""
+    """Draw random images, with everything hidden, from the mixture in `folder`, without pixel noise, as a picture beside it."""
     imputer = MFAImputer.load(folder)
     images = torch.zeros(1, *imputer.shape)
     imputation = imputer.impute(images, torch.ones_like(images[:, :1], dtype=torch.bool), seed=0)
@@ -91,13 +91,13 @@ def draw(folder: Path, count: int = 40, columns: int = 10) -> None:
 def fit(
     config: MFATraining, rows: Rows, validate: Callable[[SharedMixture], dict[str, float]], identity: str
 ) -> tuple[SharedMixture, float]:
-    """Clusters and EM, going on from the state in the run's folder if there is one.
+    """Fit clusters and run EM, resuming from the state in the run's folder if there is one.
 
     Returns:
-        The mixture, and seconds over all sittings.
+        The mixture, and seconds over all sessions.
 
     Raises:
-        Interrupted: after Ctrl-C; every finished iteration is on disk, whatever ends the run.
+        Interrupted: After Ctrl-C; every finished iteration is on disk.
     """
     state = read_state(config.folder, identity)
     about, mixture = (state[0], mixture_from(state[1])) if state else ({"step": 0, "seconds": 0.0}, None)
@@ -109,7 +109,7 @@ def fit(
     progress = tqdm(total=iterations, initial=iteration, unit="iteration")
     try:
         if mixture is None:
-            progress.write("looking for clusters …")
+            progress.write("finding clusters …")
             mixture = initialise(
                 rows,
                 components=shape.components,
@@ -129,7 +129,7 @@ def fit(
                 "log_likelihood": statistics.log_likelihood / len(rows),
                 **(validate(mixture) if last or iteration % config.validate_every == 0 else {}),
             }
-            if not last:  # what is moved has to be fitted before it is used
+            if not last:  # moved components must be fitted before use
                 generator = torch.Generator().manual_seed(1_000_003 * config.seed + iteration)
                 mixture = reseed(mixture, statistics.responsible, generator)
             with (config.folder / METRICS).open("a") as file:
@@ -142,14 +142,14 @@ def fit(
             progress.write("  ".join(f"{key} {number:.6g}" for key, number in validate(mixture).items()))
     except KeyboardInterrupt:
         raise Interrupted(
-            f"stopped after iteration {about['step']} of {iterations}; the same command continues from {config.folder}"
+            f"stopped after iteration {about['step']} of {iterations}; the same command resumes from {config.folder}"
         ) from None
     progress.close()
     return mixture, time.monotonic() - started
 
 
 def score(mixture: SharedMixture, images: Tensor, missing: Tensor, temperature: float = 1.0) -> dict[str, float]:
-    """Negative log-likelihood in nats and squared error of hidden pixels, by image; images and missing are `(B, n)`."""
+    """Return negative log-likelihood in nats and squared error of hidden pixels, averaged over images; images and missing are `(B, n)`."""
     nll, sse = [], []
     matrices = mixture.latents.precision[0].numel()  # of each row
     rows = max(1, min(500, CHUNK_NUMBERS // max(1, matrices)))

@@ -1,4 +1,4 @@
-"""Train the Universal Marginalizer: every hidden pixel on its own, with holes as they are met while filling (appendix B.3)."""
+"""Train the Universal Marginalizer: the marginal of every hidden pixel, with holes as they occur while filling (appendix B.3)."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ class UniversalMarginalizerTraining(RunConfig):
     network: UniversalMarginalizerConfig = field(default_factory=UniversalMarginalizerConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     masks: str = "line3*3+arbitrary*2+squares8-20*1+strokes*1"
-    """the holes b0 it will be asked about, see dmfa_demo/data/masks.py"""
+    """the mask family of the initial holes b0, see dmfa_demo/data/masks.py"""
     chains: PositiveInt = 20
-    """validation images whose whole chain is measured"""
+    """validation images whose complete chain is measured"""
 
     method = "universal-marginalizer"
 
 
 def part_of(hole: Tensor, generator: torch.Generator) -> Tensor:
-    """What is left of holes `(B, 1, H, W)` in the middle of filling them in random order: b0 Bernoulli(U), U uniform.
+    """Return partly filled holes `(B, 1, H, W)`, as they occur while filling in random order: b0 Bernoulli(U), U uniform.
 
-    VAEAC paper, appendix B.3: a network that had only seen whole holes would never have met the partly filled ones.
+    VAEAC paper, appendix B.3: a network trained on complete holes only would not know partly filled ones.
     """
     share = torch.rand(len(hole), 1, 1, 1, generator=generator)
     return hole & (torch.rand(hole.shape, generator=generator) < share)
@@ -60,7 +60,7 @@ def train(config: UniversalMarginalizerTraining) -> None:
         )
 
     def loss(network: nn.Module, step: int, images: Tensor, missing: Tensor) -> Tensor:
-        # Per missing pixel: a pixel of the chain counts alike, early or late.
+        # Per missing pixel, so that early and late pixels of the chain have equal weight.
         return -(network(images, missing).log_prob(images, missing) / missing.sum((1, 2, 3)).clamp(min=1)).mean()
 
     generator = torch.Generator().manual_seed(1)

@@ -1,4 +1,4 @@
-"""Train VAEAC: hide pixels, and raise a lower bound of the likelihood of what was there (VAEAC paper, section 4.3)."""
+"""Train VAEAC: hide pixels, and maximise a lower bound of their likelihood (VAEAC paper, section 4.3)."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ class VAEACTraining(RunConfig):
     network: VAEACConfig = field(default_factory=VAEACConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=18_000, batch_size=64))
     masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
-    """what is hidden in training, see dmfa_demo/data/masks.py"""
+    """the mask family in training, see dmfa_demo/data/masks.py"""
     incomplete: str | None = None
-    """a mask family: those pixels of each training image are never known (section 4.3.3)"""
+    """a mask family: these pixels of each training image are never known (section 4.3.3)"""
     alpha: Share = 1.0
-    """weight of VAEAC in the hybrid objective, the rest is GSNN (equation (16)); 0 is GSNN alone, and with --latents 0 a plain
+    """weight of VAEAC in the hybrid objective; the rest is GSNN (equation (16)). 0 is GSNN alone or, with --latents 0, a plain
     network"""
     prior_mean_scale: PositiveFloat = 1e4
     """sigma_mu of the Normal prior on the latents' means (section 4.3.2)"""
     prior_deviation_rate: NonNegativeFloat = 1e-4
     """sigma_sigma of the Gamma prior on the latents' deviations (section 4.3.2)"""
     kl_warmup: Share = 0.2
-    """the part of the steps over which the KL divergence comes to its full weight"""
+    """the share of the steps over which the weight of the KL divergence increases to 1"""
     importance_samples: PositiveInt = 10
-    """S of the likelihood that validation chooses by"""
+    """S, the number of samples for the likelihood in validation"""
     holes: PositiveInt = 1_000
-    """different holes in training with a guide, which is asked about each of them once"""
+    """different holes in training with a guide, which processes each of them once"""
     start: str | None = None
-    """the checkpoint beside the finished one to begin from: with a guide, a guided DMFA with the same guide, widths and blocks"""
+    """the sibling checkpoint to start from: with a guide, a guided DMFA with the same guide, widths and blocks"""
 
     method = "vaeac"
     recipes: ClassVar = {
@@ -64,8 +64,8 @@ class VAEACTraining(RunConfig):
         return tuple(filter(None, (self.network.guide, self.start)))
 
 
-class Objective(nn.Module):
-    """What training minimises, around any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
+class VAEACObjective(nn.Module):
+    """The training loss of any VAEAC: minus the hybrid bound of equation (16), regularised as in section 4.3.2.
 
     Args:
         model: the networks.
@@ -75,7 +75,7 @@ class Objective(nn.Module):
     def __init__(self, model: VAEAC, alpha: float = 1.0, mean_scale: float = 1e4, deviation_rate: float = 1e-4):
         super().__init__()
         self.model, self.alpha, self.mean_scale, self.deviation_rate = model, alpha, mean_scale, deviation_rate
-        if alpha == 0:  # GSNN has no use for it
+        if alpha == 0:  # GSNN does not use it
             model.proposal.requires_grad_(False)
 
     def forward(
@@ -87,15 +87,15 @@ class Objective(nn.Module):
         kl_weight: float = 1.0,
         guidance: Guidance | None = None,
     ) -> Tensor:
-        """`(B,)`, nats an image.
+        """Return the loss of each image in nats, `(B,)`.
 
         Args:
             images: `(B, C, H, W)`.
-            missing: bool `(B, 1, H, W)`, hidden from the prior network, the absent ones among them.
+            missing: bool `(B, 1, H, W)`, hidden from the prior network, including the absent ones.
             absent: bool `(B, 1, H, W)`, never known, neither to the proposal network nor to the likelihood.
-            noise: standard normal `(2, B, d)`, from which the latents of both terms are made.
-            kl_weight: below 1 while warming up, so that the latents are of use before they cost.
-            guidance: what the guide says, if there is one.
+            noise: standard normal `(2, B, d)`, for the latents of both terms.
+            kl_weight: below 1 during warm-up, so that the latents become useful before they are penalised.
+            guidance: the guide's prediction, if there is a guide.
         """
         conditional, scored = self.model(images, missing, guidance), missing & ~absent
         prior = conditional.prior
@@ -112,9 +112,9 @@ class Objective(nn.Module):
 
 
 def warmed_up(step: int, steps: int, share: float) -> float:
-    """The weight of the KL divergence: it grows evenly to 1 over the first `share` of the steps.
+    """Return the weight of the KL divergence, which increases linearly to 1 over the first `share` of the steps.
 
-    Without it the latents may never be used.
+    Without warm-up the latents may never be used.
     """
     return min(1.0, (step + 1) / max(1.0, share * steps))
 
@@ -123,7 +123,7 @@ def train(config: VAEACTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
     if config.incomplete is not None and config.network.guide is not None:
-        raise ValueError("a guide takes what is not hidden for known; leave --incomplete or --guide away")
+        raise ValueError("a guide treats all visible pixels as known; omit --incomplete or --guide")
     training = load_training(config, incomplete=config.incomplete is not None)
     validation = load_split(config.dataset, "validation", config.data_root)
     family, latents, likelihood = mask_family(config.masks), config.network.latents, config.network.likelihood
@@ -134,25 +134,25 @@ def train(config: VAEACTraining) -> None:
     if config.network.guide is not None:
         guide = load_guide(beside(config.checkpoint, config.network.guide), config.network.factors)
         holes = family(config.holes, height, width, torch.Generator().manual_seed(config.loop.seed))
-        holes = Holes.looked_at(guide, holes, channels, latents)
+        holes = Holes.prepare(guide, holes, channels, latents)
         held_out = held_out[:150]
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         images = as_seen(to_float(training.images[rows]), likelihood)
         noise = torch.randn(len(rows), 2, latents, generator=generator)
         if guide is None or holes is None:
-            hidden, said = family(len(rows), height, width, generator), ()
+            hidden, tensors = family(len(rows), height, width, generator), ()
         else:
             chosen = torch.randint(config.holes, rows.shape, generator=generator)
-            hidden, said = holes.missing[chosen], holes.explain(guide, images, chosen).tensors
-        return images, hidden | absent[rows], absent[rows], noise, *said
+            hidden, tensors = holes.missing[chosen], holes.explain(guide, images, chosen).tensors
+        return images, hidden | absent[rows], absent[rows], noise, *tensors
 
     def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
-        images, missing, absent, noise, *said = batch
-        guidance = None if guide is None else guide.guidance(*said)
+        images, missing, absent, noise, *tensors = batch
+        guidance = None if guide is None else guide.guidance(*tensors)
         kl_weight = warmed_up(step, config.loop.steps, config.kl_warmup)
         value = network(images, missing, absent, noise.transpose(0, 1), kl_weight, guidance)
-        # Per scored pixel, so that a large hole does not drown the small ones.
+        # Per scored pixel, so that large holes do not dominate small ones.
         return (value / (missing & ~absent).sum((1, 2, 3)).clamp(min=1)).mean()
 
     known = {}
@@ -178,7 +178,7 @@ def train(config: VAEACTraining) -> None:
     model = image_vaeac(config.network)
     if isinstance(model, GuidedVAEAC) and config.start is not None:
         model.begin_from(load_checkpoint(beside(config.checkpoint, config.start), GuidedConfig)[1])
-    objective = Objective(model, config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
+    objective = VAEACObjective(model, config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
     identity = json.dumps([config.settings, len(training)])
     seconds = fit(
         objective,
@@ -197,12 +197,12 @@ def train(config: VAEACTraining) -> None:
 def score(
     model: VAEAC, images: Tensor, missing: Tensor, samples: int, alpha: float, guidance: Guidance | None = None
 ) -> dict[str, float]:
-    """NLL estimated from `samples` draws, per missing pixel ("validation") and by image; PSNR and squared error of the mean of ten samples.
+    """Return NLL estimated from `samples` draws, per missing pixel ("validation") and per image, and PSNR and squared error of the mean of ten samples.
 
     "sse_sample" is the squared error of one sample.
 
-    Importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
-    same at every call, so that what is compared differs in its weights only.
+    Uses importance samples, or Monte Carlo samples for GSNN (alpha = 0), whose proposal network learns nothing. The draws are the
+    same in every call, so that only weights make a difference.
     """
     device = next(model.parameters()).device
     generator = torch.Generator().manual_seed(0)

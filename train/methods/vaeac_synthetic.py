@@ -1,7 +1,7 @@
-"""VAEAC on two numbers from a mixture of eight Gaussians (VAEAC paper, appendix C.2): what the hybrid objective costs.
+"""Train VAEAC on a mixture of eight Gaussians in two dimensions (VAEAC paper, appendix C.2), for several hybrid objectives.
 
-The data are known, so the likelihood can be compared with the true one, and the samples with the true density. The paper's model
-finds all eight with alpha = 1; the smaller alpha, the more GSNN pulls every answer to the middle.
+The distribution is known, so likelihood and samples can be compared with the true density. The paper's model
+finds all eight modes with alpha = 1; the smaller alpha, the more GSNN pulls every answer to the middle.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from dmfa_demo.models.vaeac import VAEAC
 from dmfa_demo.options import Options, PositiveInt, Seed, Share
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import write_json
-from train.methods.vaeac import Objective, warmed_up
+from train.methods.vaeac import VAEACObjective, warmed_up
 
 MODES, ROWS, LATENTS, HIDDEN = 8, 100_000, 25, (400, 200, 100, 50)
 
-# The modes' variance is hardly readable in print; figure 6's scale ends at 2, and one mode is as high as 1 / (8 * 2 pi * 0.01).
+# The modes' variance is hardly legible in print; figure 6's scale ends at 2, the height of a mode is 1 / (8 * 2 pi * 0.01).
 VARIANCE = 0.01
 
-# With less, the latents are hardly used, and both estimates agree on a single Gaussian.
+# With less warm-up the latents are hardly used, and both estimates agree on a single Gaussian.
 KL_WARMUP = 0.5
 
-# Pixels lie in [0, 1], these numbers around 0: they are moved and divided by SPAN, and densities multiplied back.
+# Pixels are in [0, 1], these numbers around 0: they are shifted and divided by SPAN, and densities are scaled back.
 SPAN = 10.0
 
 # The paper's table 8: IS-10 and MC-10.
@@ -39,7 +39,7 @@ PAPER = {1.0: (0.22, 85.0), 0.99: (0.35, 11.0), 0.9: (0.62, 1.7)}
 
 @dataclass(frozen=True)
 class Synthetic(Options):
-    """VAEAC on the synthetic mixture, once for each weight."""
+    """VAEAC on the synthetic mixture, once per weight."""
 
     alphas: tuple[Share, ...] = (1.0, 0.99, 0.9)
     """weights of VAEAC in the hybrid objective"""
@@ -47,7 +47,7 @@ class Synthetic(Options):
     test_rows: PositiveInt = 10_000
     seed: Seed = 0
     run_folder: Path = Path("runs/synthetic/vaeac")
-    """state, results.json, and the pictures"""
+    """the folder of state, results.json and pictures"""
 
 
 class Multilayer(nn.Module):
@@ -64,7 +64,7 @@ class Multilayer(nn.Module):
 
 
 class Prior(Multilayer):
-    """Two numbers and their mask to raw latents; passes on what it saw."""
+    """A network from two numbers and their mask to raw latents, which passes on its input."""
 
     def __init__(self):
         super().__init__(4, 2 * LATENTS)
@@ -74,7 +74,7 @@ class Prior(Multilayer):
 
 
 class Generator(Multilayer):
-    """Latents and what the prior saw to the raw mean and deviation of both numbers."""
+    """A network from latents and the prior's input to the raw mean and deviation of both numbers."""
 
     def __init__(self):
         super().__init__(LATENTS + 4, 4)
@@ -85,24 +85,24 @@ class Generator(Multilayer):
 
 
 def synthetic_vaeac() -> VAEAC:
-    """The appendix's networks: four ReLU layers each, 25 latents."""
+    """Build the appendix's networks: four ReLU layers each, 25 latents."""
     return VAEAC(Prior(), Multilayer(6, 2 * LATENTS), Generator(), "gaussian", deviation_floor=1e-3)
 
 
 def centres(seed: int) -> Tensor:
-    """The eight modes `(8, 2)`, standard normal."""
+    """Draw the eight modes `(8, 2)`, standard normal."""
     return torch.randn(MODES, 2, generator=torch.Generator().manual_seed(seed))
 
 
 def draw_rows(modes: Tensor, count: int, generator: torch.Generator) -> Tensor:
-    """Rows of the mixture as images `(count, 1, 1, 2)`, scaled into [0, 1]."""
+    """Draw rows from the mixture as images `(count, 1, 1, 2)`, scaled to [0, 1]."""
     chosen = modes[torch.randint(MODES, (count,), generator=generator)]
     rows = chosen + VARIANCE**0.5 * torch.randn(count, 2, generator=generator)
     return (rows / SPAN + 0.5).clamp(0, 1)[:, None, None]
 
 
 def true_log_prob(images: Tensor, missing: Tensor, modes: Tensor) -> Tensor:
-    """log p(x_m | x_o) of the mixture itself in nats, in the data's own units, `(B,)`."""
+    """Return the mixture's log p(x_m | x_o) in nats, in the data's units, `(B,)`."""
     x, hidden = (images.flatten(1) - 0.5) * SPAN, missing.flatten(1)
     each = -0.5 * ((x[:, None] - modes).square() / VARIANCE + math.log(2 * math.pi * VARIANCE))  # (B, 8, 2)
     visible = torch.where(hidden[:, None], 0, each).sum(-1)
@@ -110,7 +110,7 @@ def true_log_prob(images: Tensor, missing: Tensor, modes: Tensor) -> Tensor:
 
 
 def train(config: Synthetic) -> None:
-    """Train for each alpha, print the paper's table 8 beside ours, and draw figures 6 and 7."""
+    """Train for each alpha, print table 8 with our figures, and draw figures 6 and 7."""
     modes = centres(config.seed)
     rows = draw_rows(modes, ROWS, torch.Generator().manual_seed(config.seed + 1))
     test = draw_rows(modes, config.test_rows, torch.Generator().manual_seed(config.seed + 2))
@@ -120,7 +120,7 @@ def train(config: Synthetic) -> None:
         models[alpha] = _train_one(config, alpha, rows)
         results.append({"alpha": alpha, **score(models[alpha], test, masks), "paper": PAPER.get(alpha)})
     truth = -true_log_prob(test, masks, modes)
-    print(f"\n{'alpha':>6}{'IS-10':>9}{'paper':>8}{'MC-10':>9}{'paper':>8}   (nats a row, n = {len(test)})")
+    print(f"\n{'alpha':>6}{'IS-10':>9}{'paper':>8}{'MC-10':>9}{'paper':>8}   (nats per row, n = {len(test)})")
     for row in results:
         paper = row["paper"] or ("", "")
         print(f"{row['alpha']:>6}{row['is10']:>9.3f}{paper[0]:>8}{row['mc10']:>9.2f}{paper[1]:>8}")
@@ -130,13 +130,13 @@ def train(config: Synthetic) -> None:
 
 
 def draw_masks(count: int, generator: torch.Generator) -> Tensor:
-    """Each of the two numbers hidden with probability one half, `(count, 1, 1, 2)`."""
+    """Hide each of the two numbers with probability one half, `(count, 1, 1, 2)`."""
     return torch.rand(count, 1, 1, 2, generator=generator) < 0.5
 
 
 @torch.inference_mode()
 def score(model: VAEAC, images: Tensor, missing: Tensor) -> dict[str, float]:
-    """NLL in nats a row in the data's own units, by IS-10 and MC-10, with standard errors."""
+    """Return NLL in nats per row in the data's units, by IS-10 and MC-10, with standard errors."""
     generator, found, device = torch.Generator().manual_seed(0), {}, next(model.parameters()).device
     images, missing = images.to(device), missing.to(device)
     conditional, units = model.eval()(images, missing), missing.sum((1, 2, 3)) * math.log(SPAN)
@@ -151,7 +151,7 @@ def score(model: VAEAC, images: Tensor, missing: Tensor) -> dict[str, float]:
 
 @torch.inference_mode()
 def draw_figures(folder: Path, modes: Tensor, models: dict[float, VAEAC]) -> None:
-    """The true density (figure 6), and samples of x1, x2 and of each given the other for each alpha (figure 7)."""
+    """Draw the true density (figure 6) and, for each alpha, samples of x1, x2 and of each given the other (figure 7)."""
     from matplotlib.figure import Figure
 
     axis = torch.linspace(-3, 3, 200)
@@ -164,10 +164,10 @@ def draw_figures(folder: Path, modes: Tensor, models: dict[float, VAEAC]) -> Non
     truth.savefig(folder / "figure-6.png", dpi=120)
 
     held = draw_rows(modes, 2_000, torch.Generator().manual_seed(9))
-    asked = {"$x_1, x_2$": (True, True), "$x_1$ given $x_2$": (True, False), "$x_2$ given $x_1$": (False, True)}
-    samples = Figure(figsize=(3 * len(asked), 3 * len(models)), layout="constrained")
-    for line, (alpha, model) in zip(samples.subplots(len(models), len(asked), squeeze=False), models.items()):
-        for place, (title, hidden) in zip(line, asked.items()):
+    cases = {"$x_1, x_2$": (True, True), "$x_1$ given $x_2$": (True, False), "$x_2$ given $x_1$": (False, True)}
+    samples = Figure(figsize=(3 * len(cases), 3 * len(models)), layout="constrained")
+    for line, (alpha, model) in zip(samples.subplots(len(models), len(cases), squeeze=False), models.items()):
+        for place, (title, hidden) in zip(line, cases.items()):
             missing = torch.tensor(hidden).expand(len(held), 1, 1, 2)
             drawn = model.eval()(held, missing).sample(1, torch.Generator().manual_seed(0), noise=True)[0]
             points = ((torch.where(missing, drawn, held) - 0.5) * SPAN).flatten(1)
@@ -195,7 +195,7 @@ def _train_one(config: Synthetic, alpha: float, rows: Tensor) -> VAEAC:
 
     torch.manual_seed(config.seed)
     loop = LoopConfig(steps=config.steps, batch_size=512, learning_rate=1e-3, weight_decay=0.0, precision="no", seed=config.seed)  # fmt: skip
-    objective = Objective(synthetic_vaeac(), alpha)
+    objective = VAEACObjective(synthetic_vaeac(), alpha)
     identity = json.dumps([alpha, config.steps, config.seed])
     fit(
         objective,

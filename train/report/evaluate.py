@@ -1,10 +1,10 @@
-"""Measure every method on every protocol, beside the papers' figures: `python -m train evaluate`.
+"""Measure every method on every protocol, and compare with the papers' figures: `python -m train evaluate`.
 
 Every figure is the mean over test images of the mean over mask seeds; its standard error treats images, not masks, as
 the independent draws. The median's standard error is bootstrapped over images.
 
-Figures of a method lie in checkpoints/DATASET/METHOD/metrics.json; checkpoints/DATASET/results.json holds all of them, with
-what the papers report, for the page.
+Figures of a method are in checkpoints/DATASET/METHOD/metrics.json; checkpoints/DATASET/results.json has all of them, with
+the papers' figures, for the page.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
 
 BATCH = 100
-# From which the CRPS is estimated; its estimate has no bias, however few they are.
+# The number of samples for the CRPS, whose estimate is unbiased for any number.
 SAMPLES = 16
 BOOTSTRAPS = 200
 
-# Measured and not shipped: MICE, fitted anew for each kind of hole and slow, on so many test images only; and of images that may
-# not be passed on, whatever has to hold some.
+# Measured but not shipped: MICE, which is slow and fitted anew for each kind of hole, on this many test images only; and methods that
+# would contain images that may not be distributed.
 MICE_ROWS = 1_000
 
 GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
@@ -52,20 +52,20 @@ MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "sse_sample", "psnr", 
 
 @dataclass(frozen=True)
 class Evaluation(DatasetConfig):
-    """Measure methods on protocols, beside the papers' figures."""
+    """Measure methods on protocols, and compare with the papers' figures."""
 
     method: tuple[str, ...] = ()
-    """which methods; all that have a checkpoint, and MICE, when not given"""
+    """the methods; by default all with a checkpoint, and MICE"""
     protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/data/masks.py"""
     test_set: str = ""
     """the name of another test set, such as official, which --data-root holds; it is appended to the protocols' names"""
     seeds: PositiveInt = 3
-    """masks drawn for each image"""
+    """masks per image"""
     limit: PositiveInt | None = None
-    """the first so many test images, for a quick look; nothing is written then"""
+    """the number of test images, for a quick look; nothing is written then"""
     again: bool = False
-    """measure also what these weights were measured on before"""
+    """repeat measurements already made with these weights"""
 
     recipes: ClassVar = {
         "celeba": {"protocol": ("square32", "square25", "centre", "pattern", "noise80", "half", "strokes", *GFC)},
@@ -74,10 +74,10 @@ class Evaluation(DatasetConfig):
 
 
 def evaluate(config: Evaluation) -> None:
-    """Measure, print a table as soon as it is known, and write it; what was measured before is left as it is.
+    """Measure; print and write each table as soon as it is complete; skip previous measurements.
 
     Raises:
-        ValueError: for methods or protocols that there are not.
+        ValueError: If a method or protocol does not exist.
     """
     if not available_methods(config.dataset) and not config.method:
         raise ValueError(
@@ -89,7 +89,7 @@ def evaluate(config: Evaluation) -> None:
         method_class(method)
     families = [mask_family(protocol) for protocol in config.protocol]
     test = to_float(load_split(config.dataset, "test", config.data_root).images)
-    for family in families:  # a hole that does not fit is an error before anything is computed
+    for family in families:  # report a hole that does not fit before computing anything
         family(1, test.shape[-2], test.shape[-1], torch.Generator())
     for family in config.protocol:
         protocol = f"{family}-{config.test_set}" if config.test_set else family
@@ -98,11 +98,11 @@ def evaluate(config: Evaluation) -> None:
             images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
             seeds = 1 if method == "mice" else config.seeds
             weights, make = offline.get(method, (digest(folder), None))
-            asked = (protocol, len(images), seeds, weights)
-            if not (config.again or config.limit) and asked in {
+            wanted = (protocol, len(images), seeds, weights)
+            if not (config.again or config.limit) and wanted in {
                 (row.protocol, row.n, row.seeds, row.weights) for row in read_rows(folder)
             }:
-                print(f"{method} on {protocol}: measured before (--again measures it anew)", flush=True)
+                print(f"{method} on {protocol}: already measured (--again repeats it)", flush=True)
                 continue
             imputer = make(family) if make else load_imputer(method, config.dataset)
             rows = measure(
@@ -121,12 +121,12 @@ def evaluate(config: Evaluation) -> None:
 
 
 def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
-    """The methods that have no checkpoint: the digest of the weights they are made of, if any, and how to make one for a protocol."""
+    """Return the methods without a checkpoint: the digest of the weights they use, if any, and a function that makes one for a protocol."""
     if DATASETS[config.dataset].shareable:
         return {"mice": ("", lambda protocol: mice(config.dataset, protocol, config.data_root))}
     neighbours = cache(lambda: nearest(config.dataset, config.data_root))
     ways: dict[str, tuple[str, Callable[[str], Imputer]]] = {KNNImputer.name: ("", lambda _: neighbours())}
-    # They follow the field as those from noise do, for which step size and number of steps were chosen.
+    # They use the step size and number of steps that were chosen for starts from noise.
     for random, start in ((DynamicsImputer, KNNDynamicsImputer), (PseudoGibbsImputer, KNNPseudoGibbsImputer)):
         if random.name in available_methods(config.dataset):
             weights, model = (
@@ -147,14 +147,14 @@ def measure(
     protocol: str | None = None,
     weights: str = "",
 ) -> list[Row]:
-    """The rows of one method on one protocol.
+    """Return the rows of one method on one protocol.
 
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
         family: the mask family.
         protocol: the name of the protocol, where it is not that of the family.
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
-        weights: the digest to note in each row.
+        weights: the digest to record in each row.
     """
     protocol = protocol or family
     values: dict[str, list[Tensor]] = {}
@@ -175,7 +175,7 @@ def measure(
                 "psnr_image": metrics.psnr_image(imputation.mean, batch),
                 "ssim": metrics.ssim(imputation.mean, batch),
             }
-            if imputation.filling is None:  # what fills step by step would take a day
+            if imputation.filling is None:  # filling step by step would take a day
                 samples = imputation.mean[None] if imputation.sampler is None else imputation.sample(SAMPLES)
                 found["crps"] = metrics.crps(flatten(samples), truth, mask)
                 if imputation.sampler is not None:
@@ -185,9 +185,9 @@ def measure(
                 found["nll"] = metrics.nll(density, truth, mask)
                 found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
                 found["coverage90"] = metrics.coverage(density, truth, mask)
-        asked = mask.any(1)  # where a draw hid nothing, nothing can be measured
+        measurable = mask.any(1)  # not where a draw hid nothing
         for metric, value in found.items():
-            values.setdefault(metric, []).append(torch.where(asked, value, torch.nan))
+            values.setdefault(metric, []).append(torch.where(measurable, value, torch.nan))
     # (seeds, N) each
     columns = {metric: torch.cat(parts).view(seeds, -1).double() for metric, parts in values.items()}
     summary = {metric: _mean(column) for metric, column in columns.items()}
@@ -217,7 +217,7 @@ def measure(
 
 
 def _of_samples(samples: Tensor, images: Tensor, mask: Tensor) -> dict[str, Tensor]:
-    """PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over the hole and over the image, and the distance between samples.
+    """Return PSNR of the first of samples `(S, B, C, H, W)` and of the nearest to the truth, over hole and image, and the distance between samples.
 
     All `(B,)`.
     """

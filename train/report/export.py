@@ -1,4 +1,4 @@
-"""Write the ONNX graphs of trained networks: `python -m train export --dataset mnist --method dmfa vaeac`."""
+"""Export trained networks as ONNX graphs: `python -m train export --dataset mnist --method dmfa vaeac`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from train.engine.run import DatasetConfig
 
 @dataclass(frozen=True)
 class Export(DatasetConfig):
-    """Write the ONNX graphs of trained networks, as training does at its end."""
+    """Export trained networks as ONNX graphs, as training does at its end."""
 
     method: tuple[str, ...] = ()
-    """the checkpoints, by folder, such as dmfa or classifier-mask; all of the data set when not given"""
+    """the checkpoints, by folder, such as dmfa or classifier-mask; by default all of the data set"""
 
 
 def export(config: Export) -> None:
-    """Write the graphs and say how large they are; a checkpoint without networks of its own has none.
+    """Write the graphs and print their sizes; a checkpoint without networks of its own has none.
 
     Raises:
-        ValueError: for a folder without a checkpoint, or without the packages that exporting needs.
+        ValueError: If a folder has no checkpoint, or a package for the export is missing.
     """
     known = sorted(path.parent.name for path in (ROOT / config.dataset).glob(f"*/{CONFIG}"))
     if unknown := [name for name in config.method if name not in known]:

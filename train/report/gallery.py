@@ -1,6 +1,6 @@
-"""Draw every bundled sample of a data set as every method completes it: `python -m train gallery --dataset celeba`.
+"""Draw every method's completion of every bundled sample of a data set: `python -m train gallery --dataset celeba`.
 
-The picture shows at a glance what no average does: an edge around the hole, a patch of a wrong colour, a face that fails.
+The picture shows at a glance what averages hide: an edge around the hole, a patch of the wrong colour, a failed face.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ from dmfa_demo.options import Seed
 from dmfa_demo.registry import load_imputer, method_class, shown_first, with_stand_ins
 from train.engine.run import DatasetConfig
 
-# Pixels: between two pictures, between two holes, and above all of them for the titles.
+# Pixels between two pictures, between two holes, and above them for the titles.
 GAP, WIDE_GAP, HEAD = 2, 10, 34
-# Images that go through a method at once.
+# Images per call of a method.
 BATCH = 8
 
 
 @dataclass(frozen=True)
 class Gallery(DatasetConfig):
-    """Draw every bundled sample as every method completes it."""
+    """Draw every method's completion of every bundled sample."""
 
     method: tuple[str, ...] = ()
-    """which methods; those that the page compares at first, when not given"""
+    """the methods; by default those that the page compares at first"""
     protocol: tuple[str, ...] = ("square14", "half", "strokes")
     """mask families, see dmfa_demo/data/masks.py: one mask each, the same for all samples"""
     output: Path = Path("gallery.png")
-    """where the picture goes"""
+    """the file of the picture"""
     seed: Seed = 0
 
     recipes: ClassVar = {"celeba": {"protocol": ("gfc-o3", "gfc-o6", "half"), "output": Path("docs/faces.png")}}
@@ -46,12 +46,12 @@ class Gallery(DatasetConfig):
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the picture.
+    """A column of the picture.
 
     Attributes:
-        title: two lines at its head; the second may be empty.
+        title: two lines above it; the second may be empty.
         pictures: uint8 `(H, W, 3)`, one for each sample.
-        begins_hole: whether a wide gap parts it from the column before.
+        begins_hole: whether a wide gap separates it from the previous column.
     """
 
     title: tuple[str, str]
@@ -60,10 +60,10 @@ class Column:
 
 
 def draw(config: Gallery) -> None:
-    """Write the picture: a row for each sample; for each hole the visible pixels, and each method's mean and one sample.
+    """Write the picture: a row per sample; for each hole the visible pixels, and each method's mean and one sample.
 
     Raises:
-        ValueError: when the data set has no bundled samples, or a method or protocol is unknown.
+        ValueError: If the data set has no bundled samples, or a method or protocol is unknown.
     """
     images = to_float(load_samples(config.dataset).images)
     methods = config.method or with_stand_ins(config.dataset, shown_first())
@@ -84,7 +84,7 @@ def draw(config: Gallery) -> None:
 
 
 def _answers(config: Gallery, method: str, images: Tensor, missing: Tensor) -> Iterator[Column]:
-    """A method's mean, and a sample where it has any."""
+    """Yield a column with a method's mean and, if it has samples, one with a sample."""
     imputer, kind = load_imputer(method, config.dataset), method_class(method)
     answers = [
         imputer.impute(some, hidden, seed=config.seed)
@@ -102,7 +102,7 @@ def _pictures(images: Tensor) -> list[np.ndarray]:
 
 
 def _page(columns: list[Column]) -> Image.Image:
-    """All columns side by side under their titles."""
+    """Arrange all columns side by side under their titles."""
     height, width = columns[0].pictures[0].shape[:2]
     lefts, right = [], 0
     for column in columns:

@@ -1,7 +1,7 @@
-"""Tables 5 and 9 of the VAEAC paper: binarised digits of which only a line three pixels wide is seen.
+"""Measure tables 5 and 9 of the VAEAC paper: binarised digits of which only a line three pixels wide is visible.
 
-`python -m train line-masks` measures the networks that were trained for it; their model cards say how. What it finds goes to
-their metrics.json and from there to results.json, as what `evaluate` finds does.
+`python -m train line-masks` measures the networks trained for it; their model cards describe how. Like `evaluate`, it writes
+figures to their metrics.json and to results.json.
 """
 
 from __future__ import annotations
@@ -45,17 +45,17 @@ BATCH = 20
 
 @dataclass(frozen=True)
 class LineMasks(Options):
-    """Measure VAEAC, GSNN, the Universal Marginalizer and naive Bayes as tables 5 and 9 of the VAEAC paper do; takes hours."""
+    """Measure VAEAC, GSNN, the Universal Marginalizer and naive Bayes as in tables 5 and 9 of the VAEAC paper; takes hours."""
 
     rows: PositiveInt = 1_000
-    """the first so many test digits"""
+    """the number of test digits, from the first"""
     data_root: Path = Path("data")
     """torchvision's data folder"""
 
 
 @torch.inference_mode()
 def measure(config: LineMasks) -> None:
-    """Print each figure beside the paper's as soon as it is known, and write it; what was measured before is left as it is."""
+    """Measure; print and write each figure, with the paper's, as soon as it is known; skip previous measurements."""
     images = _binarised("test", config)[: config.rows]
     height, width = images.shape[-2:]
     missing = mask_family(MASKS)(len(images), height, width, torch.Generator().manual_seed(0))
@@ -63,7 +63,7 @@ def measure(config: LineMasks) -> None:
         path, weights = ROOT / DATASET / folder, digest(ROOT / DATASET / folder)
         known = [row for row in read_rows(path) if row.protocol == PROTOCOL and row.weights == weights]
         if any((row.title, row.metric, row.n) == (title, metric, n) for row in known):
-            print(f"{title}, {metric}: measured before", flush=True)
+            print(f"{title}, {metric}: already measured", flush=True)
             continue
         value, error = figure()
         paper, source = REPORTED.get((title, DATASET, PROTOCOL, metric), (None, None))
@@ -89,7 +89,7 @@ def measure(config: LineMasks) -> None:
 def _figures(
     config: LineMasks, images: Tensor, missing: Tensor
 ) -> Iterator[tuple[str, str, str, int, Callable[[], tuple[float, float | None]]]]:
-    """(folder, row of the table, metric, images, what measures value and standard error), quick ones first."""
+    """Yield (folder, row of the table, metric, images, function that measures value and standard error), quick ones first."""
 
     @cache
     def vaeac(folder: str = OF_VAEAC) -> VAEAC:
@@ -110,7 +110,7 @@ def _figures(
         model, generator = vaeac(folder), seeded()
 
         def estimate(x: Tensor, hidden: Tensor) -> Tensor:
-            # As in training: 10,000,000 decodings take an hour of one core, and the likelihood itself is in float32.
+            # In bfloat16, as in training: 10,000,000 decodings take an hour on one core. The likelihood itself is in float32.
             with torch.autocast("cpu", torch.bfloat16, enabled=count > 100):
                 return model(x, hidden).monte_carlo(x, hidden, count, generator)
 
@@ -149,14 +149,14 @@ def _figures(
 
 
 def _mean_nll(make: Callable[[], LogProb], images: Tensor, missing: Tensor, title: str) -> tuple[float, float]:
-    """Mean over images, in nats over the hole, and its standard error."""
+    """Return the mean over images, in nats over the hole, and its standard error."""
     estimate, batches = make(), list(zip(images.split(BATCH), missing.split(BATCH)))
     nll = -torch.cat([estimate(x, hidden) for x, hidden in tqdm(batches, desc=title, leave=False)]).double()
     return nll.mean().item(), (nll.std() / math.sqrt(len(nll))).item()
 
 
 def _median_time(do: Callable[[], None], times: int) -> tuple[float, None]:
-    """Milliseconds."""
+    """Return the median milliseconds."""
     spent = []
     for _ in range(times):
         started = time.perf_counter()
@@ -166,7 +166,7 @@ def _median_time(do: Callable[[], None], times: int) -> tuple[float, None]:
 
 
 def naive_bayes(images: Tensor) -> Pixels:
-    """Every pixel on its own, whatever is visible: its share of ink in training images `(N, C, H, W)`, with add-one smoothing."""
+    """Fit independent pixels: each one's share of ink in training images `(N, C, H, W)`, with add-one smoothing."""
     return Pixels((images.sum(0) + 1) / (len(images) + 2), None)
 
 

@@ -1,4 +1,4 @@
-"""Methods that are measured and not shipped: MICE, which is fitted anew for each kind of hole, and k-NN of private images."""
+"""Methods that are measured but not shipped: MICE, which is fitted anew for each kind of hole, and k-NN of private images."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ MICE_TRAINING = 2_000
 
 
 def nearest(dataset: str, data_root: Path) -> KNNImputer:
-    """k-NN among the first `MOST_NEIGHBOURS` training images, without a checkpoint."""
+    """Build k-NN over the first `MOST_NEIGHBOURS` training images, without a checkpoint."""
     return KNNImputer(load_split(dataset, "train", data_root).first(MOST_NEIGHBOURS).images, KNNConfig().neighbours)
 
 
 def mice(dataset: str, protocol: str, data_root: Path, rows: int = MICE_TRAINING) -> MICEImputer:
-    """MICE for one kind of hole, fitted to the first `rows` training images with such holes; takes minutes."""
+    """Fit MICE for one kind of hole to the first `rows` training images with such holes; takes minutes."""
     images = to_float(load_split(dataset, "train", data_root).images[:rows])
     height, width = images.shape[-2:]
     missing = mask_family(protocol)(len(images), height, width, torch.Generator().manual_seed(0))

@@ -1,23 +1,23 @@
-"""What the papers report, to stand beside what we measure. Facts only: each figure with its source."""
+"""The papers' figures, for comparison with ours, each with its source."""
 
 from __future__ import annotations
 
 _DMFA = "DMFA paper, table 1"
-# Its MFA is a weaker method than ours: one component instead of all, with another covariance of its latents.
+# Its MFA is weaker than ours: one component instead of all, with a different covariance of the latents.
 _ITS_MFA = "the best component only"
-# Holes of another size than in training: there the paper's models had seen squares only.
+# Holes of a different size than in training: there the paper's models were trained on squares only.
 _POSTER = "DMFA poster, table 2, trained on squares"
 _DYNAMICS = "AE-dynamics paper, table 1"
-# Over the same mixture of masks, of the mean over whole images.
+# Over the same mixture of masks; PSNR of the mean over all pixels.
 _ARBITRARY = "ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022)"
 _MISCONV = "MisConv paper, table"
-# The papers do not say what the ratio is taken over; beside it stands ours over the whole image.
+# The papers do not say over which pixels; we compare with ours over the whole image.
 _VAEAC3, _VAEAC4 = "VAEAC paper, table 3, 162,770 faces", "VAEAC paper, table 4, 162,770 faces of 128x128"
 _FACES = "162,770 faces"
-# Of binarised digits, so in another unit than a density of grey levels.
+# For binarised digits, so in a different unit than a density of grey levels.
 _LINE, _UM = "VAEAC paper, table 9, binarised digits", "VAEAC paper, table 5, binarised digits"
 
-# (row of the paper, data set, protocol, metric) -> (figure, where it stands)
+# (row of the paper, data set, protocol, metric) -> (figure, its source)
 REPORTED: dict[tuple[str, str, str, str], tuple[float, str]] = {
     ("DMFA", "mnist", "square14", "nll"): (-244.81, _DMFA),
     ("DMFA", "mnist", "square14", "sse"): (12.96, _DMFA),
@@ -154,7 +154,7 @@ REPORTED: dict[tuple[str, str, str, str], tuple[float, str]] = {
 
 
 def published(dataset: str) -> list[dict[str, object]]:
-    """All figures reported for a data set, as rows."""
+    """Return all figures reported for a data set, as rows."""
     return [
         {"row": row, "protocol": protocol, "metric": metric, "value": value, "source": source}
         for (row, known, protocol, metric), (value, source) in REPORTED.items()

@@ -14,24 +14,24 @@ from train.engine.run import DatasetConfig
 
 @dataclass(frozen=True)
 class Publication(DatasetConfig):
-    """A checkpoint for everybody, with its model card."""
+    """Publish a checkpoint with its model card."""
 
     repo_id: str = ""
-    """USER/NAME of the repository, made when there is none; log in first with `hf auth login`"""
+    """USER/NAME of the repository, which is created if necessary; log in first with `hf auth login`"""
     method: str = "dmfa"
-    """whose checkpoint"""
+    """the method to publish"""
     private: bool = False
-    """whether a new repository is seen by its owner only"""
+    """whether a new repository is private"""
 
 
 def publish(config: Publication) -> None:
-    """Upload, then say how it is loaded.
+    """Upload a checkpoint, then print the line that loads it.
 
     Raises:
-        ValueError: when something is missing, or the Hub says no; the message says what to do.
+        ValueError: If something is missing or the Hub refuses; the message says what to do.
     """
     if config.repo_id.count("/") != 1:
-        raise ValueError(f"--repo-id is USER/NAME, got {config.repo_id!r:.80}")
+        raise ValueError(f"--repo-id must be USER/NAME, got {config.repo_id!r:.80}")
     kind = method_class(config.method)
     try:
         revision = push(kind, ROOT / config.dataset / config.method, config.repo_id, private=config.private)

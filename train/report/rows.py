@@ -1,4 +1,4 @@
-"""Measured figures: what a row of them holds, and where they are kept."""
+"""Rows of measured figures, and the files that store them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from train.report.papers import published
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """One measured figure, as it is written to metrics.json.
+    """A measured figure, as in metrics.json.
 
     Attributes:
         metric: `nll` (mean), `nll_median`, `nll_wide_floor` (noise at least (1/510)^2): nats over the hole; `sse` over the
@@ -25,9 +25,9 @@ class Row:
             pixels in their central 90 % interval; `crps` per hidden pixel, of samples clipped to [0, 1]; `milliseconds` per image, in batches;
             `milliseconds_100` for 100 samples of one image; of classifiers `accuracy`, `label_nll` in nats and `ece`.
         n: test images.
-        paper: the paper's figure or None, and `source`, where it stands.
-        weights: the digest of the checkpoint that was measured, or of how a network was trained that is not kept.
-        title: the row of the paper's table, where a checkpoint has several, or a classifier's title; else None.
+        paper: the paper's figure or None, with its `source`.
+        weights: the digest of the checkpoint measured or, for a network that is not kept, of its training settings.
+        title: the row of the paper's table if a checkpoint has several, or a classifier's title; otherwise None.
     """
 
     dataset: str
@@ -45,7 +45,7 @@ class Row:
 
 
 def gather(dataset: str) -> None:
-    """Write results.json: the figures of all methods and of checkpoints beside them, what the papers report, and the machine of the last ones."""
+    """Write results.json: the figures of all methods and other checkpoints, the papers' figures, and the machine of the latest ones."""
     others = sorted(
         path.parent.name for path in (ROOT / dataset).glob(f"*/{METRICS}") if path.parent.name not in methods()
     )
@@ -57,7 +57,7 @@ def gather(dataset: str) -> None:
 
 
 def training_images(folder: Path) -> int | None:
-    """How many there were to learn from, or of a method that keeps no checkpoint, to look among; None where unknown."""
+    """Return the number of training images or, for a method without a checkpoint, of references; None if unknown."""
     config = folder / CONFIG
     if config.is_file():
         return json.loads(config.read_text())["about"]["training_images"]
@@ -70,7 +70,7 @@ def training_images(folder: Path) -> int | None:
 
 
 def table(rows: list[Row]) -> str:
-    """The rows as aligned text."""
+    """Format rows as aligned text."""
     lines = [f"{'metric':<17}{'ours':>12}{'± stderr':>12}{'paper':>12}  source"]
     for row in rows:
         error = f"{row.stderr:.3g}" if row.stderr is not None else ""
@@ -80,19 +80,19 @@ def table(rows: list[Row]) -> str:
     known = training_images(ROOT / first.dataset / first.method)
     return (
         f"\n{first.title or first.method} on {first.dataset}, {first.protocol}: n = {first.n}, mask seeds = {first.seeds}"
-        + (f", {known:,} images to learn from\n" if known else "\n")
+        + (f", {known:,} training images\n" if known else "\n")
         + "\n".join(lines)
     )
 
 
 def read_rows(folder: Path) -> list[Row]:
-    """What metrics.json of a method's folder holds; nothing where there is none."""
+    """Read the rows in metrics.json of a method's folder; none if there is no such file."""
     path = folder / METRICS
     return [Row(**row) for row in json.loads(path.read_text())] if path.is_file() else []
 
 
 def write_rows(folder: Path, rows: list[Row]) -> None:
-    """Replace the rows of the same protocols, keep the others that were measured with the same weights; write the model card."""
+    """Replace the rows of the same protocols, keep others measured with the same weights, and write the model card."""
     protocols, weights = {row.protocol for row in rows}, rows[0].weights
     kept = [row for row in read_rows(folder) if row.protocol not in protocols and row.weights == weights]
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,17 +1,17 @@
 """Write the tables of the documentation and of the README from results.json: `python -m train tables`.
 
-docs/results.in.md holds the words and, in double braces, the places of figures and tables:
+docs/results.in.md contains the text and, in double braces, placeholders of figures and tables:
 
     {{mnist square14 dmfa nll}}           -538.0 ± 1.8, the measured figure and its standard error
     {{mnist square14 dmfa nll paper}}     the paper's figure; also `value`, `n`, `seeds` and `training`
     {{setting mnist dmfa network.factors}}  a number from the checkpoint's config.json
-    {{table mnist square14}}              everything that was measured with one kind of hole
-    {{rest mnist}}                        the same of every other kind of hole, each under a heading
-    {{walks}}, {{measures}}               the settings of the walks; what the measures mean
+    {{table mnist square14}}              everything measured with one kind of hole
+    {{rest mnist}}                        the same for every other kind of hole, each under a heading
+    {{walks}}, {{measures}}               the settings of the walks; the meaning of the measures
     {{study mfa-digits-size}}             a table of train/report/studies.json
 
-studies.json holds what a named command printed once and results.json does not keep, such as choices made on validation images.
-In README.md only the last two cells of the table of methods are written; its words stay.
+studies.json contains output of named commands that results.json does not keep, such as choices made on validation images.
+In README.md only the last two cells of the table of methods are replaced.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DOCS = Path("docs")
 TEMPLATE, PAGE, README = DOCS / "results.in.md", DOCS / "results.md", Path("README.md")
 
 _NOTICE = "<!-- Written by `python -m train tables` from docs/results.in.md and checkpoints/*/results.json. Edit those. -->\n\n"
-# What the README shows of each method: its data set, kind of hole and measure.
+# The data set, kind of hole and measure of the README's figures.
 _SHOWN = ("mnist", "square14", "sse")
 _SHOWN_OF_CLASSIFIERS = ("mnist", "classify-square14", "accuracy")
 
@@ -53,8 +53,8 @@ def write(config: Tables) -> None:
     """Write docs/results.md and the figures in README.md.
 
     Raises:
-        ValueError: for a placeholder that names no figure, or a method in the README's table that is not registered.
-        FileNotFoundError: where the repository has no docs/results.in.md or README.md.
+        ValueError: If a placeholder names no figure, or a method in the README's table is not registered.
+        FileNotFoundError: If the repository has no docs/results.in.md or README.md.
     """
     (config.repository / PAGE).write_text(results_page((config.repository / TEMPLATE).read_text()))
     readme = config.repository / README
@@ -62,14 +62,14 @@ def write(config: Tables) -> None:
 
 
 def results_page(template: str) -> str:
-    """The results page: the template with every placeholder replaced."""
+    """Return the results page: the template with every placeholder replaced."""
     tables = [match[1].split() for match in re.finditer(r"\{\{(table [^}]*)\}\}", template)]
     placed = {(dataset, protocol) for _, dataset, protocol in tables}
     return _NOTICE + re.sub(r"\{\{([^}]*)\}\}", lambda match: _replacement(match[1], placed), template)
 
 
 def with_figures(readme: str) -> str:
-    """The README with the last two cells of every row of its table of methods replaced: the figure, and the paper's."""
+    """Return the README with the last two cells of each row of its table of methods replaced: our figure and the paper's."""
     head, begin, rest = readme.partition("<!-- figures -->\n")
     table, end, tail = rest.partition("<!-- /figures -->")
     if not end:
@@ -83,19 +83,17 @@ def with_figures(readme: str) -> str:
 
 
 def table(dataset: str, protocol: str) -> str:
-    """Everything measured with one kind of hole as Markdown: a line for each method, a column for each measure.
+    """Return everything measured with one kind of hole as Markdown: a line per method, a column per measure.
 
-    Methods whose figures were measured on different numbers of images or masks have a line for each.
+    Methods measured on different numbers of images or masks have a line for each.
 
     Raises:
-        ValueError: where there are no figures.
+        ValueError: If there are no figures.
     """
     results = _results(dataset)
     rows = with_published(results["rows"], results["published"], protocol)
     if not rows:
-        raise ValueError(
-            f"no figures of {dataset} with {protocol}; there are some with: {', '.join(_protocols(dataset))}"
-        )
+        raise ValueError(f"no figures of {dataset} with {protocol}; available: {', '.join(_protocols(dataset))}")
     lines: dict[tuple[Any, ...], dict[str, dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault((title_of(row), *_sizes(row)), {})[row["metric"]] = row
@@ -110,7 +108,7 @@ def table(dataset: str, protocol: str) -> str:
 
 
 def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
-    """What stands in the page in place of `{{placeholder}}`."""
+    """Return the replacement of `{{placeholder}}`."""
     match placeholder.split():
         case ["table", dataset, protocol]:
             return table(dataset, protocol)
@@ -142,7 +140,7 @@ def _results(dataset: str) -> dict[str, Any]:
 
 
 def _protocols(dataset: str) -> list[str]:
-    """The kinds of hole of which there are figures, in the order of `PROTOCOLS`."""
+    """Return the kinds of hole with figures, in the order of `PROTOCOLS`."""
     known = {row["protocol"] for row in _results(dataset)["rows"]}
     return [name for name in PROTOCOLS if name in known] + sorted(known - set(PROTOCOLS))
 
@@ -165,18 +163,18 @@ def _figure(row: dict[str, Any], part: str) -> str:
 
 
 def _with_error(row: dict[str, Any]) -> str:
-    """Value and standard error, with a digit more where the error would otherwise be printed as zero."""
+    """Format value and standard error, with an extra digit where the error would otherwise be printed as zero."""
     measure, error = MEASURES[row["metric"]], row["stderr"]
     if not error:
         return formatted(row["value"], measure)
-    # A share with an error of 0.0015 is printed with four digits, since three would double the error.
+    # A share with an error of 0.0015 has four digits, since three would double the error.
     needed = -math.floor(math.log10(error / 2 if measure.digits > 2 else error))
     digits = min(max(measure.digits, needed), 5)
     return f"{row['value']:,.{digits}f} ± {error:,.{digits}f}".replace("-", "−")
 
 
 def _paper(row: dict[str, Any]) -> str:
-    """The paper's figure with the digits that it has there, shares with three; empty where no paper has one."""
+    """Format the paper's figure with its digits, shares with three; empty if no paper has one."""
     if row["paper"] is None:
         return ""
     printed = f"{row['paper']:,.3f}" if row["metric"] in ("ssim", "accuracy") else f"{row['paper']:,.10g}"
@@ -184,7 +182,7 @@ def _paper(row: dict[str, Any]) -> str:
 
 
 def _cell(row: dict[str, Any] | None) -> str:
-    """Ours, and the paper's figure on a line of its own."""
+    """Format our figure, and the paper's on a separate line."""
     if row is None:
         return ""
     ours = [_with_error(row)] if row.get("value") is not None else []
@@ -193,7 +191,7 @@ def _cell(row: dict[str, Any] | None) -> str:
 
 
 def _sizes(row: dict[str, Any]) -> tuple[int | None, int | None, int | None]:
-    """Test images, masks or networks, and training images; None for a row of a paper."""
+    """Return the numbers of test images, masks or networks, and training images; None for a row of a paper."""
     return row.get("n"), row.get("seeds"), row.get("training_images")
 
 
@@ -202,7 +200,7 @@ def _count(number: int | None) -> str:
 
 
 def _sources(rows: list[dict[str, Any]]) -> str:
-    """A line that says which papers' figures stand in a table."""
+    """Return a line that names the papers whose figures are in a table."""
     found: dict[str, list[str]] = {}
     for row in rows:
         if row["paper"] is not None and title_of(row) not in found.setdefault(row["source"], []):
@@ -217,7 +215,7 @@ def _sources(rows: list[dict[str, Any]]) -> str:
 
 
 def _setting(dataset: str, method: str, path: str) -> str:
-    """A number in a checkpoint's config.json, by the names on the way to it, joined by dots."""
+    """Return a number from a checkpoint's config.json by its dotted path."""
     value = json.loads((ROOT / dataset / method / CONFIG).read_text())
     for name in path.split("."):
         value = value[name]
@@ -225,7 +223,7 @@ def _setting(dataset: str, method: str, path: str) -> str:
 
 
 def _walks() -> str:
-    """Step size and number of steps of every method that walks, as its checkpoint has them."""
+    """Return the step size and number of steps of every method that walks, from its checkpoint."""
     body = []
     for dataset in sorted(path.parent.name for path in ROOT.glob(f"*/{RESULTS}")):
         for method in methods():
@@ -245,20 +243,20 @@ def _measures() -> str:
 def _study(name: str) -> str:
     studies = json.loads(STUDIES.read_text())
     if name not in studies:
-        raise ValueError(f"no study {name!r} in {STUDIES.name}; there are: {', '.join(studies)}")
+        raise ValueError(f"no study {name!r} in {STUDIES.name}; available: {', '.join(studies)}")
     study = studies[name]
     return f"`{study['command']}`. {study['about']}\n\n{_markdown(study['columns'], study['rows'], left=1)}"
 
 
 def _markdown(heading: list[str], body: list[list[str]], left: int) -> str:
-    """A table in Markdown; all but the first `left` columns are aligned to the right."""
+    """Format a Markdown table; all but the first `left` columns are right-aligned."""
     rule = ["---"] * left + ["---:"] * (len(heading) - left)
     lines = [heading, rule, *([cell.replace("|", "\\|") for cell in row] for row in body)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _readme_cells(title: str) -> tuple[str, str]:
-    """Our figure with its error, and the paper's, for a method or classifier by its title."""
+    """Return our figure with its error, and the paper's, for a method or classifier by its title."""
     for name in methods():
         if method_class(name).title == title:
             dataset, protocol, metric = _SHOWN
@@ -269,4 +267,4 @@ def _readme_cells(title: str) -> tuple[str, str]:
             dataset, protocol, metric = _SHOWN_OF_CLASSIFIERS
             row = _row(dataset, protocol, folder_of(name), metric)
             return f"accuracy {_with_error(row)}", _paper(row)
-    raise ValueError(f"README.md has a row for {title!r}, which is no title of a method or classifier")
+    raise ValueError(f"README.md has a row for {title!r}, which is not the title of a method or classifier")

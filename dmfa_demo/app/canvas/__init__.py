@@ -1,1 +1,1 @@
-"""The canvas and what can be put on it."""
+"""The canvas and its pictures and masks."""

@@ -1,4 +1,4 @@
-"""A handwritten digit in a photograph: found, cut out and drawn as MNIST has it, with a word when that is doubtful."""
+"""Find a handwritten digit in a photograph, cut it out and convert it to MNIST's form, with a reason if the result is doubtful."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from torch import Tensor
 
 from dmfa_demo.app.canvas.uploads import grey_levels
 
-# MNIST's own recipe: the digit fits a 20 x 20 box, and its centre of mass lies in the pixel right below the middle of
-# 28 x 28 (measured: between 14 and 15 from the edge in every digit of the sample).
+# MNIST's recipe: the digit fits a 20 x 20 box, and its centre of mass is in the pixel right below the middle of 28 x 28
+# (measured: between 14 and 15 from the edge in every digit of the sample).
 BOX, SIDE = 20, 28
 
 BLANK = "No digit can be seen: the picture is blank. Write one in dark ink on light paper, or light on dark."
-# The longer side of the picture in which a digit is looked for; one that is a twentieth of it still has MNIST's detail.
+# The longer side of the picture in the search; a digit of a twentieth of it still has MNIST's detail.
 WORK = 640
-# What a mark counts that touches so many sides of the picture: a digit may be cut off, tables and ruled lines reach more.
+# The weight of a mark by the number of sides it touches: a digit may be cut off, tables and ruled lines touch more.
 BORDER = (1.0, 0.3, 0.1, 0.1, 0.1)
-# The same in a box that the visitor chose, where only light or dark ink is still the question.
+# The same in a box that the visitor chose, where only light or dark ink is undecided.
 CHOSEN = (1.0, 0.5, 0.3, 0.3, 0.3)
-# Strokes in MNIST's pixels: in 99 % of its digits they are wider than 1.5 on average; those of thinner pens become 2.
+# Stroke widths in MNIST's pixels: 99 % of its digits have strokes wider than 1.5 on average; thinner pens are widened to 2.
 THIN, USUAL = 1.5, 2.0
 
 Box = tuple[float, float, float, float]
@@ -37,9 +37,9 @@ class Cutout:
 
     Attributes:
         image: float32 `(1, 28, 28)` in [0, 1], light ink on black.
-        box: the square it was cut from, as left, top, right, bottom in the upright picture's own pixels; it has MNIST's
-            margin, and so may reach beyond the picture.
-        unsure: why something else may be meant, as a clause in plain English; None where nothing speaks for that.
+        box: the square it was cut from, as left, top, right, bottom in the upright picture's pixels; with MNIST's margin it
+            may extend beyond the picture.
+        unsure: why the digit may be wrong, as a clause in plain English; None if there is no doubt.
     """
 
     image: Tensor
@@ -48,7 +48,7 @@ class Cutout:
 
 
 class _Mark(NamedTuple):
-    """A connected piece of ink: its number among the labels, its box there, how many sides of the picture it touches."""
+    """A connected piece of ink: its label, its box and the number of sides of the picture it touches."""
 
     number: int
     box: tuple[slice, slice]
@@ -60,7 +60,7 @@ class _Mark(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """The mark that stands out most: how much, its ink and the least ink in it, and where it is."""
+    """The most prominent mark: its prominence, its ink, the least ink in it, and its place."""
 
     score: float
     strength: float
@@ -70,13 +70,13 @@ class _Found(NamedTuple):
 
 
 def find_digit(picture: Image.Image) -> Cutout:
-    """The digit in a photograph or drawing: the mark that stands out most and lies free, with the pieces that belong to it.
+    """Find the digit in a photograph or drawing: the most prominent separate mark, with the pieces that belong to it.
 
     Args:
         picture: of any mode, upright; ink darker or lighter than its paper.
 
     Raises:
-        ValueError: when the picture is blank.
+        ValueError: If the picture is blank.
     """
     dark, ink, found = _search(picture, BORDER)
     mask, unsure = _gathered(dark, ink, found)
@@ -88,14 +88,14 @@ def find_digit(picture: Image.Image) -> Cutout:
 
 
 def cut_digit(picture: Image.Image, box: Box) -> Tensor:
-    """Everything that is drawn in a box that the visitor chose, as MNIST has it: float32 `(1, 28, 28)` in [0, 1].
+    """Convert everything drawn in a box that the visitor chose to MNIST's form: float32 `(1, 28, 28)` in [0, 1].
 
     Args:
         picture: of any mode, upright.
-        box: left, top, right, bottom in the picture's own pixels; it may reach beyond the picture.
+        box: left, top, right, bottom in the picture's pixels; it may extend beyond the picture.
 
     Raises:
-        ValueError: when the box is blank.
+        ValueError: If the box is blank.
     """
     left, top, right, bottom = (round(min(max(edge, 0), limit)) for edge, limit in zip(box, picture.size * 2))
     if left >= right or top >= bottom:
@@ -107,23 +107,23 @@ def cut_digit(picture: Image.Image, box: Box) -> Tensor:
 
 
 def _search(picture: Image.Image, border: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray, _Found]:
-    """The picture `(H, W)`, how much darker each pixel is than the paper around it, and the mark that stands out most.
+    """Return the picture `(H, W)`, how much darker each pixel is than the paper around it, and the most prominent mark.
 
-    Of the negative (brightness below zero), if more stands out there. Whatever is broader than `reach` both ways is paper,
-    if it may go on beyond the picture's border as it is: so are tables and large shadows.
+    Uses the negative (brightness below zero) if its mark is more prominent. Areas broader than `reach` in both directions count as
+    paper, assuming that they continue beyond the picture's border: so do tables and large shadows.
     """
     values = grey_levels(picture)
     share = min(WORK / max(values.shape), 1)
     size = max(1, round(share * values.shape[1])), max(1, round(share * values.shape[0]))
     values = np.asarray(Image.fromarray(values).resize(size, Image.Resampling.BOX))
     values = ndimage.gaussian_filter(values, max(size) / 1000)
-    for share in (0.3, 1.0):  # of the picture, that strokes are narrower than: nearly always
+    for share in (0.3, 1.0):  # strokes are nearly always narrower than the first share of the picture
         reach, results = math.ceil(share * min(size)), []
         for negative in (0, 1):
             dark = -values if negative else values
             paper = ndimage.grey_closing(np.pad(dark, reach, "edge"), (reach, reach))[reach:-reach, reach:-reach]
             ink = (paper - dark) / np.maximum(paper + negative, 0.3)
-            if share < 1:  # the closing runs along the top of the noise
+            if share < 1:  # the closing follows the top of the noise
                 ink = np.maximum(ink - np.median(ink), 0)
             if found := _strongest(dark, ink, border):
                 results.append((dark, ink, found))
@@ -133,14 +133,14 @@ def _search(picture: Image.Image, border: tuple[float, ...]) -> tuple[np.ndarray
 
 
 def _strongest(dark: np.ndarray, ink: np.ndarray, border: tuple[float, ...]) -> _Found | None:
-    """The mark that is at once large and stands out from what is around it, looked for at every level of ink."""
+    """Find the mark that is both large and prominent, at any level of ink."""
     best, least, level = None, 0.0, 0.9 * float(ink.max())
     while level > 0.05:
         labels, marks = _marks(ink, level)
         if len(marks) > 2_000:
             break  # this is the noise
         for weight, mark in sorted((mark.side * border[mark.touching], mark) for mark in marks)[-6:]:
-            if weight > least and (score := weight * _standing(dark, labels, mark)) > least:
+            if weight > least and (score := weight * _prominence(dark, labels, mark)) > least:
                 mask = labels == mark.number
                 best, least = (
                     _Found(
@@ -153,29 +153,29 @@ def _strongest(dark: np.ndarray, ink: np.ndarray, border: tuple[float, ...]) -> 
 
 
 def _gathered(dark: np.ndarray, ink: np.ndarray, found: _Found) -> tuple[np.ndarray, str | None]:
-    """All pieces of the digit that the mark is of, as a mask `(H, W)`, and why that may be wrong."""
-    for level in (found.strength / 2, found.level):  # half, if it does not join the mark to lines or to a shadow
+    """Return all pieces of the mark's digit as a mask `(H, W)`, and why they may be wrong."""
+    for level in (found.strength / 2, found.level):  # half, unless that joins the mark to lines or a shadow
         labels, marks = _marks(ink, level)
         inside = set(labels[found.mask].tolist())
         own = [mark for mark in marks if mark.number in inside]
         main = max(own, key=lambda mark: mark.side)
         if main.touching <= found.mark.touching and main.side <= 1.25 * found.mark.side:
             break
-    stands = _standing(dark, labels, main)
+    prominence = _prominence(dark, labels, main)
     others = [mark for mark in marks if mark not in own and not mark.touching and mark.side >= 0.12 * main.side]
-    others = [(mark, _standing(dark, labels, mark)) for mark in others]
+    others = [(mark, _prominence(dark, labels, mark)) for mark in others]
     pieces, mask = own, found.mask
-    for _ in range(3):  # pieces of pieces; those of one digit lie rather above each other than side by side
+    for _ in range(3):  # pieces of pieces; those of one digit are above each other rather than side by side
         mask = np.isin(labels, [mark.number for mark in pieces])
         reach = ndimage.maximum_filter(mask, [2 * round(share * main.side) + 1 for share in (0.35, 0.2)])
         near = set(labels[reach.astype(bool)].tolist())
         pieces = own + [
             mark
             for mark, stand in others
-            if mark.number in near and mark.side <= 1.5 * main.side and stand >= 0.4 * stands
+            if mark.number in near and mark.side <= 1.5 * main.side and stand >= 0.4 * prominence
         ]
     rivals = (
-        stand * mark.side > 0.5 * stands * main.side and (mark not in pieces or _is_beside(mark, main))
+        stand * mark.side > 0.5 * prominence * main.side and (mark not in pieces or _is_beside(mark, main))
         for mark, stand in others
     )
     rows, columns = (mask.any(axis).sum() for axis in (1, 0))
@@ -183,7 +183,7 @@ def _gathered(dark: np.ndarray, ink: np.ndarray, found: _Found) -> tuple[np.ndar
         "it touches the border of the picture": main.touching,
         "it is very small": max(rows, columns) < 0.025 * max(mask.shape),
         "there are several large marks": any(rivals),
-        "it is faint": stands < 0.08,
+        "it is faint": prominence < 0.08,
         "lines or a shadow run into it": level == found.level,
         "it does not look like strokes": _width(mask) > 0.35 * main.side,
         "it is wider than digits are": columns > 1.5 * rows,
@@ -192,7 +192,7 @@ def _gathered(dark: np.ndarray, ink: np.ndarray, found: _Found) -> tuple[np.ndar
 
 
 def _marks(ink: np.ndarray, level: float) -> tuple[np.ndarray, list[_Mark]]:
-    """The connected pieces of all that is at least that strong: their numbers from 1, `(H, W)`, and each in turn."""
+    """Return the connected pieces of ink above a level: their labels from 1, `(H, W)`, and a list of them."""
     labels = np.zeros(ink.shape, np.int32)
     ndimage.label(ink >= level, np.ones((3, 3)), labels)
     rim = max(ink.shape) // 200
@@ -203,10 +203,10 @@ def _marks(ink: np.ndarray, level: float) -> tuple[np.ndarray, list[_Mark]]:
     return labels, marks
 
 
-def _standing(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
-    """The contrast of a mark to what is around it, at most 1; little for lines, and where its outline is no edge everywhere.
+def _prominence(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
+    """Return a mark's contrast with its surroundings, at most 1; it is low for lines and for blurred outlines.
 
-    This separates strokes from the gaps between them, and from soft shadows.
+    This separates strokes from the gaps between them and from soft shadows.
     """
     away = 1 + mark.side // 40
     around = tuple(slice(max(part.start - away - 1, 0), part.stop + away + 1) for part in mark.box)
@@ -217,19 +217,19 @@ def _standing(dark: np.ndarray, labels: np.ndarray, mark: _Mark) -> float:
     if not outline.size or outline.size < ring.sum() / 2:
         return 0.0
     paper, pen = float(np.quantile(outline, 0.15)), float(np.quantile(dark[inside], 0.75))
-    contrast = (paper - pen) / max(abs(paper), abs(pen), 0.1)  # to the brighter, in the negative too
+    contrast = (paper - pen) / max(abs(paper), abs(pen), 0.1)  # relative to the brighter, also in the negative
     return contrast * (0.2 if _is_line(labels[mark.box] == mark.number) else 1)
 
 
 def _is_line(inside: np.ndarray) -> bool:
-    """Whether a mark is one long thin line, or runs along its box only, as a sheet's edge does or a printed box."""
+    """Return whether a mark is one long thin line, or only follows its box, like a sheet's edge or a printed box."""
     top, left = (math.ceil(0.12 * length) for length in inside.shape)
     hollow = min(inside.shape) > 20 and not inside[top:-top, left:-left].any()
     return hollow or inside.sum() < 0.015 * max(inside.shape) ** 2
 
 
 def _is_beside(mark: _Mark, other: _Mark) -> bool:
-    """Whether two marks lie side by side and are about as tall, as digits of a number are."""
+    """Return whether two marks are side by side and similar in height, like the digits of a number."""
     (rows, columns), (others, across) = mark.box, other.box
     apart = columns.start >= across.stop or columns.stop <= across.start
     lower, taller = sorted((rows.stop - rows.start, others.stop - others.start))
@@ -237,17 +237,17 @@ def _is_beside(mark: _Mark, other: _Mark) -> bool:
 
 
 def _width(mask: np.ndarray) -> float:
-    """How wide the strokes of a mask are on average, in pixels."""
+    """Return the average width of a mask's strokes in pixels."""
     return 4 * float(_depth(np.pad(mask, 1)).sum() / mask.sum())
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
-    """How far each pixel of a mask is from the nearest one outside."""
+    """Return each pixel's distance to the nearest one outside the mask."""
     return np.asarray(ndimage.distance_transform_edt(mask))
 
 
 def _drawn(ink: np.ndarray, mask: np.ndarray, strength: float) -> Tensor:
-    """The ink of the marks in `mask` as MNIST has it: in a box of 20 x 20, centred by mass; float32 `(1, 28, 28)`."""
+    """Convert the ink in `mask` to MNIST's form: in a box of 20 x 20, centred by mass; float32 `(1, 28, 28)`."""
     lines = [np.flatnonzero(mask.any(axis)) for axis in (1, 0)]
     pixel = math.ceil(max(map(np.ptp, lines)) / BOX)
     part = tuple(slice(max(line[0] - pixel, 0), line[-1] + 1 + pixel) for line in lines)

@@ -1,6 +1,6 @@
 // The painter: a canvas over one image whose value is that image and the exact set of hidden pixels.
 // Gradio calls this once, with `element` (our template), `props` (value in and out), `trigger` and `watch`. Python has put
-// `panels` before it, the ids of the panels that want to know the mask while they are in sight, by an event of that name.
+// `panels` before it, the ids of the panels that get an event of their name when the mask changes while they are visible.
 const painter = element.querySelector(".painter");
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
@@ -15,21 +15,21 @@ const SEND_EVERY_MS = 80;
 const HISTORY = 200;
 
 let width = 0, height = 0;
-let dataset = null, sample = null; // the picture; sample is null for one of the visitor's own
-let revision = 0; // the number of this state of picture and mask; answers bring it back
-let pictureRevision = 0, givenRevision = 0; // when the picture was last another, and when Python last gave picture or mask
+let dataset = null, sample = null; // the picture; sample is null for a visitor's picture
+let revision = 0; // the number of this state of picture and mask, which answers return
+let pictureRevision = 0, givenRevision = 0; // the revisions of the last change of the picture, and of the last value from Python
 let mask = new Uint8Array(0); // 1 where the pixel is hidden
 const picture = new Image();
 let tool = "brush";
 const past = [], future = [];
 let stroke = null; // {pointer, erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
-let place = null; // where the keyboard was last, [x, y]
+let place = null; // the last place of the keyboard cursor, [x, y]
 let lastSent = 0, pendingSend = null;
 
 // --- value in and out: {height, width, runs: [start, length, start, length, ...], dataset, sample}, with `image`, a data
-// address, from Python, and to Python where the picture is the visitor's own. Python's `change` says whether picture or mask
-// stay: what was painted while Python was thinking must not be lost. ---
+// address, from Python, and to Python if the picture is the visitor's. Python's `change` determines whether picture or mask
+// stay, since strokes painted meanwhile must not be lost. ---
 
 function encode() {
     const runs = [];
@@ -44,7 +44,7 @@ function encode() {
 function accept(value = props.value) {
     if (!value) return;
     const another = value.dataset !== dataset || value.sample !== sample || (value.image && value.image !== picture.src);
-    // A mask may belong to a picture that is not there any more.
+    // The mask may belong to a picture that is no longer shown.
     if (dataset && (value.change === "nothing" || (value.change === "mask" && another))) {
         props.value = encode();
         return;
@@ -75,7 +75,7 @@ function accept(value = props.value) {
     draw();
 }
 
-// What was chosen further down the page is seen without scrolling.
+// Scrolls to the canvas, so that a choice made further down the page is visible.
 function show() {
     const { top, bottom } = canvas.getBoundingClientRect();
     if (top < 0 || bottom > innerHeight) bring();
@@ -86,8 +86,8 @@ function bring() {
     (painter.closest(".stage") ?? painter).scrollIntoView({ block: "start", behavior: still ? "auto" : "smooth" });
 }
 
-// Every state of the canvas has a number. What a panel shows is pending until the answer to the last one is there, and stale
-// while it is about another picture.
+// Every state of the canvas has a number. A panel's results are pending until the answer to the last state arrives, and stale
+// while they belong to another picture.
 function renew(another = false) {
     revision++;
     if (another) pictureRevision = revision;
@@ -109,11 +109,11 @@ document.addEventListener("answered", ({ detail: { panel, revision: number } }) 
     mark(panel);
 });
 
-// Something else is on its way to the canvas.
+// New contents of the canvas are pending.
 for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]])
     document.addEventListener(name, () => painter.closest(".stage")?.setAttribute("aria-busy", waiting));
 
-// After a reload, or a restart of the server, the picture and the mask are still there.
+// Picture and mask survive a reload and a restart of the server.
 const SAVED = "canvas";
 const saved = performance.getEntriesByType("navigation")[0]?.type === "reload" ? sessionStorage.getItem(SAVED) : null;
 function save() {
@@ -149,8 +149,8 @@ function schedule() {
     pendingSend = setTimeout(send, Math.max(0, lastSent + SEND_EVERY_MS - performance.now()));
 }
 
-// A finished mask is available at once. The panel hears of it as of a stroke: of two events in one
-// breath Gradio sends both, and the answer to the first may be the last to come.
+// A finished mask is available at once. The panel gets it like a stroke: of two events in quick
+// succession Gradio sends both, and the answer to the first may arrive last.
 function settle() {
     renew();
     props.value = encode();
@@ -161,7 +161,7 @@ function settle() {
 
 function draw() {
     if (!width) return;
-    // Whole device pixels per image pixel, so that every edge is sharp and every pixel as wide as the next.
+    // An integer number of device pixels per image pixel, so that edges are sharp and all pixels equally wide.
     const scale = Math.max(1, Math.floor((painter.clientWidth * devicePixelRatio) / width));
     if (canvas.width !== width * scale) {
         canvas.width = width * scale; canvas.height = height * scale;
@@ -202,10 +202,10 @@ function outline(scale, colour) {
     }
 }
 
-// --- the brush: all pixels within half its size of the pixel it stands on ---
+// --- the brush: all pixels within half its size of the pixel below it ---
 
 function covers(dx, dy) {
-    // An even brush has its middle between pixels, so that its width is exact.
+    // The centre of an even brush is between pixels, so that its width is exact.
     const size = Number(sizeInput.value), shift = size % 2 ? 0 : 0.5;
     return Math.hypot(dx + shift, dy + shift) <= Math.max(size / 2, shift ? 0.71 : 0.5);
 }
@@ -282,7 +282,7 @@ canvas.addEventListener("pointerdown", (event) => {
     if (stroke || (event.button !== 0 && event.button !== 2)) return; // a second finger does not paint
     event.preventDefault();
     canvas.focus({ preventScroll: true });
-    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is already gone */ }
     const [x, y] = pixelAt(event);
     stroke = { pointer: event.pointerId, erase: tool === "eraser" || event.button === 2, x, y, before: mask.slice() };
     paintAt(x, y, stroke.erase);
@@ -320,7 +320,7 @@ function lift() {
     if (compact.matches && column?.getBoundingClientRect().top > 0) bring();
 }
 
-// On a small screen the canvas stays in sight, small, while one reads on.
+// On a small screen the canvas stays visible, smaller, while the page scrolls.
 const compact = matchMedia("(max-width: 1040px), (max-height: 480px)");
 const column = painter.closest(".canvas");
 document.addEventListener("scroll", () => {
@@ -337,8 +337,8 @@ canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// The letter of a key. Where the layout has no Latin letters, it is that of the key's place; a browser that fills in a form
-// sends events without a key.
+// The letter of a key. In layouts without Latin letters it is determined by the key's position; browsers that fill in forms
+// send events without a key.
 function letterOf({ key = "", code = "" }) {
     if (key.length > 1 || /^[ -~]$/.test(key)) return key.toLowerCase();
     if (code.startsWith("Key")) return code.slice(3).toLowerCase();
@@ -361,10 +361,10 @@ canvas.addEventListener("keydown", (event) => {
     } else change(stroked);
 });
 
-// Letters work from the toolbar too; undo and redo from everywhere but a field that has its own.
+// Letters work from the toolbar too; undo and redo work everywhere except in text fields, which have their own.
 element.addEventListener("keydown", (event) => {
     const key = letterOf(event), bracket = key === "[" || key === "]";
-    // Several layouts have brackets behind Alt or AltGr, which some systems call Ctrl and Alt.
+    // In several layouts brackets need Alt or AltGr, which some systems report as Ctrl and Alt.
     if ((event.ctrlKey && !event.altKey) || event.metaKey || (event.altKey && !bracket)) return;
     if (key === "b" || key === "e") { tool = key === "b" ? "brush" : "eraser"; draw(); }
     else if (bracket) { sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw(); }
@@ -376,12 +376,12 @@ element.addEventListener("keydown", (event) => {
 document.addEventListener("keydown", (event) => {
     const key = letterOf(event);
     if (!(event.ctrlKey || event.metaKey) || event.altKey || !(key === "z" || key === "y")) return;
-    if (event.target.closest?.(TEXT)) return; // it has an undo of its own
+    if (event.target.closest?.(TEXT)) return; // it has its own undo
     actions[key === "y" || event.shiftKey ? "redo" : "undo"]();
     event.preventDefault();
 });
 
-// With the keyboard the brush appears where it was left, at first in the middle.
+// With the keyboard the brush appears at its last place, initially in the middle.
 function aim() {
     cursor ??= place ?? [Math.floor(width / 2), Math.floor(height / 2)];
     draw();
@@ -396,8 +396,8 @@ for (const button of element.querySelectorAll("[data-action]")) button.addEventL
 sizeInput.addEventListener("input", draw);
 picture.addEventListener("load", draw);
 new ResizeObserver(draw).observe(painter);
-// Whatever Python puts on the canvas is answered as a stroke is: with the mask as it is now, and all results follow.
-// A moment later, since what else Python changed with it, such as the choice of methods, is only now on its way to the page.
+// Contents that Python puts on the canvas are answered like a stroke: with the current mask, and all results follow.
+// A moment later, since other changes by Python, such as the choice of methods, are still on their way to the page.
 watch("value", () => {
     accept();
     clearTimeout(pendingSend);

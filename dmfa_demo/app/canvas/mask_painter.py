@@ -1,4 +1,4 @@
-"""The painter: a canvas over one image; its value is that image and the exact set of hidden pixels."""
+"""The painter: a canvas over an image, whose value is the image and the exact set of hidden pixels."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour, png_address
 
-# Larger than any image a model here works on; keeps a forged request from asking for the memory of one.
+# Larger than any model's images; limits the memory of a forged request.
 MAX_SIDE = 512
-# Characters of an own picture as a data address; a face has about 12,000.
+# The maximum length of a visitor's picture as a data address; a face has about 12,000 characters.
 MAX_ADDRESS = 200_000
 
 
 class MaskPainter(gr.HTML):
-    """Paint which pixels are hidden. Python gives it a `Canvas`, and gets one back.
+    """A canvas to paint hidden pixels. It receives a `Canvas` from Python, and returns one.
 
     Args:
-        panels: ids of elements; while one of them is in sight, `painted` tells of it when the mask changes, so that nothing
-            else is rendered: what Gradio does for each output of an event takes as long as a small model does.
+        panels: ids of elements. When the mask changes, `painted` fires for the visible panel only, so that nothing else is
+            rendered: Gradio's work for each output of an event takes as long as a small model.
     """
 
     def __init__(self, value: Canvas | None = None, panels: Sequence[str] = (), **kwargs: Any):
@@ -43,7 +43,7 @@ class MaskPainter(gr.HTML):
         self.panels = panels
 
     def painted(self, panel: str) -> Callable[..., Dependency]:
-        """What listens to the mask while a panel is in sight, used as Gradio's own listeners are."""
+        """Return a listener to mask changes while a panel is visible, used like Gradio's listeners."""
         return MethodType(EventListener(panel).listener, self)
 
     def preprocess(self, payload: Any) -> Canvas:
@@ -79,7 +79,7 @@ class MaskPainter(gr.HTML):
 
 
 def encode_canvas(canvas: Canvas) -> dict[str, Any]:
-    """A canvas as the browser takes it; the image as a data address."""
+    """Encode a canvas for the browser, with the image as a data address."""
     scene, about = canvas.scene, {"dataset": canvas.scene.dataset, "sample": canvas.scene.number}
     if canvas.change in ("both", "picture") or scene.number is None:
         about["image"] = png_address(grey_or_colour(scene.image))
@@ -87,10 +87,10 @@ def encode_canvas(canvas: Canvas) -> dict[str, Any]:
 
 
 def decode_canvas(payload: Any) -> Canvas:
-    """The canvas that the browser sends: a mask, and a bundled sample or a picture that the visitor brought.
+    """Decode the canvas that the browser sends: a mask, and a bundled sample or the visitor's picture.
 
     Raises:
-        ValueError: for anything else; says what is wrong and what is accepted.
+        ValueError: If it is anything else; the message says what is wrong and what is accepted.
     """
     missing = decode_mask(payload)
     dataset, sample, image = (payload.get(name) for name in ("dataset", "sample", "image"))
@@ -99,7 +99,7 @@ def decode_canvas(payload: Any) -> Canvas:
     if sample is not None:
         scene = Scene.sample(dataset, sample)
     elif dataset not in OWN_CAPTIONS:
-        raise ValueError(f"{dataset} takes no picture of your own; send the number of a sample")
+        raise ValueError(f"{dataset} accepts no pictures of your own; send the number of a sample")
     else:
         scene = Scene.own(dataset, image_from_picture(read_picture(_file_of(image)), DATASETS[dataset].shape))
     check_size(scene, missing)
@@ -108,7 +108,7 @@ def decode_canvas(payload: Any) -> Canvas:
 
 
 def _file_of(address: Any) -> bytes:
-    """The file in a data address."""
+    """Return the file in a data address."""
     head, _, text = address.partition(";base64,") if isinstance(address, str) else ("", "", "")
     try:
         if head.startswith("data:image/") and len(text) <= MAX_ADDRESS:
@@ -116,13 +116,13 @@ def _file_of(address: Any) -> bytes:
     except (binascii.Error, ValueError):
         pass
     raise ValueError(
-        f"a canvas holds the number of a sample, or an image as a data address (data:image/png;base64,...) of at most "
+        f"a canvas has the number of a sample, or an image as a data address (data:image/png;base64,...) of at most "
         f"{MAX_ADDRESS:,} characters; got {address!r:.40}"
     )
 
 
 def encode_mask(missing: Tensor) -> dict[str, Any]:
-    """bool `(H, W)` as `{height, width, runs}`; runs are pairs of start and length in row-major order."""
+    """Encode bool `(H, W)` as `{height, width, runs}`; runs are pairs of start and length in row-major order."""
     height, width = missing.shape
     bits = torch.nn.functional.pad(missing.flatten().to(torch.int8), (1, 1))
     edges = bits.diff().nonzero()[:, 0]
@@ -131,10 +131,10 @@ def encode_mask(missing: Tensor) -> dict[str, Any]:
 
 
 def decode_mask(payload: Any) -> Tensor:
-    """The inverse of `encode_mask`, for what comes from outside.
+    """Decode untrusted input to a mask; the inverse of `encode_mask`.
 
     Raises:
-        ValueError: for anything that is not a mask; says what is wrong and what is accepted.
+        ValueError: If it is not a mask; the message says what is wrong and what is accepted.
     """
     form = "a mask is {height, width, runs: [start, length, start, length, ...]}"
     if not isinstance(payload, dict):
@@ -153,7 +153,7 @@ def decode_mask(payload: Any) -> Tensor:
             run = f"the run of {_short(length)} pixels from pixel {_short(start)}"
             raise ValueError(f"{form}; {run} leaves the {height}x{width} image")
         if start < end:
-            raise ValueError(f"{form}; runs go in order and do not overlap, but one starts at {start} before {end}")
+            raise ValueError(f"{form}; runs must be in order without overlap, but one starts at {start}, before {end}")
         end = start + length
         missing[start:end] = True
     return missing.view(height, width)

@@ -1,5 +1,5 @@
-// The aligner: a photo of which a square is cut out, under rings where eyes belong. props.value, to Python, is {pixels}, the size x
-// size cut as base64 of its RGB bytes, row by row; from Python {photo, box, reason}, where it has a photo to show.
+// The aligner: cuts a square out of a photo, with rings at the place of the eyes. props.value, to Python, is {pixels}, the size x
+// size cut as base64 of its RGB bytes, row by row; from Python {photo, box, reason}, if it has a photo to show.
 // props.settings: {size, eyes: [[x, y], ...] as shares of the side, short, hint, brought}.
 const { size, eyes, short, hint, brought } = JSON.parse(props.settings);
 const root = element.querySelector(".aligner");
@@ -13,20 +13,20 @@ const problem = root.querySelector("[role=status]");
 const useButton = root.querySelector("[data-action=use]");
 const pen = canvas.getContext("2d");
 
-// Nothing larger is kept: a face that is cut out of it has a few dozen pixels a side.
+// Photos are scaled down to this size: a face cut out of them has a few dozen pixels per side.
 const LARGEST = 1600;
 const SIDE = 640; // of the canvas
 const DOUBLE_CLICK = 500, SAME_PLACE = 12; // ms, px
-const START = 0.75; // the share of the photo's shorter side that the face is at first
+const START = 0.75; // the initial size of the cut, as a share of the photo's shorter side
 
 let photo = null; // a canvas
 let centre = [0, 0]; // of the cut, in pixels of the photo
 let stream = null, asking = false;
 const fingers = new Map(); // pointer -> [x, y]
 
-const TOLD = `Your photo. ${hint} The arrow keys move it, plus and minus change its size, comma and full stop turn it, Enter uses it.`;
+const INSTRUCTIONS = `Your photo. ${hint} The arrow keys move it, plus and minus change its size, comma and full stop turn it, Enter uses it.`;
 const USE = `Use this ${short}`;
-canvas.setAttribute("aria-label", TOLD);
+canvas.setAttribute("aria-label", INSTRUCTIONS);
 root.querySelector("[data-part=hint]").textContent = hint;
 for (const one of root.querySelectorAll(".bring")) one.hidden = !brought;
 useButton.textContent = USE;
@@ -38,7 +38,7 @@ async function take(file) {
     say("");
     let bitmap;
     try {
-        bitmap = await createImageBitmap(file); // upright, as its EXIF says
+        bitmap = await createImageBitmap(file); // upright, by its EXIF data
     } catch {
         return say("This is not a picture that your browser can read. Choose a PNG, JPEG, WebP or GIF.");
     }
@@ -54,7 +54,7 @@ function show(source, width, height) {
     photo.height = Math.max(1, Math.round(height * scale));
     const ink = photo.getContext("2d");
     ink.imageSmoothingQuality = "high";
-    ink.fillStyle = "#fff"; // under what is transparent
+    ink.fillStyle = "#fff"; // below transparent pixels
     ink.fillRect(0, 0, photo.width, photo.height);
     ink.drawImage(source, 0, 0, photo.width, photo.height);
     centre = [photo.width / 2, photo.height * 0.45];
@@ -73,22 +73,22 @@ async function openCamera() {
     try {
         found = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "user" } });
     } catch {
-        say("The camera cannot be used: there is none, or this page may not look through it. Upload a photo instead.");
+        say("The camera cannot be used: there is none, or this page has no permission. Upload a photo instead.");
     }
-    const wanted = asking && root.isConnected; // nothing else was chosen while the browser asked
+    const wanted = asking && root.isConnected; // nothing else was chosen while the browser asked for permission
     asking = false;
     if (found && !wanted) stopTracks(found);
     if (!found || !wanted) return;
     stream = found;
     photo = null;
-    canvas.setAttribute("aria-label", "What the camera sees, with two rings where the eyes belong.");
+    canvas.setAttribute("aria-label", "The camera's picture, with two rings for the eyes.");
     stage.hidden = false;
     useButton.textContent = "Take the photo";
-    useButton.disabled = true; // it has not seen anything yet
+    useButton.disabled = true; // until the first frame
     video.srcObject = stream;
-    video.play().catch(() => { /* closed before it began */ });
+    video.play().catch(() => { /* closed before it started */ });
     (function look() {
-        if (stream && !root.isConnected) closeCamera(); // another data set was chosen
+        if (stream && !root.isConnected) closeCamera(); // the data set changed
         if (stream !== found) return;
         draw();
         requestAnimationFrame(look);
@@ -106,7 +106,7 @@ function closeCamera() {
     if (stream) stopTracks(stream);
     stream = video.srcObject = null;
     useButton.disabled = false;
-    canvas.setAttribute("aria-label", TOLD);
+    canvas.setAttribute("aria-label", INSTRUCTIONS);
 }
 
 function close() {
@@ -117,11 +117,11 @@ function close() {
     closedAt = performance.now();
 }
 
-// The second press of a double click does not reach what slides under the pointer.
+// Ignores the second press of a double click on an element that has just moved under the pointer.
 let closedAt = -Infinity, last = [NaN, NaN];
 for (const kind of ["pointerdown", "mousedown", "click"])
     document.addEventListener(kind, (event) => {
-        // A pointer does not count its presses.
+        // Pointer events do not count clicks.
         const moved = Math.hypot(event.clientX - last[0], event.clientY - last[1]);
         const second = kind === "pointerdown" ? moved < SAME_PLACE && !root.contains(event.target) : event.detail > 1;
         if (second && performance.now() - closedAt < DOUBLE_CLICK) {
@@ -134,7 +134,7 @@ for (const kind of ["pointerdown", "mousedown", "click"])
 
 const side = () => START * Math.min(photo.width, photo.height) * 2 ** -Number(zoom.value);
 
-// Draw the cut into a square context of `pixels` a side.
+// Draws the cut into a square context of `pixels` per side.
 function cut(into, pixels) {
     into.imageSmoothingEnabled = true;
     into.imageSmoothingQuality = "high";
@@ -151,7 +151,7 @@ function cut(into, pixels) {
 function draw() {
     canvas.width = canvas.height = SIDE;
     if (photo) cut(pen, SIDE);
-    else if (stream && video.videoWidth) { // as in a mirror
+    else if (stream && video.videoWidth) { // mirrored
         const part = Math.min(video.videoWidth, video.videoHeight);
         pen.setTransform(-1, 0, 0, 1, SIDE, 0);
         pen.drawImage(video, (video.videoWidth - part) / 2, (video.videoHeight - part) / 2, part, part, 0, 0, SIDE, SIDE);
@@ -167,7 +167,7 @@ function draw() {
     }
 }
 
-// By halves, so that every pixel of the photo counts.
+// Scaled in steps of one half, so that every pixel of the photo counts.
 function face() {
     let pixels = size;
     while (pixels < side()) pixels *= 2;
@@ -222,7 +222,7 @@ canvas.addEventListener("pointerdown", (event) => {
     if (!photo) return;
     event.preventDefault();
     canvas.focus({ preventScroll: true });
-    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is gone already */ }
+    try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is already gone */ }
     fingers.set(event.pointerId, [event.clientX, event.clientY]);
 });
 canvas.addEventListener("pointermove", (event) => {
@@ -260,7 +260,7 @@ for (const button of root.querySelectorAll("[data-action]")) button.addEventList
 for (const control of [zoom, turn]) control.addEventListener("input", () => photo && draw());
 chooser.addEventListener("change", () => {
     if (chooser.files[0]) { closeCamera(); take(chooser.files[0]); }
-    chooser.value = ""; // the same file may be chosen again
+    chooser.value = ""; // so that the same file can be chosen again
 });
 document.addEventListener("paste", function paste(event) {
     if (!root.isConnected) return document.removeEventListener("paste", paste);

@@ -1,4 +1,4 @@
-"""The aligner: a photo that a visitor moves, turns and zooms until the part that is cut out of it is right."""
+"""The aligner: a photo that the visitor moves, turns and zooms to choose the part to cut out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.celeba import EYES, VIEWS
 
 _VIEW = VIEWS["celeba"]
-# Pixels of the longer side of a photo that Python gives.
+# Pixels of the longer side of a photo from Python.
 LARGEST = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What is cut out of photos.
+    """The kind of picture to cut out of photos.
 
     Attributes:
         name: "a face", say, and `short` without the article.
-        size: pixels a side of what is cut out.
-        eyes: where rings are drawn, (x, y) as shares of the side.
-        brought: whether visitors bring the photo to the aligner itself, by file, clipboard or camera; else Python gives it.
-        hint: what to do with the photo.
+        size: pixels per side of the cut.
+        eyes: the positions of rings, (x, y) as shares of the side.
+        brought: whether visitors bring photos by file, clipboard or camera; otherwise photos come from Python.
+        hint: instructions for the visitor.
     """
 
     name: str
@@ -48,7 +48,7 @@ FACE = Subject(
     short="face",
     size=_VIEW.size,
     eyes=tuple(((x - _LEFT) / (_RIGHT - _LEFT), (y - _TOP) / (_BOTTOM - _TOP)) for x, y in EYES),
-    hint="Drag the photo, and scroll or pinch, until the eyes lie in the rings.",
+    hint="Drag the photo, and scroll or pinch, until the eyes are in the rings.",
 )
 DIGIT = Subject(
     name="a digit",
@@ -64,9 +64,9 @@ class Photo:
     """A photo to align.
 
     Attributes:
-        picture: upright.
-        box: the square that is cut out at first: left, top, right, bottom in the picture's pixels; it may reach beyond it.
-        reason: why it is shown, a part of a sentence.
+        picture: the photo, upright.
+        box: the initial square: left, top, right, bottom in the picture's pixels; it may extend beyond the picture.
+        reason: why it is shown, as part of a sentence.
     """
 
     picture: Image.Image
@@ -75,7 +75,7 @@ class Photo:
 
 
 class PhotoAligner(gr.HTML):
-    """Cut a square out of a photo. Python gets float32 `(3, size, size)` in [0, 1] when the visitor is content; it may give a `Photo`."""
+    """A tool to cut a square out of a photo. Its value is float32 `(3, size, size)` in [0, 1]; Python may set a `Photo`."""
 
     def __init__(self, subject: Subject, **kwargs: Any):
         self.subject = subject
@@ -122,10 +122,10 @@ class PhotoAligner(gr.HTML):
 
 
 def decode_cut(payload: Any, subject: Subject) -> Tensor:
-    """What the browser cut out as float32 `(3, size, size)` in [0, 1].
+    """Decode the browser's cut to float32 `(3, size, size)` in [0, 1].
 
     Raises:
-        ValueError: for anything else; says what is accepted.
+        ValueError: If it is anything else; the message says what is accepted.
     """
     size, count = subject.size, subject.size**2 * 3
     form = f"{subject.name} is {{pixels: the {size}x{size} RGB bytes in base64}}"
@@ -135,7 +135,7 @@ def decode_cut(payload: Any, subject: Subject) -> Tensor:
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"{form}; this is no base64: {text:.40}") from None
+        raise ValueError(f"{form}; this is not base64: {text:.40}") from None
     if len(content) != count:
         raise ValueError(f"{form}; got {len(content)} bytes instead of {count}")
     pixels = torch.frombuffer(bytearray(content), dtype=torch.uint8)

@@ -1,4 +1,4 @@
-"""What the page offers for each data set: its name, the picture to begin with, and the buttons that hide pixels."""
+"""The page's offers for each data set: its name, its first picture, and the buttons that hide pixels."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _FACES = (
 
 @dataclass(frozen=True)
 class Offer:
-    """What the page offers for one data set.
+    """The page's offer for a data set.
 
     Attributes:
         title: its name on the page.
-        sample: the picture to begin with.
-        presets: of each button what people read, and the mask family; as many for each data set.
+        sample: the number of its first picture.
+        presets: each button's label and mask family; the same number for each data set.
     """
 
     title: str
@@ -44,7 +44,7 @@ class Offer:
     presets: tuple[tuple[str, str], ...]
 
 
-# The first is what a visitor sees first.
+# The page starts with the first.
 OFFERS = {
     "mnist": Offer("MNIST", 42, _DIGITS),
     "fashion-mnist": Offer("Fashion-MNIST", 93, _DIGITS),

@@ -1,5 +1,5 @@
 // A strip of samples cut from one picture. props.value: {dataset, chosen: number or null}; from Python also {sheet: {address,
-// columns, rows, names}} where the samples are others than before, or {chosen: null} alone where none is chosen any more.
+// columns, rows, names}} if the samples changed, or {chosen: null} alone to clear the choice.
 const strip = element.querySelector(".picker");
 const SIDE = 44;
 
@@ -28,9 +28,9 @@ function show() {
     if (sheet && dataset !== props.value.dataset) { lay(sheet); dataset = props.value.dataset; }
     buttons.forEach((button, number) => {
         button.setAttribute("aria-checked", number === chosen);
-        button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // one stop for Tab, arrows move inside
+        button.tabIndex = number === (chosen ?? 0) ? 0 : -1; // a single tab stop; arrow keys move inside
     });
-    // New samples start with the chosen one in view, without moving the page.
+    // Scrolls new samples to the chosen one, without moving the page.
     if (sheet && chosen !== null) strip.scrollLeft = buttons[chosen].offsetLeft - strip.offsetLeft - strip.clientWidth / 2;
 }
 
@@ -52,7 +52,7 @@ strip.addEventListener("wheel", (event) => {
     if (event.deltaX || !event.deltaY || strip.scrollWidth <= strip.clientWidth) return;
     const before = strip.scrollLeft;
     strip.scrollLeft += event.deltaY;
-    if (strip.scrollLeft !== before) event.preventDefault(); // at its end the page goes on scrolling
+    if (strip.scrollLeft !== before) event.preventDefault(); // at its end the page scrolls on
 }, { passive: false });
 watch("value", show);
 document.addEventListener("own-picture", () => { props.value = { dataset, chosen: null }; show(); });

@@ -1,4 +1,4 @@
-"""The sample picker: a strip of thumbnails of one data set, one choice."""
+"""The sample picker: a strip of a data set's thumbnails, with a single choice."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _COLUMNS = 10
 
 @dataclass(frozen=True)
 class Choice:
-    """The samples of a data set, of which one is chosen."""
+    """The chosen sample of a data set."""
 
     dataset: str
     number: int
 
 
 class SamplePicker(gr.HTML):
-    """Choose one of a data set's bundled samples.
+    """A choice among a data set's bundled samples.
 
-    Python gives it a `Choice`, or None when none of its samples is chosen any more, and gets the like.
+    Its value is a `Choice`; None clears the choice.
     """
 
     def __init__(self, value: Choice | None = None, **kwargs: Any):
@@ -43,7 +43,7 @@ class SamplePicker(gr.HTML):
         if chosen is None:
             return None
         if not isinstance(chosen, int) or isinstance(chosen, bool) or not isinstance(dataset, str):
-            raise gr.Error(f"a sample is chosen by its data set and number, got {payload!r:.60}", print_exception=False)
+            raise gr.Error(f"choose a sample by its data set and number, got {payload!r:.60}", print_exception=False)
         return Choice(dataset, chosen)
 
     def postprocess(self, value: Choice | None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class SamplePicker(gr.HTML):
 
 @cache
 def _sheet(dataset: str) -> dict[str, Any]:
-    """All samples of a data set as one picture, and their names."""
+    """Return all samples of a data set as one picture, and their names."""
     samples = load_samples(dataset)
     return {
         "address": png_address(sheet(to_float(samples.images), _COLUMNS)),

@@ -1,4 +1,4 @@
-"""Pictures that visitors bring: read safely, say what is wrong, turn a drawn digit into one as MNIST has them."""
+"""Read visitors' pictures safely, and convert them to images and masks."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 from torch import Tensor
 
 MAX_BYTES = 10 * 2**20
-# As large as a telephone's photographs are.
+# Enough for photographs from phones.
 MAX_SIDE = 10_000
 MAX_PIXELS = 50_000_000
-# Nothing here needs more detail; memory is spent on no more.
+# Nothing needs more detail; this limits memory.
 WORK_SIDE = 1_024
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 
-# The highest value of 8, 10, 12 and 16 bits; 1 is that of a share.
+# The maximum of 8, 10, 12 and 16 bits; 1 is the maximum of fractions.
 TOPS = (1, 255, 1_023, 4_095, 65_535)
-# As far from black or white a shade still counts as such.
+# Shades this close to black or white count as such.
 NEAR = 1 / 8
 
 
 def read_picture(data: bytes) -> Image.Image:
-    """The first frame of a picture file, upright, as it is stored.
+    """Read the first frame of a picture file, upright, in its mode.
 
     Raises:
-        ValueError: when it is no picture or too large; says which and what is accepted.
+        ValueError: If it is not a picture or is too large; the message says which and what is accepted.
     """
     if not data:
         raise ValueError("The file is empty (0 bytes). Choose a picture: PNG, JPEG, WebP, GIF, BMP or TIFF.")
     if len(data) > MAX_BYTES:
         raise ValueError(
-            f"The file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are read. Save it smaller."
+            f"The file has {len(data) / 2**20:.0f} MB; at most {MAX_BYTES // 2**20} MB are accepted. Save it smaller."
         )
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            # Pillow itself takes uncompressed YCbCr for four channels; libtiff converts it to RGB.
+            # Pillow mistakes uncompressed YCbCr for four channels; libtiff converts it to RGB.
             TiffImagePlugin.READ_LIBTIFF = True
             picture = Image.open(io.BytesIO(data), formats=FORMATS)
             if max(picture.size) > MAX_SIDE:
                 width, height = picture.size
                 raise ValueError(
-                    f"The picture is {width} x {height} pixels; at most {MAX_SIDE:,} a side are read. Scale it down."
+                    f"The picture is {width} x {height} pixels; at most {MAX_SIDE:,} per side are accepted. Scale it down."
                 )
             if math.prod(picture.size) > MAX_PIXELS:
                 megapixels = math.prod(picture.size) / 1e6
                 raise ValueError(
-                    f"The picture has {megapixels:.0f} megapixels; at most {MAX_PIXELS // 10**6} are read. Scale it down."
+                    f"The picture has {megapixels:.0f} megapixels; at most {MAX_PIXELS // 10**6} are accepted. Scale it down."
                 )
             picture.load()
             return ImageOps.exif_transpose(picture)
@@ -65,13 +65,13 @@ def read_picture(data: bytes) -> Image.Image:
 
 
 def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Tensor:
-    """A picture as an image of exactly this shape (C, H, W), grey where C is 1; float32 in [0, 1].
+    """Convert a picture to an image of exactly this shape (C, H, W), grey if C is 1; float32 in [0, 1].
 
     Args:
-        picture: of any mode; what is transparent is black.
+        picture: of any mode; transparent pixels become black.
 
     Raises:
-        ValueError: when its size is another.
+        ValueError: If it has another size.
     """
     channels, height, width = shape
     if picture.size != (width, height):
@@ -87,31 +87,31 @@ def image_from_picture(picture: Image.Image, shape: tuple[int, int, int]) -> Ten
 
 
 def mask_from_picture(picture: Image.Image, height: int, width: int) -> Tensor:
-    """A picture of two clear parts as a mask: what is not background is hidden.
+    """Convert a picture with two clear parts to a mask: the part that is not background is hidden.
 
-    | What the picture shows                             | What is hidden                                       |
+    | The picture                                        | The hidden part                                      |
     |----------------------------------------------------|------------------------------------------------------|
-    | two shades of grey, however far apart              | the lighter one: white on black, 1 of 0 and 1        |
+    | two shades of grey, however close                  | the lighter one: white on black, 1 of 0 and 1        |
     | one colour on black                                | the colour                                           |
     | white alone, opaque                                | everything                                           |
     | white on transparent                               | the white                                            |
-    | another colour, or a whole picture, on transparent | the opaque or the transparent part, whichever covers |
-    |                                                    | less of the picture and less of its border           |
-    | anything else                                      | nothing: it is refused                               |
+    | another colour, or a picture, on transparent       | the opaque or the transparent part: the one with     |
+    |                                                    | less area and less of the border                     |
+    | anything else                                      | none: it is refused                                  |
 
-    A picture is refused when it shows nothing but black, one other shade or colour, or full transparency; more than two clear
-    parts; a colour without black; black and white beside transparent; or two parts of which neither is clearly background.
-    Shades that are nearly the same are one, and edges may be smooth: they are cut halfway between the two parts. In a palette,
-    colours count and not their numbers, unless all colours are the same.
+    A picture is refused if it has only black, one other shade or colour, or full transparency; more than two clear parts; a colour
+    without black; black and white beside transparent; or two parts of which neither is clearly background. Nearly equal shades
+    count as one, and edges may be smooth: they are cut halfway between the two parts. Palette pictures are read by their colours,
+    not their indices, unless all colours are equal.
 
     Args:
-        picture: of any mode and number of bits.
+        picture: of any mode and bit depth.
 
     Returns:
         bool `(height, width)`.
 
     Raises:
-        ValueError: when its size is another, or it does not tell what is hidden; names the values found.
+        ValueError: If it has another size or is ambiguous; the message names the values found.
     """
     if picture.size != (width, height):
         raise ValueError(
@@ -131,11 +131,11 @@ def mask_from_picture(picture: Image.Image, height: int, width: int) -> Tensor:
 
 
 class _Unclear(ValueError):
-    """A picture does not tell what is hidden."""
+    """A picture whose hidden part is unclear."""
 
 
 def _not_background(picture: Image.Image) -> np.ndarray:
-    """What `mask_from_picture` hides in a picture of a mode that `_plain` returns, bool `(H, W)`."""
+    """Return the hidden part, bool `(H, W)`, of a picture in one of the modes of `_plain`."""
     if picture.mode != "RGBA":
         return _stands_out(_shades(picture) if picture.mode in ("I", "F") else np.asarray(picture, np.float32) / 255)
     shades = np.asarray(picture, dtype=np.float32) / 255
@@ -150,18 +150,18 @@ def _not_background(picture: Image.Image) -> np.ndarray:
         return opaque
     if white.any() and (black | white).mean() > 0.75:
         raise _Unclear(
-            "The mask is black, white and transparent, so that either white or transparent may be what is hidden"
+            "The mask is black, white and transparent, so either white or transparent may be the hidden part"
         )
     border = np.ones(opaque.shape, dtype=bool)
     border[1:-1, 1:-1] = False
     smaller = opaque if opaque.mean() < 0.5 else ~opaque
     if smaller.mean() == 0.5 or smaller[border].mean() >= 0.5:
-        raise _Unclear("Either the opaque or the transparent part of the mask may be what is hidden")
+        raise _Unclear("Either the opaque or the transparent part of the mask may be the hidden one")
     return smaller
 
 
 def _stands_out(colours: np.ndarray) -> np.ndarray:
-    """What is lighter in a grey picture `(H, W)` in [0, 1], or not black in a coloured one `(H, W, 3)`."""
+    """Return the lighter part of a grey picture `(H, W)` in [0, 1], or the part that is not black of a coloured one `(H, W, 3)`."""
     if colours.ndim == 2:
         return _lighter(colours)
     value = colours.max(-1)
@@ -179,23 +179,21 @@ def _stands_out(colours: np.ndarray) -> np.ndarray:
 
 
 def _lighter(values: np.ndarray) -> np.ndarray:
-    """The lighter of the two parts that values in [0, 1] fall into, bool `(H, W)`.
+    """Return the lighter of the two parts of values in [0, 1], bool `(H, W)`.
 
-    Shades that are nearly white are white all over.
+    A picture of nearly white shades is white everywhere.
     """
     low, contrast, shades = values.min(), np.ptp(values), len(np.unique(values))
     if contrast < NEAR / 2 and low >= 1 - NEAR:
         return np.ones(values.shape, dtype=bool)
     if shades == 1:
-        raise _Unclear(
-            "The mask is black all over and hides nothing" if not low else "The mask is of one shade all over"
-        )
+        raise _Unclear("The mask is entirely black and hides nothing" if not low else "The mask has a single shade")
     values = (values - low) / contrast
     if shades == 2:
         return values > 0.5
     between = (values > NEAR) & (values < 1 - NEAR)
     windows = sliding_window_view(values, (3, 3)).reshape(-1, 9)
-    # A smooth edge has no place that is flat.
+    # A smooth edge has no flat places.
     flat = sliding_window_view(between, (3, 3)).reshape(-1, 9).all(1) & (np.ptp(windows, axis=1) <= NEAR / 4)
     if contrast < NEAR / 2 or flat.any() or (np.abs(values - 0.5) < 0.25).mean() > 0.25:
         raise _Unclear("The mask does not have two clear shades")
@@ -203,7 +201,7 @@ def _lighter(values: np.ndarray) -> np.ndarray:
 
 
 def _values_of(picture: Image.Image) -> str:
-    """The most frequent values of a picture, as people read them."""
+    """Return the most frequent values of a picture as text."""
     values = np.asarray(picture)
     values, counts = np.unique(values.reshape(picture.height * picture.width, -1), axis=0, return_counts=True)
     most = np.argsort(-counts, kind="stable")[:4]
@@ -212,9 +210,9 @@ def _values_of(picture: Image.Image) -> str:
 
 
 def grey_levels(picture: Image.Image, ground: float | None = None) -> np.ndarray:
-    """Grey levels in [0, 1], float32 `(H, W)`, at most `WORK_SIDE` a side.
+    """Convert a picture to grey levels in [0, 1], float32 `(H, W)`, at most `WORK_SIDE` per side.
 
-    What is transparent shows `ground`; without one, white under dark ink and black under light.
+    Transparent pixels become `ground` or, by default, white under dark ink and black under light ink.
     """
     picture = _plain(picture)
     if max(picture.size) > WORK_SIDE:
@@ -232,15 +230,15 @@ def grey_levels(picture: Image.Image, ground: float | None = None) -> np.ndarray
 
 
 def _shades(picture: Image.Image) -> np.ndarray:
-    """The values of a picture of mode I or F as grey levels in [0, 1], float32 `(H, W)`."""
+    """Convert a picture of mode I or F to grey levels in [0, 1], float32 `(H, W)`."""
     values = np.nan_to_num(np.asarray(picture, dtype=np.float32), posinf=0, neginf=0)
-    # Files do not say how many bits count: the smallest range that holds the values.
+    # Files do not record the bit depth, so take the smallest range that contains the values.
     top = next((top for top in TOPS if values.max() <= top), values.max())
     return (values / top).clip(0, 1)
 
 
 def _plain(picture: Image.Image) -> Image.Image:
-    """The picture in one of the modes L, RGB, RGBA, I and F, nothing lost that is looked at."""
+    """Convert the picture to one of the modes L, RGB, RGBA, I and F, without losing relevant information."""
     if picture.mode.startswith("I") or picture.mode == "F":
         return picture.convert("I") if picture.mode.startswith("I;") else picture
     if picture.mode == "LAB":

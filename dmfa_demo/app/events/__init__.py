@@ -1,1 +1,1 @@
-"""What happens when a visitor does something."""
+"""Handlers of the page's events."""

@@ -1,4 +1,4 @@
-"""What happens when a visitor arrives by a link or chooses another data set, and how the address follows the page."""
+"""Handlers for arrival by a link, the choice of a data set, and updates of the address."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ Contents = dict[Block, Any]
 
 
 def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -> None:
-    """Listen to the arrival of a visitor, to the choice of data set and of a prepared scene, and to everything that an address holds.
+    """Listen to a visitor's arrival, to the choice of a data set or a prepared scene, and to all controls in the address.
 
     Args:
-        changed: events whose answers change something that no control shows.
+        changed: events whose answers change state without a control.
     """
     controls = controls_of(layout)
 
     def arrange(scene: Scene, missing: Tensor, sample: int, chosen: Mapping[str, Any]) -> Contents:
-        """What a data set and a picture of it change on the page.
+        """Return the updates of the page for a data set and a picture.
 
         Args:
             sample: the number of the picture.
-            chosen: the values of all controls that follow the data set; `methods` are the preferred ones.
+            chosen: the values of all controls that depend on the data set; `methods` are the preferred ones.
         """
         offer, contents = OFFERS[scene.dataset], {}
         for part in layout.parts:
@@ -61,7 +61,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         }
 
     def show(address: Address) -> Contents:
-        """What an address changes on the page; the painter then sends its mask, and the open tab is rendered."""
+        """Return the updates of the page for an address; the painter then sends its mask, and the open tab is rendered."""
         sample = OFFERS[address.dataset].sample if address.sample is None else address.sample
         scene = Scene.sample(address.dataset, sample)
         preferred = update_preference(address.dataset, shown_first(), address["methods"])
@@ -80,7 +80,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
 
     def arrive(request: gr.Request) -> Contents | dict[str, Any]:
         address, first = Address.from_query(request.query_params), Address.first(START)
-        # What is there already stays as it is, since the visitor may have begun to paint, or to look around.
+        # Existing contents stay, since the visitor may have begun to paint or look around.
         if address.query() == first.query():
             return gr.skip()
         there: set[Block] = set()
@@ -89,14 +89,14 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         if address.dataset == START:
             usual = [key for key in FIELDS if address[key] == first[key]]
             there |= {layout.dataset, *(one for key in usual for one in components(controls[key]))}
-            # Which measures there are, chart and table belong to both choices together.
+            # Measures, chart and table depend on both choices.
             results = layout.part(ResultsTab)
             shown = set(results.followers)
             there = there | shown if {results.protocol, results.measure} <= there else there - shown
         contents = show(address)
         if (address.dataset, address.sample) == (START, first.sample) and "mask" not in request.query_params:
             there |= {layout.picker}
-            # Sent again, for the open tab.
+            # Sent again for the open tab.
             contents[layout.painter] = Canvas(Scene.sample(START, first.sample), address.mask, change="nothing")
         return {box: content for box, content in contents.items() if box not in there}
 
@@ -125,11 +125,11 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     arrived = page.load(with_user_warnings(arrive), [], everything, **AT_ONCE)
     arrived.then(None, [], [], js=GREETED, api_visibility="private")
     on_canvas(layout.examples.select, begin, {layout.examples}, everything, **LATEST)
-    asked = {layout.dataset, layout.painter, layout.preferred}
-    asked |= {one for key in following for one in components(controls[key])}
-    on_canvas(layout.dataset.input, switch, asked, arranged, **LATEST)
+    inputs = {layout.dataset, layout.painter, layout.preferred}
+    inputs |= {one for key in following for one in components(controls[key])}
+    on_canvas(layout.dataset.input, switch, inputs, arranged, **LATEST)
 
-    # Whatever changes the picture changes the canvas, which then sends it.
+    # A new picture changes the canvas, which then sends it.
     shown = address_inputs(layout)
     changes = [layout.painter.release, *(on_input(one) for one in declared)]
     gr.on(changes, with_user_warnings(describe), shown, [layout.address], **AT_ONCE)

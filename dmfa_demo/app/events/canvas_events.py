@@ -1,7 +1,7 @@
-"""What happens when something is put on the canvas, and how the open tab follows it.
+"""Handlers for changes of the canvas, and for the open tab that follows it.
 
-Whatever changes the canvas only changes the canvas: the painter then sends its mask to the tab that is in sight, which renders
-itself; the others do when they are opened. The cache lets all share one pass through each model.
+A handler that changes the canvas changes nothing else: the painter then sends its mask to the visible tab, which renders itself;
+other tabs do so when they are opened. The cache lets all tabs share one pass through each model.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ from dmfa_demo.figures import grey_or_colour
 
 
 def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
-    """Listen to the painter, to the tabs' labels, and to all that puts something on the canvas.
+    """Listen to the painter, to the tabs' labels, and to everything that changes the canvas.
 
     Returns:
-        What opens another tab.
+        The events that open another tab.
     """
     painter = layout.painter
 
     opened = []
     for name, tab in layout.tabs.items():
-        # The browser itself says which tab is open: an answer might come after that to the next one.
+        # The browser reports which tab is open, since answers may arrive out of order.
         js = f"() => '{name}'"
         opened.append(tab.label.select(None, [], [layout.opened], js=js, api_visibility="private"))
         if tab.answered is None:
             continue
         listeners, options = [tab.label.select, painter.painted(panel_of(name))], LATEST
         if name == "compare":
-            # Only here are the strokes of several visitors answered together. Such an answer can overtake one to the controls, so
-            # the controls share its event.
+            # Only here are the strokes of several visitors answered together. Since such an answer can overtake that of a control, the
+            # controls share its event.
             listeners += [listener for part in tab.parts for listener in part.working()]
             options = STROKES
         inputs = {painter, *(component for part in tab.parts for component in part.inputs)}
@@ -65,7 +65,7 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
 
 
 def _pick(choice: Choice | None, canvas: Canvas) -> Any:
-    if choice is None or choice.dataset != canvas.scene.dataset:  # it was clicked before another data set came
+    if choice is None or choice.dataset != canvas.scene.dataset:  # clicked before the data set changed
         return gr.skip()
     picked = Scene.sample(choice.dataset, choice.number)
     return Canvas(picked, fitted(canvas.missing, picked), change="picture")
@@ -82,7 +82,7 @@ def _take_mask(data: bytes, canvas: Canvas) -> Canvas:
 
 
 def _take_digit(data: bytes, canvas: Canvas) -> list[Any]:
-    """The digit in a picture, and where that is doubtful, the picture to cut it out by hand."""
+    """Return the digit in a picture and, if it is doubtful, the picture to cut it out by hand."""
     picture = read_picture(data)
     found = find_digit(picture)
     photo = gr.skip() if found.unsure is None else Photo(picture, found.box, found.unsure)
@@ -99,6 +99,6 @@ def _take_face(face: Tensor, canvas: Canvas) -> list[Any]:
 
 
 def _take_own(own: Scene, canvas: Canvas) -> list[Any]:
-    if canvas.scene.dataset != own.dataset:  # another data set was chosen meanwhile
+    if canvas.scene.dataset != own.dataset:  # the data set changed meanwhile
         return [gr.skip(), gr.skip()]
     return [Canvas(own, fitted(canvas.missing, own), change="picture"), None]

@@ -1,4 +1,4 @@
-"""What happens when a visitor takes something away."""
+"""Handlers for the export buttons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happens when a visitor works the controls of a tab."""
+"""Handlers for the controls of the tabs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
 
 
 def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
-    """Listen to every control but those that change the canvas.
+    """Listen to every control except those that change the canvas.
 
     Returns:
-        The events that change what no control shows, such as the number of a draw.
+        The events that change state without a control, such as the number of a draw.
     """
     changes = []
     for name, tab in layout.tabs.items():
         for part in tab.parts:
-            # As one event, so that of several controls worked one after another the last answer is of all of them. The controls of
-            # Compare share the event of its strokes, see `follow_canvas`.
+            # One event for all controls, so that the last answer reflects all of them. The controls of Compare share the event of its
+            # strokes, see `follow_canvas`.
             if part.FOLLOWS_CANVAS and part.working() and not isinstance(part, CompareTab):
                 gr.on(
                     part.working(),

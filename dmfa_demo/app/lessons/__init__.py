@@ -1,1 +1,1 @@
-"""The chapters of Learn, and explanations."""
+"""The chapters of the Learn tab, and explanations."""

@@ -1,4 +1,4 @@
-// Explanations: whatever has data-explain opens the dialog at the entry of that name; so does the key ?.
+// Explanations: an element with data-explain opens the dialog at the entry of that name; so does the key ?.
 const dialog = element.querySelector("dialog");
 
 function explain(name) {
@@ -12,8 +12,8 @@ function explain(name) {
 }
 
 document.addEventListener("click", (event) => {
-    const asked = event.target.closest?.("[data-explain]");
-    if (asked) explain(asked.dataset.explain);
+    const button = event.target.closest?.("[data-explain]");
+    if (button) explain(button.dataset.explain);
 });
 document.addEventListener("keydown", (event) => {
     const typing = event.target.closest?.("textarea, [contenteditable], input:is([type=text], [type=search], [type=number], :not([type]))");

@@ -1,4 +1,4 @@
-"""What every method, tab, measure and key is, in a dialog that opens where one asks: by an "i", by `?`, or from the footer."""
+"""The dialog that explains methods, tabs, measures and keys; it opens from an "i", by `?`, or from the footer."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.registry import method_class, methods
 from dmfa_demo.results import MEASURES
 
-# Where the code is to be had, for the footer.
+# The environment variable with the address of the source code, for the footer.
 SOURCE_VARIABLE = "DMFA_DEMO_SOURCE"
 
 TABS = {
-    "compare": ("Compare", "What each method makes of the hidden pixels, side by side: its best guess, the error of it, or where it is unsure."),
-    "factors": ("Factors", "One Gaussian of a method's density taken apart: its mean, the few directions in which it can change, and the noise of each pixel."),
-    "samples": ("Samples", "Whole answers drawn from each method that has a distribution, how near the best of n comes to the truth, and a walk through a latent space."),
-    "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back again and again, on a map of its latent plane."),
-    "predictions": ("Predictions", "What a classifier makes of the visible pixels under each treatment of the hidden ones, and when it changes its mind."),
+    "compare": ("Compare", "Each method's completion of the hidden pixels, side by side: its best guess, its error, or its uncertainty."),
+    "factors": ("Factors", "One Gaussian of a method's density in detail: its mean, the few directions in which it can change, and the noise of each pixel."),
+    "samples": ("Samples", "Complete answers drawn from each method that has a distribution, the distance of the best of n from the truth, and a walk through a latent space."),
+    "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back repeatedly, on a map of its latent plane."),
+    "predictions": ("Predictions", "A classifier's predictions from the visible pixels, with each treatment of the hidden ones, and when it changes its mind."),
     "learn": ("Learn", "Six short chapters on the picture on the canvas: one idea each, with a guess to make and the formula."),
-    "results": ("Results", "What was measured on test images that no method has seen, beside the figures that the papers report."),
+    "results": ("Results", "Figures measured on test images that no method has seen, with the papers' figures for comparison."),
 }  # fmt: skip
 
 TERMS = {
     "psnr": ("PSNR", "Peak signal-to-noise ratio, 10 log₁₀(1 / mean squared error), in decibels: 3 dB more is half the squared error. More is better."),
     "ssim": ("SSIM", "Structural similarity of two images, from −1 to 1: it compares brightness, contrast and structure in a small window that moves over them. More is better. The window here is 11 × 11, Gaussian, of deviation 1.5."),
-    "nll": ("NLL", "Negative log-likelihood of the true hidden pixels under a method's density, in nats: how surprised the method is by the truth. Less is better, and it may be negative, since a density may be larger than one."),
-    "crps": ("CRPS", "Continuous ranked probability score: the squared distance between a predicted distribution function and the step at the truth. Of a single guess it is the absolute error. Less is better."),
-    "coverage": ("90 % coverage", "The share of hidden pixels that lie inside their 90 % interval. A calibrated method has 0.9; less says that it is too sure, more that it is not sure enough."),
-    "deviation": ("Deviation", "The standard deviation of each hidden pixel under a method's density: how far it may well be from the mean."),
+    "nll": ("NLL", "Negative log-likelihood of the true hidden pixels under a method's density, in nats: how much the truth surprises the method. Less is better, and it may be negative, since a density may exceed one."),
+    "crps": ("CRPS", "Continuous ranked probability score: the squared distance between a predicted distribution function and the step at the truth. For a single guess it is the absolute error. Less is better."),
+    "coverage": ("90 % coverage", "The share of hidden pixels inside their 90 % interval. A calibrated method has 0.9; less means that it is too sure, more that it is not sure enough."),
+    "deviation": ("Deviation", "The standard deviation of each hidden pixel under a method's density: its typical distance from the mean."),
     "factor": ("Factor", "A direction in which all hidden pixels can change together. A Gaussian with l factors has the covariance A Aᵀ + diag(d)."),
 }  # fmt: skip
 
@@ -51,25 +51,25 @@ KEYS = (
 )
 
 _PRIVACY = (
-    "The server receives the mask and which picture is on the canvas. A picture of your own is cut out in your browser; the "
-    "28 × 28 or 64 × 64 pixels that remain are sent with each stroke. The server keeps results of them in memory for at most ten "
-    "minutes after their last use, and writes none of it to disk. Nothing is sent anywhere else, there are no cookies of ours and no statistics."
+    "The server receives the mask and the choice of picture. A picture of your own is cut out in your browser; the "
+    "remaining 28 × 28 or 64 × 64 pixels are sent with each stroke. The server keeps results for them in memory for at most ten "
+    "minutes after their last use, and writes nothing to disk. Nothing is sent anywhere else. The page sets no cookies and keeps no statistics."
 )
 
 _FACES = (
     "The models of faces learnt from CelebA, photographs of celebrities taken by the press: mostly young adults from North America "
     "and Europe, mostly light-skinned, smiling, made up and well lit. Older people, children, darker skin, head coverings, glasses "
     "and faces turned aside are rare.",
-    "A model fills a hole with what was common around such visible pixels in its training images. When you hide the face of "
-    "somebody who was rare there, it may paint lighter skin, a younger face or a smile. This is a fault of the training images and of "
+    "A model fills a hole with what was common around similar visible pixels in its training images. When you hide the face of "
+    "a person whose group was rare there, it may paint lighter skin, a younger face or a smile. This is a fault of the training images and of "
     "the model. It says nothing about the person.",
     "The models are for teaching how models of missing data work. What they paint is invented: it restores no hidden face and "
-    "identifies nobody. The model card beside each checkpoint says how many images it learnt from.",
+    "identifies no one. The model card of each checkpoint gives the number of its training images.",
 )
 
 
 class Explainer(gr.HTML):
-    """The dialog and the footer. Any element with `data-explain="KEY"` opens the dialog at that entry; see `info.info_button`."""
+    """The dialog and the footer. An element with `data-explain="KEY"` opens the dialog at that entry; see `info.info_button`."""
 
     def __init__(self, **kwargs: Any):
         files = files_of(__file__)
@@ -81,7 +81,7 @@ class Explainer(gr.HTML):
 
 
 def _entries() -> str:
-    """All entries of the dialog, as HTML; each is hidden until it is opened."""
+    """Return all entries of the dialog as HTML; each is hidden until it is opened."""
     kinds = [method_class(name) for name in methods()]
     parts = [_entry(kind.name, kind.title, _about(kind)) for kind in kinds]
     parts += [_entry(folder_of(name), kind.title, _about(kind)) for name, kind in CLASSIFIERS.items()]
@@ -105,7 +105,7 @@ def _entry(key: str, title: str, content: str) -> str:
 
 
 def _about(kind: type[Imputer] | type[Classifier]) -> str:
-    """What a method is, where it ends, its formula and where to read more, as HTML."""
+    """Return a method's description, limits, formula and reference as HTML."""
     formula = f'<p class="formula">{escape(kind.formula)}</p>' if kind.formula else ""
     reference = f'<p><a href="{escape(kind.url)}" rel="noopener">{escape(kind.citation)}</a></p>' if kind.url else ""
     return f"{_paragraph(kind.summary)}{formula}{_paragraph('Limits: ' + kind.limits)}{reference}"

@@ -25,7 +25,7 @@ from dmfa_demo.app.widgets.segments import segments
 
 @dataclass(frozen=True, kw_only=True)
 class LearnTab(Part):
-    """One chapter at a time."""
+    """The Learn tab, which shows one chapter at a time."""
 
     FIELDS = (
         AddressField(
@@ -68,7 +68,7 @@ class LearnTab(Part):
         def answer(values: Values) -> list[Any]:
             return self.answer(values, painter, cache)
 
-        # The browser itself turns to the next chapter, so that a stroke made meanwhile is answered for that one.
+        # The browser turns to the next chapter, so that a stroke made meanwhile is answered for that one.
         turned = self.following.click(
             None,
             [self.chapter],
@@ -79,10 +79,10 @@ class LearnTab(Part):
         return [turned.then(with_user_warnings(answer), {painter, *self.inputs}, self.outputs, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, player: Slice) -> list[Any]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden.
 
         Raises:
-            ValueError: for a chapter that there is not.
+            ValueError: If there is no such chapter.
         """
         if isinstance(chapter, bool) or chapter not in range(1, len(LESSONS) + 1):
             raise ValueError(f"there is no chapter {chapter!r:.40}; chapters are 1 to {len(LESSONS)}")

@@ -1,7 +1,7 @@
-// A chapter: films that run together, a slice through a Gaussian to play with, a guess before the answer, a formula.
+// A chapter: films that run together, an interactive slice through a Gaussian, a guess before the answer, and a formula.
 // props.value from Python: {number, title, idea, playful, slice: [observed value, correlation], remark, films: [{title, frames:
 // [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}], paper, address}, or
-// {slice}, which is also what Python gets back.
+// {slice}, which is also the value sent to Python.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
 const films = part("films"), bar = element.querySelector(".playing input"), play = element.querySelector("[data-act=play]");
 const playing = element.querySelector(".playing"), plane = element.querySelector(".plane"), drawing = plane.querySelector("svg");
@@ -34,7 +34,7 @@ function accept() {
     tell();
 }
 
-// The films stay here.
+// The films are kept here.
 function tell() {
     props.value = { slice: dials.map((one) => Number(one.value)) };
 }
@@ -110,7 +110,7 @@ function slice() {
     const x = Number(dial("x").value), r = Number(dial("r").value);
     const mean = r * x, deviation = Math.sqrt(1 - r * r);
     for (const one of dials) one.nextElementSibling.textContent = Number(one.value).toFixed(one.dataset.dial === "r" ? 2 : 1).replace("-", "−");
-    // Both axes of the ellipse lie on the diagonals.
+    // Both axes of the ellipse are on the diagonals.
     const ellipses = [1, 2].map((k) => `<ellipse rx="${k * Math.sqrt(1 + r)}" ry="${k * Math.sqrt(1 - r)}" transform="rotate(-45)" fill="var(--color-accent)" fill-opacity="${k === 1 ? 0.22 : 0.1}"/>`);
     let curve = "";
     for (let y = -3.3; y <= 3.3; y += 0.05) {

@@ -1,4 +1,4 @@
-"""The player of a chapter: films that run together, a guess to make before the answer is shown, the formula."""
+"""The player of a chapter: films that run together, a guess to make before the answer is shown, and the formula."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from dmfa_demo.figures import png_address
 
 
 class Slice(NamedTuple):
-    """Where the Gaussian of two pixels is cut, standard normal each: at `observed`, the first pixel's value."""
+    """A slice through the Gaussian of two standard normal pixels at `observed`, the first pixel's value."""
 
     observed: float = 1.5
     correlation: float = 0.8
 
 
-# How far from zero each may be.
+# The largest absolute values.
 FURTHEST = Slice(3.0, 0.95)
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter with what it shows of a scene, or a remark why it shows nothing."""
+    """A chapter with its films of a scene, or a remark why there are none."""
 
     number: int
     lesson: Lesson
@@ -36,7 +36,7 @@ class Chapter:
 
 
 class LessonPlayer(gr.HTML):
-    """Shows a `Chapter`, or keeps a `Slice` for when its chapter comes; gives the slice."""
+    """A player that shows a `Chapter`, or keeps a `Slice` until its chapter opens; its value is the slice."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -91,10 +91,10 @@ class LessonPlayer(gr.HTML):
 
 
 def sliced(at: Any) -> Slice:
-    """The slice that two numbers say.
+    """Parse two numbers to a slice.
 
     Raises:
-        ValueError: for anything else, and for numbers that are too far from zero.
+        ValueError: If it is anything else, or a number is too far from zero.
     """
     with suppress(TypeError, ValueError):
         observed, correlation = at

@@ -1,4 +1,4 @@
-"""Six short chapters for a student who knows linear algebra and no jargon: one idea each, shown on the picture of the canvas."""
+"""Six short chapters for a student who knows linear algebra but no jargon: one idea each, shown on the canvas's picture."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.models.classifier import CLASSIFIERS, MisConvClassifier, available_classifiers, load_classifier
 from dmfa_demo.registry import available_methods, method_class
 
-# Pictures of a film, and draws where they are counted.
+# The number of pictures in a film, and of draws.
 FRAMES, DRAWN = 16, 32
-# How far, in standard deviations, a film goes along factors, and how many of them.
+# The extent of a film along factors, in standard deviations, and the number of factors.
 SWAY, SHOWN_FACTORS = 2.5, 3
-# Draws that a walk through the latents passes.
+# The number of draws on a walk through the latents.
 ENDS = 3
-# Two walks end in different pictures when a pixel differs by more, of 1.
+# Two walks end in different pictures if a pixel differs by more than this.
 APART = 0.1
-# Shares of the picture that the growing hole takes.
+# The shares of the picture in the growing hole.
 DOUBTED = range(0, len(SHARES) - 1, 2)
 
 
 @dataclass(frozen=True)
 class Film:
-    """Pictures that follow each other under one title; a single one stands still."""
+    """A film: pictures in sequence under one title, or a single still picture."""
 
     title: str
     pictures: list[Picture]
@@ -43,7 +43,7 @@ class Film:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a chapter shows of a scene: films that run together, and the figures that answer its question here."""
+    """A chapter's view of a scene: films that run together, and the figures that answer its question here."""
 
     films: list[Film]
     figures: str = ""
@@ -57,15 +57,15 @@ class Lesson:
     """One chapter.
 
     Attributes:
-        title: of the chapter, and `short` for a button.
+        title: the chapter's title; `short` is its label on a button.
         idea: a few sentences, HTML.
-        methods: of a data set, the names of what is shown; a ValueError when it has none.
-        show: of scene, hole `(H, W)`, cache and these names, what is to be seen; None where the picture is one to play with in the browser.
+        methods: data set -> the names of the methods or classifiers shown; raises a ValueError if it has none.
+        show: (scene, hole `(H, W)`, cache, these names) -> the chapter's view; None for a picture that the browser draws.
         question, options, answer: a guess to make before reading on; `answer` is the position of the right option.
-        because: why, HTML.
+        because: the explanation, HTML.
         formula: MathML.
-        symbols: what each symbol stands for: MathML and words.
-        paper, address: where to read more.
+        symbols: each symbol and its meaning: MathML and words.
+        paper, address: a reference and its address.
     """
 
     title: str
@@ -84,7 +84,7 @@ class Lesson:
 
 
 def _first_with(trait: str) -> Callable[[str], list[str]]:
-    """Data set -> its first method with a trait."""
+    """Return a function from a data set to its first method with a trait."""
 
     def choose(dataset: str) -> list[str]:
         names = available_methods(dataset, trait)
@@ -98,16 +98,18 @@ def _first_with(trait: str) -> Callable[[str], list[str]]:
 def _walkers(dataset: str) -> list[str]:
     names = available_methods(dataset, "has_trajectory")
     if not names:
-        raise ValueError("no auto-encoder for these pictures walks yet; choose another data set")
-    # The same walk from another start, where there is one.
+        raise ValueError("there is no auto-encoder for these pictures yet; choose another data set")
+    # The same walk from another start, if there is one.
     return [name for name in names if name in (names[0], method_class(names[0]).stands_in_for)]
 
 
 def _doubters(dataset: str) -> list[str]:
-    """One that averages over a density, one that takes the mean of the same density for the truth, and one that does neither."""
+    """Return a classifier that averages over a density, one that treats the same density's mean as the truth, and one that does neither."""
     kinds = [CLASSIFIERS[name] for name in available_classifiers(dataset)]
     averaging = next((kind for kind in kinds if issubclass(kind, MisConvClassifier)), None)
-    filling = next((kind for kind in kinds if averaging and kind.fills_in and kind.asks == averaging.asks), None)
+    filling = next(
+        (kind for kind in kinds if averaging and kind.fills_in and kind.source_method == averaging.source_method), None
+    )
     plain = next((kind for kind in kinds if not (kind.sees_mask or kind.fills_in or kind.takes_complete)), None)
     names = [kind.name for kind in (averaging, filling, plain) if kind is not None]
     if not names:
@@ -163,7 +165,7 @@ def _factors(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[
 def _latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
     imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
     space = imputation.latents
-    assert space is not None, "by the method's own word"
+    assert space is not None, "by the method's trait"
     walk = space.decode(space.tour(ENDS, FRAMES, torch.Generator().manual_seed(0)))[:, 0]
     samples = imputation.sample(DRAWN, noise=False)[:, 0]
     best, mean = (
@@ -184,7 +186,7 @@ def _latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[
 
 
 def starts(names: list[str]) -> list[tuple[str, str, int]]:
-    """Two walks, as (title, method, seed): of two methods, or of one from two draws of noise."""
+    """Return two walks as (title, method, seed): of two methods, or of one method from two draws of noise."""
     if len(names) > 1:
         return [(method_class(name).title, name, 0) for name in names]
     title = method_class(names[0]).title
@@ -195,7 +197,7 @@ def _walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[st
     films, ends, last = [], [], []
     for title, name, seed in starts(names):
         walked = cache.impute(name, scene, missing, seed).trajectory
-        assert walked is not None, "by the method's own word"
+        assert walked is not None, "by the method's trait"
         trajectory = walked[:, 0]
         places = torch.linspace(0, len(trajectory) - 1, FRAMES).round().long().tolist()
         pictures = [
@@ -216,21 +218,21 @@ def _doubt(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[st
     films = []
     for name in names:
         classifier = load_classifier(name, scene.dataset)
-        said = [_said(answer, scene) for answer in classifier.predict(images, holes)]
+        words = [_answer_text(answer, scene) for answer in classifier.predict(images, holes)]
         pictures = [
-            Picture(with_holes(scene.image, hole), word, f"{classifier.title} says {word} of what is visible")
-            for hole, word in zip(holes[:, 0], said)
+            Picture(with_holes(scene.image, hole), word, f"{classifier.title} says {word} given the visible pixels")
+            for hole, word in zip(holes[:, 0], words)
         ]
         films.append(Film(classifier.title, pictures))
     here = [
-        f"{one.title} says {_said(answer, scene)}"
+        f"{one.title} says {_answer_text(answer, scene)}"
         for one, answer in predict(scene, missing, cache)
         if one.name in names
     ]
     return Shown(films, f"With your own hole: {'; '.join(here)}.")
 
 
-def _said(answer: Tensor, scene: Scene) -> str:
+def _answer_text(answer: Tensor, scene: Scene) -> str:
     about = DATASETS[scene.dataset]
     if about.several:
         return f"{about.classes[0]}: {100 * answer[0]:.0f} %"
@@ -244,25 +246,25 @@ LESSONS = (
     Lesson(
         title="Why a single imputation lies",
         short="Guesses",
-        idea="What is hidden is not known, only more or less likely. To fill it in with one picture is to take a guess for a fact, and "
-        "later the two look the same. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
-        "could have been there: where several answers would fit it is their average, a blur. A <strong>sample</strong> is one "
-        "whole answer that could have been.",
+        idea="Hidden pixels are not known, only more or less likely. Filling them with one picture turns a guess into a fact, and "
+        "later nobody can tell them apart. The <strong>mean</strong> is the best single guess, and yet it looks like nothing that "
+        "could have been there: where several answers fit, it is their average, a blur. A <strong>sample</strong> is one "
+        "complete answer that could be true.",
         methods=_first_with("has_samples"),
         show=_samples,
         question="A sample looks sharper than the mean. Which of them is nearer to the truth on average, in squared error?",
         options=("The sample: it looks real", "The mean, blurred as it is", "Both are equally near"),
         answer=1,
-        because="A sample errs twice: as the mean does, and by being only one of many. That is why good scores and good looks are two things, and "
-        "why a guess should come with its variance.",
+        because="A sample has two errors: that of the mean, and its own distance from the mean. So good scores and good looks are different things, and "
+        "a guess should come with its variance.",
         formula=formula(
             "E", row("[", sup(row("(", "x", "−", "s", ")"), "2"), "]"), "=", sup(row("(", "x", "−", "μ", ")"), "2"), "+", sup("σ", "2")
         ),
         symbols=(
             (formula("x", block=False), "the true value of a hidden pixel"),
-            (formula("s", block=False), "what a sample puts there"),
+            (formula("s", block=False), "its value in a sample"),
             (formula("μ", block=False), "the mean of all samples"),
-            (formula(sup("σ", "2"), block=False), "their variance: how far samples spread"),
+            (formula(sup("σ", "2"), block=False), "their variance: how much samples differ"),
             (formula("E", block=False), "the average over samples"),
         ),
         paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
@@ -271,16 +273,16 @@ LESSONS = (
     Lesson(
         title="A Gaussian that can be conditioned",
         short="Conditions",
-        idea="Think of two pixels only. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
-        "the simplest cloud: an ellipse. Now the first pixel is visible and the second hidden. What is left of the cloud is a "
-        "slice through it, and the slice is a Gaussian again. Drag the observed value, and change how much the pixels have to do with each other.",
+        idea="Consider just two pixels. All pictures together make a cloud of points, one for each picture, and a <strong>Gaussian</strong> is "
+        "the simplest cloud: an ellipse. Now the first pixel is visible and the second is hidden. What remains of the cloud is a "
+        "slice through it, and the slice is again a Gaussian. Drag the observed value, and change how strongly the pixels are correlated.",
         methods=lambda dataset: [],
         show=None,
-        question="You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with an ordinary first pixel?",
-        options=("Less sure: something unusual happened", "Equally sure, whatever the first one is", "Surer: an extreme value says more"),
+        question="You see that the first pixel is far lighter than usual. How sure can you be of the second, compared with the case of an ordinary first pixel?",
+        options=("Less sure: something unusual happened", "Equally sure, whatever the first pixel is", "More sure: an extreme value is more informative"),
         answer=1,
-        because="The observed value moves the mean of the slice, but not its width: the second formula does not contain it. With a "
-        "single fixed Gaussian the doubt cannot depend on what is seen. With mixtures and networks it can.",
+        because="The observed value moves the mean of the slice but not its width: the second formula does not contain it. With a "
+        "single fixed Gaussian the uncertainty cannot depend on the visible pixels. With mixtures and networks it can.",
         formula=formula(sub("μ", "2|1"), "=", sub("μ", "2"), "+", frac(sub("Σ", "21"), sub("Σ", "11")), row("(", sub("x", "1"), "−", sub("μ", "1"), ")"))
         + formula(subsup("σ", "2|1", "2"), "=", sub("Σ", "22"), "−", frac(subsup("Σ", "21", "2"), sub("Σ", "11"))),
         symbols=(
@@ -296,22 +298,22 @@ LESSONS = (
     Lesson(
         title="Factors: why a few directions are enough",
         short="Factors",
-        idea="Hidden pixels do not vary one by one. If an edge lay a little further to the right, many pixels would change together. Each such way of "
-        "changing together is a <strong>factor</strong>: a picture that is added to the mean, more or less of it. A handful of factors and "
-        "a little independent noise for each pixel stand in for a whole covariance matrix.",
+        idea="Hidden pixels do not vary one by one. If an edge were a little further to the right, many pixels would change together. Each such way of "
+        "changing together is a <strong>factor</strong>: a picture, more or less of which is added to the mean. A handful of factors and "
+        "a little independent noise for each pixel replace a full covariance matrix.",
         methods=_first_with("has_factors"),
         show=_factors,
         question="How many numbers would the full covariance of all hidden pixels need?",
         options=("One for each hidden pixel", "One for each pair of hidden pixels", "One for each pixel and factor"),
         answer=1,
-        because="A covariance matrix holds one number for each pair, and they could not all be learnt. With factors their number grows with the "
-        "pixels and not with their square.",
+        because="A covariance matrix has one number for each pair, too many to learn. With factors the count grows with the number of "
+        "pixels, not with its square.",
         formula=formula("Σ", "=", "A", sup("A", "⊤"), "+", "diag", row("(", "d", ")")),
         symbols=(
             (formula("Σ", block=False), "the covariance of all hidden pixels"),
             (formula("A", block=False), "the factors, one in each column"),
             (formula(sup("A", "⊤"), block=False), "its transpose"),
-            (formula("d", block=False), "the variance of each pixel's own noise"),
+            (formula("d", block=False), "the variance of each pixel's independent noise"),
         ),
         paper="Ghahramani, Hinton: The EM algorithm for mixtures of factor analyzers (1996)",
         address="https://www.cs.toronto.edu/~hinton/absps/tr-96-1.pdf",
@@ -319,22 +321,22 @@ LESSONS = (
     Lesson(
         title="Many answers from one network",
         short="Draws",
-        idea="Another way to a distribution: let a network draw. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
-        "<strong>latents</strong>, from a Gaussian that depends on what is visible, and a second network turns them into pixels. "
-        "Near latents give similar pictures, so one answer can be walked into another.",
+        idea="Another way to represent a distribution is a network that draws from it. A <strong>variational auto-encoder</strong> first draws a few numbers, the "
+        "<strong>latents</strong>, from a Gaussian that depends on the visible pixels, and a second network turns them into pixels. "
+        "Nearby latents give similar pictures, so there is a smooth path from one answer to another.",
         methods=_first_with("has_latents"),
         show=_latents,
         question="You draw the latents once and decode them twice. What do you get?",
         options=("Two different pictures", "The same picture twice", "The average of all pictures"),
         answer=1,
-        because="All variety comes from the latents; the decoder only translates (what it leaves open is noise in single pixels). Many draws, seen "
+        because="All variety comes from the latents; the decoder only translates them (all it leaves open is noise in single pixels). Many draws, seen "
         "side by side, are the answer, and the best of many is nearer to the truth than a typical one.",
         formula=formula("p", row("(", _HIDDEN, "|", _VISIBLE, ")"), "=", "∫", "p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), "p", row("(", "z", "|", _VISIBLE, ")"), "d", "z"),
         symbols=(
-            (formula(_VISIBLE, block=False), "what is visible (observed)"),
-            (formula(_HIDDEN, block=False), "what is hidden (missing)"),
+            (formula(_VISIBLE, block=False), "the visible (observed) pixels"),
+            (formula(_HIDDEN, block=False), "the hidden (missing) pixels"),
             (formula("z", block=False), "the latents"),
-            (formula("p", row("(", "z", "|", _VISIBLE, ")"), block=False), "how likely latents are, given what is visible: the first network"),
+            (formula("p", row("(", "z", "|", _VISIBLE, ")"), block=False), "how likely latents are, given the visible pixels: the first network"),
             (formula("p", row("(", _HIDDEN, "|", "z", ",", _VISIBLE, ")"), block=False), "how likely pixels are, given both: the second"),
         ),
         paper="Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)",
@@ -343,21 +345,21 @@ LESSONS = (
     Lesson(
         title="Walking to an attractor",
         short="Walks",
-        idea="An <strong>auto-encoder</strong> squeezes a picture through a few numbers and rebuilds it. It never saw a hole; but it moves "
-        "every picture a little towards those that it knows. Follow that again and again on the hidden pixels only, and they end where "
+        idea="An <strong>auto-encoder</strong> compresses a picture to a few numbers and rebuilds it. It was not trained on holes; but it moves "
+        "every picture a little towards those on which it was trained. Repeat this step for the hidden pixels only, and they end where "
         "nothing moves any more, at an <strong>attractor</strong>.",
         methods=_walkers,
         show=_walks,
         question="Two walks start in different places. Where do they end?",
-        options=("In the same picture, always", "Each where its own way leads, perhaps in two pictures", "They never come to rest"),
+        options=("Always in the same picture", "Perhaps in two different pictures", "They never stop"),
         answer=1,
-        because="There are many attractors, and around each the places that lead there, its basin. Start in another basin and you end elsewhere: "
-        "the beginning decides, as the Attractors tab shows on a map.",
+        because="There are many attractors, each surrounded by its basin, the places from which walks lead to it. Start in another basin and you end elsewhere: "
+        "the start decides, as the Attractors tab shows on a map.",
         formula=formula(_HIDDEN, "←", _HIDDEN, "+", "h", sub(row("(", "r", "(", "x", ")", "−", "x", ")"), "m")),
         symbols=(
-            (formula("x", block=False), "the whole picture"),
+            (formula("x", block=False), "the complete picture"),
             (formula(_HIDDEN, block=False), "its hidden pixels, the only ones that move"),
-            (formula("r", row("(", "x", ")"), block=False), "what the auto-encoder rebuilds of it"),
+            (formula("r", row("(", "x", ")"), block=False), "the auto-encoder's reconstruction of it"),
             (formula("h", block=False), "the length of a step, at most 1"),
         ),
         paper="Śmieja, Kołomycki, Struski, Juda, Figueiredo: Iterative imputation of missing data using auto-encoder dynamics (2020)",
@@ -366,28 +368,28 @@ LESSONS = (
     Lesson(
         title="Let the classifier know what is unknown",
         short="Doubt",
-        idea="A classifier that is given a filled-in picture believes it. <strong>MisConv</strong> gives its first layer the whole density "
-        "instead: each of its small filters answers with the average of what it would answer to all the pictures that are possible. A "
-        "doubtful pixel then counts as doubtful.",
+        idea="A classifier believes the filled-in picture that it is given. <strong>MisConv</strong> gives its first layer the full density "
+        "instead: each of its small filters returns the average of its responses to all possible pictures. An "
+        "uncertain pixel then counts as uncertain.",
         methods=_doubters,
         show=_doubt,
         question="More and more of a picture is hidden. What should a good classifier say?",
         options=("The likeliest class, as certain as before", "The likeliest class, less and less certain", "A random class"),
         answer=1,
-        because="How sure it is should follow how often it is right; the Results tab holds, as calibration error, how far each is from that. On these "
-        "pictures averaging helps the certainty a little, and the accuracy hardly.",
+        because="Its confidence should match how often it is right; the Results tab shows how far each classifier is from that, as calibration error. On these "
+        "pictures averaging improves the confidence a little, and the accuracy hardly at all.",
         formula=formula(
             "E", row("[", "max", "(", "u", ",", "0", ")", "]"), "=", frac("m", "2"),
             row("(", "1", "+", "erf", row("(", frac("m", row("s", root("2"))), ")"), ")"), "+", frac("s", root(row("2", "π"))), sup("e", row("−", sup("m", "2"), "/", "2", sup("s", "2"))),
         ),
         symbols=(
-            (formula("u", block=False), "what a filter sums up; Gaussian, as it depends on hidden pixels"),
-            (formula("m", ",", "s", block=False), "its mean and standard deviation over all that may be hidden"),
-            (formula("max", row("(", "u", ",", "0", ")"), block=False), "the filter's answer (ReLU)"),
-            (formula("E", block=False), "the average over all that may be hidden"),
+            (formula("u", block=False), "the sum that a filter computes; Gaussian, since it depends on hidden pixels"),
+            (formula("m", ",", "s", block=False), "its mean and standard deviation over all possible hidden pixels"),
+            (formula("max", row("(", "u", ",", "0", ")"), block=False), "the filter's response (ReLU)"),
+            (formula("E", block=False), "the average over all possible hidden pixels"),
             (formula("erf", block=False), "the error function, the area under a Gaussian"),
         ),
-        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022); its equation (4) is printed with a Gaussian term four times too small",
+        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022), whose equation (4) is printed with a Gaussian term four times too small",
         address="https://arxiv.org/abs/2110.14010",
     ),
 )  # fmt: skip

@@ -6,38 +6,38 @@ from html import escape
 
 
 def formula(*parts: str, block: bool = True) -> str:
-    """A whole formula of `parts`."""
+    """Return a formula made of `parts`."""
     display = "block" if block else "inline"
     return f'<math display="{display}">{row(*parts)}</math>'
 
 
 def row(*parts: str) -> str:
-    """Parts side by side. One that is not MathML yet is a name when it has letters, a number when it has digits, else a sign."""
+    """Put parts side by side. A part that is not MathML is an identifier if it has letters, a number if it has digits, otherwise an operator."""
     return f"<mrow>{''.join(map(_token, parts))}</mrow>"
 
 
 def sub(base: str, index: str) -> str:
-    """A base with an index below."""
+    """Return a base with a subscript."""
     return f"<msub>{_token(base)}{_token(index)}</msub>"
 
 
 def sup(base: str, power: str) -> str:
-    """A base with a power."""
+    """Return a base with a superscript."""
     return f"<msup>{_token(base)}{_token(power)}</msup>"
 
 
 def subsup(base: str, index: str, power: str) -> str:
-    """A base with both."""
+    """Return a base with a subscript and a superscript."""
     return f"<msubsup>{_token(base)}{_token(index)}{_token(power)}</msubsup>"
 
 
 def frac(over: str, under: str) -> str:
-    """A fraction."""
+    """Return a fraction."""
     return f"<mfrac>{_token(over)}{_token(under)}</mfrac>"
 
 
 def root(inside: str) -> str:
-    """A square root."""
+    """Return a square root."""
     return f"<msqrt>{_token(inside)}</msqrt>"
 
 

@@ -1,4 +1,4 @@
-"""The Python that makes again what a chapter of the Learn tab shows."""
+"""Scripts that reproduce the chapters of the Learn tab."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dmfa_demo.app.widgets.script import LOAD, Script
 
 
 def lesson_script(dataset: str, chapter: int, at: Slice) -> Script:
-    """The Python that reproduces a chapter, from 1; `at` is where the Gaussian of two pixels is cut.
+    """Return the script that reproduces a chapter, numbered from 1; `at` is the slice through the Gaussian of two pixels.
 
     Raises:
-        ValueError: when the data set has nothing for the chapter.
+        ValueError: If the data set has nothing for the chapter.
     """
     names = LESSONS[chapter - 1].methods(dataset)
     return _CHAPTERS[chapter - 1](dataset, names, at)
@@ -34,7 +34,7 @@ for name, pictures in {{"the mean": imputation.mean, "samples": samples}}.items(
 def _conditions(dataset: str, names: list[str], at: Slice) -> Script:
     observed, correlation = at
     body = f"""covariance = torch.tensor([[1.0, {correlation:g}], [{correlation:g}, 1.0]])  # of two pixels with mean zero
-seen = torch.tensor([[{observed:g}, 0.0]])  # the first pixel; what stands for the second plays no role
+seen = torch.tensor([[{observed:g}, 0.0]])  # the first pixel; the value of the second is ignored
 hidden = torch.tensor([[False, True]])
 conditional = ConditionalGaussian(torch.zeros(2), covariance.inverse(), seen, hidden, noise=0.0)
 print("the second pixel: mean", conditional.mean[0, 1].item(), "standard deviation", conditional.variance[0, 1].sqrt().item())
@@ -69,7 +69,7 @@ def _walks(dataset: str, names: list[str], at: Slice) -> Script:
 walks = {{}}
 for title, method, seed in {starts(names)!r}:
     imputation = load_imputer(method, "{dataset}").impute(images, missing, seed=seed)
-    walks[title] = imputation.trajectory[:, 0]  # (T + 1, C, H, W), from the start to where it arrived
+    walks[title] = imputation.trajectory[:, 0]  # (T + 1, C, H, W), from the start to the end
 """
     return Script((LOAD,), body)
 

@@ -1,1 +1,1 @@
-"""What is on the canvas, and the imputations of it that are kept."""
+"""The scene on the canvas, and the cache of its imputations."""

@@ -1,4 +1,4 @@
-"""What methods make of scenes, computed once for all tabs and visitors, and for several visitors in one pass."""
+"""Imputations of scenes, computed once for all tabs and visitors, and for several visitors in one pass."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from dmfa_demo.imputation import Imputation
 from dmfa_demo.registry import load_imputer
 
 Result = TypeVar("Result")
-# A method of a data set, and whether its variances are wanted.
+# A data set, a method, and whether variances are wanted.
 _Wanted = tuple[str, str, bool]
 
-# Scenes in one pass; with more of them the first would wait too long for the last.
+# The maximum number of scenes per pass; with more, the first would wait too long for the last.
 MOST = 16
-# Methods that are asked at the same time; more would wait for the interpreter.
+# The number of methods that run at the same time; more would wait for the interpreter lock.
 ABREAST = 2
-# Seconds for which results of a picture that a visitor brought are kept after their last use.
+# Seconds to keep results of a visitor's picture after their last use.
 KEEP_OWN = 600
 
 
 @dataclass(frozen=True)
 class Glance:
-    """What a method makes of one scene, at a glance.
+    """A summary of a method's imputation of one scene.
 
     Attributes:
         mean: `(C, H, W)`.
-        variance: of each pixel `(C, H, W)`; None for a single answer, and where it was not needed.
-        figures: how good the mean is; None where nothing is missing.
+        variance: of each pixel `(C, H, W)`; None for a single answer, or if it was not requested.
+        figures: the quality of the mean; None if nothing is missing.
     """
 
     mean: Tensor
@@ -53,20 +53,20 @@ class _Question:
 
 
 class ImputationCache:
-    """What was computed of scenes, so that tabs that look at the same one share a pass through a network, and visitors too.
+    """A cache of results by scene, so that tabs and visitors with the same scene share a pass through a network.
 
-    Results of pictures that visitors brought are kept apart and for `KEEP_OWN` seconds only.
+    Results of visitors' pictures are kept separately, for `KEEP_OWN` seconds only.
     """
 
     def __init__(self):
-        # A glance is small; an imputation of a face with its density takes 2 MB.
+        # A glance is small, but an imputation of a face with its density takes 2 MB.
         self._imputations, self._glances = Memory(64), Memory(256)
         self._own_imputations, self._own_glances = Memory(32, KEEP_OWN), Memory(256, KEEP_OWN)
         self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
         self._helpers = ThreadPoolExecutor(ABREAST)
 
     def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
-        """`method`'s imputation of a scene with `missing` `(H, W)` hidden, batch size 1."""
+        """Return `method`'s imputation of a scene with `missing` `(H, W)` hidden, with batch size 1."""
 
         def make() -> Imputation:
             return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
@@ -74,19 +74,19 @@ class ImputationCache:
         return self.recall(scene, (method, seed, missing.numpy().tobytes()), make)
 
     def recall(self, scene: Scene, key: Hashable, make: Callable[[], Result]) -> Result:
-        """What `make` returned for this scene and key, now or before."""
+        """Return the result of `make` for this scene and key, computed now or before."""
         memory = self._own_imputations if scene.number is None else self._imputations
         return memory.recall((scene.digest, key), make)
 
     def expire(self) -> None:
-        """Drop the results of pictures that visitors brought and left alone for `KEEP_OWN` seconds."""
+        """Drop the results of visitors' pictures that were not used for `KEEP_OWN` seconds."""
         self._own_imputations.expire()
         self._own_glances.expire()
 
     def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
-        """What some methods make of a scene with `missing` `(H, W)` hidden; who asks meanwhile is answered in the next pass.
+        """Return glances of some methods for a scene with `missing` `(H, W)` hidden; concurrent calls share the next pass.
 
-        Some methods take time of their own for variances; `spread` says whether they are wanted.
+        Variances take some methods extra time; `spread` requests them.
         """
         question = _Question(scene=scene, missing=missing, names=names, spread=spread)
         self._waiting.append(question)
@@ -105,7 +105,7 @@ class ImputationCache:
         except Exception as error:
             if len(questions) == 1:
                 questions[0].answer.set_exception(error)
-            else:  # an error in one answer does not spoil the others
+            else:  # an error in one answer does not affect the others
                 for question in questions:
                     self._settle([question])
         else:
@@ -113,7 +113,7 @@ class ImputationCache:
                 question.answer.set_result(glances)
 
     def _answer(self, questions: list[_Question]) -> list[list[Glance]]:
-        """The answers to some questions, each method asked once for all scenes of a data set that want it and are new."""
+        """Answer some questions; each method runs once for all new scenes of a data set."""
         found: list[dict[str, Glance]] = [{} for _ in questions]
         new: dict[_Wanted, list[int]] = {}
         for place, question in enumerate(questions):
@@ -123,8 +123,8 @@ class ImputationCache:
                     new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
                 else:
                     found[place][name] = known
-        asked = [[questions[place] for place in places] for places in new.values()]
-        for (_, name, _), places, glances in zip(new, new.values(), self._helpers.map(_look, new, asked)):
+        grouped = [[questions[place] for place in places] for places in new.values()]
+        for (_, name, _), places, glances in zip(new, new.values(), self._helpers.map(_look, new, grouped)):
             for place, glance in zip(places, glances):
                 self._memory(questions[place].scene).keep(_key(questions[place], name), glance)
                 found[place][name] = glance
@@ -135,7 +135,7 @@ class ImputationCache:
 
 
 def _look(wanted: _Wanted, questions: Sequence[_Question]) -> list[Glance]:
-    """What one method makes of the scenes of some questions."""
+    """Return one method's glances of the scenes of some questions."""
     dataset, name, spread = wanted
     images = torch.stack([question.scene.image for question in questions])
     missing = torch.stack([question.missing for question in questions])[:, None]

@@ -1,4 +1,4 @@
-"""What is on the canvas: a picture and the pixels of it that are hidden."""
+"""The canvas: a picture and its hidden pixels."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from dmfa_demo.app.scene.scene import Scene
 class Canvas:
     """A picture and its hidden pixels.
 
-    The browser sends both together, so that no answer is about another picture, whatever the server remembers of the visit.
+    The browser sends both together, so that answers never depend on a picture remembered by the server.
 
     Attributes:
         scene: the picture.
         missing: bool `(H, W)`, True where a pixel is hidden.
-        revision: the number that the browser gave this state of the canvas, from 1; answers return it. 0 is a canvas that comes
-            from Python, before the browser has numbered it.
-        change: what Python changes. With "picture" the mask stays as it is in the browser, with strokes that Python has
-            not seen; with "mask" the picture stays, and the mask is dropped where another picture is there by now; with
-            "nothing" the browser only sends its state again.
+        revision: the browser's number of this state of the canvas, from 1; answers return it. It is 0 for a canvas from Python
+            that the browser has not numbered yet.
+        change: what Python changes. "picture" keeps the browser's mask, with strokes that Python has not seen; "mask" keeps
+            the picture, and is dropped if the browser has another picture by now; "nothing" makes the browser send its state
+            again.
     """
 
     scene: Scene

@@ -1,4 +1,4 @@
-"""Results computed lately, kept so that they are computed once."""
+"""A cache of recent results."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Result = TypeVar("Result")
 
 
 class Memory:
-    """A bounded cache that many threads share; the least recently used result gives way to a new one.
+    """A bounded, thread-safe cache that drops the least recently used result.
 
     Args:
         size: the number of results to keep.
-        seconds: how long to keep a result after its last use; None keeps it until it gives way.
+        seconds: how long to keep a result after its last use; None for no limit.
     """
 
     def __init__(self, size: int = 64, seconds: float | None = None):
@@ -27,20 +27,20 @@ class Memory:
         return len(self._kept)
 
     def get(self, key: Hashable) -> Any | None:
-        """The result kept under this key, or None."""
+        """Return the result for this key, or None."""
         with self._lock:
             made = self._kept.get(key)
             if made is not None:
-                self._kept[key] = made  # its time begins again
+                self._kept[key] = made  # restarts its time
             return made
 
     def keep(self, key: Hashable, made: Any) -> None:
-        """Keep a result."""
+        """Store a result."""
         with self._lock:
             self._kept[key] = made
 
     def recall(self, key: Hashable, make: Callable[[], Result]) -> Result:
-        """The result kept under this key, made by `make` where there is none."""
+        """Return the result for this key; compute it by `make` if there is none."""
         made = self.get(key)
         if made is None:
             made = make()
@@ -48,7 +48,7 @@ class Memory:
         return made
 
     def expire(self) -> None:
-        """Drop what was not used for `seconds`."""
+        """Drop results that were not used for `seconds`."""
         with self._lock:
             if isinstance(self._kept, TTLCache):
                 self._kept.expire()

@@ -1,4 +1,4 @@
-"""What lies on the canvas, and how good an imputation of it is."""
+"""The picture on the canvas, and the figures of its imputations."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from dmfa_demo.data.datasets import load_samples, sample_caption, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
 
-# Of a picture that a visitor brought, for the data sets that take one.
+# The captions of visitors' pictures, for the data sets that accept them.
 OWN_CAPTIONS = {"mnist": "your own digit", "celeba": "your own face"}
 
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """One image on the canvas.
+    """An image on the canvas.
 
     Attributes:
-        dataset: whose models look at it.
-        image: float32 `(C, H, W)` in [0, 1], complete; models see what the mask leaves.
-        caption: what it is, for people.
-        labels: the classes it is of, positions in `DATASETS[dataset].classes`; None where they are unknown.
-        number: the bundled sample that it is; None for a picture that a visitor brought.
+        dataset: the data set whose models are used.
+        image: float32 `(C, H, W)` in [0, 1], complete; models see only its visible pixels.
+        caption: a description for visitors.
+        labels: its classes, positions in `DATASETS[dataset].classes`; None if unknown.
+        number: the number of the bundled sample; None for a visitor's picture.
     """
 
     dataset: str
@@ -40,15 +40,15 @@ class Scene:
 
     @cached_property
     def digest(self) -> bytes:
-        """The same for the same image of the same data set."""
+        """A digest of the data set and the image."""
         return blake2b(self.dataset.encode() + self.image.numpy().tobytes(), digest_size=16).digest()
 
     @classmethod
     def sample(cls, dataset: str, number: Any) -> Scene:
-        """The `number`-th bundled sample.
+        """Return the `number`-th bundled sample.
 
         Raises:
-            ValueError: for a data set or number that there is not.
+            ValueError: If there is no such data set or number.
         """
         samples = load_samples(dataset)
         if not isinstance(number, int) or isinstance(number, bool) or number not in range(len(samples)):
@@ -61,13 +61,13 @@ class Scene:
 
     @classmethod
     def own(cls, dataset: str, image: Tensor) -> Scene:
-        """A picture `(C, H, W)` that a visitor brought, in the 8 bits a channel that the browser keeps of it."""
+        """Return a scene of a visitor's picture `(C, H, W)`, rounded to the browser's 8 bits per channel."""
         return cls(dataset, to_float((image.clamp(0, 1) * 255).round().byte()), OWN_CAPTIONS[dataset])
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How good an imputation of a known image is; None where nothing is missing."""
+    """The figures of an imputation of a known image."""
 
     nll: float | None
     psnr: float
@@ -75,13 +75,13 @@ class Figures:
 
 
 def measure(imputation: Imputation, scene: Scene, missing: Tensor) -> Figures | None:
-    """The figures of an imputation of one scene against its own image; None when nothing is missing."""
+    """Measure an imputation of one scene against its image; return None if nothing is missing."""
     return measure_all(imputation, scene.image[None], missing[None, None])[0]
 
 
 @torch.inference_mode()
 def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[Figures | None]:
-    """The figures of an imputation of each of some images `(B, C, H, W)` with `missing` `(B, 1, H, W)` hidden."""
+    """Measure an imputation of images `(B, C, H, W)` with `missing` `(B, 1, H, W)` hidden, one by one."""
     mask, density = flatten_missing(missing, truth.shape[1]), imputation.density
     nothing = [None] * len(truth)
     nll = nothing if density is None else metrics.nll(density, flatten(truth), mask).tolist()
@@ -92,19 +92,19 @@ def measure_all(imputation: Imputation, truth: Tensor, missing: Tensor) -> list[
 
 
 def psnr_in_hole(images: Tensor, scene: Scene, missing: Tensor) -> Tensor:
-    """PSNR over the hole `(H, W)` of each of `(S, C, H, W)`, dB, `(S,)`."""
+    """Return the PSNR over the hole `(H, W)` of each of `(S, C, H, W)` in dB, `(S,)`."""
     mask = flatten_missing(missing[None, None], scene.image.shape[0])
     return metrics.psnr(flatten(images), flatten(scene.image[None]), mask)
 
 
 def fitted(missing: Tensor, scene: Scene) -> Tensor:
-    """A mask `(H, W)` of one scene taken over to another, perhaps of another size: a pixel is hidden where the nearest one was."""
+    """Resize a mask `(H, W)` to a scene, by the nearest pixel."""
     size = scene.image.shape[1:]
     return F.interpolate(missing[None, None].float(), size, mode="nearest-exact")[0, 0] > 0.5
 
 
 def draw_mask(name: str, scene: Scene, seed: int | None = None) -> Tensor:
-    """A mask `(H, W)` of the family called `name` for the scene's image; another each time without a seed."""
+    """Draw a mask `(H, W)` of the family called `name` for the scene's image; without a seed each call differs."""
     generator = torch.Generator()
     generator.seed() if seed is None else generator.manual_seed(seed)
     _, height, width = scene.image.shape
@@ -112,7 +112,7 @@ def draw_mask(name: str, scene: Scene, seed: int | None = None) -> Tensor:
 
 
 def check_size(scene: Scene, missing: Tensor) -> None:
-    """Raise a ValueError when a mask `(H, W)` belongs to an image of another size."""
+    """Raise a ValueError if a mask `(H, W)` does not have the image's size."""
     if missing.shape != scene.image.shape[1:]:
         raise ValueError(f"the mask is {_size(missing)}, the image {_size(scene.image)}; both must have the same size")
 

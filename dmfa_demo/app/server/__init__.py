@@ -1,1 +1,1 @@
-"""The API, and what protects the server."""
+"""The API and the protection of the server."""

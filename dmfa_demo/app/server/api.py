@@ -1,7 +1,7 @@
 """The page's functions for programs: JSON in, JSON out.
 
-Where a function takes an image it is rows of numbers in [0, 1] (of a colour image three times, for red, green and blue, or rows
-of pixels of three numbers each; null where unknown), a picture file in base64, or the number of a bundled sample. A mask is
+An image is rows of numbers in [0, 1] (for a colour image three such lists, for red, green and blue, or rows of pixels of three
+numbers each; null where unknown), a picture file in base64, or the number of a bundled sample. A mask is
 {"height": H, "width": W, "runs": [start, length, start, length, ...]}, row by row, or rows of true and false (true is hidden), or
 a picture in base64 with two clear parts, best white where pixels are hidden and black elsewhere.
 """
@@ -32,12 +32,12 @@ from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import available_classifiers, load_classifier, predict_all
 from dmfa_demo.registry import available_methods, load_imputer, method_class
 
-# In one answer; another seed gives more.
+# The maximum in one answer; another seed gives more.
 MAX_SAMPLES, MAX_FRAMES = 64, 64
 
 
 def datasets() -> list[dict]:
-    """The data sets: name, title, shape (channels, height, width), classes, licence, and how many samples are bundled."""
+    """List the data sets: name, title, shape (channels, height, width), classes, licence, and number of bundled samples."""
     return [
         {
             "name": name,
@@ -52,7 +52,7 @@ def datasets() -> list[dict]:
 
 
 def methods(dataset: str = "mnist") -> list[dict]:
-    """The methods of a data set: name, title, summary, limits, and whether they have samples, factors and a trajectory."""
+    """List the methods of a data set: name, title, summary, limits, and whether they have samples, factors and a trajectory."""
     _check_dataset(dataset)
     kinds = [method_class(name) for name in available_methods(dataset)]
     return [
@@ -74,15 +74,15 @@ def impute(image: Any, mask: Any, dataset: str = "mnist", method: str = "dmfa", 
 
     Args:
         image: rows of numbers in [0, 1], or a picture in base64, or the number of a bundled sample.
-        mask: what is hidden: {"height", "width", "runs"}, or rows of true and false, or a picture in base64.
-        dataset: whose model to ask.
-        method: which model to ask.
-        seed: of everything random in the method.
+        mask: the hidden pixels: {"height", "width", "runs"}, or rows of true and false, or a picture in base64.
+        dataset: the data set whose model to use.
+        method: the method to use.
+        seed: seeds all randomness of the method.
 
     Returns:
         "mean" and "standard_deviation" (in the form of an image; the latter null for methods with a single answer), and "nll"
-        (nats; null for methods without a density), "psnr" (dB, in the hole) and "ssim" against the image given; these
-        are null when nothing is hidden or the true pixels are not known (null or NaN).
+        (nats; null for methods without a density), "psnr" (dB, in the hole) and "ssim" against the given image; these
+        are null if nothing is hidden or the true pixels are unknown (null or NaN).
     """
     scene, missing = _read(image, mask, dataset)
     imputation = _ask(method, scene, missing, seed)
@@ -103,7 +103,7 @@ def sample(
     noise: bool = False,
     seed: int = 0,
 ) -> dict:
-    """Draw whole answers: "samples" is a list of `count` images; `noise` adds what is independent in every pixel."""
+    """Draw complete answers: "samples" is a list of `count` images; `noise` adds the part that is independent in each pixel."""
     count = _within("count", count, 1, MAX_SAMPLES)
     scene, missing = _read(image, mask, dataset)
     drawn = _ask(method, scene, missing, seed).sample(count, noise=bool(noise))[:, 0]
@@ -111,11 +111,13 @@ def sample(
 
 
 def factors(image: Any, mask: Any, dataset: str = "mnist", method: str = "dmfa", component: int = 0) -> dict:
-    """Take one Gaussian of a method's density apart: "weights" of those of most weight, and of the chosen one the "mean", the
-    principal "factors" (strongest first, images) and the "noise" (standard deviations)."""
+    """Describe one Gaussian of a method's density: "weights" of the heaviest ones, and the "mean", principal "factors"
+    (images, strongest first) and "noise" (standard deviations) of the chosen one."""
     scene, missing = _read(image, mask, dataset)
     if not method_class(method).has_factors:
-        raise ValueError(f"{method} has no factors; ask one of {', '.join(available_methods(dataset, 'has_factors'))}")
+        raise ValueError(
+            f"{method} has no factors; choose one of {', '.join(available_methods(dataset, 'has_factors'))}"
+        )
     if not missing.any():
         raise ValueError("nothing is hidden, so there is no density; hide at least one pixel")
     density = _ask(method, scene, missing, 0).mixture
@@ -133,21 +135,21 @@ def factors(image: Any, mask: Any, dataset: str = "mnist", method: str = "dmfa",
 def trajectory(
     image: Any, mask: Any, dataset: str = "mnist", method: str = "dynamics-knn", frames: int = 16, seed: int = 0
 ) -> dict:
-    """The way a method walked to its answer: "frames" is a list of at most so many images, from its start to its end, and "steps"
-    their places among all steps."""
+    """Return a method's walk to its answer: "frames" is a list of at most `frames` images, from start to end, and "steps" are
+    their numbers among all steps."""
     frames = _within("frames", frames, 2, MAX_FRAMES)
     scene, missing = _read(image, mask, dataset)
     walked = _ask(method, scene, missing, seed).trajectory
     if walked is None:
         raise ValueError(
-            f"{method} does not walk; ask one of {', '.join(available_methods(dataset, 'has_trajectory'))}"
+            f"{method} does not walk; choose one of {', '.join(available_methods(dataset, 'has_trajectory'))}"
         )
     places = torch.linspace(0, len(walked) - 1, min(frames, len(walked))).round().long().tolist()
     return {"frames": [_as_lists(walked[place, 0]) for place in places], "steps": places}
 
 
 def predict(image: Any, mask: Any, dataset: str = "mnist") -> dict:
-    """What every classifier sees: its name to the probability of each class, by the class's name; the first sees the whole image."""
+    """Return every classifier's probability of each class, by name; the first classifier sees the complete image."""
     scene, missing = _read(image, mask, dataset)
     classes, names = DATASETS[dataset].classes, available_classifiers(dataset)
     classifiers = [load_classifier(name, dataset) for name in names]
@@ -156,7 +158,7 @@ def predict(image: Any, mask: Any, dataset: str = "mnist") -> dict:
 
 
 def evaluate(image: Any, mask: Any, dataset: str = "mnist") -> dict:
-    """How near every method comes to the hidden pixels of one image: its name to "nll", "psnr" and "ssim"."""
+    """Measure every method on the hidden pixels of one image: its name to "nll", "psnr" and "ssim"."""
     scene, missing = _read(image, mask, dataset)
     names = available_methods(dataset)
     return {name: _figures(_ask(name, scene, missing, 0), scene, missing) for name in names}
@@ -166,13 +168,13 @@ ENDPOINTS = (datasets, methods, impute, sample, factors, trajectory, predict, ev
 
 
 def offer_endpoints(**options: Any) -> None:
-    """Offer all endpoints in the current Blocks, each under its own name."""
+    """Offer all endpoints in the current `gr.Blocks`, each under its name."""
     for endpoint in ENDPOINTS:
         gr.api(_answered(endpoint), api_name=endpoint.__name__, **options)
 
 
 class ApiBlocks(gr.Blocks):
-    """Blocks whose public endpoints give arguments that a request leaves out their defaults, and name those that have none."""
+    """Blocks whose public endpoints fill in default arguments, and name required ones that a request lacks."""
 
     async def preprocess_data(
         self, block_fn: BlockFunction, inputs: list[Any], *others: Any, **named: Any
@@ -183,7 +185,7 @@ class ApiBlocks(gr.Blocks):
 
 
 def _completed(block_fn: BlockFunction, inputs: list[Any]) -> list[Any]:
-    """The values of a request, one for each parameter of the endpoint."""
+    """Return a request's values, one for each parameter of the endpoint."""
     parameters = list(signature(cast(Callable[..., Any], block_fn.fn)).parameters.values())
     left_out = parameters[len(inputs) :]
     missing = [one.name for one in left_out if one.default is one.empty]
@@ -197,7 +199,7 @@ def _completed(block_fn: BlockFunction, inputs: list[Any]) -> list[Any]:
 
 
 def _answered(endpoint: Callable[..., Any]) -> Callable[..., Any]:
-    """The endpoint, which answers bad input with one line."""
+    """Wrap an endpoint to answer bad input with a one-line error."""
 
     @wraps(endpoint)
     def answered(*arguments: Any, **named: Any) -> Any:
@@ -210,7 +212,7 @@ def _answered(endpoint: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _read(image: Any, mask: Any, dataset: Any) -> tuple[Scene, Tensor]:
-    """What a program sent, as a scene and bool `(H, W)`."""
+    """Parse a program's input to a scene and a mask, bool `(H, W)`."""
     _check_dataset(dataset)
     if isinstance(image, int) and not isinstance(image, bool):
         scene = Scene.sample(dataset, image)
@@ -227,7 +229,7 @@ def _read(image: Any, mask: Any, dataset: Any) -> tuple[Scene, Tensor]:
 
 def _ask(method: Any, scene: Scene, missing: Tensor, seed: Any) -> Imputation:
     if not isinstance(method, str):
-        raise ValueError(f"method is a name, got {method!r:.40}")
+        raise ValueError(f"method must be a name, got {method!r:.40}")
     seed = _within("seed", seed, 0, 2**63 - 1)
     return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
 
@@ -239,28 +241,28 @@ def _figures(imputation: Imputation, scene: Scene, missing: Tensor) -> dict[str,
 
 def _check_dataset(dataset: Any) -> None:
     if not isinstance(dataset, str) or dataset not in OFFERS:
-        raise ValueError(f"dataset is one of {', '.join(OFFERS)}; got {dataset!r:.40}")
+        raise ValueError(f"dataset must be one of {', '.join(OFFERS)}; got {dataset!r:.40}")
 
 
 def _within(name: str, value: Any, low: int, high: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise ValueError(f"{name} is a whole number from {low} to {high}; got {value!r:.40}")
+        raise ValueError(f"{name} must be a whole number from {low} to {high}; got {value!r:.40}")
     return value
 
 
 def _decoded(name: str, text: str) -> bytes:
-    """The bytes of a picture file in base64, with or without the head of a data address."""
+    """Decode a picture file in base64, with or without the header of a data address."""
     if len(text) > 2 * MAX_BYTES:
         raise ValueError(
-            f"{name} has {len(text)} characters; a picture may have {MAX_BYTES // 2**20} MB. Save it smaller."
+            f"{name} has {len(text)} characters; a picture may have at most {MAX_BYTES // 2**20} MB. Save it smaller."
         )
-    # Encoders break lines, leave out the padding, or write - and _ for + and /; data addresses may be percent-encoded.
+    # Encoders break lines, omit padding, or use - and _ for + and /; data addresses may be percent-encoded.
     symbols = "".join(unquote(text.partition("base64,")[2] or text).split()).rstrip("=")
     symbols = symbols.replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(symbols + "=" * (-len(symbols) % 4), validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError(f"{name} is text, but no picture in base64; got {text!r:.40}") from None
+        raise ValueError(f"{name} is text, but not a picture in base64; got {text!r:.40}") from None
 
 
 def _read_image(rows: Any, shape: tuple[int, int, int]) -> Tensor:
@@ -294,17 +296,17 @@ def _read_rows(rows: list) -> Tensor:
 
 
 def _with_nan(values: Any, depth: int) -> Any:
-    """Nested lists, at most `depth` deep, with NaN for null."""
+    """Replace null by NaN in nested lists, at most `depth` deep."""
     if isinstance(values, list) and depth:
         return [_with_nan(value, depth - 1) for value in values]
     return math.nan if values is None else values
 
 
 def _as_lists(image: Tensor) -> list:
-    """`(C, H, W)` as rows, or of more than one channel as a list of rows for each."""
+    """Convert `(C, H, W)` to rows or, with several channels, to a list of rows for each."""
     return (image[0] if len(image) == 1 else image).tolist()
 
 
 def _finite(value: float | None) -> float | None:
-    """JSON has no infinity, which hidden values far out of range give."""
+    """Replace infinity, which JSON lacks and hidden values far out of range cause, by None."""
     return value if value is not None and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""What of Gradio's own server this page has no use for, and does not do."""
+"""Disable features of Gradio's server that the page does not use."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-# What Gradio fetches a file with when it is sent an address: none of its public names, so another version may have another.
+# Gradio's function that downloads a file by its address; it is private, so other versions may have another.
 DOWNLOAD = "async_ssrf_protected_download"
 
-# Would fetch other addresses for a page that is made of several Spaces.
+# Would fetch other addresses for a page made of several Spaces.
 REFUSED = ("/gradio_api/proxy=", "/proxy=")
-# Calls an endpoint with its arguments by name.
+# Calls an endpoint with named arguments.
 BY_NAME = "/gradio_api/call/v2/"
 
 
 def fetch_nothing() -> None:
-    """Keep Gradio from downloading anything: it would fetch the address of a file that is sent in place of a picture, of any size.
+    """Keep Gradio from downloading anything: it would fetch a file of any size by an address sent in place of a picture.
 
     Raises:
-        RuntimeError: when this version of Gradio downloads by something else, so that nothing would be refused.
+        RuntimeError: If this version of Gradio downloads by another function, so that nothing would be refused.
     """
     if not hasattr(processing_utils, DOWNLOAD):
         raise RuntimeError(
@@ -38,8 +38,8 @@ async def _refuse(url: str, cache_dir: str) -> NoReturn:
 
 
 class Guard:
-    """Says of `REFUSED` addresses that there is nothing, names arguments that are missing or unknown, and lets an answer end that
-    Gradio breaks off."""
+    """Middleware that answers `REFUSED` paths with 404, names missing or unknown arguments, and completes answers that Gradio
+    breaks off."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -51,14 +51,14 @@ class Guard:
         try:
             await self.app(scope, receive, send)
         except (TypeError, KeyError) as error:
-            # Gradio's own words for an argument by name, and a KeyError for an endpoint that there is not.
+            # Gradio's message for a named argument, or a KeyError for an unknown endpoint.
             if scope["type"] != "http" or not scope["path"].startswith(BY_NAME):
                 raise
             unknown = isinstance(error, KeyError)
             answer = {"error": "There is no such endpoint." if unknown else str(error).partition(". Please")[0]}
             await JSONResponse(answer, 404 if unknown else 422)(scope, receive, send)
         except RuntimeError as error:
-            # For an unknown request Gradio answers that it is not found, and then also raises.
+            # For an unknown request Gradio answers "not found", and then also raises.
             if not isinstance(error.__cause__, HTTPException):
                 raise
             await send({"type": "http.response.body"})

@@ -1,4 +1,4 @@
-"""What is left of a visit: nothing, some minutes after its end."""
+"""Delete a visitor's data some minutes after the end of the visit."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import gradio as gr
 
 from dmfa_demo.app.scene.cache import KEEP_OWN, ImputationCache
 
-# Seconds between two looks for visits that have ended.
+# Seconds between two checks for ended visits.
 PERIOD = 30
 
 
 def forget_after_leaving(page: gr.Blocks, cache: ImputationCache) -> None:
-    """Drop all that a visitor put on the page and all that was computed of it, `KEEP_OWN` seconds after they left.
+    """Drop a visitor's inputs and all results computed from them, `KEEP_OWN` seconds after they left.
 
-    Gradio itself keeps the last value of every component for as long as the server runs. One thread serves all visits.
+    Gradio would keep the last value of every component for as long as the server runs. One thread serves all visits.
     """
     departed: deque[str] = deque(maxlen=100_000)
 
@@ -40,7 +40,7 @@ def forget_after_leaving(page: gr.Blocks, cache: ImputationCache) -> None:
 
 
 def forget(page: gr.Blocks, session: str, away: timedelta) -> bool:
-    """Drop a session that was not used for as long as `away`; True when nothing is left of it."""
+    """Drop a session that was not used for `away`; return True if nothing is left of it."""
     holder = page.state_holder
     used = holder.time_last_used.get(session)
     if used is not None and datetime.now() - used < away:

@@ -1,1 +1,1 @@
-"""Links, prepared scenes, exports and previews."""
+"""Links, prepared scenes, exports and link previews."""

@@ -1,6 +1,6 @@
-"""What of the page a link holds, so that it shows what its sender saw.
+"""The address of the page: a link shows what its sender saw.
 
-A picture that a visitor brought is in no link: the link shows the first picture of the data set under the same mask.
+A link does not contain a visitor's picture: it shows the first picture of the data set under the same mask.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from dmfa_demo.app.widgets.fields import as_text, number_below, one_of
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.data.mask_text import mask_from_text, mask_text
 
-# On the first visit: of every picture the same share. Where this seed puts it the first digit may be a 4 or a 9, so that means blur,
-# samples differ and classifiers doubt.
+# The hole on the first visit, the same share of every picture. With this seed the first digit may be a 4 or a 9, so that means blur,
+# samples differ and classifiers are unsure.
 START_MASK, START_SEED = "square14", 6
 
-# The words of an address, in their order.
+# The keys of an address, in order.
 NAMES = ("dataset", "sample", "mask", "tab", *FIELDS)
 
 
 @dataclass(frozen=True, eq=False)
 class Address:
-    """What the page shows.
+    """The state of the page.
 
     Attributes:
-        dataset, sample: the picture; no sample for one that the visitor brought.
+        dataset, sample: the picture; no sample for a visitor's picture.
         mask: bool `(H, W)` of hidden pixels.
-        tab: the open one, a name in `TABS`.
-        chosen: the values of all controls in `FIELDS`, by their words; `address["seed"]` is one of them.
+        tab: the open tab, a name in `TABS`.
+        chosen: the values of all controls in `FIELDS`, by key; `address["seed"]` is one of them.
     """
 
     dataset: str
@@ -47,7 +47,7 @@ class Address:
 
     @classmethod
     def first(cls, dataset: str) -> Address:
-        """What the first visit to a data set finds."""
+        """Return the address of a first visit to a data set."""
         scene = Scene.sample(dataset, OFFERS[dataset].sample)
         return cls(
             dataset=dataset,
@@ -59,7 +59,7 @@ class Address:
 
     @classmethod
     def from_query(cls, query: Mapping[str, str]) -> Address:
-        """The address that a query holds; words without a meaning are left out."""
+        """Parse a query; ignore keys and values without meaning."""
         dataset = query.get("dataset", START)
         usual = cls.first(dataset if dataset in OFFERS else START)
         parsers = {
@@ -92,13 +92,13 @@ class Address:
         return same and torch.equal(self.mask, other.mask)
 
     def changed(self, **values: Any) -> Self:
-        """The same but for some values: of its own attributes, or of controls by their words."""
+        """Return a copy with some values changed: attributes, or controls by key."""
         own = {name: value for name, value in values.items() if name not in FIELDS}
         chosen = {name: value for name, value in values.items() if name in FIELDS}
         return replace(self, **own, chosen={**self.chosen, **chosen})
 
     def query(self) -> dict[str, str]:
-        """What `from_query` reads: the data set, and whatever differs from the first visit to it."""
+        """Return the query for `from_query`: the data set, and all differences from its first visit."""
         usual, texts = Address.first(self.dataset), {"dataset": self.dataset}
         if self.sample is not None and self.sample != usual.sample:
             texts["sample"] = as_text(self.sample)

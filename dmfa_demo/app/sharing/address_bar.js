@@ -1,7 +1,7 @@
-// The page as a part of another, without what stands around it.
+// The page embedded in another, without header and footer.
 document.documentElement.classList.toggle("embed", new URL(location).searchParams.get("embed") === "1");
 
-// What is to be seen goes into the address. props.value: {name: text, or null where it is to be taken out}.
+// Writes the state of the page to the address. props.value: {name: text, or null to remove it}.
 function write() {
     const address = new URL(location);
     for (const [name, text] of Object.entries(props.value))
@@ -9,8 +9,8 @@ function write() {
     history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
 }
 
-// What a link says stays there until Python has read it; the page that it opens says it again by itself. Who follows no link may
-// have begun by then.
+// The keys of a link stay until Python has read them; the page then writes them itself. Without a link the visitor may have
+// begun by then.
 let greeted = false;
 watch("value", () => { if (props.value && greeted) write(); });
 document.addEventListener("greeted", () => {

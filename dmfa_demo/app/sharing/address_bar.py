@@ -1,4 +1,4 @@
-"""The browser's address: what is to be seen goes into it, so that the page can be sent as it is."""
+"""Keep the browser's address up to date with the page, so that it can be shared."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import gradio as gr
 
 from dmfa_demo.app.sharing.address import NAMES, Address
 
-# For the browser, once the page has read the address that it was opened by.
+# For the browser, once the page has read its initial address.
 GREETED = "() => { document.dispatchEvent(new Event('greeted')); return []; }"
 
 
 class AddressBar(gr.HTML):
-    """Shows nothing. Python gives it an `Address`; what else the address holds stays.
+    """An invisible component that writes an `Address` to the browser's address; other keys stay.
 
     Nothing is written before `GREETED` has run in the browser.
     """
@@ -24,7 +24,7 @@ class AddressBar(gr.HTML):
         super().__init__(value=value, html_template="", js_on_load=script, apply_default_css=False, **kwargs)
 
     def postprocess(self, value: Address | None) -> dict[str, str | None] | None:
-        """What each of `NAMES` is to be in the query; None where it is to be taken out."""
+        """Return the value of each of `NAMES` in the query; None removes it."""
         return None if value is None else {**dict.fromkeys(NAMES), **value.query()}
 
     def api_info(self) -> dict[str, Any]:

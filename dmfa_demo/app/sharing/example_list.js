@@ -1,4 +1,4 @@
-// Prepared scenes. props.value: {number} of the one that was pressed.
+// Prepared scenes. props.value: {number} of the one clicked.
 const sentence = element.querySelector("[role=status]");
 const hint = sentence.textContent;
 let own = false;
@@ -16,7 +16,7 @@ for (const [number, button] of element.querySelectorAll("button").entries())
         trigger("select");
     });
 
-// The sentence is about this scene: it goes when something else is put on the canvas.
+// The sentence belongs to this scene, and disappears when the canvas changes.
 document.addEventListener("canvas-asked", () => {
     if (!own) say(hint);
     own = false;

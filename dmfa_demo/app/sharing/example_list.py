@@ -1,4 +1,4 @@
-"""The prepared scenes as a row of thumbnails; one press opens a scene, and its sentence says what there is to see."""
+"""The prepared scenes as a row of thumbnails; a click opens a scene and shows its sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HINT = "Paint over the picture, or begin with one of these."
 
 
 class ExampleList(gr.HTML):
-    """Choose one of `EXAMPLES`; gives it."""
+    """A choice among `EXAMPLES`; its value is an `Example`."""
 
     def __init__(self, **kwargs: Any):
         buttons = "".join(map(_button, EXAMPLES))

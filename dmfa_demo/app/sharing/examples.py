@@ -1,4 +1,4 @@
-"""Prepared scenes: something to see with one click, each with a sentence that says what."""
+"""Prepared scenes, each with a sentence that explains what to see."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ class Example:
     """A prepared scene.
 
     Attributes:
-        title, sentence: for people.
+        title, sentence: for visitors.
         dataset, sample: the picture.
-        hole, seed: the mask family, and which of its masks.
-        tab: the one to open.
-        settings: what else differs from a first visit, by the words of an address.
+        hole, seed: the mask family and the seed of its mask.
+        tab: the tab to open.
+        settings: other differences from a first visit, by keys of the address.
     """
 
     title: str
@@ -39,7 +39,7 @@ class Example:
 
     @property
     def address(self) -> Address:
-        """Where it is to be seen."""
+        """The address that shows it."""
         first = Address.first(self.dataset)
         return first.changed(sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
 
@@ -62,22 +62,22 @@ EXAMPLES = (
     ),
     Example(
         title="A digit behind noise",
-        sentence="Three of four pixels are gone, and the networks still complete a 5: neighbouring pixels say much about each other.",
+        sentence="Three of four pixels are hidden, and the networks still complete a 5: neighbouring pixels are highly correlated.",
         dataset="mnist",
         sample=50,
         hole="noise75",
     ),
     Example(
         title="Nothing but a line",
-        sentence="Three rows of pixels fit several digits. Each sample is one of them, and the mean is none.",
+        sentence="Three rows of pixels fit several digits. Each sample is one of them; the mean is none of them.",
         dataset="mnist",
         sample=20,
         hole="line3",
         tab="samples",
     ),
     Example(
-        title="The ways it could be otherwise",
-        sentence="One Gaussian of DMFA taken apart: move its sliders and see which strokes come and go together.",
+        title="The ways it can vary",
+        sentence="One Gaussian of DMFA in detail: move its sliders and see which strokes appear and disappear together.",
         dataset="mnist",
         sample=33,
         hole="square14",
@@ -86,7 +86,7 @@ EXAMPLES = (
     ),
     Example(
         title="Walking to an attractor",
-        sentence="From noise the walk ends at a 2, from a good first guess at a 7: where it ends depends on where it begins.",
+        sentence="From noise the walk ends at a 2, from a good first guess at a 7: the end depends on the start.",
         dataset="mnist",
         sample=72,
         hole="half-bottom",
@@ -94,7 +94,7 @@ EXAMPLES = (
     ),
     Example(
         title="How sure should it be?",
-        sentence="Half of an 8 looks like a 3. One classifier is sure of the 3 all the same; MisConv sees the 8, and is unsure.",
+        sentence="Half of an 8 looks like a 3. One classifier is sure that it is a 3; MisConv recognises the 8, and is unsure.",
         dataset="mnist",
         sample=83,
         hole="half",
@@ -102,7 +102,7 @@ EXAMPLES = (
     ),
     Example(
         title="Shirt, coat or pullover?",
-        sentence="The lower half would fit all three. The deviation shows where the models are in doubt.",
+        sentence="The lower half would fit all three. The deviation shows where the models are unsure.",
         dataset="fashion-mnist",
         sample=42,
         hole="half-top",
@@ -110,14 +110,14 @@ EXAMPLES = (
     ),
     Example(
         title="Half a face",
-        sentence="The visible half tells skin, hair and light of the other, so that DMFA comes much nearer than the average face.",
+        sentence="The visible half shows the skin, hair and light of the other, so DMFA comes much closer than the average face.",
         dataset="celeba",
         sample=3,
         hole="half-left",
     ),
     Example(
         title="A face behind 80 % noise",
-        sentence="One pixel in five is left. The eye hardly finds the face; the networks do.",
+        sentence="One pixel in five is visible. The eye can hardly find the face; the networks do.",
         dataset="celeba",
         sample=0,
         hole="noise80",

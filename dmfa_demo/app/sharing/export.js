@@ -1,11 +1,11 @@
-// Link, picture, numbers and code to take away. props.value: from here {wanted}; from Python {name, address} of a file to save,
+// Exports: link, picture, numbers and code. props.value: to Python {wanted}; from Python {name, address} of a file to save,
 // or {code} to show.
 const status = element.querySelector("[role=status]");
 const dialog = element.querySelector("dialog");
 const code = element.querySelector("code");
 const WORDS = { sheet: "Drawing the picture…", zip: "Packing the numbers…", code: "" };
 
-// Whether the browser took it: without https, or in a frame, a page may have no clipboard.
+// Returns whether copying worked: without https, or in a frame, a page may have no clipboard.
 async function copy(text) {
     try {
         await navigator.clipboard.writeText(text);
@@ -19,10 +19,10 @@ async function copyLink() {
     const copied = await copy(location.href);
     status.textContent = copied ? "The link is copied." : `This page may not use the clipboard. Copy the link by hand: ${location.href}`;
     if (document.documentElement.dataset.ownPicture === "true")
-        status.textContent += " Your own picture is not in it: it shows the first picture under the same mask.";
+        status.textContent += " Your own picture is not in it: it shows the first picture with the same mask.";
 }
 
-// A frame may forbid downloads without saying so, so that the file stays within reach.
+// A frame may block downloads silently, so a link to the file stays on the page.
 function offer(name, address) {
     const link = document.createElement("a");
     link.download = link.textContent = name;

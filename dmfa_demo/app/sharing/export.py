@@ -1,4 +1,4 @@
-"""What a visitor takes home: a picture of the comparison, a zip with every number behind it, the code, the link."""
+"""Exports: a picture of the comparison, a zip file with all numbers, the code, and the link."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from dmfa_demo.registry import method_class
 
 KINDS = ("sheet", "zip", "code")
 
-# Of the sheet, in its pixels: the side of a picture, the space around it, lines of text below it.
+# Sizes on the sheet in pixels: the side of a picture, the space around it, lines of text below it.
 SIDE, GAP, LINE, COLUMNS = 224, 16, 20, 4
 
 
 @dataclass(frozen=True)
 class File:
-    """Something to save under a name."""
+    """A file to save under a name."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ class Code:
 
 
 class TakeAway(gr.HTML):
-    """Buttons for the link, the sheet, the zip file and the code. Gives one of `KINDS`, and gets a `File` or `Code`."""
+    """Buttons for the link, the sheet, the zip file and the code. Its value is one of `KINDS`; it receives a `File` or `Code`."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -75,7 +75,7 @@ class TakeAway(gr.HTML):
 
 
 def take_away(wanted: str, scene: Scene, address: Address, cache: ImputationCache) -> File | Code:
-    """What a visitor wants of what an address shows of a scene."""
+    """Return the requested export of an address and its scene."""
     if wanted == "code":
         return Code(code_for(address))
     beliefs = {name: cache.impute(name, scene, address.mask) for name in address["methods"]}
@@ -85,7 +85,7 @@ def take_away(wanted: str, scene: Scene, address: Address, cache: ImputationCach
 
 
 def sheet(scene: Scene, missing: Tensor, beliefs: dict[str, Imputation]) -> Image.Image:
-    """The original, what the models see and each method's mean, enlarged without smoothing, with title and figures."""
+    """Draw the original, its visible pixels and each method's mean, enlarged without smoothing, with title and figures."""
     pictures = [
         ("Original", scene.caption, grey_or_colour(scene.image)),
         (
@@ -96,30 +96,30 @@ def sheet(scene: Scene, missing: Tensor, beliefs: dict[str, Imputation]) -> Imag
     ]
     for name, imputation in beliefs.items():
         figures = measure(imputation, scene, missing)
-        said = "" if figures is None else f"PSNR {figures.psnr:.1f} dB, SSIM {figures.ssim:.3f}"
-        pictures.append((method_class(name).title, said, grey_or_colour(imputation.mean[0])))
+        line = "" if figures is None else f"PSNR {figures.psnr:.1f} dB, SSIM {figures.ssim:.3f}"
+        pictures.append((method_class(name).title, line, grey_or_colour(imputation.mean[0])))
     rows = -(-len(pictures) // COLUMNS)
     width, height = COLUMNS * (SIDE + GAP) + GAP, rows * (SIDE + GAP + 2 * LINE) + GAP
     page = Image.new("RGB", (width, height), "white")
     pen, title, text = ImageDraw.Draw(page), ImageFont.load_default(15), ImageFont.load_default(13)
-    for number, (name, said, pixels) in enumerate(pictures):
+    for number, (name, line, pixels) in enumerate(pictures):
         x = GAP + number % COLUMNS * (SIDE + GAP)
         y = GAP + number // COLUMNS * (SIDE + GAP + 2 * LINE)
         page.paste(Image.fromarray(pixels).resize((SIDE, SIDE), Image.Resampling.NEAREST), (x, y))
         pen.rectangle((x - 1, y - 1, x + SIDE, y + SIDE), outline="#d4d4d4")
         pen.text((x, y + SIDE + 4), name, "#111111", title)
-        pen.text((x, y + SIDE + 4 + LINE), said, "#555555", text)
+        pen.text((x, y + SIDE + 4 + LINE), line, "#555555", text)
     return page
 
 
 def bundle(scene: Scene, address: Address, beliefs: dict[str, Imputation]) -> bytes:
-    """A zip file: image, mask, sheet and code; each method's mean as a picture and its numbers as npz; all figures as JSON."""
+    """Return a zip file: image, mask, sheet and code; each method's mean as a picture and its numbers as npz; figures as JSON."""
     files = {
         "image.png": _png(Image.fromarray(grey_or_colour(scene.image))),
         "mask.png": _png(Image.fromarray(np.where(address.mask.numpy(), np.uint8(255), np.uint8(0)))),
         "comparison.png": _png(sheet(scene, address.mask, beliefs)),
     }
-    with suppress(ValueError):  # of a chapter that has nothing to show of this data set
+    with suppress(ValueError):  # from a chapter without contents for this data set
         files["code.py"] = code_for(address).encode()
     figures = {}
     for name, imputation in beliefs.items():
@@ -137,11 +137,11 @@ def bundle(scene: Scene, address: Address, beliefs: dict[str, Imputation]) -> by
 
 
 def parameters(imputation: Imputation, scene: Scene) -> dict[str, np.ndarray]:
-    """The numbers of an imputation of one image, float32, each pixel at its place (C, H, W).
+    """Return the numbers of an imputation of one image, float32, in the layout (C, H, W).
 
-    `mean`, `variance` where there is a distribution; of a mixture of factor analysers its heaviest Gaussians: `weights`
-    (K,), which sum to less than one where it has others, `means` and `noises` (variances) (K, C, H, W), `factors`
-    (K, l, C, H, W); of a dense Gaussian the `covariance` (M, M) of the M missing values, in the order of the pixels.
+    `mean`; `variance` if there is a distribution; for a mixture of factor analysers its heaviest Gaussians: `weights` (K,), which
+    sum to less than one if it has others, `means` and `noises` (variances) (K, C, H, W), `factors` (K, l, C, H, W); for a dense
+    Gaussian the `covariance` (M, M) of the M missing values, in the order of the pixels.
     """
     shape, known = tuple(scene.image.shape), {"mean": imputation.mean[0]}
     if imputation.variance is not None:

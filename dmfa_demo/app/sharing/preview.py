@@ -16,12 +16,12 @@ DESCRIPTION = "Hide part of a digit, a piece of clothing or a face and see, whil
 PICTURE = Path(__file__).parent / "page.png"
 PICTURE_PATH = "/preview.png"
 
-# Gradio's own, which say the same of every page.
+# Gradio's tags, which are the same for every page.
 _THEIRS = re.compile(rb'<meta\s+(?:property|name)="(?:og|twitter|description)[^"]*"\s+content="[^"]*"\s*/?>')
 
 
 class Preview:
-    """Middleware that puts our tags into the head of the page, in place of Gradio's, and serves the picture that they name."""
+    """Middleware that replaces Gradio's tags in the head of the page by ours, and serves the preview picture."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -57,7 +57,7 @@ class Preview:
 
 
 def tags(scope: Scope) -> str:
-    """The tags of the page at this address, as HTML."""
+    """Return the tags of the page at this address as HTML."""
     headers = Headers(scope=scope)
     scheme, host = headers.get("x-forwarded-proto", scope["scheme"]), headers.get("host", "")
     picture = f"{scheme}://{host}{scope.get('root_path', '')}{PICTURE_PATH}"

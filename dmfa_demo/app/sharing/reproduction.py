@@ -1,30 +1,30 @@
-"""The Python that reproduces, with the library alone, what is on the screen."""
+"""Write scripts that reproduce the page's results with the library alone."""
 
 from __future__ import annotations
 
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.sharing.address import Address
-from dmfa_demo.app.widgets.script import Script, whole
+from dmfa_demo.app.widgets.script import Script, join_scripts
 from dmfa_demo.data.mask_text import mask_text
 
 
 def code_for(address: Address) -> str:
-    """A script for the open tab of an address; a picture that the visitor brought is read from `image.png`.
+    """Return a script for the open tab of an address; it reads a visitor's picture from `image.png`.
 
     Raises:
-        ValueError: when the tab has nothing to show of the data set.
+        ValueError: If the tab has nothing to show for the data set.
     """
     scripts = [part.script(address.dataset, address.chosen) for part in TABS[address.tab]]
     known = [script for script in scripts if script is not None]
     needed = [_picture(address), _hole(address)] if any(script.of_picture for script in known) else []
-    return whole([*needed, *known])
+    return join_scripts([*needed, *known])
 
 
 def _picture(address: Address) -> Script:
     if address.sample is None:
         height, width = address.mask.shape
         read = 'torch.from_numpy(np.asarray(Image.open("image.png")) / np.float32(255))'
-        line = f"images = {read}.view(1, {height}, {width}, -1).movedim(-1, 1)  # (1, C, H, W) in [0, 1]; it lies in the zip\n"
+        line = f"images = {read}.view(1, {height}, {width}, -1).movedim(-1, 1)  # (1, C, H, W) in [0, 1]; the file is in the zip\n"
         return Script(("import numpy as np", "import torch", "from PIL import Image"), line)
     at = address.sample
     line = f'images = to_float(load_samples("{address.dataset}").images[{at}:{at + 1}])  # (1, C, H, W) in [0, 1]\n'

@@ -1,4 +1,4 @@
-"""The Attractors tab: where an auto-encoder's dynamics lead from everywhere in its latent plane, and where they lead a hole."""
+"""The Attractors tab: where an auto-encoder's dynamics lead from each place in its latent plane, and where they lead a hole."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, Run, load_map, load_plane, truth_at
+from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, HoleWalk, load_map, load_plane, truth_at
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.walk_player import Dropped, Maps, Walk, WalkPlayer, Walks
 from dmfa_demo.app.widgets.cards import LOADING, note
@@ -26,24 +26,24 @@ from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, with_user_warnin
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOf, segments
 from dmfa_demo.data.datasets import DATASETS
-from dmfa_demo.models.attractors import MAP, LatentMap
 from dmfa_demo.models.dynamics import flow, latent_field
+from dmfa_demo.models.latent_map import MAP, LatentMap
 from dmfa_demo.storage.checkpoints import ROOT, is_usable, quarantine_on_failure, read_config
 
-STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
+STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Full steps, h = 1: pseudo-Gibbs", 1.0))
 
-# Of a walk on the map: at most so many steps, and fixed when one moves it by no more of how far the latents spread.
+# The maximum number of steps of a walk on the map, and its tolerance, relative to the spread of the latents.
 LATENT_STEPS, EXACT = 200, 1e-3
 
-# The colour of the walk from a place that the visitor chose.
+# The colour of the walk from the visitor's place.
 OWN = "#8b4bb8"
 
-# Between two answers, and how long of that the walks themselves may take.
+# Seconds between two answers, and the part of them for the walks.
 PERIOD, BUDGET = 0.05, 0.05
 
 
 def mapped(dataset: str) -> dict[str, str]:
-    """The auto-encoders of a data set that have a map: folder -> what it was trained on, for people."""
+    """Return the auto-encoders of a data set with a map: folder -> their training data, in words."""
     found = {}
     for folder in sorted(path.parent for path in (ROOT / dataset).glob(f"*/{MAP}")):
         if is_usable(folder):
@@ -60,12 +60,12 @@ def mapped(dataset: str) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class AttractorsTab(Part):
-    """The walks of the hole on a map. `render` begins a run, `advance` takes it further at each tick until it is done.
+    """The walks of the hole on a map. `render` starts a run, and `advance` continues it at each tick until it is done.
 
-    Each call is short, so that a stroke waits for one of them and not for all steps; a run ends with its hole.
+    Each call is short, so that a stroke waits for one of them, not for all steps; a new hole ends the run.
 
     Attributes:
-        seed: the number of the noise.
+        seed: the seed of the noise.
         run: the walks of the hole.
         shown: the data set whose maps the player has.
     """
@@ -126,7 +126,7 @@ class AttractorsTab(Part):
         return [self.plane, self.explanation]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """The choice of maps, the same one if the data set has it, and the explanation."""
+        """Return the choice of maps, keeping the chosen map if the data set has it, and the explanation."""
         choices, name = _choices(dataset), chosen["map"]
         value = name if name in dict(choices).values() else choices[0][1]
         return [gr.Radio(choices=choices, value=value), _explain(dataset)]
@@ -140,7 +140,7 @@ class AttractorsTab(Part):
         imports = (
             "import torch",
             "from dmfa_demo.storage.checkpoints import ROOT, load_network",
-            "from dmfa_demo.models.attractors import LatentMap",
+            "from dmfa_demo.models.latent_map import LatentMap",
             "from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig",
             "from dmfa_demo.models.dynamics import impute_along",
         )
@@ -151,7 +151,7 @@ noise = torch.rand(images.shape[1:], generator=torch.Generator().manual_seed({ch
 start = torch.where(missing, noise, images)
 with torch.inference_mode():
     states = list(impute_along(plane.reconstruct, start, missing, {chosen["step"]:g}, {STEPS}, {TOLERANCE:g}))
-    walk = torch.cat([state.points for state in states])  # (T + 1, C, H, W), from noise to where it arrived
+    walk = torch.cat([state.points for state in states])  # (T + 1, C, H, W), from noise to the end
     places = plane.encode(walk)  # (T + 1, 2), on the map
 """
         return Script(imports, body)
@@ -168,10 +168,10 @@ with torch.inference_mode():
         def drop(values: Values) -> Dropped | None:
             return self.drop(values[painter].scene, values[self.player])
 
-        asked = {painter, *self.inputs}
-        self.clock.tick(with_user_warnings(walk_on), asked, self.outputs, **ONCE)
+        inputs = {painter, *self.inputs}
+        self.clock.tick(with_user_warnings(walk_on), inputs, self.outputs, **ONCE)
         self.player.input(with_user_warnings(drop), {painter, self.player}, [self.player], **EVERY)
-        return [self.again.click(with_user_warnings(walk_again), asked, [self.seed, *self.outputs], **LATEST)]
+        return [self.again.click(with_user_warnings(walk_again), inputs, [self.seed, *self.outputs], **LATEST)]
 
     def render(
         self,
@@ -181,20 +181,20 @@ with torch.inference_mode():
         plane: str,
         step_size: float,
         seed: int,
-        run: Run | None,
+        run: HoleWalk | None,
         shown: str | None,
     ) -> list[Any]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
 
         Raises:
-            ValueError: for a step size that there is not.
+            ValueError: If there is no such step size.
         """
         if step_size not in dict(STEP_SIZES).values():
             raise ValueError(f"there is no step size {step_size!r:.40}; choose one of the two")
         planes = mapped(scene.dataset)
         if not planes:
             return [gr.skip(), note("There is no map for these pictures."), None, shown, gr.Timer(active=False)]
-        # The choice is of another data set for as long as its own is on the way.
+        # The choice belongs to another data set until the new one arrives.
         plane = plane if plane in planes else next(iter(planes))
         maps = None
         if shown != scene.dataset:
@@ -206,7 +206,7 @@ with torch.inference_mode():
             text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
             return [walks, text, None, scene.dataset, gr.Timer(active=False)]
         if run is None or not run.is_of(scene, missing, plane, step_size, seed):
-            run = Run(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
+            run = HoleWalk(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
         walks, strip, _, clock = self._further(run)
         if maps is not None:
             walks = replace(run.walks(), maps=maps)
@@ -220,10 +220,10 @@ with torch.inference_mode():
         plane: str,
         step_size: float,
         seed: int,
-        run: Run | None,
+        run: HoleWalk | None,
         shown: str | None,
     ) -> list[Any]:
-        """The contents of `outputs` some steps later; from the beginning where the server has forgotten the run."""
+        """Return the contents of `outputs` some steps later; start again if the server has forgotten the run."""
         if run is None:
             return self.render(scene, missing, cache, plane, step_size, seed, run, shown)
         if run.done or not run.is_of(scene, missing, plane, step_size, seed):
@@ -233,10 +233,10 @@ with torch.inference_mode():
 
     @torch.inference_mode()
     def drop(self, scene: Scene, started: tuple[str, Tensor] | None) -> Dropped | None:
-        """The walk z <- f(g(z)) from a place on a map.
+        """Return the walk z <- f(g(z)) from a place on a map.
 
         Raises:
-            ValueError: for a map that the scene's data set does not have.
+            ValueError: If the scene's data set does not have the map.
         """
         if started is None:
             return None
@@ -260,10 +260,10 @@ with torch.inference_mode():
         )
         return Dropped(name, walk)
 
-    def _further(self, run: Run) -> list[Any]:
+    def _further(self, run: HoleWalk) -> list[Any]:
         before = len(run.states)
         run.advance(BUDGET)
-        walks = run.walks() if len(run.states) > before else gr.skip()  # the player has them already
+        walks = run.walks() if len(run.states) > before else gr.skip()  # the player has the current ones
         return [walks, run.strip(), run, gr.Timer(active=not run.done)]
 
 
@@ -286,25 +286,27 @@ def _explain(dataset: str) -> str:
 
 
 def _holds_attractor(plane: LatentMap) -> bool:
-    """Whether an attractor lies within the edges of a map, where it is drawn."""
+    """Return whether an attractor is inside the edges of a map, where it is drawn."""
     return bool(((plane.attractors >= plane.low) & (plane.attractors <= plane.high)).all(1).any())
 
 
-_SQUEEZED_TO_TWO = "This auto-encoder squeezes every picture through two numbers, its place on the map, and back."
-_SQUEEZED_TO_MORE = (
-    "This auto-encoder squeezes every picture through {} numbers and back. The map is a plane through them, along the <strong>first two "
-    "principal directions</strong> of what pictures become; what leads out of the plane is not seen on it, and forgotten by the arrows."
+_SQUEEZED_TO_TWO = (
+    "This auto-encoder compresses every picture to two numbers, its place on the map, and reconstructs it from them."
 )
-_ARROWS = "Dots are training pictures. Arrows show where a place goes when it is decoded and encoded again."
+_SQUEEZED_TO_MORE = (
+    "This auto-encoder compresses every picture to {} numbers and reconstructs it from them. The map is a plane through their space, along the <strong>first two "
+    "principal directions</strong> of the pictures' numbers; components outside the plane are not shown, and the arrows ignore them."
+)
+_ARROWS = "Dots are training pictures. Arrows show where a place moves when it is decoded and encoded again."
 _FIXED = (
-    "Follow them and you end at an <strong>attractor</strong>, drawn as the picture it stands for; all places that lead there are its "
-    "basin. Where arrows leave the map it lies outside."
+    "Follow them and you end at an <strong>attractor</strong>, drawn as its decoded picture; all places that lead there are its "
+    "basin. Where arrows leave the map, the attractor is outside."
 )
 _NOTHING_FIXED = (
-    "Follow them and they lead out of the map: the <strong>attractors</strong>, where nothing moves any more, lie outside. All places that "
+    "Follow them and they lead out of the map: the <strong>attractors</strong>, where nothing moves any more, are outside. All places that "
     "lead to the same one have the same colour."
 )
 _LINES = (
-    "The lines are your picture: the hidden pixels begin as the method named says, and at each step move towards what the auto-encoder makes of the "
-    "whole picture, while the visible pixels stay and pull it aside."
+    "The lines are your picture: the hidden pixels start from the named method's answer, and at each step move towards the auto-encoder's reconstruction of the "
+    "whole picture, while the visible pixels do not change and pull it aside."
 )

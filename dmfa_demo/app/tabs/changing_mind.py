@@ -26,7 +26,7 @@ from dmfa_demo.data.datasets import DATASETS, Dataset
 from dmfa_demo.data.masks import MaskFamily, Noise, Pattern
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, load_classifier, predict_all
 
-# Of how the hole grows: both kinds of mask only ever add pixels as their share grows, drawn with one seed.
+# The kinds of growth: drawn with one seed, both masks only add pixels as their share grows.
 GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
     "blobs": ("Growing blobs", lambda share: Pattern(share)),
     "specks": ("Growing specks", lambda share: Noise(share, share)),
@@ -34,19 +34,19 @@ GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
 SHARES = tuple(number / 20 for number in range(21))
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 52, 18, 10, 34
-# Each line has dashes of its own, for who cannot tell its colour from another's.
+# Each line has different dashes, for readers who cannot distinguish the colours.
 DASHES = ("none", "9 3", "3 3", "9 3 2 3", "1 4", "14 4", "5 2 1 2")
 
 
 @dataclass(frozen=True)
 class Course:
-    """What the classifiers make of one picture as its hole grows.
+    """The classifiers' predictions for one picture as its hole grows.
 
     Attributes:
-        truth: the picture's classes, or without a label, what is seen in the complete picture.
+        truth: the picture's classes or, without a label, those predicted from the complete picture.
         names: the classifiers that do not see the complete picture.
         probability: of the truth, `(classifiers, shares)`; where there may be several classes, of the truth about the first.
-        changed: for each classifier the smallest share at which it says something else, or None.
+        changed: for each classifier the smallest share with another prediction, or None.
     """
 
     truth: tuple[int, ...]
@@ -57,7 +57,7 @@ class Course:
 
 @dataclass(frozen=True, kw_only=True)
 class ChangingMind(Part):
-    """The probability of the truth as the hole grows, for each classifier."""
+    """Each classifier's probability of the truth as the hole grows."""
 
     FIELDS = (
         AddressField(
@@ -117,10 +117,10 @@ for name in available_classifiers("{dataset}"):
         return [self.again.click(with_user_warnings(grow_anew), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, growth: str, seed: int) -> list[str]:
-        """The contents of `outputs`; of `missing` `(H, W)` only its size is marked.
+        """Return the contents of `outputs`; of `missing` `(H, W)` only the size is marked.
 
         Raises:
-            ValueError: for a way to grow that there is not.
+            ValueError: If there is no such kind of growth.
         """
         if growth not in GROWTHS:
             raise ValueError(f"holes do not grow as {growth!r:.40}; choose one of {', '.join(GROWTHS)}")
@@ -131,7 +131,7 @@ for name in available_classifiers("{dataset}"):
 
 
 def _course(scene: Scene, growth: str, seed: int) -> Course:
-    """All holes of one growth go through each classifier as one batch."""
+    """Predict all holes of one growth with each classifier, in one batch."""
     names, about = available_classifiers(scene.dataset), DATASETS[scene.dataset]
     classifiers = [load_classifier(name, scene.dataset) for name in names]
     missing = grown(growth, seed, *scene.image.shape[1:])
@@ -149,7 +149,7 @@ def _course(scene: Scene, growth: str, seed: int) -> Course:
 
 
 def of_truth(answer: Tensor, truth: tuple[int, ...], about: Dataset) -> tuple[Tensor, Tensor]:
-    """The probability `(B,)` that answers `(B, classes)` give the truth, and whether they say it; of several classes the first counts."""
+    """Return the probability `(B,)` of the truth in answers `(B, classes)`, and whether they are right; of several classes the first counts."""
     if about.several:
         probability = answer[:, 0] if 0 in truth else 1 - answer[:, 0]
         return probability, probability > 0.5
@@ -157,23 +157,23 @@ def of_truth(answer: Tensor, truth: tuple[int, ...], about: Dataset) -> tuple[Te
 
 
 def grown(growth: str, seed: int, height: int, width: int) -> Tensor:
-    """One hole at each of `SHARES`, each within the next, bool `(len(SHARES), 1, H, W)`."""
+    """Return nested holes, one for each of `SHARES`, bool `(len(SHARES), 1, H, W)`."""
     family = GROWTHS[growth][1]
     masks = [family(share)(1, height, width, torch.Generator().manual_seed(seed)) for share in SHARES]
     return torch.cat(masks)
 
 
 def first_wrong(right: Tensor) -> float | None:
-    """The smallest share with a wrong answer, of bool `(len(SHARES),)`; None when all are right.
+    """Return the smallest share with a wrong answer, from bool `(len(SHARES),)`; None if all are right.
 
-    The last share is left out: where everything is hidden, an answer is right by chance.
+    Ignores the last share: where everything is hidden, an answer is right by chance.
     """
     wrong = (~right[:-1]).nonzero().flatten()
     return SHARES[int(wrong[0])] if len(wrong) else None
 
 
 def _chart(course: Course, hidden: float) -> str:
-    """Each classifier's probability of the truth against the share hidden, as SVG, and when each changes its mind."""
+    """Plot each classifier's probability of the truth against the share hidden, as SVG, and list when each changes its mind."""
 
     def x(share: float) -> float:
         return LEFT + (WIDTH - LEFT - RIGHT) * share
@@ -212,12 +212,12 @@ def _chart(course: Course, hidden: float) -> str:
         )
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
-        f'hole grows; the list below says when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
-        f'<ul class="changes" aria-label="When each classifier first says something else">{legend}</ul>'
+        f'hole grows; the list below shows when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
+        f'<ul class="changes" aria-label="When each classifier first changes its prediction">{legend}</ul>'
     )
 
 
 _EXPLANATION = (
-    "A random hole grows from nothing to the whole picture, whatever is on the canvas. Lines are the probability that each classifier "
-    "gives the true class (of a face, whether it smiles); a dot is where it first says something else."
+    "A random hole grows from nothing to the whole picture, independently of the canvas. Lines are the probability that each classifier "
+    "gives the true class (for a face, whether it smiles); a dot marks its first wrong prediction."
 )

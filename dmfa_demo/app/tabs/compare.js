@@ -1,5 +1,5 @@
-// As many columns as it takes to see all cards at once, the fewest first, since fewer columns are larger pictures.
-const SMALLEST = 88; // px, of a card
+// Chooses the smallest number of columns that shows all cards at once, since fewer columns give larger pictures.
+const SMALLEST = 88; // the smallest width of a card, px
 
 function fit() {
     const cards = element.querySelectorAll(".card"), grid = element.querySelector(".cards");

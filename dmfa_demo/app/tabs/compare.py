@@ -1,4 +1,4 @@
-"""The Compare tab: the image, what the models see of it, and what each makes of the rest, side by side."""
+"""The Compare tab: the image, its visible pixels, and each model's completion, side by side."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, w
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.registry import available_methods, method_class, shown_first, with_stand_ins
 
-# Standard deviations share one scale, so that pictures and methods can be compared. Values in [0, 1] cannot spread by
-# more than 0.5; a Gaussian may say more, and is shown as the brightest.
+# Standard deviations share one scale, so that pictures and methods can be compared. The deviation of values in [0, 1] is at most
+# 0.5; a Gaussian's may be larger, and is shown as the brightest.
 MAX_DEVIATION = 0.5
 
 VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
@@ -35,10 +35,10 @@ _EXPLANATIONS = {
     "answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture"
     + info_button("glossary", "PSNR, SSIM and NLL")
     + ".",
-    "error": "The <strong>error</strong> is the mean less the truth: red where the guess is too light, blue where it is too dark (on a "
-    "digit light is ink); of colours the average. All cards share one scale.",
-    "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be otherwise. "
-    "All cards share one scale, and it is zero wherever you left the picture visible.",
+    "error": "The <strong>error</strong> is the mean minus the truth: red where the guess is too light, blue where it is too dark (on a "
+    "digit light is ink); for colours it is the average. All cards share one scale.",
+    "deviation": "The <strong>standard deviation</strong> shows where a method is unsure: bright pixels may well be different. "
+    "All cards share one scale. It is zero where the picture is visible.",
 }
 _SCALES = {
     "error": Bar(DIVERGING, "−1, too little", "+1, too much"),
@@ -47,9 +47,9 @@ _SCALES = {
 
 
 def update_preference(dataset: str, wanted: Sequence[str], chosen: Sequence[str]) -> list[str]:
-    """The methods that a visitor wants to compare, once `chosen` are the chosen ones of a data set.
+    """Update the methods that a visitor wants to compare, after they chose `chosen` for a data set.
 
-    Those of `wanted` that the data set does not have stay.
+    Methods in `wanted` that the data set lacks are kept.
     """
     names = available_methods(dataset)
     missing = [name for name in wanted if name not in names]
@@ -58,7 +58,7 @@ def update_preference(dataset: str, wanted: Sequence[str], chosen: Sequence[str]
 
 @dataclass(frozen=True, kw_only=True)
 class CompareTab(Part):
-    """What each method makes of the hole, side by side."""
+    """Each method's completion of the hole, side by side."""
 
     FIELDS = (
         AddressField(
@@ -101,7 +101,7 @@ class CompareTab(Part):
         return [self.methods]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """The choice of methods; of `methods`, which may be of any data set, those that this one has."""
+        """Return the choice of methods: those of `methods`, which may belong to any data set, that this one has."""
         return [gr.CheckboxGroup(choices=_choices(dataset), value=with_stand_ins(dataset, chosen["methods"]))]
 
     @property
@@ -123,10 +123,10 @@ for method in {list(chosen["methods"])!r}:
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]
     ) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden.
 
         Raises:
-            ValueError: for a view that there is not.
+            ValueError: If there is no such view.
         """
         if view not in _PICTURES:
             raise ValueError(f"there is no view {view!r:.40}; choose one of {', '.join(_PICTURES)}")
@@ -147,7 +147,7 @@ for method in {list(chosen["methods"])!r}:
         ]
         names = [name for name in available_methods(scene.dataset) if name in methods]
         glances = cache.glance(scene, missing, names, spread=view == "deviation")
-        # What was guessed without seeing anything is no better than another guess.
+        # If everything is hidden, no guess is better than another.
         lines = _lines([glance.figures for glance in glances], marked=not missing.all())
         single = []
         for name, glance, of_method in zip(names, glances, lines):
@@ -156,8 +156,8 @@ for method in {list(chosen["methods"])!r}:
                 single.append(method.title)
             else:
                 cards.append(_PICTURES[view](method, glance, scene, of_method))
-        without = note(f"One answer and no deviation: {', '.join(single)}.") if single else ""
-        hint = note("Choose a method above to see what it makes of the hole.") if not names else ""
+        without = note(f"Single answers without a deviation: {', '.join(single)}.") if single else ""
+        hint = note("Choose a method above to see how it fills the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         bar = scale(_SCALES[view]) if view in _SCALES else ""
@@ -207,7 +207,7 @@ _PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], 
     "deviation": _deviation,
 }
 
-# (the figure, how it reads, whether more is better)
+# (figure, format, whether more is better)
 _FIGURES: tuple[tuple[str, Callable[[float], str], bool], ...] = (
     ("psnr", lambda value: f"PSNR {value:.1f} dB", True),
     ("ssim", lambda value: f"SSIM {value:.3f}", True),
@@ -216,7 +216,7 @@ _FIGURES: tuple[tuple[str, Callable[[float], str], bool], ...] = (
 
 
 def _lines(figures: Sequence[Figures | None], marked: bool = True) -> list[tuple[Line, ...]]:
-    """Each method's figures below its picture; the best of each kind marked, all that read the same."""
+    """Return the lines of figures for each method; the best of each kind, and all that look equal to it, are marked."""
     lines: list[list[Line]] = [[] for _ in figures]
     for name, reads, more in _FIGURES:
         values = [getattr(of_method, name, None) for of_method in figures]

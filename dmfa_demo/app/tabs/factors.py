@@ -1,4 +1,4 @@
-"""The Factors tab: mean, factors and noise of one Gaussian of the mixture, and a slider to walk along each factor."""
+"""The Factors tab: mean, factors and noise of one Gaussian of the mixture, and a slider for each factor."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.registry import available_methods, method_class
 
-# Sliders on the page; a model with more factors shows its strongest.
+# The number of sliders; a model with more factors shows its strongest.
 FACTORS = 4
-# Gaussians to choose from, those of most weight; a model may have hundreds.
+# The number of Gaussians to choose from, heaviest first; a model may have hundreds.
 COMPONENTS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class FactorsTab(Part):
-    """One Gaussian of a method's density, taken apart."""
+    """One Gaussian of a method's density: mean, factors and noise."""
 
     FIELDS = (
         AddressField(
@@ -51,7 +51,7 @@ class FactorsTab(Part):
             control="component",
             default=lambda dataset: 0,
             parse=lambda dataset: number_below(COMPONENTS),
-            # Before it is known how many Gaussians there are.
+            # Valid before the number of Gaussians is known.
             content=lambda number: gr.Radio(
                 choices=[(_choice(one, None), one) for one in range(COMPONENTS)], value=number
             ),
@@ -87,11 +87,11 @@ class FactorsTab(Part):
         reset = gr.Button("Sliders to zero", size="sm", elem_classes="reset", elem_id="sliders-to-zero")
         gr.HTML(
             '<p class="note">A Gaussian over the hidden pixels is one picture (the <strong>mean</strong>), a few directions '
-            "in which it can change (the <strong>factors</strong>: red lightens, blue darkens; of colours each channel moves by itself "
-            "and no change is grey), and a little "
-            "independent <strong>noise</strong> per pixel. Where a model holds several such Gaussians, those that fit the visible "
-            "pixels best come first, with their share. Each slider walks along one factor, in standard deviations: "
-            "x = mean + z₁ factor₁ + … Factors are only known up to a rotation; these are the principal "
+            "in which it can change (the <strong>factors</strong>: red lightens, blue darkens; in colour, each channel moves separately "
+            "and grey means no change), and a little "
+            "independent <strong>noise</strong> per pixel. Where a model has several such Gaussians, those that fit the visible "
+            "pixels best come first, with their share. Each slider moves along one factor, in standard deviations: "
+            "x = mean + z₁ factor₁ + … Factors are defined only up to a rotation; these are the principal "
             "ones, strongest first.</p>",
             apply_default_css=False,
         )
@@ -109,7 +109,7 @@ class FactorsTab(Part):
         return [self.method]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """The choice of methods; the same one if the data set has it."""
+        """Return the choice of methods, keeping the chosen one if the data set has it."""
         choices, name = _methods(dataset), chosen["of"]
         return [gr.Radio(choices=choices, value=name if name in dict(choices).values() else choices[0][1])]
 
@@ -146,25 +146,25 @@ walked = walked.view_as(images)  # (1, C, H, W)
         component: int,
         sliders: tuple[float, ...],
     ) -> list[Any]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, moved along the factors as far as the sliders say.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden, moved along the factors by the sliders.
 
         Raises:
-            ValueError: when a slider holds no number within its range.
+            ValueError: If a slider's value is not a number within its range.
         """
         check_steps(sliders)
         names = [known for _, known in _methods(scene.dataset)]
-        # The choice is of another data set for as long as its own is on the way.
+        # The choice belongs to another data set until the new one arrives.
         name = method if method in names else names[0]
         if not name:
             text = note("No method for these pictures has a density with factors.")
             return [gr.skip(), text, *[""] * FACTORS]
         density, kind = cache.impute(name, scene, missing).mixture, method_class(name)
         weights = density.weights[0].sort(descending=True).values[:COMPONENTS].tolist()
-        # The page may still show a choice that this model does not have.
+        # The page may still show a choice that this model lacks.
         rank = int(component) if component in range(len(weights)) else 0
         hidden = bool(missing.any())
         choices = [(_choice(number, weight if hidden else None), number) for number, weight in enumerate(weights)]
-        # A value that stays is left out, since by now another may have been chosen.
+        # An unchanged value is omitted, since another may have been chosen by now.
         value: dict[str, Any] = {} if rank == component else {"value": rank}
         radio = gr.Radio(choices=choices, interactive=hidden, **value)
         if not hidden:
@@ -189,7 +189,7 @@ def _place(number: int, step: float) -> str:
 
 
 def _choice(number: int, weight: float | None) -> str:
-    """A Gaussian's name in the choice, with its share where there is one."""
+    """Return a Gaussian's label, with its share if there is one."""
     return f"{'' if number else 'Gaussian '}{number + 1}" + ("" if weight is None else f": {_percent(weight)}")
 
 
@@ -198,7 +198,7 @@ def _percent(weight: float) -> str:
 
 
 def principal(density: MixtureOfFactorAnalyzers, index: int) -> FactorAnalyzer:
-    """One component of a batch of one, with its principal factors: mean `(n,)`, factors `(l, n)`."""
+    """Return one component of a batch of one with its principal factors: mean `(n,)`, factors `(l, n)`."""
     gaussian = density.component(index).principal()
     return FactorAnalyzer(gaussian.mean[0], gaussian.factors[0], gaussian.noise[0])
 

@@ -1,4 +1,4 @@
-"""Part of the Predictions tab: what the first layer makes of a guess and of a density (MisConv paper, figure 3)."""
+"""Part of the Predictions tab: the first layer's activations for a guess and for a density (MisConv paper, figure 3)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dmfa_demo.figures import SEQUENTIAL, coloured
 from dmfa_demo.models.classifier import CLASSIFIERS, MisConvClassifier, available_classifiers, load_classifier
 from dmfa_demo.registry import method_class
 
-# Filters in a row.
+# The number of filters in a row.
 SHOWN = 9
 
 
@@ -43,7 +43,7 @@ class FirstLayer(Part):
         return [self.strips]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden: the filters that differ most."""
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden: the filters that differ most."""
         names = [
             name for name in available_classifiers(scene.dataset) if issubclass(CLASSIFIERS[name], MisConvClassifier)
         ]
@@ -53,8 +53,8 @@ class FirstLayer(Part):
             return [note("Nothing is hidden, so both are the ordinary layer. Paint over the picture.")]
         classifier = load_classifier(names[0], scene.dataset)
         belief = believed(classifier, scene, missing, cache)
-        assert isinstance(classifier, MisConvClassifier) and classifier.asks is not None and belief is not None
-        kind, source = type(classifier), method_class(classifier.asks).title
+        assert isinstance(classifier, MisConvClassifier) and classifier.source_method is not None and belief is not None
+        kind, source = type(classifier), method_class(classifier.source_method).title
         layers = classifier.first_layer(scene.image[None], missing[None, None], belief)
         imputed, expected = (values[0] for values in layers)  # (32, H, W)
         difference = expected - imputed
@@ -87,7 +87,7 @@ class FirstLayer(Part):
 
 
 _EXPLANATION = (
-    "The activations of MisConv's first layer: for the mean of a density, as if it were certain, and averaged over all that the density "
-    "allows. The average is never below the activation for the mean: a filter that stays just silent for the mean is active for some of "
+    "The activations of MisConv's first layer: for the mean of a density, as if it were certain, and averaged over everything that the density "
+    "allows. The average is never below the activation for the mean: a filter that is just inactive for the mean is active for some of "
     "the other possibilities. Away from the hole both are the same."
 )

@@ -1,4 +1,4 @@
-"""The walks of a painted hole in an auto-encoder with a map, taken a little further at a time."""
+"""The walks of a painted hole along an auto-encoder's field, computed in small portions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from dmfa_demo.app.tabs.walk_player import Walk, Walks
 from dmfa_demo.app.widgets.strips import Picture, strip
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour
-from dmfa_demo.models.attractors import LatentMap, LatentPlane
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
+from dmfa_demo.models.latent_map import LatentMap, LatentPlane
 from dmfa_demo.registry import available_methods, method_class, methods_with
 from dmfa_demo.storage.checkpoints import ROOT, load_network, quarantine_on_failure
 
@@ -28,34 +28,34 @@ STEPS, TOLERANCE = 100, 0.01
 
 @cache
 def load_map(dataset: str, folder: str) -> LatentMap:
-    """The map beside an auto-encoder's weights; a ValueError when it is damaged, and then it is not `mapped` any more."""
+    """Load the map of an auto-encoder; raise a ValueError if it is damaged, which also removes it from `mapped`."""
     with quarantine_on_failure(ROOT / dataset / folder):
         return LatentMap.load(ROOT / dataset / folder)
 
 
 @cache
 def load_plane(dataset: str, folder: str) -> LatentPlane:
-    """The auto-encoder of a map, seen in the map's plane; raises as `load_map` does."""
+    """Load the auto-encoder of a map, restricted to the map's plane; raises as `load_map` does."""
     with quarantine_on_failure(ROOT / dataset / folder):
         return load_map(dataset, folder).plane(load_network(ROOT / dataset / folder, Autoencoder, AutoencoderConfig))
 
 
 @torch.inference_mode()
 def truth_at(scene: Scene, folder: str) -> Tensor:
-    """Where the complete image lies on a map, `(2,)`."""
+    """Return the place of the complete image on a map, `(2,)`."""
     return load_plane(scene.dataset, folder).encode(scene.image[None])[0]
 
 
-class Run:
-    """The walks of one hole, taken a little further at a time."""
+class HoleWalk:
+    """The walks of one hole, computed in small portions."""
 
     _numbers = count(1)
 
     def __init__(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, cache: ImputationCache):
-        self.asked = (scene.image, missing, plane, step_size, seed)
+        self.key = (scene.image, missing, plane, step_size, seed)
         self.number, self.plane = next(self._numbers), plane
         self.model = load_plane(scene.dataset, plane)
-        # What walks from noise.
+        # The method that walks from noise.
         self.walker = method_class(methods_with("has_trajectory")[0])
         self.scene, self.holes = scene, {"as painted": missing, **neighbours(missing)}
         self.holes = {name: hole for name, hole in self.holes.items() if hole.any()}
@@ -73,13 +73,13 @@ class Run:
         self._steps = self._walk(fillings, missing, noise, holes, step_size)
 
     def is_of(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int) -> bool:
-        """Whether these are the walks of this hole on this map."""
-        image, hole, *rest = self.asked
+        """Return whether these are the walks of this hole on this map."""
+        image, hole, *rest = self.key
         return torch.equal(image, scene.image) and torch.equal(hole, missing) and rest == [plane, step_size, seed]
 
     @torch.inference_mode()
     def advance(self, seconds: float) -> None:
-        """Walk on for a while, or to the end."""
+        """Continue the walks for some seconds, or to the end."""
         end = time.monotonic() + seconds
         for _ in self._steps:
             if time.monotonic() >= end:
@@ -89,7 +89,7 @@ class Run:
     def _walk(
         self, fillings: Tensor, missing: Tensor, noise: Tensor, holes: Tensor, step_size: float
     ) -> Iterator[None]:
-        """First from every start, then from noise with every hole that is almost the same."""
+        """Walk from every start, then from noise with every hole that differs by one pixel."""
         images, reconstruct = self.scene.image[None], self.model.reconstruct
         for state in impute_along(
             reconstruct,
@@ -114,14 +114,14 @@ class Run:
 
     @torch.inference_mode()
     def walks(self) -> Walks:
-        """What the player shows by now."""
+        """Return the walks so far, for the player."""
         points = torch.stack([state.points for state in self.states])  # (T, starts, C, H, W)
         residual = torch.stack([state.residual for state in self.states])
         moving = torch.stack([state.moving for state in self.states])
         places = self.model.encode(points.flatten(0, 1)).unflatten(0, points.shape[:2])
         walks, more = [], self.varied is None and bool(moving[-1].any()) and len(points) <= STEPS
         for index, (name, colour) in enumerate(zip(self.names, self.colours)):
-            steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the one where it did
+            steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the last one
             own = slice(steps), index
             arrived = not bool(moving[-1, index])
             method = self.methods[index]
@@ -147,7 +147,7 @@ class Run:
 
     @torch.inference_mode()
     def strip(self) -> str:
-        """Where the walk from noise ends when the hole is a little different, as HTML; empty before it is known."""
+        """Return where the walk from noise ends if the hole is slightly different, as HTML; empty until it is known."""
         if not self.done or self.varied is None:
             return ""
         plane = load_map(self.scene.dataset, self.plane)
@@ -160,17 +160,17 @@ class Run:
             alt = f"Where the walk ends with the hole {name}: in {place}" + (", another one" if other else "")
             pictures.append(Picture(pixels=grey_or_colour(image), caption=name, alt=alt, framed=other))
         changed = sum(basin != basins[0] for basin in basins)
-        told = (
+        ending = (
             f"in another basin for {changed} of {len(basins) - 1} (framed)"
             if changed
             else "in the same basin each time"
         )
-        remark = f"the walk from noise then ends {told}"
+        remark = f"the walk from noise then ends {ending}"
         return strip(self.walker, pictures, remark, "If the hole were one pixel different")
 
 
 def shifted(missing: Tensor, down: int, right: int) -> Tensor:
-    """A hole `(H, W)` moved by some pixels; what leaves the image is lost."""
+    """Shift a hole `(H, W)` by some pixels; pixels that leave the image are lost."""
     rolled = missing.roll((down, right), (0, 1))
     for axis, by in ((0, down), (1, right)):
         if by:
@@ -180,7 +180,7 @@ def shifted(missing: Tensor, down: int, right: int) -> Tensor:
 
 
 def neighbours(missing: Tensor) -> dict[str, Tensor]:
-    """Holes that differ by one pixel from `missing` `(H, W)`: wider, narrower, or moved."""
+    """Return holes that differ by one pixel from `missing` `(H, W)`: wider, narrower, or moved."""
     moves = {"up": (-1, 0), "down": (1, 0), "left": (0, -1), "right": (0, 1)}
     moved = {name: shifted(missing, *by) for name, by in moves.items()}
     grown = torch.stack([missing, *moved.values()]).any(0)

@@ -1,4 +1,4 @@
-"""Part of the Samples tab: a walk through the latent space of a method that draws its answers from one."""
+"""Part of the Samples tab: a walk through the latent space of a method that has one."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from dmfa_demo.app.widgets.sliders import MAX_STEPS, check_steps, walk_slider
 from dmfa_demo.figures import grey_or_colour, png_address
 from dmfa_demo.registry import available_methods, method_class
 
-# Of a method that has a place here.
+# The trait of the method shown here.
 TRAIT = "has_latents"
-# Pictures along a direction, and directions.
+# The numbers of pictures along a direction, and of directions.
 STOPS, DIRECTIONS = 7, 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentWalk(Part):
-    """Two directions through the latents of a method, and the answer where their sliders stand."""
+    """Two directions through the latents of a method, and the answer at the position of their sliders."""
 
     FIELDS = (
         AddressField(
@@ -53,9 +53,9 @@ class LatentWalk(Part):
 
     @classmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        """Lay out the part; it is visible where a method of the data set has a latent space.
+        """Lay out the part, which is visible if a method of the data set has a latent space.
 
-        The seed is that of the samples beside it, so that both are of the same imputation.
+        It shares the seed of the samples beside it, so that both use the same imputation.
         """
         (seed,) = (part.seed for part in beside if isinstance(part, SamplesTab))
         paths, sliders = [], []
@@ -97,10 +97,10 @@ walked = space.decode(place)[0]  # (1, C, H, W)
     def render(
         self, scene: Scene, missing: Tensor, cache: ImputationCache, sliders: tuple[float, ...], seed: int
     ) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden, at the place that the sliders say.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden, at the position of the sliders.
 
         Raises:
-            ValueError: when a slider holds no number within its range.
+            ValueError: If a slider's value is not a number within its range.
         """
         check_steps(sliders)
         names = available_methods(scene.dataset, TRAIT)
@@ -113,12 +113,12 @@ walked = space.decode(place)[0]  # (1, C, H, W)
         here = torch.tensor(sliders, dtype=torch.float32)
         stops = torch.linspace(-MAX_STEPS, MAX_STEPS, STOPS)
         places = [here[None]]
-        for index in range(DIRECTIONS):  # along one direction, where the sliders are in the others
+        for index in range(DIRECTIONS):  # along one direction, with the others at their sliders
             along = here.repeat(STOPS, 1)
             along[:, index] = stops
             places.append(along)
         space = imputation.latents
-        assert space is not None, "by the method's own word"
+        assert space is not None, "by the method's trait"
         axes = cache.recall(
             scene, ("directions", name, seed, missing.numpy().tobytes()), lambda: space.directions(DIRECTIONS)
         )
@@ -138,14 +138,14 @@ walked = space.decode(place)[0]  # (1, C, H, W)
 
 
 _EXPLANATION = (
-    "The method draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on what is visible, and turns them into pixels. "
+    "The method draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on the visible pixels, and turns them into pixels. "
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
-    "deviations: most samples lie between −2 and 2. To the right the picture grows lighter (a digit has more ink)."
+    "deviations: most samples are between −2 and 2. To the right the picture becomes lighter (a digit has more ink)."
 )
 
 
 def _path(images: Tensor, stops: Tensor, number: int) -> str:
-    """The pictures along one direction, as HTML."""
+    """Return the pictures along one direction as HTML."""
     pictures = [
         f'<img src="{png_address(grey_or_colour(image))}" alt="The answer at {_signed(stop, 0)} along direction {number}">'
         for image, stop in zip(images, stops.tolist())

@@ -1,4 +1,4 @@
-"""What a tab consists of: parts, each with its controls, what they fill, and the code that reproduces it."""
+"""The parts of tabs, each with its controls, its outputs, and the code that reproduces it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from dmfa_demo.app.widgets.script import Script
 
 Control = Component | tuple[Component, ...]
 Values = Mapping[Block, Any]
-"""Component -> value, as Gradio gives them to the handler of an event whose inputs are a set."""
+"""Component -> value, as Gradio passes them to the handler of an event whose inputs are a set."""
 
 
 class Part(ABC):
     """A part of the page that is rendered for a picture and its hole. Subclasses are dataclasses of their components.
 
     Attributes:
-        FIELDS: the controls that have a word in the address.
-        FURTHER: attributes with components whose values `render` takes beside those of `FIELDS`.
-        FOLLOWS_CANVAS: whether it is rendered anew with every stroke.
+        FIELDS: the controls with a key in the address.
+        FURTHER: attributes with further components whose values `render` takes.
+        FOLLOWS_CANVAS: whether every stroke renders it again.
     """
 
     FIELDS: ClassVar[tuple[AddressField, ...]] = ()
@@ -38,10 +38,10 @@ class Part(ABC):
     @classmethod
     @abstractmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        """Lay out the part inside the current Blocks, as the first visit finds it with a data set.
+        """Lay out the part inside the current `gr.Blocks`, as on a first visit to a data set.
 
         Args:
-            beside: the parts of the same tab that are laid out before it.
+            beside: the parts of the same tab laid out before it.
         """
 
     @property
@@ -51,11 +51,11 @@ class Part(ABC):
 
     @abstractmethod
     def render(self, *arguments: Any, **named: Any) -> list[Any]:
-        """The contents of `outputs`, given scene, missing `(H, W)`, cache and, by name, the values of `controls`."""
+        """Return the contents of `outputs`, given scene, missing `(H, W)`, cache and, by name, the values of `controls`."""
 
     @property
     def controls(self) -> dict[str, Control]:
-        """The controls whose values `render` takes, by the names of its arguments."""
+        """The controls whose values `render` takes, by argument name."""
         return {name: getattr(self, name) for name in (*(field.control for field in self.FIELDS), *self.FURTHER)}
 
     @property
@@ -69,46 +69,46 @@ class Part(ABC):
         return []
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """The contents of `followers` for another data set.
+        """Return the contents of `followers` for another data set.
 
         Args:
-            chosen: the values of all controls that follow the data set, by their words in an address.
+            chosen: the values of all controls that depend on the data set, by their keys in the address.
         """
         return []
 
     @classmethod
     def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script | None:
-        """The Python that reproduces the part, given the values of an address; None where there is none."""
+        """Return the script that reproduces the part, given the values of an address; None if there is none."""
         return None
 
     def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
-        """Listen to the controls that do more than render the part.
+        """Listen to controls that do more than render the part.
 
         Args:
             painter: the canvas.
             panel: the id of the tab's panel.
 
         Returns:
-            The events that change what no control shows, such as the number of a draw.
+            The events that change state without a control, such as the number of a draw.
         """
         return []
 
     def arguments(self, values: Values) -> dict[str, Any]:
-        """The values of `controls`, by the names of the arguments of `render`."""
+        """Return the values of `controls`, by argument name of `render`."""
         return {name: value_of(control, values) for name, control in self.controls.items()}
 
     def answer(self, values: Values, painter: gr.HTML, cache: ImputationCache, **changed: Any) -> list[Any]:
-        """The contents of `outputs` for the values of an event, with some arguments of `render` changed."""
+        """Return the contents of `outputs` for the values of an event, with some arguments of `render` changed."""
         canvas: Canvas = values[painter]
         return self.render(canvas.scene, canvas.missing, cache, **{**self.arguments(values), **changed})
 
     def working(self) -> list[Any]:
-        """The listeners of all controls that a visitor can work."""
+        """Return the listeners of all interactive controls."""
         return [on_input(component) for component in self.inputs if not isinstance(component, gr.State)]
 
 
 def answering(parts: Sequence[Part], painter: gr.HTML, cache: ImputationCache) -> Callable[[Values], list[Any]]:
-    """The handler that renders all parts of a tab; the last content is the revision of the canvas, for its `Answered`."""
+    """Return the handler that renders all parts of a tab; its last output is the revision of the canvas, for `Answered`."""
 
     def handler(values: Values) -> list[Any]:
         contents = [content for part in parts for content in part.answer(values, painter, cache)]
@@ -118,10 +118,10 @@ def answering(parts: Sequence[Part], painter: gr.HTML, cache: ImputationCache) -
 
 
 def components(control: Control) -> tuple[Component, ...]:
-    """The components of a control."""
+    """Return the components of a control."""
     return control if isinstance(control, tuple) else (control,)
 
 
 def value_of(control: Control, values: Values) -> Any:
-    """The value of a control, a tuple where it has several components."""
+    """Return the value of a control, a tuple if it has several components."""
     return tuple(values[one] for one in control) if isinstance(control, tuple) else values[control]

@@ -1,4 +1,4 @@
-"""Part of the Samples tab: a method that fills the hole one pixel after the other, watched while it does."""
+"""Part of the Samples tab: an animation of a method that fills the hole pixel by pixel."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from dmfa_demo.app.widgets.strips import SHOWN, Picture, sample_pictures, strip
 from dmfa_demo.figures import with_holes
 from dmfa_demo.registry import available_methods, method_class
 
-# Of a method that has a place here.
+# The trait of the method shown here.
 TRAIT = "fills_in_steps"
-# Seconds between two pictures of what is filled so far.
+# Seconds between two pictures of a filling.
 PERIOD = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class PixelByPixel(Part):
-    """A hole that is filled pixel by pixel: `render` shows it, or its last filling, and `fill` streams a new one."""
+    """A hole filled pixel by pixel: `render` shows it, or its last filling, and `fill` streams a new one."""
 
     box: gr.Column
     start: gr.Button
@@ -41,9 +41,9 @@ class PixelByPixel(Part):
 
     @classmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        """Lay out the part; it is visible where a method of the data set fills step by step.
+        """Lay out the part, which is visible if a method of the data set fills step by step.
 
-        The seed is that of the samples beside it.
+        It shares the seed of the samples beside it.
         """
         (seed,) = (part.seed for part in beside if isinstance(part, SamplesTab))
         with gr.Column(visible=bool(available_methods(dataset, TRAIT))) as box:
@@ -73,13 +73,13 @@ class PixelByPixel(Part):
             yield from self.fill(canvas.scene, canvas.missing, cache, values[self.seed])
 
         filled = self.start.click(fill, {painter, self.seed}, self.outputs, **STREAMED)
-        # A stroke ends it, since the hole is another one.
+        # A stroke ends the filling, since it changes the hole.
         strokes = [painter.release, painter.painted(panel)]  # pyright: ignore[reportAttributeAccessIssue]
         gr.on(strokes, None, [], [], cancels=[filled])
         return []
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
-        """The content of `outputs` as the tab is opened: the hole, or what it was last filled with."""
+        """Return the contents of `outputs` when the tab is opened: the hole, or its last filling."""
         names = available_methods(scene.dataset, TRAIT)
         if not names:
             return [""]
@@ -94,16 +94,16 @@ class PixelByPixel(Part):
         return [cache.recall(scene, _key(missing), hole)[0]]
 
     def fill(self, scene: Scene, missing: Tensor, cache: ImputationCache, seed: int) -> Iterator[str]:
-        """The content of `strip` every `PERIOD` seconds until the hole is filled; the same seed fills it in the same way.
+        """Yield the content of `strip` every `PERIOD` seconds until the hole is filled; the same seed gives the same filling.
 
-        PSNR is given, and the nearest framed, after the last pixels.
+        After the last pixels it shows PSNR and frames the nearest sample.
         """
         names = available_methods(scene.dataset, TRAIT)
         if not names or not missing.any():
             yield self.render(scene, missing, cache)[0]
             return
         method, filling = method_class(names[0]), cache.impute(names[0], scene, missing, seed).filling
-        assert filling is not None, "by the method's own word"
+        assert filling is not None, "by the method's trait"
         shown = cache.recall(scene, _key(missing), lambda: [""])
         until = time.monotonic() + PERIOD
         for filled, left in filling(SHOWN):
@@ -131,7 +131,7 @@ def _left(count: int) -> str:
 
 
 _EXPLANATION = (
-    "This method describes only single pixels: how likely ink is in each, given what is visible. So it draws one pixel, counts it as "
-    "visible, looks again, and so on through the hole, in an order of its own for each picture. That makes whole answers with "
-    "sharp strokes, and takes a pass through the network for each pixel, where the methods above draw all at once."
+    "This method describes only single pixels: how likely ink is in each, given the visible pixels. So it draws one pixel, counts it as "
+    "visible, predicts again, and so on through the hole, in a different order for each picture. This gives complete answers with "
+    "sharp strokes, but takes a pass through the network for each pixel, where the methods above draw all pixels at once."
 )

@@ -1,4 +1,4 @@
-"""Part of the Predictions tab: which class every classifier sees in what is visible, as aligned bars."""
+"""Part of the Predictions tab: every classifier's probabilities given the visible pixels, as aligned bars."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from dmfa_demo.models.classifier import Classifier, available_classifiers, folde
 
 @dataclass(frozen=True, kw_only=True)
 class Predictions(Part):
-    """The probability of each class, as each classifier sees it."""
+    """Each classifier's probability of each class."""
 
     bars: gr.HTML
 
@@ -47,7 +47,7 @@ for name in available_classifiers("{dataset}"):
         return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
         answers, about = predict(scene, missing, cache), DATASETS[scene.dataset]
         if not answers:
             return [note("There is no classifier for these pictures.")]
@@ -55,14 +55,14 @@ for name in available_classifiers("{dataset}"):
         panels = [_panel(classifier, answer, truth, about) for classifier, answer in answers]
         names = named(truth, about)
         if scene.labels is None:
-            said = f"You gave no label, so the mark shows what the network says of the complete picture: {names}."
+            legend = f"You gave no label, so the mark shows the network's prediction for the complete picture: {names}."
         else:
-            said = f"The truth is marked in every panel: {names}."
-        return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(said)} {_EXPLANATION}</p>']
+            legend = f"The truth is marked in every panel: {names}."
+        return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(legend)} {_EXPLANATION}</p>']
 
 
 def predict(scene: Scene, missing: Tensor, cache: ImputationCache) -> list[tuple[Classifier, Tensor]]:
-    """Every classifier of the scene's data set with its probability of each class `(classes,)`; the first sees all."""
+    """Return every classifier of the scene's data set with its probability of each class `(classes,)`; the first sees all pixels."""
     classifiers = [load_classifier(name, scene.dataset) for name in available_classifiers(scene.dataset)]
     images, hidden = scene.image[None], missing[None, None]
     beliefs = [believed(classifier, scene, missing, cache) for classifier in classifiers]
@@ -70,27 +70,27 @@ def predict(scene: Scene, missing: Tensor, cache: ImputationCache) -> list[tuple
 
 
 def believed(classifier: Classifier, scene: Scene, missing: Tensor, cache: ImputationCache) -> Imputation | None:
-    """What a classifier's source makes of the hole, one answer for all who ask the same source."""
+    """Return the imputation of a classifier's source, shared by all classifiers with that source."""
     key = "belief", classifier.config.source, missing.numpy().tobytes()
     return cache.recall(scene, key, lambda: classifier.believe(scene.image[None], missing[None, None]))
 
 
 def seen_in(answer: Tensor, about: Dataset) -> tuple[int, ...]:
-    """The classes that probabilities `(classes,)` say: the likeliest, or where there may be several each that is likelier than not."""
+    """Return the classes predicted by probabilities `(classes,)`: the likeliest or, where there may be several, each above one half."""
     return tuple((answer > 0.5).nonzero().flatten().tolist()) if about.several else (int(answer.argmax()),)
 
 
 def named(classes: tuple[int, ...], about: Dataset) -> str:
-    """Classes as people read them."""
+    """Return the names of classes as text."""
     return ", ".join(about.classes[number] for number in classes) or "none of these"
 
 
 def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about: Dataset) -> str:
-    """A classifier's probabilities as bars of one scale, and whether it is right."""
+    """Return a classifier's probabilities as bars on one scale, and whether it is right."""
     seen = seen_in(answer, about)
     right = seen == truth
-    said = named(seen, about) if about.several else f"{named(seen, about)}, {_percent(answer[seen[0]])}"
-    alt = f"{classifier.title} says {said}, which is {'right' if right else 'wrong'}"
+    answer_text = named(seen, about) if about.several else f"{named(seen, about)}, {_percent(answer[seen[0]])}"
+    alt = f"{classifier.title} says {answer_text}, which is {'right' if right else 'wrong'}"
     bars = "".join(
         f"<li{' class=true' if number in truth else ''}><span>{escape(name)}</span>"
         f'<b><i style="width:{100 * share:.1f}%"></i></b><em>{_percent(share)}</em></li>'
@@ -99,7 +99,7 @@ def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about
     return (
         f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
         f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}{info_button(folder_of(classifier.name), classifier.title)}</h2>'
-        f"<p>{'✓' if right else '✗'} {escape(said)}</p><ol>{bars}</ol></section>"
+        f"<p>{'✓' if right else '✗'} {escape(answer_text)}</p><ol>{bars}</ol></section>"
     )
 
 
@@ -108,8 +108,8 @@ def _percent(share: float | Tensor) -> str:
 
 
 _EXPLANATION = (
-    "Each panel is a network of the same small shape, trained on images with holes with its own treatment of them; the first is trained "
-    "and asked on complete images. Filling in a guess tells a network that the guess is certain. <strong>MisConv</strong> gives its "
-    "first layer all that a density holds possible, so that a doubtful pixel counts as doubtful; watch how sure each is as the hole "
-    "grows, and whether it should be. What each reaches on all test images is on the Results tab."
+    "Each panel is a network of the same small shape, trained on images with holes, with its own treatment of them; the first is trained "
+    "and tested on complete images. A filled-in guess looks certain to a network. <strong>MisConv</strong> gives its "
+    "first layer the full density, so that an uncertain pixel counts as uncertain; watch how sure each network is as the hole "
+    "grows, and whether it should be. The Results tab has their figures on all test images."
 )

@@ -1,4 +1,4 @@
-// Sorts the table by the column whose heading is pressed, once more to turn it round; empty cells stay last.
+// Sorts the table by the column whose heading is clicked, in reverse on a second click; empty cells stay last.
 element.addEventListener('click', (event) => {
   const heading = event.target.closest('.figures th button')?.closest('th');
   if (!heading) return;
@@ -17,7 +17,7 @@ element.addEventListener('click', (event) => {
   table.tBodies[0].append(...rows);
 });
 
-// Says when columns are cut off, until the last one is in sight.
+// Shows a note while columns are cut off, until the last one is visible.
 function hint() {
   const box = element.querySelector('.scroll');
   if (box) box.parentElement.classList.toggle('cut', box.scrollWidth - box.clientWidth - box.scrollLeft > 4);

@@ -1,4 +1,4 @@
-"""The Results tab: what was measured on the test images, ours beside the papers', as a chart and a sortable table."""
+"""The Results tab: figures measured on the test images, and the papers', as a chart and a sortable table."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 
 @dataclass(frozen=True, kw_only=True)
 class ResultsTab(Part):
-    """The measured figures. They follow the choices of the tab, and the data set, but not the canvas."""
+    """The measured figures, which depend on the tab's controls and the data set, but not on the canvas."""
 
     FIELDS = (
         AddressField(
@@ -81,7 +81,7 @@ class ResultsTab(Part):
         gr.HTML(
             note(
                 "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
-                "checkpoints/ say how each was made and what each measure means."
+                "checkpoints/ describe how each model was trained and what each measure means."
             ),
             apply_default_css=False,
         )
@@ -99,7 +99,7 @@ class ResultsTab(Part):
         return [self.protocol, self.measure, self.chart, self.table]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """Choices, chart and table; the same kind of hole and measure where there are figures of them."""
+        """Return choices, chart and table, keeping the kind of hole and the measure if there are figures for them."""
         choice = _Choice.of(dataset, chosen["protocol"], chosen["measure"])
         return [
             gr.Dropdown(choices=choice.protocols, value=choice.protocol),
@@ -127,7 +127,7 @@ for row in rows:
         def table(values: Values) -> str:
             return self.render_table(values[painter].scene, values[self.protocol])
 
-        # As one event, so that what is chosen while another choice is answered is asked about after it.
+        # One event for both, so that a choice made while another is answered is answered after it.
         chosen = [self.protocol.input, self.measure.input]
         filled = [self.measure, self.chart]
         gr.on(chosen, with_user_warnings(chart), {painter, self.protocol, self.measure}, filled, **LATEST)
@@ -135,26 +135,26 @@ for row in rows:
         return []
 
     def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:
-        """The content of `measure`, for what was measured with a kind of hole, and of `chart`."""
+        """Return the contents of `measure`, for a kind of hole, and of `chart`."""
         choice = _Choice.of(scene.dataset, protocol, measure)
-        # A value that stays is left out, since by now another may have been chosen.
+        # An unchanged value is omitted, since another may have been chosen by now.
         value: dict[str, Any] = {} if choice.measure == measure else {"value": choice.measure}
         return gr.Dropdown(choices=choice.measures, **value), choice.chart()
 
     def render_table(self, scene: Scene, protocol: str | None) -> str:
-        """The content of `table`."""
+        """Return the content of `table`."""
         return _Choice.of(scene.dataset, protocol, None).table()
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """A kind of hole and a measure among those of which there are figures.
+    """A kind of hole and a measure among those with figures.
 
     Attributes:
-        protocols: the kinds of hole, as people read them and by name.
-        protocol: the chosen one's name; None where there are no figures.
-        measures: what was measured with it, as people read it and by name.
-        measure: the chosen one's name.
+        protocols: (label, name) of the kinds of hole.
+        protocol: the name of the chosen one; None if there are no figures.
+        measures: (label, name) of the measures with figures for it.
+        measure: the name of the chosen one.
     """
 
     dataset: str
@@ -165,7 +165,7 @@ class _Choice:
 
     @classmethod
     def of(cls, dataset: str, protocol: str | None, measure: str | None) -> Self:
-        """The choice of a kind of hole and a measure; the first ones where there are no figures of these."""
+        """Choose a kind of hole and a measure, or the first ones if these have no figures."""
         holes = protocols(dataset)
         names = [name for _, name in holes]
         protocol = protocol if protocol in names else next(iter(names), None)
@@ -175,42 +175,42 @@ class _Choice:
         return cls(dataset, holes, protocol, measures, measure if measure in known else known[0])
 
     def chart(self) -> str:
-        """The figures of the measure as HTML."""
+        """Return the figures of the measure as HTML."""
         rows = [row for row in _rows(self.dataset, self.protocol) if row["metric"] == self.measure]
         return _chart(rows, MEASURES[self.measure])
 
     def table(self) -> str:
-        """All figures of the kind of hole as HTML."""
+        """Return all figures of the kind of hole as HTML."""
         measured = {row.get("method") for row in _load(self.dataset)["rows"]}
         waiting = [method_class(name).title for name in available_methods(self.dataset) if name not in measured]
         remark = (
-            note(f"Not measured yet: {escape(', '.join(waiting))}. python -m train evaluate does.") if waiting else ""
+            note(f"Not measured yet: {escape(', '.join(waiting))}. Run python -m train evaluate.") if waiting else ""
         )
         return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"]) + remark
 
 
 def protocols(dataset: str) -> list[tuple[str, str]]:
-    """The kinds of hole for which there are figures, as people read them and by name."""
+    """Return (label, name) of the kinds of hole with figures."""
     results = _load(dataset)
     names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
     return [(PROTOCOLS.get(name, str(name)), name) for name in names]
 
 
 def _read(path: Path) -> dict[str, Any] | None:
-    """What a file of figures holds; None where there is none, or a damaged one, of which a message is printed."""
+    """Read a file of figures; return None if there is none or, with a printed message, if it is damaged."""
     if not path.is_file():
         return None
     try:
         results = json.loads(path.read_text())
         return {key: results[key] for key in ("rows", "published", "hardware")}
     except (ValueError, KeyError, TypeError) as error:
-        print(f"left out: {path} is damaged ({error!r:.80}); fetch or make it again", file=sys.stderr)
+        print(f"left out: {path} is damaged ({error!r:.80}); download it or make it again", file=sys.stderr)
         return None
 
 
 @cache
 def _load(dataset: str) -> dict[str, Any]:
-    """The figures of a data set, and of the protocols that belong to it under another name."""
+    """Load the figures of a data set, and of the protocols that belong to it under another name."""
     paths = [ROOT / name / RESULTS for name in (dataset, *ALSO.get(dataset, ()))]
     found = [part for path in paths if (part := _read(path))]
     results = {key: [row for part in found for row in part[key]] for key in ("rows", "published")}
@@ -218,26 +218,26 @@ def _load(dataset: str) -> dict[str, Any]:
 
 
 def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
-    """What was measured with a kind of hole, and the papers' rows for which we have no method."""
+    """Return the measured rows of a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
     return with_published(results["rows"], results["published"], protocol)
 
 
 def _info(row: dict[str, Any]) -> str:
-    """The "i" of a row that is of one of our methods."""
+    """Return the "i" of a row with one of our methods."""
     name = row.get("method", "")
     return info_button(name, title_of(row)) if name in methods() or classifier_of(row) else ""
 
 
 def _colour(row: dict[str, Any]) -> str:
-    """Our method's, or none for a row that is not one of the page's methods."""
+    """Return the colour of our method, or none for a row without one of the page's methods."""
     if kind := classifier_of(row):
         return kind.colour
     return method_class(row["method"]).colour if row.get("method") in methods() else "currentColor"
 
 
 def _table(rows: list[dict[str, Any]], hardware: str) -> str:
-    """A line for each method and a column for each measure; its headings are buttons that sort (results.js)."""
+    """Return a table with a line per method and a column per measure; its headings are buttons that sort (results.js)."""
     lines: dict[str, dict[str, dict[str, Any]]] = {}
     for row in rows:
         lines.setdefault(title_of(row), {})[row["metric"]] = row
@@ -262,7 +262,7 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
         errors, counted = "over images", "test images × masks of each"
     return (
         f'<p class="note below">Everything measured with this hole, with its standard error {errors} and the paper\'s figure '
-        f"below; below each name, {counted}, and how many images there were to learn from. Press a heading to sort.</p>"
+        f"below; below each name, {counted}, and the number of training images. Click a heading to sort.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="All figures; scrolls sideways"><table class="figures">'
         f'<thead><tr><th scope="col"><button type="button">Method</button></th>{headings}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
@@ -272,11 +272,11 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
 
 
 def _sizes(row: dict[str, Any]) -> str:
-    """On how many images a row was measured, and how many there were to learn from."""
+    """Return the number of images on which a row was measured, and the number of training images."""
     if "n" not in row:
         return "published"
     known = row["training_images"]
-    return f"{row['n']:,} × {row['seeds']}" + (f", {known:,} to learn from" if known else "")
+    return f"{row['n']:,} × {row['seeds']}" + (f", {known:,} training images" if known else "")
 
 
 def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
@@ -290,7 +290,7 @@ def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
 
 
 def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
-    """A dot for each of our figures and a ring for each paper's, on one axis; the best first."""
+    """Plot a dot for each of our figures and a ring for each paper's on one axis, best first."""
     if not rows:
         return note("This has not been measured for this kind of hole. Choose another measure.")
 

@@ -1,4 +1,4 @@
-"""The Samples tab: whole answers drawn from every method that has a distribution, and how near the best of n comes."""
+"""The Samples tab: complete answers drawn from every method with a distribution, and the quality of the best of n."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from dmfa_demo.app.widgets.strips import sample_pictures, strip
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.registry import available_methods, method_class
 
-# Drawn of each method for the curve; the first of them are shown.
+# The number of samples of each method for the curve; the first of them are shown.
 DRAWN = 32
 
 NOISE = (("Without pixel noise", False), ("With pixel noise", True))
 
-# Of the curve, in units of its drawing.
+# Sizes of the curve's drawing.
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 96, 12, 34
 
 
 @dataclass(frozen=True, kw_only=True)
 class SamplesTab(Part):
-    """A strip of samples for each method that draws any."""
+    """A strip of samples for each method that can sample."""
 
     FIELDS = (
         AddressField(
@@ -84,7 +84,7 @@ for method in {_drawing(dataset)!r}:
         return [self.more.click(with_user_warnings(draw_more), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, noise: bool, seed: int) -> list[str]:
-        """The contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""
         if not missing.any():
             return [note("Nothing is hidden, so every sample would be the picture itself. Paint over it.")]
         strips, curves = [], []
@@ -102,20 +102,20 @@ for method in {_drawing(dataset)!r}:
 
 
 _EXPLANATION = (
-    "Each picture is one whole answer that the method believes possible; the framed one is nearest to the truth. A single "
-    "sample is usually further off than the mean (dashed), which looks like no picture but is near to all of them. The best of many samples "
-    "is nearer than a typical one. <strong>Pixel noise</strong> is what a method thinks is independent in every pixel: leave it out to see what its "
+    "Each picture is one complete answer that the method considers possible; the framed one is nearest to the truth. A single "
+    "sample is usually further from it than the mean (dashed), which looks like no real picture but is near to all of them. The best of many samples "
+    "is nearer than a typical one. <strong>Pixel noise</strong> is the part of a method's density that is independent in each pixel: leave it out to see what its "
     "factors or latents alone can draw. The Gaussian has no such part: its noise is correlated across pixels."
 )
 
 
 def _drawing(dataset: str) -> list[str]:
-    """The methods whose samples are drawn without a click; those that fill a hole step by step are too slow."""
+    """Return the methods whose samples are drawn without a click; those that fill a hole step by step are too slow."""
     return [name for name in available_methods(dataset, "has_samples") if not method_class(name).fills_in_steps]
 
 
 def best_of(values: Tensor) -> Tensor:
-    """The expected best of n of M values drawn without replacement, for n = 1 to M, `(M,)`.
+    """Return the expected best of n of M values drawn without replacement, for n = 1 to M, `(M,)`.
 
     The i-th smallest is the best of n in C(i - 1, n - 1) of the C(M, n) choices.
     """
@@ -124,13 +124,13 @@ def best_of(values: Tensor) -> Tensor:
 
 @cache
 def _shares(count: int) -> Tensor:
-    """In which share of the choices of n each of the ordered values is the best, `(count, count)`."""
+    """Return the share of the choices of n in which each ordered value is the best, `(count, count)`."""
     shares = [[math.comb(i, n - 1) / math.comb(count, n) for i in range(count)] for n in range(1, count + 1)]
     return torch.tensor(shares, dtype=torch.float64)
 
 
 def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
-    """PSNR of the best of n samples against n, and of the mean as a dashed line, as SVG."""
+    """Plot PSNR of the best of n samples against n, and that of the mean as a dashed line, as SVG."""
     low = min(min(curve.min().item(), mean) for _, curve, mean in curves)
     high = max(max(curve.max().item(), mean) for _, curve, mean in curves)
     low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
@@ -152,7 +152,7 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
         for count in (1, 2, 4, 8, 16, 32)
     )
     lines = []
-    # Names beside the ends of their lines, pushed apart where lines meet.
+    # Names are beside the ends of their lines, and moved apart where lines meet.
     heights: list[float] = []
     for method, curve, mean in sorted(curves, key=lambda one: -one[1][-1].item()):
         heights.append(max(y(curve[-1].item()), heights[-1] + 15 if heights else 0))
@@ -164,12 +164,12 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
             f'<rect x="{WIDTH - RIGHT + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
             f'<text x="{WIDTH - RIGHT + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
         )
-    said = "; ".join(
+    summary = "; ".join(
         f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"
         for method, curve, mean in curves
     )
     return (
-        f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(said)}">'
+        f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
         f'<g class="grid">{grid}{ticks}<text x="{LEFT}" y="{HEIGHT - 2}">PSNR in the hole, dB, of the best of n samples '
         f"(dashed: of the mean)</text></g>{''.join(lines)}</svg></figure>"
     )

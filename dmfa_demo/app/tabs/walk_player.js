@@ -1,8 +1,8 @@
-// The player: a map of the latent plane, the walks on it, their images, and a bar to move in time.
+// The player: a map of the latent plane, its walks, their images, and a slider for the step.
 // props.value from Python: {id, plane, truth: {at, picture}, walks, more, maps} or {plane, dropped}, each walk {name, colour, path, residual, frames, shown, arrived},
-// the frames one below the other, for the steps in shown;
-// maps, as JSON, only where they are new: {name: {low, high, basins, points, arrows, attractors, classes, names}}, all that does not change with the hole;
-// to Python: {plane, at: [z1, z2]}, where a walk is to start.
+// with the frames one below the other, for the steps in `shown`;
+// maps, as JSON, only if they are new: {name: {low, high, basins, points, arrows, attractors, classes, names}}, which do not depend on the hole;
+// to Python: {plane, at: [z1, z2]}, the start of a walk.
 let planes = {};
 const root = element.querySelector(".walks");
 const plane = element.querySelector(".plane");
@@ -18,11 +18,11 @@ const STEPS_PER_SECOND = 20;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 let name = null, id = null, truth = null;
-let walks = [], dropped = null; // of the image, and the one from a click
-let more = false; // whether the image's walks go on
+let walks = [], dropped = null; // the walks of the image, and the one from a click
+let more = false; // whether the image's walks continue
 let step = 0, playing = null, since = 0, from = 0;
-let cross = null; // where the keyboard is, [z1, z2]
-let ground = null; // the map without walks, drawn once for a size and a theme
+let cross = null; // the keyboard cursor, [z1, z2]
+let ground = null; // the map without walks, drawn once per size and theme
 
 const shown = () => (dropped ? [...walks, dropped] : walks);
 const last = () => Math.max(0, ...shown().map((walk) => walk.path.length - 1));
@@ -34,7 +34,7 @@ function accept() {
     const value = props.value;
     if (!value?.walks && !value?.dropped) return;
     if (value.dropped) {
-        if (value.plane !== name) return; // the answer to a click on a map that has been left
+        if (value.plane !== name) return; // the answer to a click on a map that is no longer shown
         dropped = opened(value.dropped, dropped);
         start();
         const end = dropped.path.length - 1, [z1, z2] = dropped.path[end].map((one) => one.toFixed(1));
@@ -45,7 +45,7 @@ function accept() {
         if (elsewhere) { dropped = cross = ground = null; }
         ({ id, truth, more, plane: name } = value);
         walks = value.walks.map((walk, index) => opened(walk, walks[index]));
-        if (anew) start(); // otherwise the same walks have come further
+        if (anew) start(); // otherwise these are longer versions of the same walks
         else if (still.matches && atEnd) step = last();
         drawKey();
     }
@@ -53,7 +53,7 @@ function accept() {
     draw();
 }
 
-// A walk with its frames; until they are there, those of the walk it follows are shown.
+// A walk with its frames; until they are loaded, those of the previous walk are shown.
 function opened(walk, before) {
     const result = { ...walk, film: before?.film }, sheet = new Image();
     sheet.addEventListener("load", () => { result.film = { sheet, shown: walk.shown }; draw(); });
@@ -84,7 +84,7 @@ function tick(now) {
     const next = Math.min(last(), from + Math.max(0, Math.floor(((now - since) / 1000) * STEPS_PER_SECOND)));
     if (next !== step) { step = next; draw(); }
     if (step < last()) return;
-    if (more) { from = step; since = now; } // at the end of what is known, waiting for the rest
+    if (more) { from = step; since = now; } // at the last known step, waiting for more
     else pause();
 }
 
@@ -149,7 +149,7 @@ function picture(address) {
     return loaded.get(address);
 }
 
-// Which colour is which class.
+// The legend: the colour of each class.
 function drawKey() {
     const { classes, names, points } = planes[name];
     const present = [...new Set(points.map(([, , label]) => label))].sort((a, b) => a - b);
@@ -176,7 +176,7 @@ function drawGround() {
         pen.beginPath(); pen.arc(x, y, 1.8, 0, 7); pen.fill();
     }
     pen.strokeStyle = style.getPropertyValue("--body-text-color"); pen.globalAlpha = 0.55; pen.lineWidth = 1;
-    // On a small map only every other one, twice as long.
+    // On a small map only every other arrow, twice as long.
     const every = plane.clientWidth < 380 ? 2 : 1, across = Math.round(Math.sqrt(arrows.length));
     for (const [index, [z1, z2, d1, d2]] of arrows.entries()) {
         if (index % across % every || Math.floor(index / across) % every) continue;
@@ -239,7 +239,7 @@ function star(pen, [x, y], edge) {
 
 let laidOut = null;
 
-// A tile for each walk, one that invites to start another, one for the complete picture.
+// A tile for each walk, one with a hint to start another, and one for the complete picture.
 function layOut() {
     const titles = [...shown().map((walk) => walk.name), dropped ? "" : "Your start", truth?.picture].join("\n");
     if (titles === laidOut) return;
@@ -289,7 +289,7 @@ function drawTiles() {
 }
 
 function drawFall() {
-    const [pen, width, height] = fit(fall), all = walks; // a start of one's own has its residual in latents, not in pixels
+    const [pen, width, height] = fit(fall), all = walks; // the residual of the visitor's walk is in latents, not in pixels
     pen.clearRect(0, 0, width, height);
     if (!all.length) return;
     const style = getComputedStyle(root), left = 36, bottom = 16, top = 8, right = 6;
@@ -316,7 +316,7 @@ function drawFall() {
     pen.beginPath(); pen.moveTo(x(step), top); pen.lineTo(x(step), height - bottom); pen.stroke();
 }
 
-// --- a start of one's own ---
+// --- the visitor's start ---
 
 function drop(z) {
     if (!name) return;

@@ -1,4 +1,4 @@
-"""The player: walks of an auto-encoder on a map of its latent plane, step by step."""
+"""The player of walks on a map of an auto-encoder's latent plane, step by step."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from torch import Tensor
 
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.figures import grey_or_colour, png_address, sheet
-from dmfa_demo.models.attractors import LatentMap
+from dmfa_demo.models.latent_map import LatentMap
 
-# Arrows a side of the map, and how long one may be, in steps from arrow to arrow.
+# Arrows per side of the map, and their maximum length relative to their spacing.
 ARROWS, LONGEST = 22, 0.9
 
-# How much finer than the basins the lines between them are.
+# The resolution of the lines between basins relative to the basins.
 FINER = 4
 
-# Of a walk's steps so many at first have a picture, and of the others every so many.
+# The number of first steps with a picture, and the interval of pictures after them.
 FIRST, EVERY = 24, 4
 
-# No place that a visitor chooses is further away; what it stands for is then clamped to the map.
+# The maximum coordinate of a visitor's place; places outside the map are then clamped to it.
 FAR = 1e6
 
-# How strongly basins and the lines between them are coloured, 0 to 255.
+# The opacity of basins and of the lines between them, 0 to 255.
 BASIN, BORDER = 46, 150
 
 
 @dataclass(frozen=True, kw_only=True)
 class Walk:
-    """One walk, or what is known of it so far.
+    """A walk, possibly unfinished.
 
     Attributes:
-        name, colour: of its start.
-        path: `(T, 2)` in the latent plane.
-        residual: `(T,)`, |r(x) - x| over the hole, or |f(g(z)) - z| of a walk on the map.
+        name, colour: those of its start.
+        path: places in the latent plane, `(T, 2)`.
+        residual: `(T,)`, |r(x) - x| over the hole, or |f(g(z)) - z| for a walk on the map.
         images: `(T, C, H, W)` in [0, 1].
-        arrived: whether the last one is fixed.
-        method: the registered name of the method that it starts from or follows, for its explanation; "" for a place on the map.
+        arrived: whether the last state is fixed.
+        method: the name of the method of its start or its dynamics, for the explanation; "" for a place on the map.
     """
 
     name: str
@@ -58,7 +58,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class Maps:
-    """The maps of a data set: by name, and the names of the kinds of their points."""
+    """The maps of a data set, by name, and the names of the kinds of their points."""
 
     planes: dict[str, LatentMap]
     kinds: tuple[str, ...]
@@ -66,15 +66,15 @@ class Maps:
 
 @dataclass(frozen=True, kw_only=True)
 class Walks:
-    """All walks of a hole: what they are of, so that the player knows when the same have come further.
+    """All walks of a hole, with a number by which the player recognises longer versions of the same walks.
 
     Attributes:
-        plane: the name of the map they are on.
-        number: the same as long as they are walks of the same hole.
-        truth, image: `(2,)` and `(C, H, W)`, the complete image and where it lies.
+        plane: the name of their map.
+        number: equal for walks of the same hole.
+        truth, image: the place of the complete image, `(2,)`, and the image, `(C, H, W)`.
         walks: one for each start.
-        more: whether they go on.
-        maps: what to show from now on, where that changes.
+        more: whether they continue.
+        maps: new maps, or None if they do not change.
     """
 
     plane: str
@@ -88,16 +88,16 @@ class Walks:
 
 @dataclass(frozen=True)
 class Dropped:
-    """A walk from a place on the map called `plane` that the visitor chose."""
+    """A walk from the visitor's place on the map called `plane`."""
 
     plane: str
     walk: Walk
 
 
 class WalkPlayer(gr.HTML):
-    """Python gives it `Walks` or a `Dropped`, and gets back (map, place `(2,)`) where the visitor wants a walk to start.
+    """A player that receives `Walks` or a `Dropped`; its value is (map, place `(2,)`), the visitor's start of a walk.
 
-    It shows nothing before the first walks bring their maps.
+    It is empty until the first walks arrive with their maps.
     """
 
     def __init__(self, **kwargs: Any):
@@ -138,12 +138,12 @@ class WalkPlayer(gr.HTML):
 
 
 def _encode_maps(maps: Maps) -> str:
-    """As text: the page would watch every number of an object, at every stroke."""
+    """Encode maps as text, since the page would track every number of an object at every stroke."""
     return json.dumps({name: {**encode_plane(plane), "names": maps.kinds} for name, plane in maps.planes.items()})
 
 
 def encode_plane(plane: LatentMap) -> dict[str, Any]:
-    """A map as the browser draws it."""
+    """Encode a map for the browser."""
     classes = class_colours()
     colours = [classes[label] for label in plane.classes.tolist()]
     return {
@@ -161,12 +161,12 @@ def encode_plane(plane: LatentMap) -> dict[str, Any]:
 
 
 def class_colours() -> list[str]:
-    """Ten colours that tell ten classes apart."""
+    """Return ten colours that distinguish ten classes."""
     return [to_hex(colour) for colour in matplotlib.colormaps["tab10"](range(10))]
 
 
 def _basins(plane: LatentMap, colours: list[str]) -> np.ndarray:
-    """uint8 `(H, W, 4)`, top row first: each basin in its attractor's colour, stronger along its border."""
+    """Draw basins as uint8 `(H, W, 4)`, top row first, in their attractors' colours, stronger along the borders."""
     table = np.array([to_rgb(colour) for colour in colours] + [(0.5, 0.5, 0.5)])
     basins = plane.basins.flip(0).numpy().repeat(FINER, 0).repeat(FINER, 1)
     padded = np.pad(basins, 1, mode="edge")
@@ -176,7 +176,7 @@ def _basins(plane: LatentMap, colours: list[str]) -> np.ndarray:
 
 
 def _arrows(plane: LatentMap) -> list[list[float]]:
-    """Place and direction of some arrows of the field; long ones are shortened."""
+    """Return place and direction of some arrows of the field; long ones are shortened."""
     rows, columns = plane.basins.shape
     every = max(1, rows // ARROWS)
     gap = (plane.high - plane.low) / torch.tensor([columns - 1, rows - 1]) * every
@@ -189,9 +189,9 @@ def _arrows(plane: LatentMap) -> list[list[float]]:
 
 
 def shown_steps(count: int) -> list[int]:
-    """The steps of a walk of `count` states that have a picture: all at first, then every few, and the last.
+    """Return the steps with a picture in a walk of `count` states: all at first, then every few, and the last.
 
-    Late steps hardly change anything, and a face has twelve thousand bytes.
+    Late steps hardly change anything, and a face takes twelve thousand bytes.
     """
     return sorted({*range(min(count, FIRST)), *range(FIRST, count, EVERY), count - 1})
 

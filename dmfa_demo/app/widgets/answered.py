@@ -1,4 +1,4 @@
-"""Which state of the canvas the results of a tab are about."""
+"""Report which state of the canvas a tab's results belong to."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-# For the browser: something else is on its way to the canvas, and it is there, or will not come.
+# For the browser: new contents of the canvas are pending, and have arrived or failed.
 ASKED = "() => { document.dispatchEvent(new Event('canvas-asked')); return []; }"
 SETTLED = "() => { document.dispatchEvent(new Event('canvas-settled')); return []; }"
 
@@ -18,8 +18,8 @@ watch("value", () => document.dispatchEvent(new CustomEvent("answered", {
 
 
 class Answered(gr.HTML):
-    """Shows nothing. Python gives it the revision of the `Canvas` that the tab was rendered for, and the painter then takes the tab's
-    results for current.
+    """An invisible component that receives the revision of the `Canvas` that the tab was rendered for, and thereby tells the painter
+    that the tab's results are current.
     """
 
     def __init__(self, **kwargs: Any):

@@ -1,4 +1,4 @@
-"""The cards that every result is shown in: a square picture in a thin frame, a title, a line of figures."""
+"""Cards for results: a square picture in a thin frame, a title, and lines of figures."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dmfa_demo.figures import colour_bar, png_address
 
 @dataclass(frozen=True)
 class Bar:
-    """A colour bar below a picture: a colour map and the labels of its two ends."""
+    """A colour bar below a picture: a colour map and the labels of its ends."""
 
     colours: str
     low: str
@@ -22,7 +22,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of figures; the best among its like is marked."""
+    """A line of figures; the best of its kind is marked."""
 
     text: str
     best: bool = False
@@ -30,16 +30,16 @@ class Line:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """One picture with its words.
+    """A picture with its title and figures.
 
     Attributes:
-        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`; None where there is nothing to see.
-        title: what it is.
-        alt: the same in a sentence, for those who do not see it.
+        picture: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`; None if there is nothing to show.
+        title: its title.
+        alt: a description for screen readers.
         lines: figures or a note below the title.
-        colour: of the method, as a mark before the title; None for pictures that belong to no method.
+        colour: the method's colour, as a mark before the title; None for pictures without a method.
         explained: the entry of the `Explainer` that its "i" opens; None for no "i".
-        bar: the colour bar that explains its colours.
+        bar: the colour bar of the picture.
     """
 
     picture: np.ndarray | None
@@ -52,21 +52,21 @@ class Card:
 
 
 def card_grid(cards: list[Card]) -> str:
-    """Equal cards in a grid that wraps, as HTML."""
+    """Return cards in a grid that wraps, as HTML."""
     return f'<div class="cards">{"".join(map(_figure, cards))}</div>'
 
 
 def note(text: str) -> str:
-    """A quiet sentence in place of results."""
+    """Return a sentence in place of results, as HTML."""
     return f'<p class="note">{escape(text)}</p>'
 
 
-# Until the first answer, which has to load them.
+# Shown until the first answer, which has to load the models.
 LOADING = note("Loading the models…")
 
 
 def scale(bar: Bar) -> str:
-    """A colour bar with its ends, as HTML."""
+    """Return a colour bar with the labels of its ends, as HTML."""
     return (
         f'<div class="bar"><small>{escape(bar.low)}</small>'
         f'<b style="background:{colour_bar(bar.colours)}"></b><small>{escape(bar.high)}</small></div>'

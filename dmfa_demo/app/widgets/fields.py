@@ -1,4 +1,4 @@
-"""Controls that have a word in the address of the page, each declared once, by the part of the page that holds it."""
+"""Controls with a key in the page's address, each declared once, by the part that contains it."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ Parse = Callable[[str], Any]
 
 @dataclass(frozen=True, kw_only=True)
 class AddressField:
-    """A control, its word in an address, and the argument of `Part.render` that it gives.
+    """A control, its key in an address, and its argument of `Part.render`.
 
     Attributes:
-        key: the word.
-        control: the attribute of the part that holds the component, or several components that share the word; also the name of
-            the argument.
-        default: data set -> the value that a first visit finds.
-        parse: data set -> text -> value. It raises ValueError or KeyError for a text without a meaning.
-        value: the component's value as the address holds it.
-        content: a value of the address as the component takes it.
-        follows: whether the control is filled anew when the data set changes; its value then goes to `Part.follow`.
-        opens_tab: whether an address that holds the word opens the tab of the control, without a word for the tab.
+        key: the key in the address.
+        control: the attribute of the part with the component, or with several components that share the key; also the name of the
+            argument.
+        default: data set -> the value on a first visit.
+        parse: data set -> text -> value; raises ValueError or KeyError for a text without meaning.
+        value: converts the component's value to the address's.
+        content: converts a value of the address to the component's.
+        follows: whether the control is updated when the data set changes; its value is then passed to `Part.follow`.
+        opens_tab: whether an address with the key opens the control's tab, without a key for the tab.
     """
 
     key: str
@@ -38,19 +38,19 @@ class AddressField:
 
 
 def as_text(value: Any) -> str:
-    """A value as an address holds it."""
+    """Return a value as text for an address."""
     if isinstance(value, tuple):
         return ",".join(map(as_text, value))
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def one_of(choices: Iterable[Any]) -> Parse:
-    """Parses the text of one of `choices`."""
+    """Return a parser of the text of one of `choices`."""
     return lambda text: {as_text(choice): choice for choice in choices}[text]
 
 
 def some_of(names: Sequence[str]) -> Parse:
-    """Parses names with commas between them, into those that are in `names`, in the order there; an empty text is none."""
+    """Return a parser of names separated by commas, which keeps those in `names`, in that order; an empty text gives none."""
 
     def parse(text: str) -> tuple[str, ...]:
         chosen = tuple(name for name in names if name in text.split(","))
@@ -62,7 +62,7 @@ def some_of(names: Sequence[str]) -> Parse:
 
 
 def number_below(end: int) -> Parse:
-    """Parses a whole number from 0 to `end` - 1."""
+    """Return a parser of a whole number from 0 to `end` - 1."""
 
     def parse(text: str) -> int:
         if not (text.isascii() and text.isdecimal() and len(text) < 8 and int(text) < end):
@@ -73,7 +73,7 @@ def number_below(end: int) -> Parse:
 
 
 def slider_steps(count: int) -> Parse:
-    """Parses the values of `count` sliders, with commas between them."""
+    """Return a parser of the values of `count` sliders, separated by commas."""
 
     def parse(text: str) -> tuple[float, ...]:
         steps = floats(text.split(","))
@@ -85,5 +85,5 @@ def slider_steps(count: int) -> Parse:
 
 
 def floats(values: Iterable[Any]) -> tuple[float, ...]:
-    """Values as floats; the browser sends 0 for 0.0."""
+    """Convert values to floats, since the browser sends 0 for 0.0."""
     return tuple(map(float, values))

@@ -1,4 +1,4 @@
-"""How the events of the page are answered."""
+"""Settings and decorators of event handlers."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import gradio as gr
 from dmfa_demo.app.scene.cache import MOST
 from dmfa_demo.app.widgets.answered import ASKED, SETTLED
 
-# One at a time, for two cores; what is asked meanwhile waits, or is dropped where it does not matter any more.
+# One at a time, for two cores; other requests wait, or are dropped when they no longer matter.
 ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
 # Strokes made while one is answered collapse into the last.
 LATEST = dict(ONCE, trigger_mode="always_last")
-# Of several visitors at once, for they are answered together: while some are, the next gather.
+# Several visitors at once, since they are answered together: while some are, the next ones gather.
 STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
-# Every click is answered: one that waited would find the answer to the one before it in the place of its value.
+# Every click is answered at once: a waiting one would find the previous answer in place of its value.
 EVERY = dict(ONCE, trigger_mode="multiple")
-# Answers that come in many parts, beside all others.
+# Streams of answers, in parallel with all others.
 STREAMED: dict[str, Any] = dict(
     show_progress="hidden",
     concurrency_id="streams",
@@ -34,21 +34,21 @@ AT_ONCE: dict[str, Any] = dict(
 
 
 def on_input(control: gr.components.Component) -> Any:
-    """The listener of a control that a visitor works; Gradio declares it for each kind of control, not for all."""
+    """Return the `input` listener of a control, which Gradio declares for each kind of control separately."""
     return control.input  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def on_canvas(
     listener: Callable[..., Any], handler: Callable[..., Any], inputs: Any, outputs: list[Any], **options: Any
 ) -> None:
-    """Listen to something that puts another picture or mask on the canvas; until it is there, the page shows that it is waiting."""
+    """Listen to an event that puts another picture or mask on the canvas; until it arrives, the page shows results as pending."""
     listener(None, [], [], js=ASKED, api_visibility="private")
     answer = listener(with_user_warnings(handler), inputs, outputs, **options)
     answer.then(None, [], [], js=SETTLED, api_visibility="private")
 
 
 def with_user_warnings(handler: Callable[..., Any]) -> Callable[..., Any]:
-    """The handler, which answers a ValueError with a message and leaves the page as it is."""
+    """Wrap a handler to show a ValueError as a message and leave the page unchanged."""
 
     @wraps(handler)
     def warning(*arguments: Any) -> Any:

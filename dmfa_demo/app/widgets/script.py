@@ -1,4 +1,4 @@
-"""A part of the Python that makes again what is on the screen."""
+"""Parts of scripts that reproduce the page's results."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ LOAD = "from dmfa_demo import load_imputer"
 
 @dataclass(frozen=True)
 class Script:
-    """Lines of imports, and what follows them.
+    """A part of a script: import lines and the code after them.
 
     Attributes:
-        of_picture: whether it goes on from `images` `(1, C, H, W)` and `missing` `(1, 1, H, W)`.
+        of_picture: whether it uses `images` `(1, C, H, W)` and `missing` `(1, 1, H, W)`.
     """
 
     imports: tuple[str, ...]
@@ -21,8 +21,8 @@ class Script:
     of_picture: bool = True
 
 
-def whole(parts: Iterable[Script]) -> str:
-    """One script of several that go on from each other."""
+def join_scripts(parts: Iterable[Script]) -> str:
+    """Join parts to one script."""
     parts = list(parts)
     lines = sorted(
         {line for part in parts for line in part.imports},

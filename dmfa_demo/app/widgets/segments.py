@@ -1,7 +1,7 @@
-"""Choices, most of them as a row of small buttons.
+"""Controls for choices, most of them as rows of small buttons.
 
-Gradio itself compares what the browser sends with the choices of the visit, and has forgotten those that follow the data set once the
-visit has paused for long or the server was started again. The page still shows them, so that here the handlers decide.
+Gradio compares a value from the browser with the choices of the session, and forgets choices that depend on the data set after a long
+pause or a restart of the server. The page still shows them, so these components leave the check to the handlers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import gradio as gr
 
 
 class OneOf(gr.Radio):
-    """One of choices that never change; anything else is None."""
+    """A choice among fixed options; anything else is None."""
 
     is_template = True
 
@@ -22,7 +22,7 @@ class OneOf(gr.Radio):
 
 
 class OneThatFollows(gr.Radio):
-    """One of choices that follow the data set; any text or number passes."""
+    """A choice among options that depend on the data set; any text or number passes."""
 
     is_template = True
 
@@ -31,7 +31,7 @@ class OneThatFollows(gr.Radio):
 
 
 class OneOfManyThatFollow(gr.Dropdown):
-    """The same as a list that opens."""
+    """The same as a drop-down list."""
 
     is_template = True
 
@@ -40,7 +40,7 @@ class OneOfManyThatFollow(gr.Dropdown):
 
 
 class SomeThatFollow(gr.CheckboxGroup):
-    """Some of choices that follow the data set; any texts pass."""
+    """A choice of several options that depend on the data set; any texts pass."""
 
     is_template = True
 
@@ -49,10 +49,10 @@ class SomeThatFollow(gr.CheckboxGroup):
 
 
 def segments(choices: Sequence[tuple[str, Any]], label: str, elem_id: str, follows: bool = False) -> gr.Radio:
-    """One of `choices`, (what people read, value), at first the first; the label is for those who do not see the row.
+    """Return a choice among (label, value) pairs, initially the first; `label` is for screen readers.
 
     Args:
-        follows: whether the choices follow the data set.
+        follows: whether the choices depend on the data set.
     """
     kind = OneThatFollows if follows else OneOf
     return kind(
@@ -66,4 +66,4 @@ def segments(choices: Sequence[tuple[str, Any]], label: str, elem_id: str, follo
 
 
 def _same(value: Any, given: Any) -> bool:
-    return value == given and isinstance(value, bool) == isinstance(given, bool)  # True is no 1
+    return value == given and isinstance(value, bool) == isinstance(given, bool)  # True is not 1

@@ -1,4 +1,4 @@
-"""Strips of small pictures: a method's name, its pictures in a row, a caption below each."""
+"""Strips of small pictures: a method's name, its pictures in a row, and a caption below each."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from dmfa_demo.figures import SEQUENTIAL, coloured, grey_or_colour, png_address
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import Classifier
 
-# Pictures of samples in a row.
+# The number of pictures of samples in a row.
 SHOWN = 8
 
-# Pictures of more rows of pixels are shown larger, fewer in a row.
+# Pictures with more rows of pixels are shown larger, fewer in a row.
 LARGE = 32
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture of a strip.
+    """A picture in a strip.
 
     Attributes:
         pixels: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
-        caption: the little text below it.
-        alt: the same in a sentence, for those who do not see it.
-        framed: whether it stands out.
+        caption: the short text below it.
+        alt: a description for screen readers.
+        framed: whether it is highlighted.
     """
 
     pixels: np.ndarray
@@ -38,7 +38,7 @@ class Picture:
 
 
 def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], remark: str = "", title: str = "") -> str:
-    """A method's pictures in a row, as HTML, under its own title or another."""
+    """Return a method's pictures in a row, as HTML, under its title or another."""
     large = " large" if len(pictures[0].pixels) > LARGE else ""
     info = "" if title else info_button(method.name, method.title)
     remark = f"<small>{escape(remark)}</small>" if remark else ""
@@ -49,7 +49,7 @@ def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], rem
 
 
 def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> list[Picture]:
-    """The first of samples `(S, C, H, W)`, the nearest of them by `psnr` `(S,)` framed, and how much all differ in each pixel."""
+    """Return pictures of the first of samples `(S, C, H, W)`, with the nearest to the truth by `psnr` `(S,)` framed, and of their deviation."""
     best, pictures = int(psnr[:SHOWN].argmax()), []
     for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
         nearest = number == best

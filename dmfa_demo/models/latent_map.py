@@ -1,4 +1,4 @@
-"""The map of a latent plane: where the dynamics of an auto-encoder lead from every point of it."""
+"""The map of a latent plane: where the dynamics of an auto-encoder lead from each of its points."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.dynamics import Map, flow, latent_field, spectral_radius
 from dmfa_demo.storage.files import read_tensors, write_tensors
 
-# Beside the weights of an auto-encoder.
+# The file with the map, in the auto-encoder's folder.
 MAP = "map.safetensors"
 
-# Points that go through the auto-encoder at once.
+# Points per pass through the auto-encoder.
 CHUNK = 200
 
-# How much longer and more exactly the ends of walks are followed, to tell fixed points from slow places.
+# The ends of walks are followed for this many times the steps, to 1 / PRECISION of the tolerance, to tell fixed points from slow places.
 LONGER, FINER = 20, 100
 
-# What of the points may lie outside of the map at each side, and the margin around the others, as shares.
+# The share of points that may be outside the map on each side, and the margin around the others.
 OUTSIDE, MARGIN = 0.005, 0.06
 
 
 @dataclass(frozen=True)
 class LatentPlane:
-    """An auto-encoder seen in a plane through its latent space: places `(B, 2)` instead of latents `(B, d)`.
+    """An auto-encoder restricted to a plane through its latent space: places `(B, 2)` instead of latents `(B, d)`.
 
-    With two latents the plane is all there is. With more, the dynamics on the map are those of an auto-encoder that forgets
-    what leads out of the plane; `reconstruct` forgets nothing.
+    With two latents the plane is the latent space. With more, the dynamics on the map are those of an auto-encoder that drops
+    the components outside the plane; `reconstruct` keeps them.
 
     Attributes:
         model: the auto-encoder.
@@ -46,7 +46,7 @@ class LatentPlane:
 
     @classmethod
     def principal(cls, model: Autoencoder, latents: Tensor) -> Self:
-        """The plane of the first two principal directions of latents `(N, d)`; of two latents the plane itself."""
+        """Return the plane of the first two principal directions of latents `(N, d)`; with d = 2, the latent space itself."""
         if latents.shape[1] == 2:
             return cls(model, torch.zeros(2), torch.eye(2))
         centre = latents.mean(0)
@@ -54,35 +54,35 @@ class LatentPlane:
         return cls(model, centre, directions[:2])
 
     def place(self, latents: Tensor) -> Tensor:
-        """Where latents `(B, d)` lie in the plane, `(B, 2)`."""
+        """Project latents `(B, d)` to places in the plane, `(B, 2)`."""
         return (latents - self.centre) @ self.axes.mT
 
     def encode(self, images: Tensor) -> Tensor:
-        """f, then the place in the plane: `(B, C, H, W)` -> `(B, 2)`."""
+        """Encode images `(B, C, H, W)` to places in the plane, `(B, 2)`."""
         return self.place(self.model.encode(images))
 
     def decode(self, places: Tensor) -> Tensor:
-        """g of a place in the plane: `(B, 2)` -> `(B, C, H, W)`."""
+        """Decode places in the plane, `(B, 2)`, to images `(B, C, H, W)`."""
         return self.model.decode(self.centre + places @ self.axes)
 
     def reconstruct(self, images: Tensor) -> Tensor:
-        """r of the auto-encoder, through all its latents."""
+        """Reconstruct images by the auto-encoder, with all its latents."""
         return self.model.reconstruct(images)
 
 
 @dataclass(frozen=True, kw_only=True)
 class LatentMap:
-    """What a walk z <- f(g(z)) does on a grid over the plane, and where training images lie in it.
+    """The walks z <- f(g(z)) from a grid over the plane, and the places of training images.
 
     Attributes:
         low, high: `(2,)`, the corners of the grid.
-        field: u(z) = f(g(z)) - z on the grid, `(rows, columns, 2)`; rows go up the second latent, columns along the first.
-        basins: int64 `(rows, columns)`, the attractor reached from there, -1 where none is within the steps.
+        field: u(z) = f(g(z)) - z on the grid, `(rows, columns, 2)`; rows follow the second latent, columns the first.
+        basins: int64 `(rows, columns)`, the attractor reached from each point, -1 where none is reached within the steps.
         attractors: `(A, 2)`, most visited first.
-        radii: `(A,)`, spectral radius of the Jacobian of f(g(z)), below 1: an attractor draws in what is near.
+        radii: `(A,)`, spectral radius of the Jacobian of f(g(z)); below 1, since an attractor draws in nearby points.
         pictures: `(A, C, H, W)` in [0, 1], the decoded attractors.
         points, labels: places `(N, 2)` and kinds `(N,)` of training images.
-        centre, axes: of the `LatentPlane`, `(d,)` and `(2, d)`.
+        centre, axes: those of the `LatentPlane`, `(d,)` and `(2, d)`.
     """
 
     low: Tensor
@@ -98,11 +98,11 @@ class LatentMap:
     axes: Tensor = dataclasses.field(default_factory=lambda: torch.eye(2))
 
     def plane(self, model: Autoencoder) -> LatentPlane:
-        """The plane that this is a map of, through the latent space of the auto-encoder it was drawn for."""
+        """Return the plane of this map, through the latent space of its auto-encoder."""
         return LatentPlane(model, self.centre, self.axes)
 
     def basin_of(self, z: Tensor) -> Tensor:
-        """The basin that each of z `(B, 2)` lies in, by the nearest point of the grid, `(B,)`."""
+        """Return the basin `(B,)` of each of z `(B, 2)`, by the nearest grid point."""
         rows, columns = self.basins.shape
         last = torch.tensor([columns - 1, rows - 1])
         column, row = ((z - self.low) / (self.high - self.low) * last).round().clamp(torch.zeros(2), last).long().T
@@ -110,24 +110,24 @@ class LatentMap:
 
     @property
     def classes(self) -> Tensor:
-        """The class of most training images in each attractor's basin, of the nearest one where there is none, `(A,)`."""
+        """Return the commonest class of training images in each attractor's basin, or the nearest image's if it has none, `(A,)`."""
         basin = self.basin_of(self.points)
         nearest = self.labels[torch.cdist(self.attractors, self.points).argmin(1)]
         inside = [self.labels[basin == number] for number in range(len(self.attractors))]
         return torch.stack([one.mode().values if len(one) else nearest[number] for number, one in enumerate(inside)])
 
     def save(self, folder: Path) -> None:
-        """Write the map into a checkpoint's folder."""
+        """Write the map to a checkpoint's folder."""
         write_tensors(folder / MAP, asdict(self))
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """The map that `save` wrote."""
+        """Read the map that `save` wrote."""
         return cls(**read_tensors(folder / MAP))
 
 
 def grid(low: Tensor, high: Tensor, resolution: int) -> Tensor:
-    """Points `(resolution, resolution, 2)` from `low` to `high`, both ends included."""
+    """Return points `(resolution, resolution, 2)` from `low` to `high`, inclusive."""
     x, y = (torch.linspace(a, b, resolution, dtype=low.dtype) for a, b in zip(low.tolist(), high.tolist()))
     return torch.stack(torch.meshgrid(x, y, indexing="xy"), -1)
 
@@ -143,15 +143,15 @@ def latent_map(
     tolerance: float,
     apart: float,
 ) -> LatentMap:
-    """Follow z <- f(g(z)) from every point of a grid over the training images' latents until it is fixed.
+    """Compute a map by following z <- f(g(z)) from every point of a grid over the training images' latents to a fixed point.
 
     Args:
-        encode, decode: f, images -> latents `(B, 2)`, and g, back.
+        encode, decode: f, from images to latents `(B, 2)`, and g, back.
         points, labels: latents `(N, 2)` of training images, which the grid covers, and their classes `(N,)`.
-        resolution: points a side.
-        steps: at most so many.
+        resolution: points per side.
+        steps: the maximum number of steps.
         tolerance: a point that moves no further than this in a step has arrived; attractors are fixed to a hundredth of it.
-        apart: ends closer than this are one.
+        apart: ends closer than this are merged.
     """
     low, high = torch.quantile(points, torch.tensor([OUTSIDE, 1 - OUTSIDE]).to(points), dim=0)
     low, high = low - MARGIN * (high - low), high + MARGIN * (high - low)
@@ -168,7 +168,7 @@ def latent_map(
     )
     fixed, same = cluster(settled.points, apart)
     reached, radii = same[reached], spectral_radius(lambda z: encode(decode(z)), fixed)
-    # A saddle is fixed as well, but only what lies exactly on its ridge stays there; and some ends never settle.
+    # A saddle is a fixed point too, but only points exactly on its ridge stay there; and some ends never settle.
     visits = torch.where(radii < 1, reached.bincount(minlength=len(fixed)), 0)
     visits[same[settled.moving]] = 0
     order = visits.argsort(descending=True, stable=True)[: int((visits > 0).sum())]
@@ -190,9 +190,9 @@ def latent_map(
 
 
 def cluster(points: Tensor, apart: float) -> tuple[Tensor, Tensor]:
-    """Points `(N, d)` as few: the mean of each group `(A, d)`, largest group first, and each point's group `(N,)`.
+    """Group points `(N, d)`: return each group's mean `(A, d)`, largest group first, and each point's group `(N,)`.
 
-    A point joins the first group whose first member is closer than `apart`, or begins a new one.
+    A point joins the first group whose first member is closer than `apart`, or starts a new one.
     """
     group, left, firsts = torch.full((len(points),), -1), torch.ones(len(points), dtype=torch.bool), []
     while left.any():

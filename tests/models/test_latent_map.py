@@ -1,12 +1,12 @@
-"""The map of a plane whose attractors, basins and stability are known."""
+"""The map of a latent plane with known attractors, basins and stability."""
 
 import dataclasses
 
 import pytest
 import torch
 
-from dmfa_demo.models.attractors import LatentMap, LatentPlane, cluster, grid, latent_map
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.latent_map import LatentMap, LatentPlane, cluster, grid, latent_map
 
 
 def identity(z: torch.Tensor) -> torch.Tensor:
@@ -14,13 +14,13 @@ def identity(z: torch.Tensor) -> torch.Tensor:
 
 
 def double_well(z: torch.Tensor) -> torch.Tensor:
-    """Fixed points at x = -1, 0, 1 on the line y = 0; those at the ends attract, 0 does not."""
+    """A map with fixed points at x = -1, 0, 1 on the line y = 0; the outer two attract, 0 does not."""
     x, y = z.unbind(1)
     return torch.stack([x + 0.3 * (x - x**3), 0.5 * y], 1)
 
 
 def well_map(resolution: int = 30) -> LatentMap:
-    """The map of the double well over points that reach from (-1.5, -1) to (1.43, 1), their class the well they lie in."""
+    """Return the map of the double well over points from (-1.5, -1) to (1.43, 1), labelled by their well."""
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(4_000, 2, generator=generator, dtype=torch.float64) * torch.tensor([2.93, 2]) - torch.tensor(
         [1.5, 1]
@@ -38,10 +38,10 @@ def well_map(resolution: int = 30) -> LatentMap:
     )
 
 
-def test_attractors_basins_and_stability_are_those_of_a_double_well():
+def test_double_well_has_its_attractors_basins_and_stability():
     found = well_map()
     torch.testing.assert_close(found.attractors.sort(0).values, torch.tensor([[-1.0, 0], [1, 0]], dtype=torch.float64), atol=1e-6, rtol=0)  # fmt: skip
-    # The derivative of x + 0.3 (x - x^3) at +-1 is 0.4, that of y / 2 is 0.5.
+    # The derivative of x + 0.3 (x - x^3) at +-1 is 0.4, the derivative of y / 2 is 0.5.
     torch.testing.assert_close(found.radii, torch.full((2,), 0.5, dtype=torch.float64), atol=1e-5, rtol=0)
     points = grid(found.low, found.high, 30)
     reached = found.attractors[found.basins][..., 0]
@@ -49,27 +49,27 @@ def test_attractors_basins_and_stability_are_those_of_a_double_well():
     torch.testing.assert_close(found.field, (double_well(points.view(-1, 2)) - points.view(-1, 2)).view(30, 30, 2))
 
 
-def test_the_map_covers_the_points():
+def test_map_covers_the_points():
     found = well_map()
     inside = ((found.points > found.low) & (found.points < found.high)).all(1)
     assert inside.double().mean() > 0.99 and (found.low < found.points.amin(0) + 0.1).all()
 
 
-def test_every_place_has_the_basin_of_its_well():
+def test_every_place_is_in_the_basin_of_its_well():
     found = well_map(40)
     places = torch.tensor([[-1.2, 0.5], [-0.3, -0.9], [0.4, 0.1], [9.0, 0.0]], dtype=torch.float64)
     reached = found.attractors[found.basin_of(places)][:, 0]
-    assert reached.sign().tolist() == [-1, -1, 1, 1]  # what lies outside counts to the edge
+    assert reached.sign().tolist() == [-1, -1, 1, 1]  # places outside belong to the edge
 
 
-def test_an_attractor_is_of_the_class_of_most_points_around_it():
+def test_attractor_has_the_commonest_class_of_its_basin():
     found = well_map()
     assert found.classes.tolist() == (found.attractors[:, 0] > 0).long().tolist()
     few = dataclasses.replace(found, points=torch.tensor([[-1.0, 0.1]]).double(), labels=torch.tensor([7]))
-    assert few.classes.tolist() == [7, 7]  # nothing lies in the other well: the nearest point counts
+    assert few.classes.tolist() == [7, 7]  # the other well is empty, so the nearest point counts
 
 
-def test_a_saddle_is_no_attractor():
+def test_saddle_is_not_an_attractor():
     places = torch.tensor([[-0.5, 0.0], [0.5, 0.0], [0.0, 0.2], [0.0, -0.2]], dtype=torch.float64).repeat(50, 1)
     found = latent_map(
         double_well,
@@ -85,9 +85,9 @@ def test_a_saddle_is_no_attractor():
     assert len(found.attractors) == 2 and (found.radii < 1).all() and found.basins[:, [0, 4]].ge(0).all()
 
 
-def test_a_slow_place_is_no_attractor_though_walks_stop_there():
+def test_slow_place_is_not_an_attractor():
     def slow(z: torch.Tensor) -> torch.Tensor:
-        """Towards the origin, and hardly at all around (2, 0)."""
+        """Move towards the origin, very slowly around (2, 0)."""
         pace = 0.3 * (1 - torch.exp(-20 * ((z[:, :1] - 2).square() + z[:, 1:].square()))) + 1e-7
         return z - pace * z
 
@@ -120,7 +120,7 @@ def test_points_that_never_arrive_have_no_basin():
     assert (found.basins == -1).all() and found.attractors.shape == (0, 2)
 
 
-def test_a_map_comes_back_from_its_file(tmp_path):
+def test_map_round_trips_through_its_file(tmp_path):
     found = well_map()
     found.save(tmp_path)
     again = LatentMap.load(tmp_path)
@@ -128,18 +128,18 @@ def test_a_map_comes_back_from_its_file(tmp_path):
         torch.testing.assert_close(getattr(again, name), tensor, rtol=0, atol=0)
 
 
-def test_the_grid_goes_along_the_first_latent_in_columns():
+def test_grid_columns_follow_the_first_latent():
     points = grid(torch.tensor([0.0, 10.0]), torch.tensor([1.0, 12.0]), 3)
     assert points[0, :, 0].tolist() == [0, 0.5, 1] and points[:, 0, 1].tolist() == [10, 11, 12]
 
 
-def test_groups_are_ordered_by_their_size_and_every_point_finds_its_own():
+def test_groups_are_ordered_by_size_and_contain_every_point():
     points = torch.tensor([[5.0], [0.0], [0.01], [5.02], [9.0], [0.02]])
     centres, group = cluster(points, apart=0.1)
     assert centres[:, 0].tolist() == pytest.approx([0.01, 5.01, 9.0]) and group.tolist() == [1, 0, 0, 1, 2, 0]
 
 
-def test_the_plane_of_principal_directions_is_scikit_learns():
+def test_principal_plane_equals_scikit_learns():
     from sklearn.decomposition import PCA
 
     model = Autoencoder(AutoencoderConfig(latents=6, widths=(8, 16))).eval()
@@ -160,7 +160,7 @@ def test_the_plane_of_principal_directions_is_scikit_learns():
     torch.testing.assert_close(plane.encode(images), plane.place(model.encode(images)))
 
 
-def test_of_two_latents_the_plane_is_all_there_is():
+def test_plane_of_two_latents_is_the_latent_space():
     model = Autoencoder(AutoencoderConfig(latents=2, widths=(8, 16))).eval()
     latents = torch.randn(20, 2)
     plane = LatentPlane.principal(model, latents)
