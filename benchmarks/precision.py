@@ -1,4 +1,4 @@
-"""Training steps in float32 and bfloat16, with contiguous and channels-last weights.
+"""Time training steps in float32 and bfloat16, with contiguous and channels-last weights.
 
 python -m benchmarks.precision
 """
@@ -18,7 +18,7 @@ from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from train.engine.precision import choose_precision
 from train.methods.dmfa import score
 
-# Name, (channels, side), images a step.
+# Name, (channels, side), images per step.
 IMAGES = (("digits", (1, 28), 64), ("faces", (3, 64), 16))
 REPEATS = 9
 VARIANTS = {
@@ -30,7 +30,7 @@ VARIANTS = {
 
 
 def main() -> None:
-    """Print the medians of steps that take turns, so that a busy machine slows all of them alike."""
+    """Print the medians of alternating steps, so that a busy machine slows all of them equally."""
     print(choose_precision("auto")[1])
     rows = []
     for name, (channels, side), batch in IMAGES:
@@ -45,7 +45,7 @@ def main() -> None:
         rows += [
             (f"{name}, {variant}", batch / value, seconds["float32"] / value) for variant, value in seconds.items()
         ]
-    report("Training steps of DMFA, one thread", ("what", "images a second", "times float32"), rows)
+    report("Training steps of DMFA, one thread", ("format", "images per second", "ratio to float32"), rows)
 
 
 def _step(channels: int, side: int, batch: int, memory_format: torch.memory_format, bf16: bool) -> Callable[[], None]:

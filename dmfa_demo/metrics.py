@@ -27,7 +27,7 @@ def psnr(mean: Tensor, truth: Tensor, missing: Tensor) -> Tensor:
 
 
 def distance(samples: Tensor, missing: Tensor) -> Tensor:
-    """Root mean square difference of the missing values `(B, n)` between two of samples `(S, B, n)`, over all pairs, `(B,)`; NaN where nothing is missing.
+    """Return the root mean square difference of the missing values `(B, n)` over all pairs of samples `(S, B, n)`, `(B,)`; NaN where nothing is missing.
 
     The mean square difference of two draws is twice their variance.
     """

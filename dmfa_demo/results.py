@@ -23,7 +23,7 @@ class Measure:
         short: its name above a column.
         digits: decimal places.
         more: whether more is better; None if neither is.
-        target: the best value, where there is one.
+        target: the best value, if there is one.
         meaning: one sentence that explains it.
     """
 
@@ -36,7 +36,7 @@ class Measure:
 
     @property
     def better(self) -> str:
-        """Which values are better, in a few words; empty where none are."""
+        """Which values are better, in a few words; empty if none are."""
         if self.target is not None:
             return f"{self.target:g} is best"
         return {True: "more is better", False: "less is better", None: ""}[self.more]
@@ -47,7 +47,7 @@ MEASURES = {
     "nll_median": Measure(title="NLL of the median image, nats", short="NLL, median", digits=1, more=False, meaning="The same for the median image, which a few surprises cannot move."),
     "nll_wide_floor": Measure(title="NLL with noise ≥ (1/510)², nats", short="NLL, wide", digits=1, more=False, meaning="The same, with at least half a grey level of noise in every pixel."),
     "sse": Measure(title="Squared error, summed", short="Squared error", digits=2, more=False, meaning="Squared error of the mean, summed over the hole (the DMFA paper's “MSE”)."),
-    "sse_sample": Measure(title="Squared error of one sample, summed", short="1 sample, squared error", digits=2, more=False, meaning="Squared error of a single sample with pixel noise, summed over the hole; twice that of the mean where the density is calibrated."),
+    "sse_sample": Measure(title="Squared error of one sample, summed", short="1 sample, squared error", digits=2, more=False, meaning="Squared error of a single sample with pixel noise, summed over the hole; twice that of the mean if the density is calibrated."),
     "psnr": Measure(title="PSNR in the hole, dB", short="PSNR, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over the hidden pixels."),
     "psnr_image": Measure(title="PSNR, whole image, dB", short="PSNR, image", digits=2, more=True, meaning="Peak signal-to-noise ratio of the mean over all pixels, visible ones included."),
     "psnr_sample": Measure(title="PSNR of one sample in the hole, dB", short="1 sample, hole", digits=2, more=True, meaning="Peak signal-to-noise ratio of a single sample without pixel noise, over the hidden pixels."),

@@ -127,7 +127,7 @@ class Server:
     """`python app.py` in a separate process, at a free port."""
 
     def __init__(self, variables: dict[str, str], log: Path | None = None):
-        """log: where it writes what it prints; nowhere else then."""
+        """`log` is a file for its output; without one it is printed."""
         self._log = log
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))

@@ -23,7 +23,7 @@ def test_figures_are_the_measured_ones():
 
 
 def test_note_below_the_figures_is_correct():
-    assert "10,000 test images and 55,000 training images (MICE: 1,000 and 2,000; Zero learns from none)" in README
+    assert "10,000 test images and 55,000 training images (MICE: 1,000 and 2,000; Zero uses none)" in README
     three = ("dmfa", "mfa", "gaussian", "knn", "mean", "zero")
     shown = [name for name in METHODS if f"\n| {method_class(name).title} |" in README]
     assert len(shown) == 12

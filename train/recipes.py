@@ -67,7 +67,7 @@ class Step:
         return parse(self.words(dataset))
 
     def output(self, dataset: str) -> str:
-        """The name of the folder that it writes, by which other commands refer to it."""
+        """Return the name of its output folder, by which other commands refer to it."""
         return self.folder or getattr(self.config(dataset), "method", self.command.split()[0])
 
 

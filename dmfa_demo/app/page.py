@@ -112,7 +112,7 @@ def launch() -> None:
         traffic.drain()
     traffic.stopping.set()
     page.close()
-    warming.join()  # the interpreter cannot end while torch computes
+    warming.join()  # the interpreter cannot exit while torch computes
 
 
 def _return_memory() -> None:

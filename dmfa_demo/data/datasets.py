@@ -198,7 +198,7 @@ def dataset_named(name: str) -> Dataset:
     """Return a data set of `DATASETS`.
 
     Raises:
-        ValueError: for an unknown name; the message lists the known ones.
+        ValueError: If the name is unknown; the message lists the known ones.
     """
     if name not in DATASETS:
         raise ValueError(f"unknown data set {name!r}; accepted: {', '.join(DATASETS)}")

@@ -62,7 +62,7 @@ MANY = 100
 
 
 class Last(Generic[Result]):
-    """The last result of a computation, for those who ask for the same again, also at the same time."""
+    """A thread-safe cache of the last result of a computation."""
 
     def __init__(self):
         self._lock = Lock()
@@ -70,7 +70,7 @@ class Last(Generic[Result]):
         self._result: Result | None = None
 
     def recall(self, key: tuple[Tensor, ...], compute: Callable[[], Result]) -> Result:
-        """What `compute` returned for tensors equal to `key`, if that was the last time; else what it returns now."""
+        """Return the last result if its key equals `key`; otherwise compute and store a new one."""
         with self._lock:
             same = all(one.dtype == other.dtype and torch.equal(one, other) for one, other in zip(self._key, key))
             if self._result is None or not same:

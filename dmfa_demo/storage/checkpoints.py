@@ -190,5 +190,5 @@ def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:
 
 
 def loaded() -> list[str]:
-    """The checkpoints that are loaded, as `DATASET/METHOD`."""
+    """Return the loaded checkpoints, as `DATASET/METHOD`."""
     return sorted({"/".join(folder.parts[-2:]) for _, folder in _LOADED})

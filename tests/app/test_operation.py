@@ -1,4 +1,4 @@
-"""Health, the log of requests, and a stop that finishes what was begun."""
+"""Health checks, the log of requests, and the graceful stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def client(traffic: Traffic) -> TestClient:
     return TestClient(app)
 
 
-def test_health_has_the_version_and_the_loaded_models(client: TestClient):
+def test_health_reports_the_version_and_the_loaded_models(client: TestClient):
     load_imputer("mean", "mnist")
     found = client.get("/health")
     assert found.status_code == 200
@@ -46,7 +46,7 @@ def test_health_has_the_version_and_the_loaded_models(client: TestClient):
     assert "mnist/mean" in found.json()["models"]
 
 
-def test_each_request_is_a_line_without_its_query_and_body(client: TestClient, caplog: pytest.LogCaptureFixture):
+def test_log_has_a_line_per_request_without_query_and_body(client: TestClient, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "dmfa_demo.requests")
     client.post("/paint?mask=secret", content="picture")
     client.get("/nowhere")
@@ -55,14 +55,14 @@ def test_each_request_is_a_line_without_its_query_and_body(client: TestClient, c
     assert not any(word in line for line in lines for word in ("secret", "picture"))
 
 
-def test_a_stopping_server_refuses_requests_and_is_not_healthy(client: TestClient, traffic: Traffic):
+def test_stopping_server_refuses_requests_and_is_not_healthy(client: TestClient, traffic: Traffic):
     traffic.stopping.set()
     assert client.get("/health").status_code == 503 and client.get("/health").json()["status"] == "stopping"
     refused = client.get("/paint")
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "1"
 
 
-def test_a_stop_waits_for_the_answers_that_are_on_their_way(traffic: Traffic):
+def test_stop_waits_for_open_answers(traffic: Traffic):
     half, finish = threading.Event(), threading.Event()
 
     async def stream(request: Request) -> StreamingResponse:

@@ -1,4 +1,4 @@
-"""Two replicas behind nginx, of which one is killed while visitors paint."""
+"""Two replicas behind nginx, one of which is killed while visitors paint."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def replicas() -> Iterator[list[Server]]:
 
 @pytest.fixture
 def balancer(replicas: list[Server], tmp_path: Path) -> Iterator[str]:
-    """The address of nginx with the configuration in deploy/, as far as folders, ports and replicas allow."""
+    """Yield the address of nginx with the configuration in deploy/, except folders, ports and replicas."""
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/bin")
     if nginx is None:
         pytest.skip("needs nginx (Debian: apt install nginx-light)")
@@ -63,11 +63,11 @@ def balancer(replicas: list[Server], tmp_path: Path) -> Iterator[str]:
         process.wait(PATIENCE)
 
 
-def test_no_visitor_loses_a_stroke_for_good_when_a_replica_is_killed(replicas: list[Server], balancer: str):
+def test_no_stroke_is_lost_when_a_replica_is_killed(replicas: list[Server], balancer: str):
     killed = asyncio.Event()
 
     async def visit(number: int) -> tuple[str, str]:
-        """The replica's cookie, and the answer to the last stroke, which is sent again until there is one, as the page does."""
+        """Return the replica's cookie and the answer to the last stroke, which is sent again until it is answered, as on the page."""
         generator, answer, mask = torch.Generator().manual_seed(number), None, torch.zeros(28, 28, dtype=torch.bool)
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=balancer, timeout=PATIENCE, limits=limits) as client:
@@ -98,7 +98,7 @@ def test_no_visitor_loses_a_stroke_for_good_when_a_replica_is_killed(replicas: l
     assert len(answers) == VISITORS and len({cookie for cookie, _ in answers}) == VISITORS
 
 
-def test_a_stopping_replica_hands_its_visitors_to_the_other(replicas: list[Server], balancer: str):
+def test_visitors_of_a_stopping_replica_move_to_the_other(replicas: list[Server], balancer: str):
     replicas[1].stop()
     for _ in range(5):
         with urllib.request.urlopen(f"{balancer}health", timeout=PATIENCE) as health:

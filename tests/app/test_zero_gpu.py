@@ -1,4 +1,4 @@
-"""A Space on ZeroGPU starts, and nothing else changes."""
+"""Spaces on ZeroGPU start, and nothing else changes."""
 
 import sys
 from types import ModuleType
@@ -6,7 +6,7 @@ from types import ModuleType
 from dmfa_demo.app.server.zero_gpu import SETTING, declare_gpu_function
 
 
-def test_a_function_for_the_gpu_is_declared_on_zero_gpu_only(monkeypatch):
+def test_gpu_function_is_declared_only_on_zero_gpu(monkeypatch):
     declared = []
     spaces = ModuleType("spaces")
     monkeypatch.setattr(spaces, "GPU", declared.append, raising=False)

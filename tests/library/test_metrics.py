@@ -30,7 +30,7 @@ def test_psnr_is_finite_for_a_perfect_answer_and_nan_without_a_hole():
     assert metrics.psnr(truth, truth, torch.zeros_like(missing)).isnan().all()
 
 
-def test_the_distance_between_samples_is_over_all_pairs_and_the_hole_only():
+def test_distance_between_samples_is_over_all_pairs_and_the_hole():
     _, truth, missing = batch()
     samples = truth + 0.1 * torch.randn(
         5, *truth.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64

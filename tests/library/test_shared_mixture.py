@@ -205,7 +205,7 @@ def test_samples_without_noise_vary_only_with_the_latents():
     assert torch.equal(draws[:, ~missing], x[~missing].expand(50, -1))
 
 
-def test_the_last_conditional_of_a_single_row_is_kept_until_anything_changes():
+def test_last_conditional_of_a_single_row_is_cached():
     mixture, _ = both(latents=2)
     x, missing = data()
     row, hole = x[:1], missing[:1]
@@ -221,8 +221,8 @@ def test_the_last_conditional_of_a_single_row_is_kept_until_anything_changes():
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])
-def test_likelihood_after_conditioning_reuses_its_product_and_answers_alike(share):
-    """Of a single row, the one is over the hidden values and the other over the visible ones, whichever are fewer."""
+def test_likelihood_after_conditioning_reuses_its_product(share):
+    """For a single row the product is over the hidden or the visible values, whichever are fewer."""
     (mixture, _), (x, missing) = both(latents=3), data(share=share)
     row, hole = x[2:3], missing[2:3]
     expected = both(latents=3)[0].condition(row, hole, temperature=2.0).log_prob(row, hole)

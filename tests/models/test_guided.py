@@ -133,7 +133,7 @@ def test_guide_with_several_components_is_refused(tmp_path: Path):
         load_guide(tmp_path, 3)
 
 
-def test_a_guide_with_all_factors_shares_the_mixture_of_mfa(checkpoint):
+def test_guide_with_all_factors_shares_the_mixture_of_mfa(checkpoint):
     imputer = load_once(MFAImputer, checkpoint / "mfa")
     assert isinstance(imputer, MFAImputer)
     assert load_guide(checkpoint / "mfa", FACTORS).mixture is imputer.mixture

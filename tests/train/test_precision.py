@@ -1,4 +1,4 @@
-"""The format in which networks are trained follows the machine, unless it is given."""
+"""The format of training depends on the machine, unless it is given."""
 
 import pytest
 import torch
@@ -12,12 +12,12 @@ from train.methods.dmfa import DMFATraining
 
 
 @pytest.mark.parametrize("amx, expected", [(True, "bf16"), (False, "no")])
-def test_auto_takes_bfloat16_on_a_processor_with_amx_only(monkeypatch, amx, expected):
+def test_auto_is_bfloat16_only_on_processors_with_amx(monkeypatch, amx, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "amx_bf16": amx}, raising=False)
     precision, explanation = choose_precision("auto")
     assert precision == expected
-    assert ("bfloat16, which this processor computes" in explanation) == amx
+    assert ("bfloat16, which this processor supports" in explanation) == amx
 
 
 def test_auto_is_float32_where_torch_reports_no_capabilities(monkeypatch):
@@ -27,18 +27,18 @@ def test_auto_is_float32_where_torch_reports_no_capabilities(monkeypatch):
 
 
 @pytest.mark.parametrize("native, expected", [(True, "bf16"), (False, "no")])
-def test_auto_takes_bfloat16_on_a_gpu_that_computes_it(monkeypatch, native, expected):
+def test_auto_is_bfloat16_on_gpus_that_support_it(monkeypatch, native, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native or including_emulation)
     assert choose_precision("auto")[0] == expected
 
 
 @pytest.mark.parametrize("precision", ["no", "bf16"])
-def test_a_given_precision_is_kept(precision):
+def test_given_precision_is_kept(precision):
     assert choose_precision(precision)[0] == precision
 
 
-def test_a_checkpoint_of_another_precision_is_another_only_when_both_are_given(tmp_path, monkeypatch):
+def test_precision_makes_checkpoints_differ_only_if_both_are_given(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "ROOT", tmp_path)
     (tmp_path / "mnist" / "dmfa").mkdir(parents=True)
     write_json(tmp_path / "mnist" / "dmfa" / CONFIG, DMFATraining(loop=LoopConfig(precision="bf16")).settings)

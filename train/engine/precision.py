@@ -1,4 +1,4 @@
-"""The floating-point format in which networks are trained."""
+"""The floating-point format of training."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ Precision = Literal["auto", "no", "bf16"]
 def choose_precision(precision: Precision) -> tuple[Literal["no", "bf16"], str]:
     """Resolve `auto`, and explain the choice.
 
-    Processors without AMX train in float32. They emulate bfloat16, or convert to it and back around each convolution, and both are
-    slower than float32 (`python -m benchmarks.precision`).
+    Processors without AMX train in float32: they emulate bfloat16, or convert to it and back around each convolution, and both are
+    slower (`python -m benchmarks.precision`).
 
     Returns:
         `no` or `bf16`, and a sentence to print.
@@ -24,12 +24,12 @@ def choose_precision(precision: Precision) -> tuple[Literal["no", "bf16"], str]:
     if torch.cuda.is_available():
         supported, device = torch.cuda.is_bf16_supported(including_emulation=False), "this GPU"
     else:
-        # Versions of torch before 2.11 do not report what a processor can do.
+        # Versions of torch before 2.11 do not report a processor's capabilities.
         capabilities = getattr(torch.cpu, "get_capabilities", dict)()
         supported, device = bool(capabilities.get("amx_bf16")), "this processor"
     if supported:
-        return "bf16", f"precision: {_NAMES['bf16']}, which {device} computes"
-    return "no", f"precision: {_NAMES['no']}, since {device} gains nothing from bfloat16"
+        return "bf16", f"precision: {_NAMES['bf16']}, which {device} supports"
+    return "no", f"precision: {_NAMES['no']}, since bfloat16 is not faster on {device}"
 
 
 _NAMES = {"no": "float32", "bf16": "bfloat16"}

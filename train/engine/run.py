@@ -124,7 +124,7 @@ class RunConfig(DatasetConfig):
             if value == other or option in self.without_effect:
                 continue
             if option == "precision" and "auto" in (value, other):
-                continue  # what it stands for depends on the machine
+                continue  # its meaning depends on the machine
             if option in ("masks", "incomplete") and value and other and self._draw_the_same(value, other):
                 continue
             found.append(f"{name} is {json.dumps(other)}, not {json.dumps(value)}")

@@ -59,7 +59,7 @@ class Evaluation(DatasetConfig):
     protocol: tuple[str, ...] = PROTOCOLS
     """mask families, see dmfa_demo/data/masks.py"""
     test_set: str = ""
-    """the name of another test set, such as official, which --data-root holds; it is appended to the protocols' names"""
+    """the name of another test set, such as official, in --data-root; it is appended to the protocols' names"""
     seeds: PositiveInt = 3
     """masks per image"""
     limit: PositiveInt | None = None
@@ -152,7 +152,7 @@ def measure(
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
         family: the mask family.
-        protocol: the name of the protocol, where it is not that of the family.
+        protocol: the name of the protocol, if it differs from the family's.
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
         weights: the digest to record in each row.
     """

@@ -1,4 +1,4 @@
-"""Health checks, a log of requests, and a stop that finishes what it began, for servers behind a balancer."""
+"""Health checks, a log of requests, and a graceful stop, for servers behind a load balancer."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from dmfa_demo import __version__
 from dmfa_demo.storage.checkpoints import loaded
 
 HEALTH = "/health"
-# A stream of answers, open for as long as its visitor waits for one.
+# The path of answer streams, which are open while their visitors wait.
 ANSWERS = "/gradio_api/queue/data"
-# Seconds for which a stopping server waits for answers that it began.
+# Seconds that a stopping server waits for open answers.
 PATIENCE = 20.0
 
-# The environment variable that turns the log of requests on, when it is not empty.
+# The environment variable that enables the log of requests if it is not empty.
 SETTING = "DMFA_DEMO_LOG"
 log = logging.getLogger("dmfa_demo.requests")
 
 
 def log_requests() -> None:
-    """Write the log of requests to standard error where `DMFA_DEMO_LOG` is set."""
+    """Write the log of requests to standard error if `DMFA_DEMO_LOG` is set."""
     if os.environ.get(SETTING):
         handler = logging.StreamHandler()
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
@@ -40,8 +40,8 @@ class Traffic:
     """The state of a server.
 
     Attributes:
-        answering: the number of streams of answers that are open.
-        stopping: set once the server takes no further requests.
+        answering: the number of open answer streams.
+        stopping: set once the server accepts no further requests.
     """
 
     answering: int = 0
@@ -52,7 +52,7 @@ class Traffic:
         signal.signal(signal.SIGTERM, lambda *_: self.stopping.set())
 
     def drain(self, patience: float = PATIENCE) -> None:
-        """Wait until all answers are given, at most `patience` seconds."""
+        """Wait until all answers are finished, at most `patience` seconds."""
         end = time.monotonic() + patience
         while self.answering and time.monotonic() < end:
             time.sleep(0.05)
@@ -61,8 +61,8 @@ class Traffic:
 class Operation:
     """ASGI middleware that answers `GET /health`, logs each request in a line, and refuses requests while the server stops.
 
-    `/health` is 200 with the version and the loaded models, and 503 while the server stops. The log names method, path, status and
-    milliseconds. It leaves out query strings and bodies, which hold masks and pictures.
+    `/health` returns 200 with the version and the loaded models, and 503 while the server stops. The log has method, path, status and
+    milliseconds. It omits query strings and bodies, which contain masks and pictures.
     """
 
     def __init__(self, app: ASGIApp, traffic: Traffic):
@@ -95,5 +95,5 @@ class Operation:
             state = {"status": "stopping" if stopping else "ok", "version": __version__, "models": loaded()}
             return JSONResponse(state, 503 if stopping else 200)
         if stopping:
-            return PlainTextResponse("This server is stopping; ask again.", 503, {"Retry-After": "1"})
+            return PlainTextResponse("This server is stopping; try again.", 503, {"Retry-After": "1"})
         return self.app

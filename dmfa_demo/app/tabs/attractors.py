@@ -30,7 +30,7 @@ from dmfa_demo.models.dynamics import flow, latent_field
 from dmfa_demo.models.latent_map import MAP, LatentMap
 from dmfa_demo.storage.checkpoints import ROOT, is_usable, quarantine_on_failure, read_config
 
-STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Full steps, h = 1: pseudo-Gibbs", 1.0))
+STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
 
 # The maximum number of steps of a walk on the map, and its tolerance, relative to the spread of the latents.
 LATENT_STEPS, EXACT = 200, 1e-3
