@@ -35,6 +35,11 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any], playwrigh
     return {"executable_path": path, "args": chromium.ARGUMENTS, "timeout": PATIENCE, **browser_type_launch_args}
 
 
+@pytest.fixture(scope="session")
+def base_url() -> None:
+    """No address, since each server has another; pytest-playwright's own fixture is a method, which pytest 9 warns of."""
+
+
 @pytest.fixture
 def new_context(new_context: NewContext) -> NewContext:
     """Open a context of the test's own, for init scripts, touch and permissions, which shared tabs do not have."""
