@@ -57,6 +57,7 @@ bench: .venv/.test
 	$(BIN)/python -m benchmarks.densities
 	$(BIN)/python -m benchmarks.mfa
 	$(BIN)/python -m benchmarks.misconv
+	$(BIN)/python -m benchmarks.engines
 	$(BIN)/python -m benchmarks.precision
 	$(BIN)/python -m benchmarks.page
 

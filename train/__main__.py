@@ -1,7 +1,8 @@
-"""The command line: a subcommand for every method that learns, `all` for a data set, `evaluate` and others."""
+"""The command line: a subcommand for every method that learns, `all` for a data set, `evaluate`, `export` and others."""
 
 import sys
 
+from dmfa_demo.networks import engine
 from train import commands, recipes
 from train.commands import parse
 from train.engine.loop import STOPPED, Interrupted
@@ -14,7 +15,8 @@ def main() -> None:
     words = sys.argv[1:]
     try:
         config = parse(words, COMMANDS)
-        COMMANDS[words[0].replace("_", "-")](config)
+        with engine.using("torch"):  # the reference, with which figures are measured
+            COMMANDS[words[0].replace("_", "-")](config)
     except Interrupted as stop:
         print(stop)
         sys.exit(STOPPED)

@@ -29,7 +29,7 @@ from train.methods import (
     vaeac,
     vaeac_synthetic,
 )
-from train.report import evaluate, gallery, line_masks, publish, tables
+from train.report import evaluate, export, gallery, line_masks, publish, tables
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
@@ -50,6 +50,7 @@ COMMANDS: Commands = {
     "knn": baselines.knn,
     "mean": baselines.mean,
     "evaluate": evaluate.evaluate,
+    "export": export.export,
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,

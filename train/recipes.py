@@ -119,7 +119,8 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         *classify([name for name in TREATMENTS if name != "misconv-mfa"], ["square14"], "--steps 1000 --seeds 1"),
     ),
     "celeba": (
-        *map(Step, METHODS),
+        Step("dmfa", "dmfa-plain"),
+        *(Step("guided-dmfa" if name == "dmfa" else name) for name in METHODS),
         Step("attractors"),
         Step("dynamics"),
         incomplete(

@@ -33,6 +33,7 @@ from dmfa_demo.app.tabs.hole_walks import load_plane
 from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
 from dmfa_demo.data.datasets import load_samples
+from dmfa_demo.networks import engine
 from dmfa_demo.registry import available_methods, methods
 
 MAX_WAITING = 64
@@ -70,7 +71,8 @@ def build_page() -> gr.Blocks:
 def launch() -> None:
     """Serve the page. Host and port come from Gradio's environment variables (`GRADIO_SERVER_PORT`, ...).
 
-    Exits with a message if `DMFA_DEMO_CELEBA` names a folder without CelebA, or `DMFA_DEMO_METHODS` something other than a method.
+    Exits with a message if `DMFA_DEMO_CELEBA` names a folder without CelebA, `DMFA_DEMO_METHODS` something other than a method, or
+    `DMFA_DEMO_ENGINE` something other than an engine.
     """
     _return_memory()
     fetch_nothing()
@@ -81,6 +83,7 @@ def launch() -> None:
     sys.setswitchinterval(0.0005)
     try:
         methods()
+        engine.chosen()
         load_samples("celeba")
     except (ValueError, FileNotFoundError) as error:
         sys.exit(f"error: {error}")
@@ -98,8 +101,10 @@ def launch() -> None:
         footer_links=["api"],
         head=KEEP_CHANGING_LABELS,
         app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
+        # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
+        _frontend=False,
     )
-    # Not before: Gradio gives up if its first request takes three seconds, as it would on a busy machine.
+    # Not earlier: the page would be served later.
     warming = Thread(target=_warm_up, args=(traffic.stopping,))
     warming.start()
     with suppress(KeyboardInterrupt):

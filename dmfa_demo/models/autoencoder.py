@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.pixels import Pixels
 from dmfa_demo.imputation import ImageShape
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 
 
@@ -48,6 +49,7 @@ class Autoencoder(nn.Module):
         """Reconstruct images `(B, C, H, W)`: r(x) with its deviation."""
         return self.pixels(self.encode(images))
 
+    @graph("encoder")
     def encode(self, images: Tensor) -> Tensor:
         """Apply f: `(B, C, H, W)` -> latents `(B, d)`; the mean of a Gaussian encoder."""
         return self.encoder(images)[:, : self.config.latents]
@@ -56,6 +58,7 @@ class Autoencoder(nn.Module):
         """Return the Gaussian over latents of a Gaussian encoder."""
         return DiagonalGaussian.from_raw(self.encoder(images))
 
+    @graph("decoder")
     def decode(self, z: Tensor) -> Tensor:
         """Apply g: latents `(B, d)` -> `(B, C, H, W)` in [0, 1]."""
         return self.decoder(z)

@@ -24,6 +24,7 @@ from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, activation
 from dmfa_demo.models.partial_conv import PartialConv2d
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import observe
 from dmfa_demo.options import PositiveInt
 from dmfa_demo.registry import method_class
@@ -71,6 +72,7 @@ class ConvNet(nn.Module):
         positions = -(-config.height // scale) * -(-config.width // scale)
         self.head = nn.Sequential(nn.Linear(64 * positions, 20), nn.ReLU(), nn.Linear(20, config.classes))
 
+    @graph("model")
     def forward(self, images: Tensor) -> Tensor:
         """Map `(B, in_channels, H, W)` to logits `(B, classes)`."""
         return self.head(self.features(images).flatten(1))
@@ -85,6 +87,7 @@ class PartialConvNet(ConvNet):
             PartialConv2d(layer) if isinstance(layer, nn.Conv2d) else layer for layer in self.features
         )
 
+    @graph("model")
     def forward(self, images: Tensor, missing: Tensor) -> Tensor:
         """Map images `(B, C, H, W)` and missing, bool `(B, 1, H, W)`, to logits `(B, classes)`."""
         for layer in self.features:
@@ -108,8 +111,17 @@ class MisConvNet(ConvNet):
         self.misconv = MisConv2d(conv)
         self.features = nn.Sequential(OrderedDict(rest))
 
-    def forward(self, images: Tensor, missing: Tensor, density: FactorDensity) -> Tensor:
+    def forward(self, images: Tensor, missing: Tensor, density: MixtureOfFactorAnalyzers) -> Tensor:
         """Map images `(B, C, H, W)`, missing, bool `(B, 1, H, W)`, and a density over all values to logits `(B, classes)`."""
+        parts = density.components
+        return self.logits(images, missing, density.log_weights, parts.mean, parts.factors, parts.noise)
+
+    @graph("model")
+    def logits(
+        self, images: Tensor, missing: Tensor, log_weights: Tensor, mean: Tensor, factors: Tensor, noise: Tensor
+    ) -> Tensor:
+        """Do the same for the density's log-weights `(B, K)`, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
+        density = MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(mean, factors, noise))
         return self.head(self.features(self.misconv(images, missing, density)).flatten(1))
 
 

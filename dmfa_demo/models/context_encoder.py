@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.imputation import Imputation, Imputer
 from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder, ConvolutionalEncoder
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import observe
 from dmfa_demo.storage.checkpoints import load_network
 
@@ -26,6 +27,7 @@ class ContextEncoder(nn.Module):
         self.encoder = ConvolutionalEncoder(config.channels + 1, config, config.latents)
         self.decoder = ConvolutionalDecoder(config)
 
+    @graph("model")
     def forward(self, images: Tensor, missing: Tensor) -> Tensor:
         """Complete images `(B, C, H, W)` with missing `(B, 1, H, W)`; values under `missing` are ignored."""
         return self.decoder(self.encoder(observe(images, missing)))

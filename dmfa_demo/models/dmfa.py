@@ -24,6 +24,7 @@ from dmfa_demo.densities.rescaled import Rescaled
 from dmfa_demo.densities.shared_mixture import SharedComponents
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import beside, load_network, read_config
@@ -88,6 +89,12 @@ class DMFA(nn.Module):
 
     def forward(self, images: Tensor, missing: Tensor) -> MixtureOfFactorAnalyzers:
         """Map images `(B, C, H, W)` and missing `(B, 1, H, W)` to a mixture of K components over n = C H W values, float32."""
+        log_weights, mean, factors, noise = self.parameters_of(images, missing)
+        return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(mean, factors, noise))
+
+    @graph("model")
+    def parameters_of(self, images: Tensor, missing: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return the mixture's unnormalised log-weights `(B, K)`, means `(B, K, n)`, factors `(B, K, l, n)` and noise `(B, K, n)`."""
         config = self.config
         features = F.silu(self.norm(self.unet(observe(images, missing)))).float()
         # From here on float32, also under autocast: a density needs all its digits.
@@ -96,15 +103,14 @@ class DMFA(nn.Module):
                 maps = to_pixels(self.head(features), config.height, config.width)  # (B, K (2 + l) C, H, W)
             else:
                 maps = self.head(F.silu(self.squeeze(features)).flatten(1))
-            maps = maps.reshape(len(images), config.components, 2 + config.factors, -1)  # (B, K, 2 + l, n)
+            maps = maps.reshape(images.shape[0], config.components, 2 + config.factors, -1)  # (B, K, 2 + l, n)
             log_weights = self.weigh(_pool(features, missing))  # (B, K)
             mean, noise, factors = maps.split([1, 1, config.factors], dim=2)  # one gradient for all three
             noise = F.softplus(noise.squeeze(2) + self.noise_bias[:, None]) + config.noise_floor
             # Factors are in units of the noise: from blank paper to ink a pixel's spread grows a thousandfold, and a head that is
             # linear in absolute terms never learns its factors.
             factors = 3 * factors * noise.sqrt().unsqueeze(2)
-            components = FactorAnalyzer(mean=mean.squeeze(2).sigmoid(), factors=factors, noise=noise)
-            return MixtureOfFactorAnalyzers(log_weights, components)
+            return log_weights, mean.squeeze(2).sigmoid(), factors, noise
 
 
 class DMFAImputer(Imputer):
@@ -116,7 +122,8 @@ class DMFAImputer(Imputer):
     limits = (
         "The density is restricted to the hidden pixels; the network's other outputs were never trained. A mixture of few "
         "Gaussians with few factors cannot represent every way to fill a large hole: its samples are noisier than real "
-        "images, and its mean is blurred."
+        "images, and its mean is blurred. On faces it is guided by MFA: a network corrects the mean and the deviations that MFA "
+        "expects in this hole, and the correlations between pixels remain those of MFA."
     )
     formula = "p(x_m | x_o) = Σₖ πₖ N(x_m; μₖ, Aₖ Aₖᵀ + Dₖ), with π, μ, A and D from one pass of a network over x_o and the mask"
     citation = "Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)"

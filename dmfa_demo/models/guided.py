@@ -24,6 +24,7 @@ from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.guide import Guidance, Guide
 from dmfa_demo.imputation import ImageShape, flatten
 from dmfa_demo.models.mfa import MFAImputer
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import load_once
@@ -72,15 +73,19 @@ class GuidedDMFA(nn.Module):
 
     def look(self, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[DiagonalGaussian, list[Tensor]]:
         """Return the result of `forward` and the encoder's features of each level, finest first."""
-        config = self.config
         mean, deviation = guidance.images(missing)
-        x = torch.cat([observe(images, missing), guidance.channels(missing)], 1)
+        maps, *levels = self.raw(torch.cat([observe(images, missing), guidance.channels(missing)], 1))
+        own, trust, stretch = maps.chunk(3, 1)
+        mean = mean + trust.sigmoid() * (own.sigmoid() - mean)
+        return DiagonalGaussian(flatten(mean), flatten(deviation * stretch.exp())), levels
+
+    @graph("model")
+    def raw(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map image, mask and guidance `(B, 3 C + 1, H, W)` to raw maps `(B, 3 C, H, W)`, float32, and the features of each level."""
         levels = self.unet.encode(x.contiguous(memory_format=torch.channels_last))
         features = F.silu(self.norm(self.unet.decode(levels))).float()
         with torch.autocast(features.device.type, enabled=False):
-            own, trust, stretch = to_pixels(self.head(features), config.height, config.width).chunk(3, 1)
-            mean = mean + trust.sigmoid() * (own.sigmoid() - mean)
-            return DiagonalGaussian(flatten(mean), flatten(deviation * stretch.exp())), levels
+            return to_pixels(self.head(features), self.config.height, self.config.width), *levels
 
     def begin_from(self, tensors: dict[str, Tensor]) -> None:
         """Start from the state of a DMFA with one component and no guide: its features and its mean.

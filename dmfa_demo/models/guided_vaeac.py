@@ -25,6 +25,7 @@ from torch.nn import functional as F
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import Decoder, Encoder, to_pixels
 
 
@@ -74,15 +75,17 @@ class GuidedGenerator(nn.Module):
         for add in self.add:
             nn.init.zeros_(cast(nn.Conv2d, add).weight)
 
-    def forward(self, painted: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        """Map differences from the guide's prediction `(S B, n)` and features of B rows to raw `(S B, 3, C, H, W)`: mean, deviation, trust."""
+    @graph("generator")
+    def forward(self, painted: Tensor, *passed: Tensor) -> Tensor:
+        """Map differences from the guide's prediction `(S, B, n)` and features of B rows to raw `(S, B, 3, C, H, W)`: mean, deviation, trust."""
         channels, height, width = self.config.shape
-        images = self.SCALE * painted.unflatten(1, (channels, height, width))
+        images = self.SCALE * painted.flatten(0, 1).unflatten(1, (channels, height, width))
         images = F.pad(images, (0, -width % self.folds[-1], 0, -height % self.folds[-1]))
         *added, coarsest = (add(F.pixel_unshuffle(images, fold)) for add, fold in zip(self.add, self.folds))
-        coarsest = (coarsest.unflatten(0, (-1, len(passed[-1]))) + passed[-1]).flatten(0, 1)
+        coarsest = (coarsest.unflatten(0, (-1, passed[-1].shape[0])) + passed[-1]).flatten(0, 1)
         features = F.silu(self.norm(self.decoder((*passed[:-1], coarsest), added)))
-        return to_pixels(self.head(features), height, width).unflatten(1, (-1, channels))
+        maps = to_pixels(self.head(features), height, width)
+        return maps.unflatten(1, (-1, channels)).unflatten(0, painted.shape[:2])
 
     def begin_from(self, network: GuidedDMFA) -> None:
         """Copy the weights of a guided DMFA from its features to its mean and its trust."""

@@ -35,7 +35,9 @@ FactorDensity = FactorAnalyzer | MixtureOfFactorAnalyzers
 
 def expected_relu(mean: Tensor, variance: Tensor) -> Tensor:
     """Return E[max(X, 0)] for X ~ N(mean, variance); max(mean, 0), with finite gradients, where the variance is zero."""
-    return _ExpectedReLU.apply(mean, variance)
+    if torch.is_grad_enabled() and (mean.requires_grad or variance.requires_grad):
+        return _ExpectedReLU.apply(mean, variance)
+    return _expected_relu(mean, variance)[0]
 
 
 class _ExpectedReLU(torch.autograd.Function):
@@ -43,14 +45,9 @@ class _ExpectedReLU(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, mean: Tensor, variance: Tensor) -> Tensor:
+        expected, above, slope, deviation = _expected_relu(mean, variance)
         spreads = variance > 0
-        deviation = torch.where(spreads, variance, 1).sqrt_()
-        ratio = mean / deviation
-        above = (ratio * -math.sqrt(0.5)).erfc_().mul_(0.5)  # Phi
-        slope = ratio.square_().mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))  # phi
-        expected = torch.addcmul(mean * above, deviation, slope)
         if not spreads.all():
-            expected = torch.where(spreads, expected, mean.relu())
             above, slope = torch.where(spreads, above, (mean > 0).to(mean)), torch.where(spreads, slope, 0)
         ctx.save_for_backward(above, slope.div_(deviation).mul_(0.5))
         return expected
@@ -60,6 +57,17 @@ class _ExpectedReLU(torch.autograd.Function):
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, Tensor]:
         by_mean, by_variance = ctx.saved_tensors
         return gradient * by_mean, gradient * by_variance
+
+
+def _expected_relu(mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return `expected_relu`, Phi(mean / s), phi(mean / s) and s, which is set to 1 where the variance is zero."""
+    spreads = variance > 0
+    deviation = torch.where(spreads, variance, 1).sqrt_()
+    ratio = mean / deviation
+    above = (ratio * -math.sqrt(0.5)).erfc_().mul_(0.5)  # Phi
+    slope = ratio.square_().mul_(-0.5).exp_().mul_(1 / math.sqrt(2 * math.pi))  # phi
+    expected = torch.addcmul(mean * above, deviation, slope)
+    return torch.where(spreads, expected, mean.relu()), above, slope, deviation
 
 
 def expected_leaky_relu(mean: Tensor, variance: Tensor, slope: float) -> Tensor:
@@ -108,21 +116,18 @@ class MisConv2d(nn.Module):
             raise ValueError(f"the density is over {values.shape[-1]} values, the images have {images[0].numel()} each")
         plain = activation(self.conv(hide(images, missing)), self.slope)  # (B, C_out, H', W')
         taps = window_taps(self.conv, *images.shape[-2:])  # (P, T)
-        # One extra place, never missing and always zero, for padding.
-        hidden = F.pad(missing.flatten(1), (0, 1))
-        rows, windows = hidden[:, taps].any(-1).nonzero(as_tuple=True)  # N windows with a missing pixel
-        if not len(rows):
-            return plain
+        seen = count_in_windows(self.conv, missing).flatten(1)  # (B, P)
+        rows, windows = seen.nonzero(as_tuple=True)  # N windows with a missing pixel
         # In full precision also under autocast: the density enters in these few windows.
         with torch.autocast(images.device.type, enabled=False):
             mean, variance = self._moments(images, missing, density, rows, taps[windows])  # (N, K, C_out)
             expected = expected_leaky_relu(mean, variance, self.slope)
             if isinstance(density, MixtureOfFactorAnalyzers):
-                expected = density.weights.expand(len(images), -1)[rows].unsqueeze(-1) * expected
+                expected = density.weights.expand(images.shape[0], -1)[rows].unsqueeze(-1) * expected
             expected = expected.sum(1).to(plain.dtype)
         flat = plain.movedim(1, -1).reshape(-1, expected.shape[1])  # (B P, C_out)
-        flat = flat.index_copy(0, rows * len(taps) + windows, expected)
-        return flat.view(len(images), *plain.shape[-2:], -1).movedim(-1, 1)
+        flat = flat.index_copy(0, rows * taps.shape[0] + windows, expected)
+        return flat.view(images.shape[0], *plain.shape[-2:], -1).movedim(-1, 1)
 
     def _moments(
         self, images: Tensor, missing: Tensor, density: FactorDensity, rows: Tensor, taps: Tensor
@@ -132,7 +137,8 @@ class MisConv2d(nn.Module):
         pinned = density.restrict(flatten(images), flatten_missing(missing, channels))
         parts = pinned.components if isinstance(pinned, MixtureOfFactorAnalyzers) else pinned
         maps = torch.cat([parts.mean.unsqueeze(-2), parts.factors, parts.noise.unsqueeze(-2)], -2)  # (B, [K,] 2 + l, n)
-        maps = maps.reshape(len(images), -1, maps.shape[-2], channels, images.shape[-2] * images.shape[-1])
+        maps = maps.reshape(images.shape[0], -1, maps.shape[-2], channels, images.shape[-2] * images.shape[-1])
+        # One place more, always zero, for what padding reads.
         by_pixel = F.pad(maps, (0, 1)).movedim(-1, 1).flatten(0, 1).flatten(1)  # (B (H W + 1), K (2 + l) C)
         read = by_pixel[(rows * (images.shape[-2] * images.shape[-1] + 1)).unsqueeze(-1) + taps]  # (N, T, K (2 + l) C)
         read = read.unflatten(-1, (*maps.shape[1:3], groups, -1)).movedim(1, -1)  # (N, K, 2 + l, G, C / G, T)
@@ -153,7 +159,7 @@ class MisConv2d(nn.Module):
 
 def check_mask(images: Tensor, missing: Tensor) -> None:
     """Raise a ValueError if `missing` is not one bool mask for all channels of each image."""
-    expected = (len(images), 1, *images.shape[-2:])
+    expected = (images.shape[0], 1, *images.shape[-2:])
     if missing.dtype != torch.bool or missing.shape != expected:
         raise ValueError(
             f"missing must be bool {expected}, True where a pixel is unknown; got {missing.dtype} {tuple(missing.shape)}"
@@ -179,6 +185,15 @@ def window_taps(conv: nn.Conv2d, height: int, width: int) -> Tensor:
     else:
         padded = F.pad(pixels, sides, mode=conv.padding_mode)
     return F.unfold(padded, conv.kernel_size, conv.dilation, stride=conv.stride)[0].T.long().to(conv.weight.device)
+
+
+def count_in_windows(conv: nn.Conv2d, pixels: Tensor) -> Tensor:
+    """Return how many true pixels of bool `(B, 1, H, W)` each window of a convolution reads, `(B, 1, H', W')`; zero padding adds none."""
+    padding, counted = conv.padding, pixels.to(conv.weight.dtype)
+    if conv.padding_mode != "zeros":
+        padding, counted = 0, F.pad(counted, conv._reversed_padding_repeated_twice, mode=conv.padding_mode)
+    with torch.autocast(pixels.device.type, enabled=False):
+        return F.conv2d(counted, counted.new_ones(1, 1, *conv.kernel_size), None, conv.stride, padding, conv.dilation)
 
 
 class MisConvNetwork(nn.Module):

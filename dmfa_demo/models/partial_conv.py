@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
-from dmfa_demo.models.misconv import check_mask, window_taps
+from dmfa_demo.models.misconv import check_mask, count_in_windows
 
 
 class PartialConv2d(nn.Module):
@@ -43,11 +42,9 @@ class PartialConv2d(nn.Module):
         """
         check_mask(features, missing)
         response = self.conv(torch.where(missing, 0, features))  # (B, C_out, H', W')
-        taps = window_taps(self.conv, *features.shape[-2:])  # (P, T)
-        outside = (taps == missing[0].numel()).sum(-1)  # taps that read padding
-        seen = F.pad(~missing.flatten(1), (0, 1))[:, taps].sum(-1)  # (B, P), without padding
-        nothing = (seen == 0).view(len(features), 1, *response.shape[-2:])
-        scale = ((taps.shape[-1] - outside) / seen.clamp(min=1)).view_as(nothing).to(response.dtype)
+        whole, seen = (count_in_windows(self.conv, known) for known in (torch.ones_like(missing[:1]), ~missing))
+        nothing = seen == 0
+        scale = (whole / seen.clamp(min=1)).to(response.dtype)
         linear = response if self.conv.bias is None else response - self.conv.bias.to(response.dtype)[:, None, None]
         # In this form the response of a complete window is exact to the last bit.
         return torch.where(nothing, 0, response + linear * (scale - 1)), nothing

@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, hide
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import load_network
@@ -53,11 +54,14 @@ class UniversalMarginalizer(nn.Module):
 
     def forward(self, images: Tensor, missing: Tensor) -> Pixels:
         """Map images `(B, C, H, W)` and missing `(B, 1, H, W)` to pixels `(B, C, H, W)`."""
+        return Pixels.from_raw(self.raw(images, missing), self.config.likelihood, self.config.deviation_floor)
+
+    @graph("model")
+    def raw(self, images: Tensor, missing: Tensor) -> Tensor:
+        """Return the raw pixels `(B, p, C, H, W)` for `Pixels.from_raw`."""
         features = F.silu(self.norm(self.unet(observe(images, missing))))
-        raw = to_pixels(self.head(features), self.config.height, self.config.width)
-        return Pixels.from_raw(
-            raw.unflatten(1, (-1, self.config.channels)), self.config.likelihood, self.config.deviation_floor
-        )
+        maps = to_pixels(self.head(features), self.config.height, self.config.width)
+        return maps.unflatten(1, (-1, self.config.channels))
 
 
 def random_order(missing: Tensor, generator: torch.Generator) -> Tensor:

@@ -27,6 +27,7 @@ from dmfa_demo.densities.pixels import Likelihood, Pixels, as_seen
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, LatentSpace, flatten, hide
 from dmfa_demo.models.guided import GuidedConfig, load_guide
 from dmfa_demo.models.guided_vaeac import GuidedGenerator, GuidedPrior
+from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import Decoder, Encoder, ResidualBlock, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import beside, load_network
@@ -59,10 +60,10 @@ class VAEAC(nn.Module):
     """The three networks. `forward(images, missing)` returns the conditional distribution of the missing pixels.
 
     Args:
-        prior: maps `observe(images, missing)` to raw latents `(B, 2 d)` and the features for the generator.
+        prior: maps `observe(images, missing)` to raw latents `(B, 2 d)` and the features for the generator, a tensor each.
         proposal: maps the complete image and its masks to raw latents `(B, 2 d)`.
-        generator: maps latents `(S B, d)`, S draws for all rows one after the other, and the prior network's features of the
-            B rows to raw pixels `(S B, p, C, H, W)`.
+        generator: maps latents `(S, B, d)`, S draws for each row, and the prior network's features of the B rows, a tensor
+            each, to raw pixels `(S, B, p, C, H, W)`.
         likelihood: the distribution of a pixel.
     """
 
@@ -81,8 +82,8 @@ class VAEAC(nn.Module):
 
     def forward(self, images: Tensor, missing: Tensor, guidance: Guidance | None = None) -> ConditionalVAEAC:
         """Condition on images `(B, C, H, W)` with missing `(B, 1, H, W)`; values under `missing` reach no network. `guidance` is ignored."""
-        raw, passed = self.prior(observe(images, missing))
-        return ConditionalVAEAC(self, DiagonalGaussian.from_raw(raw), passed)
+        raw, *passed = self.prior(observe(images, missing))
+        return ConditionalVAEAC(self, DiagonalGaussian.from_raw(raw), tuple(passed))
 
     def propose(
         self, images: Tensor, missing: Tensor, absent: Tensor, guidance: Guidance | None = None
@@ -93,8 +94,7 @@ class VAEAC(nn.Module):
 
     def decode(self, z: Tensor, passed: tuple[Tensor, ...], guidance: Guidance | None) -> Pixels:
         """Return the pixels given latents z `(S, B, d)` and the prior network's features of the B rows."""
-        raw = self.generator(z.flatten(0, 1), passed)
-        return Pixels.from_raw(raw.unflatten(0, z.shape[:2]), self.likelihood, self.deviation_floor)
+        return Pixels.from_raw(self.generator(z, *passed), self.likelihood, self.deviation_floor)
 
 
 class GuidedVAEAC(VAEAC):
@@ -132,7 +132,7 @@ class GuidedVAEAC(VAEAC):
         """Return the pixels given latents z `(S, B, d)` and the prior network's features of the B rows."""
         assert guidance is not None and guidance.shapes is not None
         painted = guidance.shapes.paint(z)  # (S, B, n)
-        raw = self.generator(painted.flatten(0, 1), passed).unflatten(0, z.shape[:2])  # (S, B, 3, C, H, W)
+        raw = self.generator(painted, *passed)  # (S, B, 3, C, H, W)
         pixels, trust = Pixels.from_raw(raw, self.likelihood, self.deviation_floor), raw[:, :, 2].float().sigmoid()
         linear = (guidance.mean + painted).view_as(pixels.mean)
         return replace(pixels, mean=linear + trust * (pixels.mean - linear))
@@ -174,9 +174,11 @@ class ImagePrior(Encoder):
         super().__init__(config.channels + 1, config.widths, config.blocks)
         self.latents = _to_latents(config)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    @graph("prior")
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Map `(B, C + 1, H, W)` to raw latents `(B, 2 d)` and the features of each level, finest first."""
         features = self.encode(x)
-        return self.latents(features[-1]), tuple(features)
+        return self.latents(features[-1]), *features
 
 
 class ImageProposal(Encoder):
@@ -204,11 +206,13 @@ class ImageGenerator(nn.Module):
         maps = config.channels * (1 if config.likelihood == "bernoulli" else 2)
         self.head = nn.Conv2d(config.widths[0], maps * Encoder.BLOCK**2, 1)
 
-    def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        mixed = self.mix(self.spread(z), passed[-1])
+    @graph("generator")
+    def forward(self, z: Tensor, *passed: Tensor) -> Tensor:
+        """Map z `(S, B, d)` and the features of B rows to raw pixels `(S, B, p, C, H, W)`."""
+        mixed = self.mix(self.spread(z.flatten(0, 1)), passed[-1])
         features = F.silu(self.norm(self.decoder((*passed[:-1], mixed))))
         maps = to_pixels(self.head(features), self.config.height, self.config.width)
-        return maps.unflatten(1, (-1, self.config.channels))
+        return maps.unflatten(1, (-1, self.config.channels)).unflatten(0, z.shape[:2])
 
 
 def _coarsest(config: VAEACConfig) -> tuple[int, int]:

@@ -1,1 +1,1 @@
-"""The U-Net and its blocks."""
+"""The U-Net and its blocks, and the engines that compute networks."""

@@ -37,7 +37,7 @@ class ResidualBlock(nn.Module):
         The last channels of x may be passed as `beside`, with as many rows or fewer. Fewer rows repeat cyclically, and their
         convolutions are computed only once.
         """
-        if beside is None or len(beside) == len(x):
+        if beside is None or beside.shape[0] == x.shape[0]:
             x = x if beside is None else torch.cat([x, beside], 1)
             hidden, straight = self.conv1(F.silu(self.norm1(x))), self.skip(x)
         else:
@@ -59,7 +59,7 @@ class ResidualBlock(nn.Module):
 
 def _again_and_again(many: Tensor, few: Tensor) -> Tensor:
     """Add `(S B, C, H, W)` and `(B, C, H, W)`, whose rows repeat cyclically."""
-    return (many.unflatten(0, (-1, len(few))) + few).flatten(0, 1)
+    return (many.unflatten(0, (-1, few.shape[0])) + few).flatten(0, 1)
 
 
 class Encoder(nn.Module):

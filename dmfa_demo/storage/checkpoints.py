@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.imputation import Imputer
+from dmfa_demo.networks import engine
 from dmfa_demo.options import OptionError
 from dmfa_demo.storage.files import read_tensors, write_tensors, write_text
 
@@ -109,6 +111,15 @@ def read_config(folder: Path) -> dict[str, Any]:
     return settings
 
 
+def digest(folder: Path) -> str:
+    """Return a digest of a checkpoint's weights and settings; empty if there is no checkpoint."""
+    config = folder / CONFIG
+    if not config.is_file():
+        return ""
+    network = json.dumps(json.loads(config.read_text())["network"])
+    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]
+
+
 def load_network(folder: Path, build: Callable[[Config], Network], config_class: type[Config]) -> Network:
     """Load the network that `save_checkpoint` wrote, in float32 and evaluation mode; raises as `load_checkpoint` and `fill` do."""
     config, tensors = load_checkpoint(folder, config_class)
@@ -116,16 +127,18 @@ def load_network(folder: Path, build: Callable[[Config], Network], config_class:
 
 
 def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
-    """Load the weights read from a folder into a network, and set it to evaluation mode.
+    """Load the weights read from a folder into a network, set it to evaluation mode, and attach its ONNX graphs.
 
     Raises:
-        ValueError: If the weights do not fit the network.
+        ValueError: If the weights do not fit the network, and as `engine.attach` does.
     """
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ValueError(f"the weights in {folder} do not fit its {CONFIG}: {reason:.200}") from None
+    place = weights_of(folder).parent
+    engine.attach(network, place, lambda: digest(place))
     return network.eval()
 
 

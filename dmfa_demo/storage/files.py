@@ -48,14 +48,19 @@ def read_metadata(path: Path) -> dict[str, str]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write text, atomically.
+    """Write text, atomically; raises as `write_bytes` does."""
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write bytes, atomically.
 
     Raises:
         OSError: If there is no room for it; the old file stays.
     """
     partial = path.with_suffix(".partial")
     try:
-        partial.write_text(text)
+        partial.write_bytes(content)
     except OSError:
         partial.unlink(missing_ok=True)
         raise

@@ -56,7 +56,7 @@ def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = Fal
 
 
 def pull(repo_id: str, revision: str) -> Path:
-    """Return the folder of a repository's checkpoint, downloaded once per revision.
+    """Return the folder of a repository's checkpoint, downloaded once per revision: settings and weights, without ONNX graphs.
 
     Raises:
         ValueError: If `repo_id` is not the name of a repository.

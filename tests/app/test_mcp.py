@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
+from anyio.from_thread import start_blocking_portal
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import TextContent
@@ -29,8 +29,9 @@ def test_every_endpoint_is_a_working_tool():
             bad = await session.call_tool("evaluate", {**arguments, "mask": [[1]]})
             return {tool.name for tool in tools}, [good, bad]
 
-    with serving(GRADIO_MCP_SERVER="True") as address:
-        names, (good, bad) = asyncio.run(ask(address))
+    # In a thread of its own: Playwright has a running event loop in that of the tests.
+    with serving(GRADIO_MCP_SERVER="True") as address, start_blocking_portal() as portal:
+        names, (good, bad) = portal.call(ask, address)
     assert names == {endpoint.__name__ for endpoint in ENDPOINTS}
     assert not good.isError and "psnr" in text_of(good)
     assert bad.isError and "both must have the same size" in text_of(bad)

@@ -1,4 +1,4 @@
-"""The page for those who do not see it, or not its colours, or use no mouse: axe-core, names, contrast, 360 pixels."""
+"""Accessibility: axe-core in light and dark, a width of 360 pixels, names by keyboard, reduced motion."""
 
 from __future__ import annotations
 
@@ -8,19 +8,10 @@ from playwright.sync_api import Page, expect
 
 from dmfa_demo.app.contents import TABS
 from tests.browser.conftest import OpenPage
-from tests.browser.test_page import own_photo, photo
+from tests.browser.page import READY
+from tests.browser.photos import own_photo, photo
 
 pytestmark = pytest.mark.browser
-
-READY = {
-    "compare": "#compare figure img",
-    "factors": "#gaussian img",
-    "samples": "#strips img",
-    "attractors": "#player canvas",
-    "predictions": "#predictions section",
-    "learn": "#lesson .films img",
-    "results": "#results-table table",
-}
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -29,7 +20,7 @@ def page(open_page: OpenPage, request: pytest.FixtureRequest) -> Page:
 
 
 def expect_accessible(page: Page) -> None:
-    """Axe-core finds nothing that it calls serious, once no answer is awaited and colours have stopped to fade in."""
+    """Axe-core finds no serious violation, once all answers are there and animations have ended."""
     expect(page.locator(":is([data-state=pending], [data-state=stale], .stage[aria-busy=true]):visible")).to_have_count(
         0
     )
@@ -44,13 +35,13 @@ def expect_accessible(page: Page) -> None:
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_axe_finds_nothing_serious(page: Page, served: str, tab: str):
+def test_axe_finds_nothing_serious_in_any_tab(page: Page, served: str, tab: str):
     page.goto(f"{served}?tab={tab}")
     expect(page.locator(READY[tab]).first).to_be_visible()
     expect_accessible(page)
 
 
-def test_axe_finds_nothing_serious_in_the_aligner_of_faces(page: Page, served: str):
+def test_axe_finds_nothing_serious_in_the_face_aligner(page: Page, served: str):
     page.goto(f"{served}?dataset=celeba")
     expect(page.locator(READY["compare"]).first).to_be_visible()
     expect_accessible(page)
@@ -58,7 +49,7 @@ def test_axe_finds_nothing_serious_in_the_aligner_of_faces(page: Page, served: s
     expect_accessible(page)
 
 
-def test_axe_finds_nothing_serious_in_the_code(page: Page, served: str):
+def test_axe_finds_nothing_serious_in_the_code_dialogue(page: Page, served: str):
     page.goto(served)
     expect(page.locator(READY["compare"]).first).to_be_visible()
     page.locator("#take").get_by_role("button", name="Code for this").click()
@@ -67,14 +58,14 @@ def test_axe_finds_nothing_serious_in_the_code(page: Page, served: str):
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_at_360_pixels_nothing_is_cut_off(open_page: OpenPage, served: str, tab: str):
+def test_width_of_360_pixels_cuts_nothing_off(open_page: OpenPage, served: str, tab: str):
     page = open_page(360, 740)
     page.goto(f"{served}?tab={tab}")
     expect(page.locator(READY[tab]).first).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
-def test_every_control_is_reached_and_named_by_keyboard(open_page: OpenPage, served: str):
+def test_keyboard_reaches_every_control_and_each_has_a_name(open_page: OpenPage, served: str):
     page = open_page(1280, 900)
     page.goto(served)
     expect(page.locator(READY["compare"]).first).to_be_visible()
@@ -97,7 +88,7 @@ def test_every_control_is_reached_and_named_by_keyboard(open_page: OpenPage, ser
         assert control in said, (control, said)
 
 
-def test_the_films_stand_still_for_whoever_wants_no_motion(open_page: OpenPage, served: str):
+def test_animations_do_not_play_under_reduced_motion(open_page: OpenPage, served: str):
     page = open_page(1280, 900, reduced_motion="reduce")
     page.goto(f"{served}?lesson=1")
     expect(page.locator(READY["learn"]).first).to_be_visible()

@@ -1,35 +1,39 @@
-"""Shortcuts on every layout, and explanations by key and by "i"."""
+"""Keyboard shortcuts on every layout, and explanations by key and by "i" buttons."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.registry import available_methods, method_class
-from tests.browser.conftest import patient
-from tests.browser.test_accessible import READY
-from tests.browser.test_page import canvas, choose, choose_methods, hidden, mean, press, stroke
+from tests.browser.conftest import Recording, Tabs, events
+from tests.browser.page import READY, canvas, choose, choose_methods, hidden, mean, press, stroke
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def page(browser: Browser, served: str) -> Iterator[Page]:
-    page = patient(browser.new_page(viewport={"width": 1280, "height": 720}))
-    errors: list[str] = []
-    page.on("pageerror", lambda error: errors.append(str(error)))
+def shared_page(tabs: Tabs, served: str) -> Iterator[Page]:
+    page = tabs.open()
     page.goto(served)
     expect(mean(page)).to_be_visible()
     yield page
-    assert not errors
-    page.close()
+    tabs.leave(page)
+
+
+@pytest.fixture
+def page(shared_page: Page, recording: Recording) -> Iterator[Page]:
+    """A visit that goes on from test to test; fails on any JavaScript error."""
+    with recording(shared_page) as page, events(page, "pageerror") as errors:
+        yield page
+        assert not errors
 
 
 def key(page: Page, at: str = "#painter canvas", **event: object) -> None:
-    """A key as the browser sends it."""
+    """Send the event of a key."""
     send = (
         "(one, event) => one.dispatchEvent(new KeyboardEvent('keydown', {bubbles: true, cancelable: true, ...event}))"
     )
@@ -48,10 +52,10 @@ def tool(page: Page) -> str:
         ({"key": "β", "code": "KeyB"}, {"key": "ε", "code": "KeyE"}),  # Greek
         ({"key": "נ", "code": "KeyB"}, {"key": "ק", "code": "KeyE"}),  # Hebrew
         ({"key": "ㅠ", "code": "KeyB"}, {"key": "ㄷ", "code": "KeyE"}),  # Korean
-        ({"key": "b", "code": "KeyN"}, {"key": "e", "code": "KeyD"}),  # Dvorak, Latin: what is written counts
+        ({"key": "b", "code": "KeyN"}, {"key": "e", "code": "KeyD"}),  # Dvorak: the letter counts, not its place
     ],
 )
-def test_letters_choose_the_tool_on_every_layout(page: Page, brush: dict, eraser: dict):
+def test_letter_keys_choose_the_tool_on_every_layout(page: Page, brush: dict, eraser: dict):
     key(page, **eraser)
     assert tool(page) == "eraser"
     key(page, **brush)
@@ -70,7 +74,7 @@ def test_letters_choose_the_tool_on_every_layout(page: Page, brush: dict, eraser
         ({"key": "ъ", "code": "BracketRight"}, {"key": "х", "code": "BracketLeft"}),  # Russian
     ],
 )
-def test_brackets_change_the_size_on_every_layout(page: Page, larger: dict, smaller: dict):
+def test_bracket_keys_change_the_brush_size_on_every_layout(page: Page, larger: dict, smaller: dict):
     size = page.locator("#painter input[type=range]")
     before = int(size.input_value())
     key(page, **larger)
@@ -82,7 +86,7 @@ def test_brackets_change_the_size_on_every_layout(page: Page, larger: dict, smal
 @pytest.mark.parametrize(
     "undo", [{"key": "z", "code": "KeyZ"}, {"key": "я", "code": "KeyZ"}, {"key": "z", "code": "KeyY"}]
 )
-def test_undo_on_every_layout(page: Page, undo: dict):
+def test_undo_key_works_on_every_layout(page: Page, undo: dict):
     before = hidden(page)
     press(page, "Invert")
     assert hidden(page) == 784 - before
@@ -93,14 +97,14 @@ def test_undo_on_every_layout(page: Page, undo: dict):
     key(page, ctrlKey=True, **undo)
 
 
-def test_an_event_without_a_key_does_nothing(page: Page):
+def test_key_event_without_a_key_does_nothing(page: Page):
     before = hidden(page)
     for at in ("#painter canvas", "body"):
         page.locator(at).first.evaluate("(one) => one.dispatchEvent(new Event('keydown', {bubbles: true}))")
     assert hidden(page) == before
 
 
-def test_undo_works_from_every_control_that_holds_no_text(page: Page):
+def test_undo_key_works_from_every_control_without_text(page: Page):
     before = hidden(page)
     choose_methods(page)
     for at in (
@@ -116,11 +120,11 @@ def test_undo_works_from_every_control_that_holds_no_text(page: Page):
         assert hidden(page) == before, at
 
 
-def dialog(page: Page):
+def dialog(page: Page) -> Locator:
     return page.locator("#explainer dialog")
 
 
-def test_a_question_mark_lists_the_keys(page: Page):
+def test_question_mark_lists_the_keys(page: Page):
     canvas(page).focus()
     page.keyboard.press("Shift+?")
     expect(dialog(page)).to_be_visible()
@@ -130,7 +134,7 @@ def test_a_question_mark_lists_the_keys(page: Page):
 
 
 @pytest.mark.parametrize("dataset", ["mnist", "celeba"])
-def test_every_card_explains_its_method(page: Page, dataset: str):
+def test_explanation_of_every_method_opens_from_its_card(page: Page, dataset: str):
     choose(page, {"mnist": "MNIST", "celeba": "Faces"}[dataset])
     shown = [name for name in available_methods(dataset) if method_class(name).shown_first]
     expect(page.locator(f'#compare [data-explain="{shown[-1]}"]')).to_be_visible()
@@ -148,7 +152,7 @@ def test_every_card_explains_its_method(page: Page, dataset: str):
 
 
 @pytest.mark.parametrize("tab", TABS)
-def test_every_tab_and_all_that_it_names_is_explained(page: Page, tab: str):
+def test_explanation_of_every_tab_and_of_its_terms_exists(page: Page, tab: str):
     page.get_by_role("tab", name=tab.capitalize(), exact=True).click()
     expect(page.locator(READY[tab]).first).to_be_visible()
     panel = page.locator(f"#tab-{tab}")
@@ -157,13 +161,13 @@ def test_every_tab_and_all_that_it_names_is_explained(page: Page, tab: str):
     page.keyboard.press("Escape")
     known = dialog(page).locator("[data-entry]").evaluate_all("(all) => all.map((one) => one.dataset.entry)")
     asked = page.locator("[data-explain]").evaluate_all("(all) => all.map((one) => one.dataset.explain)")
-    assert set(asked) <= set(known), "every button leads somewhere"
+    assert set(asked) <= set(known), "every button has an explanation"
     if tab in ("compare", "samples", "predictions", "results"):
         assert panel.locator(".info[data-explain]").count() >= 4
     page.get_by_role("tab", name="Compare", exact=True).click()
 
 
-def test_the_footer_leads_to_glossary_privacy_licences_and_papers(page: Page):
+def test_footer_leads_to_glossary_privacy_licences_and_papers(page: Page):
     footer = page.locator("#explainer .about")
     expect(footer).to_contain_text("CelebA, for non-commercial research only")
     for name, text in (
@@ -185,34 +189,3 @@ def test_the_footer_leads_to_glossary_privacy_licences_and_papers(page: Page):
 def test_labels_that_change_are_not_translated(page: Page):
     for at in ("#preset-half", "#view", "#dataset"):
         expect(page.locator(at).first).to_have_attribute("translate", "no")
-
-
-def test_copying_and_saving_say_only_what_happened(browser: Browser, served: str):
-    page = patient(browser.new_page(viewport={"width": 1280, "height": 720}))
-    page.add_init_script("Object.defineProperty(navigator, 'clipboard', {value: undefined})")  # as over plain http
-    page.goto(f"{served}?sample=3")
-    expect(mean(page)).to_be_visible()
-    take = page.locator("#take")
-    take.get_by_role("button", name="Copy link").click()
-    expect(take.get_by_role("status")).to_contain_text("may not use the clipboard")
-    expect(take.get_by_role("status")).to_contain_text("sample=3")
-    take.get_by_role("button", name="Code for this").click()
-    take.locator("[data-act=copy]").click()
-    expect(take.locator("[data-act=copy]")).to_have_text("Selected: press Ctrl C")
-    assert "load_imputer" in page.evaluate("String(getSelection())")
-    page.keyboard.press("Escape")
-    take.get_by_role("button", name="Comparison as PNG").click()
-    expect(take.get_by_role("status").get_by_role("link")).to_have_text("comparison.png")
-    page.close()
-
-
-def test_a_link_says_that_it_does_not_hold_an_own_picture(browser: Browser, served: str):
-    page = patient(browser.new_context(permissions=["clipboard-read", "clipboard-write"]).new_page())
-    page.goto(served)
-    expect(mean(page)).to_be_visible()
-    page.locator("#take").get_by_role("button", name="Copy link").click()
-    expect(page.locator("#take [role=status]")).to_have_text("The link is copied.")
-    page.evaluate("document.documentElement.dataset.ownPicture = 'true'")
-    page.locator("#take").get_by_role("button", name="Copy link").click()
-    expect(page.locator("#take [role=status]")).to_contain_text("Your own picture is not in it")
-    page.close()

@@ -1,4 +1,4 @@
-"""A photo of a digit: what is found is on the canvas, and where that is doubtful, the visitor cuts it out by hand."""
+"""A photo of a digit is cut out automatically; where the result is doubtful, the visitor can correct it by hand."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import OpenPage
-from tests.browser.test_page import choose, mean, png, upload
+from tests.browser.page import choose, mean, upload
+from tests.browser.photos import png, png_file
 
 pytestmark = pytest.mark.browser
 
@@ -25,21 +26,21 @@ def drawing(*bars: tuple[slice, slice]) -> dict:
     paper = np.full((700, 900), 235, np.uint8)
     for bar in bars:
         paper[bar] = 40
-    return {"name": "digit.png", "mimeType": "image/png", "buffer": png(paper)}
+    return png_file("digit.png", png(paper))
 
 
 ONE = slice(150, 500), slice(200, 222)
 TWO_MARKS = (slice(150, 500), slice(100, 130)), (slice(150, 500), slice(700, 730)), (slice(150, 180), slice(560, 730))
 
 
-def test_a_clear_digit_is_taken_without_a_question(page: Page):
+def test_clear_digit_is_used_without_a_question(page: Page):
     upload(page, "digit-upload", drawing(ONE))
     expect(page.locator("#compare")).to_contain_text("your own digit")
     expect(page.locator("#digit-aligner canvas")).to_be_hidden()
     expect(page.locator("#digit-aligner").get_by_role("button", name="Camera")).to_be_hidden()
 
 
-def test_a_doubtful_digit_is_shown_and_cut_out_by_hand(page: Page):
+def test_doubtful_digit_is_shown_to_be_cut_out_by_hand(page: Page):
     upload(page, "digit-upload", drawing(*TWO_MARKS))
     expect(page.locator("#compare")).to_contain_text("your own digit")
     aligner = page.locator("#digit-aligner")

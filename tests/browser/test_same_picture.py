@@ -1,24 +1,25 @@
-"""Results are always about the picture on the canvas: on slow connections, after a long pause, and when the server starts anew."""
+"""Results always belong to the picture on the canvas: on slow connections, after a long pause, after a restart of the server."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.conftest import OpenPage
-from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo, shown_face, stroke, upload
+from tests.browser.conftest import OpenPage, Tabs
+from tests.browser.page import canvas, card, choose, hidden, mean, stroke, upload
+from tests.browser.photos import own_photo, photo, shown_face
 from tests.conftest import Server, server
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def own_server() -> Iterator[Server]:
-    """A server that tests stop and start again."""
+def own_server(tabs: Tabs) -> Iterator[Server]:
+    """A server that tests stop and restart."""
     with server() as running:
+        tabs.wait_for_first_results(running.address)
         yield running
 
 
@@ -28,12 +29,6 @@ def page(open_page: OpenPage, own_server: Server) -> Page:
     page.goto(own_server.address)
     expect(mean(page)).to_be_visible()
     return page
-
-
-def hidden(page: Page) -> int:
-    text = page.locator("#painter [role=status]").inner_text()
-    found = re.match(r"(\d+) of", text)
-    return int(found[1]) if found else 0
 
 
 def restart(server: Server) -> None:
@@ -58,8 +53,8 @@ def take_a_photo(page: Page) -> None:
     wait_for_state(page, "")
 
 
-def test_a_forgotten_visit_goes_on_with_its_own_picture(page: Page, own_server: Server):
-    """The server has lost all it knew of the visit, as ten minutes after a connection dropped."""
+def test_forgotten_visit_goes_on_with_its_own_picture(page: Page, own_server: Server):
+    """The server no longer knows the visit, as ten minutes after a lost connection."""
     take_a_photo(page)
     face = shown_face(page)
     restart(own_server)
@@ -75,7 +70,7 @@ def test_a_forgotten_visit_goes_on_with_its_own_picture(page: Page, own_server: 
     assert page.get_by_test_id("toast-body").count() == 0
 
 
-def test_a_restarted_server_gets_mask_and_own_picture_from_the_page(page: Page, own_server: Server):
+def test_restarted_server_gets_mask_and_own_picture_from_the_page(page: Page, own_server: Server):
     take_a_photo(page)
     face = shown_face(page)
     own_server.stop()
@@ -87,7 +82,7 @@ def test_a_restarted_server_gets_mask_and_own_picture_from_the_page(page: Page, 
     assert hidden(page) == painted and (shown_face(page) == face).all()
 
 
-def test_a_reload_keeps_a_mask_and_an_own_digit(page: Page):
+def test_reload_keeps_mask_and_own_digit(page: Page):
     drawing = photo(200, 300, eyes=((100, 80),))
     upload(page, "digit-upload", drawing)
     expect(page.locator("#compare")).to_contain_text("your own digit")
@@ -100,7 +95,7 @@ def test_a_reload_keeps_a_mask_and_an_own_digit(page: Page):
     assert card(page, "Original").locator("img").get_attribute("src") == original
 
 
-def test_a_link_opened_in_the_same_tab_is_not_the_old_picture(page: Page, own_server: Server):
+def test_link_opened_in_the_same_tab_replaces_the_own_picture(page: Page, own_server: Server):
     upload(page, "digit-upload", photo(200, 300, eyes=((100, 80),)))
     expect(page.locator("#compare")).to_contain_text("your own digit")
     page.goto(own_server.address + "?sample=45")
@@ -109,7 +104,7 @@ def test_a_link_opened_in_the_same_tab_is_not_the_old_picture(page: Page, own_se
 
 @pytest.fixture
 def held(page: Page) -> Iterator[Callable[[], None]]:
-    """Keeps back what the page asks, from the first call on to the second."""
+    """Holds back the requests of the page from one call to the next."""
     waiting: list[Route] = []
     holding = False
 
@@ -124,7 +119,7 @@ def held(page: Page) -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.parametrize("tab", ["compare", "factors", "samples", "predictions"])
-def test_results_look_pending_while_their_answer_is_on_its_way(page: Page, held: Callable[[], None], tab: str):
+def test_results_look_pending_until_their_answer_arrives(page: Page, held: Callable[[], None], tab: str):
     page.get_by_role("tab", name=tab.capitalize(), exact=True).click()
     stroke(page, (0.1, 0.1), (0.3, 0.1))
     wait_for_state(page, "", tab)
@@ -139,8 +134,8 @@ def test_results_look_pending_while_their_answer_is_on_its_way(page: Page, held:
     page.wait_for_function("(element) => getComputedStyle(element).opacity == 1", arg=result.element_handle())
 
 
-def test_results_of_another_picture_look_stale_until_the_answer_is_there(page: Page):
-    """The picture of another data set is there; what the models make of it is held back."""
+def test_results_of_another_picture_look_stale_until_their_answer_arrives(page: Page):
+    """The picture of another data set is shown while the answers of its models are held back."""
     waiting: list[Route] = []
     holding = True
 
@@ -163,7 +158,7 @@ def test_results_of_another_picture_look_stale_until_the_answer_is_there(page: P
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
 
 
-def test_the_page_looks_busy_from_the_click_on(page: Page, held: Callable[[], None]):
+def test_page_looks_busy_from_the_click_on(page: Page, held: Callable[[], None]):
     stage = page.locator(".stage")
     for click in (
         lambda: page.locator("#dataset").get_by_role("radio", name="Faces").check(),
@@ -178,7 +173,7 @@ def test_the_page_looks_busy_from_the_click_on(page: Page, held: Callable[[], No
         expect(stage).to_have_attribute("aria-busy", "false")
 
 
-def test_what_is_pending_stays_pending_while_the_server_is_gone(page: Page, own_server: Server):
+def test_pending_results_stay_pending_while_the_server_is_down(page: Page, own_server: Server):
     own_server.stop()
     stroke(page, (0.1, 0.5), (0.9, 0.5))
     page.wait_for_timeout(500)

@@ -1,109 +1,21 @@
-"""The page at every size: all methods at once on a screen, canvas and answers together on a phone, and forced colours."""
+"""The page on screens of every size: all methods at once, scrolling to what changed, forced colours."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Playwright, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import OpenPage, patient
-from tests.browser.test_accessible import READY
-from tests.browser.test_page import canvas, card, choose, mean, own_photo, photo
+from tests.browser.conftest import OpenPage
+from tests.browser.page import card, choose, mean
+from tests.browser.photos import own_photo, photo
 
 pytestmark = pytest.mark.browser
 
 
-def phones(playwright: Playwright) -> list[tuple[int, int]]:
-    """The windows of all phones that Playwright knows, upright and on their side."""
-    mobile = [device["viewport"] for device in playwright.devices.values() if device["is_mobile"]]
-    return sorted({(one["width"], one["height"]) for one in mobile})
-
-
-@pytest.fixture(scope="module")
-def phone(browser: Browser, served: str) -> Iterator[Page]:
-    context = browser.new_context(
-        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True, reduced_motion="reduce"
-    )
-    page = patient(context.new_page())
-    page.goto(served)
-    expect(mean(page)).to_be_visible()
-    yield page
-    context.close()
-
-
-IN_SIGHT = """() => {
-    const places = [document.querySelector("#painter canvas"),
-        ...[...document.querySelectorAll("#compare .card img")].slice(2, 4)];
-    return places.every((place) => {
-        const { left, top, right, bottom } = place.getBoundingClientRect();
-        return left >= 0 && top >= 0 && right <= innerWidth && bottom <= innerHeight;
-    }) && document.documentElement.scrollWidth <= innerWidth;
-}"""
-
-
-def test_on_every_phone_canvas_and_two_answers_are_in_sight_while_painting(phone: Page, playwright: Playwright):
-    sizes = phones(playwright)
-    assert len(sizes) > 80 and {(320, 568), (568, 320)} <= set(sizes)
-    for width, height in sizes:
-        phone.set_viewport_size({"width": width, "height": height})
-        phone.evaluate("scrollTo(0, 0)")
-        canvas(phone).scroll_into_view_if_needed()
-        box = canvas(phone).bounding_box()
-        phone.touchscreen.tap(box["x"] + 0.2 * box["width"], box["y"] + 0.3 * box["height"])
-        phone.wait_for_function(IN_SIGHT)
-
-
-def test_the_canvas_stays_small_in_sight_while_one_reads_on(phone: Page):
-    phone.set_viewport_size({"width": 390, "height": 844})
-    phone.evaluate("scrollTo(0, 0)")
-    whole = canvas(phone).bounding_box()["width"]
-    phone.evaluate("document.querySelector('#compare').lastElementChild.scrollIntoView()")
-    phone.wait_for_function(
-        "(whole) => document.querySelector('#painter canvas').getBoundingClientRect().width < 0.6 * whole", arg=whole
-    )
-    box = canvas(phone).bounding_box()
-    assert box["y"] >= 0 and box["y"] + box["height"] <= 844 and box["x"] + box["width"] <= 390
-    text = phone.locator("#painter [role=status]").inner_text()
-    phone.touchscreen.tap(box["x"] + 0.5 * box["width"], box["y"] + 0.05 * box["height"])
-    expect(phone.locator("#painter [role=status]")).not_to_have_text(text)  # it is still painted on
-
-
-CUT_LABELS = """() => [...document.querySelectorAll(".segments label")].filter((label) => {
-    const { left, right } = label.getBoundingClientRect();
-    for (let box = label.parentElement; box && box !== document.body; box = box.parentElement) {
-        const outer = box.getBoundingClientRect();
-        if (getComputedStyle(box).overflowX !== "visible" && (right > outer.right + 1 || left < outer.left - 1)) return true;
-    }
-    return false;
-}).map((label) => label.textContent)"""
-
-
-@pytest.mark.parametrize("width", [320, 390, 820])
-def test_no_label_of_a_choice_is_cut_off(phone: Page, width: int):
-    phone.set_viewport_size({"width": width, "height": 844})
-    for name, part in READY.items():
-        phone.get_by_role("tab", name=name.capitalize(), exact=True).click()
-        expect(phone.locator(part).first).to_be_visible()
-        assert phone.evaluate(CUT_LABELS) == [], name
-    phone.get_by_role("tab", name="Compare", exact=True).click()
-
-
-def test_faces_come_with_a_word_about_the_training_images(phone: Page):
-    caution = phone.locator("#caution")
-    expect(caution).to_have_text("")
-    choose(phone, "Faces")
-    expect(caution).to_contain_text("what is common in those photographs")
-    caution.get_by_role("button", name="About the training images").click()
-    expect(phone.locator("#explainer dialog section:visible")).to_contain_text("It says nothing about the person")
-    phone.keyboard.press("Escape")
-    choose(phone, "MNIST")
-    expect(caution).to_have_text("")
-
-
 @pytest.mark.parametrize(("width", "height"), [(1280, 720), (1366, 768), (1536, 864), (1920, 1080), (2560, 1440)])
-def test_all_methods_are_in_sight_at_once(open_page: OpenPage, served: str, width: int, height: int):
+def test_screen_shows_all_methods_at_once(open_page: OpenPage, served: str, width: int, height: int):
     page = open_page(width, height)
     page.goto(served)
     expect(mean(page)).to_be_visible()
@@ -123,16 +35,14 @@ def test_all_methods_are_in_sight_at_once(open_page: OpenPage, served: str, widt
     )
 
 
-def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_into_sight(
-    open_page: OpenPage, served: str
-):
+def test_screen_scrolls_to_the_canvas_after_an_example_or_a_photo(open_page: OpenPage, served: str):
     page = open_page(reduced_motion="reduce")
     page.goto(served)
     expect(mean(page)).to_be_visible()
     thumbnails = page.locator("#examples button")
     for one in thumbnails.all():
         box = one.bounding_box()
-        assert box["y"] + box["height"] <= 720, "scenes are found without scrolling"
+        assert box["y"] + box["height"] <= 720, "examples are found without scrolling"
     thumbnails.first.click()
     expect(page.locator("#examples [role=status]")).to_contain_text("Only the lower half is visible")
     page.locator("#preset-half").click()
@@ -141,7 +51,7 @@ def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_in
     own_photo(page, photo())
     use = page.locator("#aligner").get_by_role("button", name="Use this face")
     use.scroll_into_view_if_needed()
-    use.dblclick()  # what slides under the pointer is not pressed
+    use.dblclick()  # the second click hits nothing else
     page.wait_for_function(
         "() => { const top = document.querySelector('#painter canvas').getBoundingClientRect().top; return top >= 0 && top < 300; }"
     )
@@ -152,7 +62,7 @@ def test_a_scene_further_up_or_a_photo_further_down_brings_canvas_and_results_in
     expect(page.locator("#compare")).to_contain_text("your own face")
 
 
-def test_what_is_chosen_is_seen_in_forced_colours(open_page: OpenPage, served: str):
+def test_screen_marks_what_is_chosen_in_forced_colours(open_page: OpenPage, served: str):
     page = open_page(1280, 900, forced_colors="active")
     page.goto(served)
     expect(mean(page)).to_be_visible()
@@ -178,7 +88,7 @@ def test_what_is_chosen_is_seen_in_forced_colours(open_page: OpenPage, served: s
     assert bar != ground
 
 
-def test_a_table_wider_than_its_place_says_so_until_its_end_is_in_sight(open_page: OpenPage, served: str):
+def test_screen_hints_at_a_wide_table_until_its_end_is_in_sight(open_page: OpenPage, served: str):
     page = open_page()
     page.goto(f"{served}?tab=results")
     hint = page.locator("#results-table .more")

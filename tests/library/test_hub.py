@@ -19,6 +19,7 @@ import torch
 
 from dmfa_demo import load_imputer
 from dmfa_demo.data.datasets import load_samples, to_float
+from dmfa_demo.networks import engine
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, SETTING, WEIGHTS, weights_of
 from tests.command import train
 from tests.conftest import PATIENCE, REPOSITORY
@@ -49,11 +50,12 @@ def publish(token: str, *options: str) -> CompletedProcess[str]:
 
 
 def is_like_ours(name: str, repository: str, revision: str) -> bool:
-    """Return whether the checkpoint in a repository gives exactly our answers."""
+    """Return whether the checkpoint in a repository gives exactly our answers, both in PyTorch."""
     images, missing = to_float(load_samples("mnist").images[:4]), torch.zeros(4, 1, 28, 28, dtype=torch.bool)
     missing[:, :, 7:21, 7:21] = True
     places = (("mnist",), (repository, revision))
-    here, there = (load_imputer(name, *where).impute(images, missing, seed=0).mean for where in places)
+    with engine.using("torch"):
+        here, there = (load_imputer(name, *where).impute(images, missing, seed=0).mean for where in places)
     return torch.equal(here, there)
 
 

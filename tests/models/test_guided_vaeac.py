@@ -99,7 +99,7 @@ def test_mean_is_between_the_generators_and_the_guides():
     with torch.inference_mode():
         conditional = model(images, missing, guidance)
         ours, painted = conditional.decode(z), guidance.shapes.paint(z)
-        own, deviation, trust = model.generator(painted.flatten(0, 1), conditional.passed).unbind(1)
+        own, deviation, trust = model.generator(painted, *conditional.passed).flatten(0, 1).unbind(1)
     linear = (guidance.mean + painted).view(12, *images.shape[1:])
     twin = trust.sigmoid() * own.sigmoid() + (1 - trust.sigmoid()) * linear
     torch.testing.assert_close(ours.mean.flatten(0, 1), twin)

@@ -19,9 +19,9 @@ B, D, N = 5, 3, 6
 class LinearPrior(nn.Module):
     """A prior N(0.3 sum of visible pixels, 0.7^2) over one latent, which passes on the visible pixels."""
 
-    def forward(self, seen: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
         mean = 0.3 * seen[:, 0].flatten(1).sum(1, keepdim=True)
-        return torch.cat([mean, torch.full_like(mean, 0.7 - 1e-4).expm1().log()], 1), (seen[:, :1],)
+        return torch.cat([mean, torch.full_like(mean, 0.7 - 1e-4).expm1().log()], 1), seen[:, :1]
 
 
 class LinearGenerator(nn.Module):
@@ -29,11 +29,10 @@ class LinearGenerator(nn.Module):
 
     WEIGHTS = 0.008 * torch.arange(1, N + 1, dtype=torch.float64)
 
-    def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        visible = passed[0].flatten(1).sum(1, keepdim=True)
-        mean = 0.5 + z * self.WEIGHTS + 0.05 * visible.repeat(len(z) // len(visible), 1)
+    def forward(self, z: Tensor, seen: Tensor) -> Tensor:
+        mean = 0.5 + z * self.WEIGHTS + 0.05 * seen.flatten(1).sum(1, keepdim=True)
         deviation = torch.full_like(mean, 0.2 - 1e-3).expm1().log() + 2
-        return torch.stack([mean.logit(), deviation], 1)[:, :, None, None]  # (B, 2, 1, 1, N)
+        return torch.stack([mean.logit(), deviation], 2)[..., None, None, :]  # (S, B, 2, 1, 1, N)
 
 
 class ExactProposal(nn.Module):

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
+from dmfa_demo.storage.checkpoints import digest
 from tests.command import train
 from tests.conftest import REPOSITORY
 from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
-from train.report.rows import digest
 
 
 def test_every_treatment_can_be_trained():

@@ -122,6 +122,14 @@ def test_network_gets_the_best_averaged_weights(tmp_path):
     assert all(math.isfinite(row["validation"]) for row in read_metrics(tmp_path))
 
 
+def test_the_first_step_averages_with_the_initial_weights(tmp_path):
+    torch.manual_seed(0)
+    initial = nn.Linear(3, 1).weight.detach()
+    run(tmp_path, replace(CONFIG, steps=1))
+    state = load_file(tmp_path / STATE)
+    assert torch.equal(state["average/weight"], initial.lerp(state["network/weight"], 1 - CONFIG.ema_decay))
+
+
 def test_batch_normalisation_statistics_are_those_of_the_last_step(tmp_path):
     torch.manual_seed(0)
     network, last = nn.Sequential(nn.BatchNorm1d(3), nn.Linear(3, 1)), {}

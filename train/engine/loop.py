@@ -6,7 +6,6 @@ on the step, and weights, averaged weights and optimiser are written to one file
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import math
@@ -21,6 +20,7 @@ from typing import Annotated, Any, cast
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
@@ -103,7 +103,9 @@ def fit(
     network.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     optimizer = torch.optim.AdamW(network.parameters(), config.learning_rate, weight_decay=config.weight_decay)
     # Copied before accelerate wraps the network, so that validation runs in float32, like the saved network.
-    average = copy.deepcopy(network).eval().to(accelerator.device)
+    averaged = AveragedModel(network, accelerator.device, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)).eval()
+    averaged.n_averaged.fill_(1)  # the initial weights count, so that the first update averages
+    average = averaged.module
     wrapped, optimizer = accelerator.prepare(network, optimizer)
 
     step, seconds, best = _restore(folder, network=network, average=average, optimizer=optimizer, identity=identity)
@@ -130,7 +132,7 @@ def fit(
             if norm is not None and norm.isfinite():
                 broken = 0
                 optimizer.step()
-                _update_average(average, network, config.ema_decay)
+                averaged.update_parameters(network)
             else:
                 broken += 1
                 _copy_buffers(average, network)
@@ -234,13 +236,6 @@ def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
 @lru_cache(maxsize=1)
 def _epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=torch.Generator().manual_seed(_seed(seed, "epoch", epoch)))
-
-
-@torch.no_grad()
-def _update_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    for mean, parameter in zip(average.parameters(), network.parameters()):
-        mean.lerp_(parameter, 1 - decay)
-    _copy_buffers(network, average)
 
 
 @torch.no_grad()

@@ -23,6 +23,7 @@ from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.options import OptionError, Options
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
+from train.engine.graphs import write_graphs
 from train.engine.model_card import METRICS, write_model_card
 
 
@@ -171,7 +172,7 @@ def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed:
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
-    """Write checkpoint and model card, once, from the main process; figures and map of older weights are deleted.
+    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures and map of older weights are deleted.
 
     Args:
         tensors: the weights, on the device where they were trained.
@@ -193,6 +194,10 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
+    try:
+        write_graphs(folder)
+    except (ImportError, FileNotFoundError) as error:  # no exporter, or a checkpoint that this one needs lies elsewhere
+        print(f"no ONNX graph was written ({error}); PyTorch computes the network")
 
 
 def write_json(path: Path, content: object) -> None:

@@ -24,11 +24,11 @@ from dmfa_demo.data.celeba import ATTRIBUTES
 from dmfa_demo.data.datasets import DATASETS, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
 from dmfa_demo.options import PositiveInt
-from dmfa_demo.storage.checkpoints import ROOT
+from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
 from train.report.papers import REPORTED
-from train.report.rows import Row, digest, gather, read_rows, table, write_rows
+from train.report.rows import Row, gather, read_rows, table, write_rows
 
 CHUNK = 1_000
 

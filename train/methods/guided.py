@@ -45,7 +45,9 @@ class GuidedTraining(RunConfig):
     method = "dmfa"
     recipes: ClassVar = {
         "celeba": {
-            "loop": LoopConfig(steps=33_000, batch_size=32, precision="no", validate_every=500, save_every=200),
+            "network": GuidedConfig(deviation_scale=1.05),
+            "loop": LoopConfig(steps=25_000, batch_size=32, validate_every=500, save_every=200),
+            "start": "dmfa-plain",
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
     }

@@ -69,8 +69,8 @@ class Prior(Multilayer):
     def __init__(self):
         super().__init__(4, 2 * LATENTS)
 
-    def forward(self, seen: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        return super().forward(seen), (seen,)
+    def forward(self, seen: Tensor) -> tuple[Tensor, Tensor]:
+        return super().forward(seen), seen
 
 
 class Generator(Multilayer):
@@ -79,10 +79,9 @@ class Generator(Multilayer):
     def __init__(self):
         super().__init__(LATENTS + 4, 4)
 
-    def forward(self, z: Tensor, passed: tuple[Tensor, ...]) -> Tensor:
-        seen = passed[0].flatten(1)
-        raw = super().forward(torch.cat([z, seen.repeat(len(z) // len(seen), 1)], 1))
-        return raw.view(-1, 2, 1, 1, 2)
+    def forward(self, z: Tensor, seen: Tensor) -> Tensor:
+        both = torch.cat([z, seen.flatten(1).expand(len(z), -1, -1)], -1)  # (S, B, d + 4)
+        return super().forward(both.flatten(0, 1)).view(*z.shape[:2], 2, 1, 1, 2)
 
 
 def synthetic_vaeac() -> VAEAC:

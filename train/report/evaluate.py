@@ -28,11 +28,11 @@ from dmfa_demo.models.baselines import KNNImputer
 from dmfa_demo.models.walks import DynamicsImputer, KNNDynamicsImputer, KNNPseudoGibbsImputer, PseudoGibbsImputer
 from dmfa_demo.options import PositiveInt
 from dmfa_demo.registry import available_methods, load_imputer, method_class
-from dmfa_demo.storage.checkpoints import ROOT
+from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.engine.run import DatasetConfig
 from train.report.only_measured import mice, nearest
 from train.report.papers import REPORTED
-from train.report.rows import Row, digest, gather, read_rows, table, write_rows
+from train.report.rows import Row, gather, read_rows, table, write_rows
 
 BATCH = 100
 # The number of samples for the CRPS, whose estimate is unbiased for any number.

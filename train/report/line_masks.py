@@ -30,9 +30,9 @@ from dmfa_demo.models.universal_marginalizer import (
 )
 from dmfa_demo.models.vaeac import VAEAC, VAEACImputer
 from dmfa_demo.options import Options, PositiveInt
-from dmfa_demo.storage.checkpoints import ROOT
+from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.report.papers import REPORTED
-from train.report.rows import Row, digest, gather, read_rows, table, write_rows
+from train.report.rows import Row, gather, read_rows, table, write_rows
 
 DATASET, MASKS, PROTOCOL = "mnist", "line3", "line3-binarised"
 OF_VAEAC, OF_GSNN, OF_MARGINALIZER = "vaeac-line3", "gsnn-line3", "universal-marginalizer"

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from dmfa_demo.registry import method_class, methods
-from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT, weights_of
+from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import hardware, write_json
 from train.report.only_measured import MICE_TRAINING, MOST_NEIGHBOURS
@@ -99,12 +98,3 @@ def write_rows(folder: Path, rows: list[Row]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / METRICS, [asdict(row) for row in kept + rows])
     write_model_card(folder)
-
-
-def digest(folder: Path) -> str:
-    """Return a digest of a checkpoint's weights and settings; empty if there is no checkpoint."""
-    config = folder / CONFIG
-    if not config.is_file():
-        return ""
-    network = json.dumps(json.loads(config.read_text())["network"])
-    return hashlib.sha256(weights_of(folder).read_bytes() + network.encode()).hexdigest()[:12]

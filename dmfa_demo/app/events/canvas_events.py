@@ -20,12 +20,15 @@ from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.canvas.sample_picker import Choice
 from dmfa_demo.app.canvas.uploads import mask_from_picture, read_picture
 from dmfa_demo.app.layout import Layout, panel_of
-from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.cache import MOST, ImputationCache
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene, draw_mask, fitted
 from dmfa_demo.app.tabs.part import answering
-from dmfa_demo.app.widgets.handlers import LATEST, ONCE, STROKES, on_canvas, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, ONCE, on_canvas, with_user_warnings
 from dmfa_demo.figures import grey_or_colour
+
+# Several visitors at once, since they are answered together: while some are, the next ones gather.
+STROKES: dict[str, Any] = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
 
 
 def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:

@@ -8,15 +8,12 @@ from typing import Any
 
 import gradio as gr
 
-from dmfa_demo.app.scene.cache import MOST
 from dmfa_demo.app.widgets.answered import ASKED, SETTLED
 
 # One at a time, for two cores; other requests wait, or are dropped when they no longer matter.
 ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
 # Strokes made while one is answered collapse into the last.
 LATEST = dict(ONCE, trigger_mode="always_last")
-# Several visitors at once, since they are answered together: while some are, the next ones gather.
-STROKES = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
 # Every click is answered at once: a waiting one would find the previous answer in place of its value.
 EVERY = dict(ONCE, trigger_mode="multiple")
 # Streams of answers, in parallel with all others.

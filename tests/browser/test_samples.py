@@ -1,0 +1,69 @@
+"""The Samples tab: draws, walks through latent space, and filling pixel by pixel."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import expect_answer, press
+
+pytestmark = pytest.mark.browser
+
+
+def test_samples_follow_the_mask_and_the_nearest_is_framed(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    strips = page.locator("#strips .strip")
+    first = strips.first.locator("img").first
+    expect(strips).to_have_count(4)
+    for strip in strips.all():
+        values = [float(text.split()[0]) for text in strip.locator("figcaption").all_inner_texts()[:-1]]
+        assert len(values) == 8
+        assert float(strip.locator(".framed figcaption").inner_text().split()[0]) == max(values)
+    before = first.get_attribute("src")
+    page.locator("#more").click()
+    expect(first).not_to_have_attribute("src", before)
+    other = first.get_attribute("src")
+    page.locator("#noise").get_by_role("radio", name="With pixel noise").check()
+    expect(first).not_to_have_attribute("src", other)
+    press(page, "Clear")
+    expect(page.locator("#strips")).to_contain_text("every sample would be the picture itself")
+
+
+def test_latent_slider_changes_the_answer_and_zero_restores_it(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    here, other = page.locator("#here img"), page.locator("#path-2 img").first
+    still, beside = here.get_attribute("src"), other.get_attribute("src")
+    expect(page.locator("#path-1 img")).to_have_count(7)
+    for step in ("1.5", "1.6"):
+        before = here.get_attribute("src")
+        page.locator("#latent-1 input[type=range]").fill(step)
+        expect(here).not_to_have_attribute("src", before)
+        expect(page.locator("#here")).to_contain_text(f"At +{step}, +0.0")
+    expect(other).not_to_have_attribute("src", beside)
+    page.locator("#latent-1 input[type=range]").fill("0")
+    expect(here).to_have_attribute("src", still)
+
+
+def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    filling = page.locator("#filling")
+    expect(filling).to_contain_text("196 pixels to fill")
+    page.locator("#fill").click()
+    expect(filling).to_contain_text(re.compile(r"(?<!\d)1[0-8]\d pixels to fill"))
+    expect(filling).to_contain_text("filled")
+    expect(filling.locator(".framed")).to_have_count(1)
+    page.get_by_role("tab", name="Compare").click()
+    expect_answer(page, 196)
+    page.get_by_role("tab", name="Samples").click()
+    page.wait_for_timeout(500)
+    expect(filling).to_contain_text("filled")
+    page.locator("#preset-line3").click()
+    expect(filling).to_contain_text("700 pixels to fill")
+    page.locator("#fill").click()
+    expect(filling).to_contain_text(re.compile(r"6\d\d pixels to fill"))
+    page.locator("#preset-half").click()
+    expect(filling).to_contain_text("392 pixels to fill")
+    page.wait_for_timeout(1_000)
+    expect(filling).to_contain_text("392 pixels to fill")

@@ -1,0 +1,258 @@
+"""Export the networks of a checkpoint as ONNX graphs (see dmfa_demo/networks/engine.py).
+
+A graph contains operations but no weights: each weight is a reference into model.safetensors, as ONNX external data. To find the
+inputs of the methods marked with `engine.graph`, the checkpoint is used twice, with different numbers of images and samples, and
+each call is recorded. A size that differs between calls becomes a dynamic dimension.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.networks import engine
+from dmfa_demo.networks.engine import SUFFIX, WEIGHTS_DIGEST
+from dmfa_demo.registry import method_class
+from dmfa_demo.storage.checkpoints import WEIGHTS, digest, load_network, read_config
+from dmfa_demo.storage.files import write_bytes
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+OPSET = 20
+# The first version whose exporter uses torch.export by default.
+TORCH = (2, 9)
+# The largest sizes in bytes: of a constant folded at export, of a constant other than a weight, and of a graph.
+FOLDED, CONSTANT, MOST = 4_096, 2**17, 400_000
+# The numbers of images and samples of the two uses; all differ, so that dimensions can be told apart.
+USES = ((2, 3), (5, 7))
+
+# The prefix of the names of weights in a graph: the network is an attribute of `_Exported`.
+_PREFIX = "network."
+
+# The data types of weights in safetensors and in ONNX.
+_TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I64": "INT64"}
+
+Use = Callable[[Tensor, Tensor, int], object]
+"""Computes an answer for images and missing pixels, with a number of samples if the method draws any."""
+
+
+def write_graphs(folder: Path) -> list[Path]:
+    """Write the graphs of a checkpoint's networks in place of older ones, and return their paths.
+
+    A checkpoint without networks, or with the weights of another checkpoint, has no graphs.
+
+    Raises:
+        ImportError: If onnx or onnxscript, which the extra `train` installs, is missing, or PyTorch is too old.
+        FileNotFoundError: If the checkpoint needs another one that is missing.
+        ValueError: If a graph is too large.
+    """
+    import onnx  # noqa: F401  (fails before anything is deleted)
+    import onnxscript  # noqa: F401
+
+    if tuple(map(int, torch.__version__.split(".")[:2])) < TORCH:
+        raise ImportError(f"exporting needs PyTorch {'.'.join(map(str, TORCH))} or newer; this is {torch.__version__}")
+    for older in folder.glob(f"*{SUFFIX}"):
+        older.unlink()
+    config = read_config(folder)
+    if "weights" in config:
+        return []
+    with engine.using("torch"):
+        networks, use = load_networks(folder)
+    weights, written = digest(folder), []
+    for method in _record(networks, use, config["network"]):
+        model = _export(method)
+        _point_into(model, folder / WEIGHTS)
+        model.metadata_props.add(key=WEIGHTS_DIGEST, value=weights)
+        content = model.SerializeToString(deterministic=True)
+        path = folder / f"{method.name}{SUFFIX}"
+        if len(content) > MOST:
+            raise ValueError(f"{path} would take {len(content):,} bytes; a graph takes at most {MOST:,}")
+        write_bytes(path, content)
+        written.append(path)
+    return written
+
+
+def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
+    """Return the networks of a checkpoint, and a function that uses them."""
+    training = read_config(folder)["training"]
+    if training["method"] == "autoencoder":
+        model = load_network(folder, Autoencoder, AutoencoderConfig)
+        return [model], lambda images, missing, samples: model.reconstruct(images)
+    if training["method"] == "classifier":
+        classifier = CLASSIFIERS[training["treatment"]].load(folder)
+        return [classifier.network], lambda images, missing, samples: classifier.predict(images, missing)
+    imputer = method_class(training["method"]).load(folder)
+
+    def use(images: Tensor, missing: Tensor, samples: int) -> None:
+        imputation = imputer.impute(images, missing, seed=0)
+        if imputer.has_samples and not imputer.fills_in_steps:  # its steps call the network like the mean
+            imputation.sample(samples)
+
+    return [part for part in vars(imputer).values() if isinstance(part, nn.Module)], use
+
+
+@dataclass
+class _Method:
+    """A marked method of a network and its recorded calls.
+
+    Attributes:
+        name: the graph's name.
+        network: the whole network of the checkpoint.
+        compute: the method, computed by PyTorch.
+        inputs: the inputs of the last call.
+        sizes: the sizes of all inputs, for each call.
+    """
+
+    name: str
+    network: nn.Module
+    compute: Callable[..., Any]
+    inputs: tuple[Tensor, ...] = ()
+    sizes: list[list[torch.Size]] = field(default_factory=list)
+
+    def note(self, *tensors: Tensor) -> Any:
+        """Record a call, and let PyTorch compute it."""
+        self.inputs = tensors
+        self.sizes.append([tensor.shape for tensor in tensors])
+        return NotImplemented
+
+    def dynamic_shapes(self) -> list[dict[int, Any]]:
+        """Return the dynamic dimensions of each input; dimensions that were equal in every call are one."""
+        known: dict[tuple[int, ...], Any] = {}
+        inputs = []
+        for shapes in zip(*self.sizes):
+            dynamic = {at: sizes for at, sizes in enumerate(zip(*shapes)) if len(set(sizes)) > 1}
+            for sizes in dynamic.values():
+                known.setdefault(sizes, torch.export.Dim(f"size{len(known)}"))
+            inputs.append({at: known[sizes] for at, sizes in dynamic.items()})
+        return inputs
+
+    def names(self) -> list[str]:
+        """Return a name for each input: its parameter, with a number if the parameter takes several."""
+        names = []
+        for parameter in inspect.signature(self.compute).parameters.values():
+            if parameter.kind is parameter.VAR_POSITIONAL:
+                names += [f"{parameter.name}{number}" for number in range(len(self.inputs) - len(names))]
+            else:
+                names.append(parameter.name)
+        return names
+
+
+@torch.inference_mode()
+def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> list[_Method]:
+    """Return the marked methods of networks, with the calls of two uses."""
+    found = []
+    for network in networks:
+        for name, module, compute in engine.graphs_of(network):
+            method = _Method(name, network, compute)
+            engine.replace(module, name, method.note)
+            found.append(method)
+    generator = torch.Generator().manual_seed(0)
+    for rows, samples in USES if found else ():
+        images = torch.rand(rows, shape["channels"], shape["height"], shape["width"], generator=generator)
+        use(images, torch.rand(images[:, :1].shape, generator=generator) < 0.5, samples)
+    return [method for method in found if method.inputs]
+
+
+class _Exported(nn.Module):
+    """A module whose `forward` is a method. It contains the whole network, so that the weights keep their names."""
+
+    def __init__(self, method: _Method):
+        super().__init__()
+        self.network, self.compute = method.network, method.compute
+
+    def forward(self, *tensors: Tensor) -> Any:
+        return self.compute(*tensors)
+
+
+def _export(method: _Method) -> ModelProto:
+    """Return the graph of a method, including its weights."""
+    from onnxscript.optimizer import optimize_ir
+
+    inputs = tuple(tensor.clone() for tensor in method.inputs)  # inference tensors cannot be exported
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            _Exported(method),
+            inputs,
+            dynamo=True,
+            opset_version=OPSET,
+            dynamic_shapes=(tuple(method.dynamic_shapes()),),
+            input_names=method.names(),
+            verbose=False,
+            optimize=False,
+        )
+        assert program is not None
+        # Operations on weights, and those with a large result, are not folded, so that only weights are large constants.
+        optimize_ir(
+            program.model, should_fold=lambda node: False if _reads_weights(node) else None, output_size_limit=FOLDED
+        )
+    model = program.model_proto
+    # Most of the size is metadata about the origin of operations.
+    graph = model.graph
+    del graph.value_info[:]
+    for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    return model
+
+
+def _reads_weights(node: Any) -> bool:
+    return any(given is not None and (given.name or "").startswith(_PREFIX) for given in node.inputs)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the exporter's warnings and log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before = logging.root.manager.disable
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
+
+
+def _point_into(model: ModelProto, weights: Path) -> None:
+    """Replace the weights in a graph with references into a safetensors file.
+
+    Raises:
+        ValueError: If a large constant is not a weight.
+    """
+    from onnx import TensorProto, helper
+
+    content = weights.read_bytes()
+    length = int.from_bytes(content[:8], "little")
+    places = json.loads(content[8 : 8 + length])
+    for tensor in model.graph.initializer:
+        place = places.get(tensor.name.removeprefix(_PREFIX))
+        if place is None:
+            if len(tensor.raw_data) > CONSTANT:
+                raise ValueError(
+                    f"the constant {tensor.name!r} of {len(tensor.raw_data):,} bytes is not among the weights in {weights}"
+                )
+            continue
+        kind = getattr(TensorProto, _TYPES[place["dtype"]])
+        if kind != tensor.data_type:  # stored in half precision
+            model.graph.node.insert(
+                0, helper.make_node("Cast", [f"{tensor.name}.stored"], [tensor.name], to=tensor.data_type)
+            )
+            tensor.name, tensor.data_type = f"{tensor.name}.stored", kind
+        first, end = place["data_offsets"]
+        tensor.ClearField("raw_data")
+        tensor.data_location = TensorProto.EXTERNAL
+        where = {"location": weights.name, "offset": 8 + length + first, "length": end - first}
+        for key, value in where.items():
+            tensor.external_data.add(key=key, value=str(value))
