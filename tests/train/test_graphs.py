@@ -153,6 +153,8 @@ def test_training_ends_with_the_export(small_mnist: Path, tmp_path: Path):
 def test_training_works_without_the_exporter(small_mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "model.onnx").touch()  # of older weights
     done = train(*TRAIN, "--data-root", str(small_mnist), *folders)
     assert done.returncode == 0 and "no ONNX graph was written" in done.stdout
     assert not list((tmp_path / "out").glob("*.onnx"))

@@ -20,6 +20,7 @@ from dmfa_demo.data.datasets import DATASETS, DatasetName, LabelledImages, load_
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.latent_map import MAP
+from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.options import OptionError, Options
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
@@ -172,7 +173,7 @@ def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed:
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
-    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures and map of older weights are deleted.
+    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures, map and graphs of older weights are deleted.
 
     Args:
         tensors: the weights, on the device where they were trained.
@@ -189,8 +190,8 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
         "torch": torch.__version__,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
-    for older in (METRICS, MAP):
-        (folder / older).unlink(missing_ok=True)
+    for older in (folder / METRICS, folder / MAP, *folder.glob(f"*{SUFFIX}")):
+        older.unlink(missing_ok=True)
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
