@@ -2,10 +2,10 @@
 
 A network marks each method that maps tensors to tensors with `graph`. `python -m train export` writes each marked method to a file
 NAME.onnx, which contains the operations and reads the weights from model.safetensors. Loading a checkpoint calls `attach`, which
-lets ONNX Runtime compute the methods whose files lie beside the weights.
+lets ONNX Runtime compute the methods whose files are beside the weights.
 
 ONNX Runtime is used only in `torch.inference_mode()`, for float32 and bool tensors on the CPU, while the network is in evaluation
-mode and its weights are unchanged. PyTorch computes everything else, in particular whatever needs a gradient. Each graph has one
+mode and its weights are unchanged. PyTorch computes everything else, in particular calls that need a gradient. Each graph has one
 session with one thread, which all callers share; it releases Python's global interpreter lock.
 
 The environment variable `DMFA_DEMO_ENGINE` forces an engine: `torch`, or `onnx`, which makes a missing or outdated graph an error.
@@ -106,7 +106,7 @@ def chosen() -> Engine:
 
 
 def attach(network: nn.Module, folder: Path, digest: Callable[[], str]) -> None:
-    """Let ONNX Runtime compute the methods of a network whose graphs lie in a folder.
+    """Let ONNX Runtime compute the methods of a network whose graphs are in a folder.
 
     A graph that is damaged or was exported from other weights is skipped with a warning.
 
@@ -181,4 +181,4 @@ def _session(path: Path, digest: str) -> Any:
 
 def _advice(path: Path, what: str) -> str:
     folder = path.parent
-    return f"{path} {what}; write it anew with python -m train export --dataset {folder.parent.name} --method {folder.name}"
+    return f"{path} {what}; write it again with python -m train export --dataset {folder.parent.name} --method {folder.name}"

@@ -220,7 +220,7 @@ def test_export_works_without_a_hole_and_without_methods():
 
 @pytest.mark.parametrize("payload", [None, {}, {"wanted": "../.."}, {"wanted": 5}, "zip"])
 def test_unknown_export_is_refused(payload):
-    with pytest.raises(Exception, match="to take away there is sheet, zip, code"):
+    with pytest.raises(Exception, match="choose one of sheet, zip, code"):
         TakeAway().preprocess(payload)
 
 

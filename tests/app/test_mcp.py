@@ -29,7 +29,7 @@ def test_every_endpoint_is_a_working_tool():
             bad = await session.call_tool("evaluate", {**arguments, "mask": [[1]]})
             return {tool.name for tool in tools}, [good, bad]
 
-    # In a thread of its own: Playwright has a running event loop in that of the tests.
+    # In a separate thread, since Playwright has a running event loop in the tests' thread.
     with serving(GRADIO_MCP_SERVER="True") as address, start_blocking_portal() as portal:
         names, (good, bad) = portal.call(ask, address)
     assert names == {endpoint.__name__ for endpoint in ENDPOINTS}

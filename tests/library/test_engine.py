@@ -21,7 +21,7 @@ CONFIG = AutoencoderConfig(latents=3, widths=(8, 16))
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The checkpoint of a small context encoder with its graph."""
+    """Write the checkpoint of a small context encoder with its graph."""
     folder = tmp_path_factory.mktemp("checkpoints") / "context-encoder"
     save(folder, seed=0)
     try:
@@ -33,7 +33,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def folder(exported: Path, tmp_path: Path) -> Path:
-    """A copy that a test may damage."""
+    """Return a copy that a test may damage."""
     return Path(shutil.copytree(exported, tmp_path / "context-encoder"))
 
 
@@ -55,59 +55,59 @@ def scene(count: int) -> tuple[Tensor, Tensor]:
 
 def computed(network: nn.Module, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Record the engine of each call from now on."""
-    told, decoder, runner = [], network.decoder.forward, engine.runner_of(network, "model")
-    monkeypatch.setattr(network.decoder, "forward", lambda x: told.append("torch") or decoder(x))
+    engines, decoder, runner = [], network.decoder.forward, engine.runner_of(network, "model")
+    monkeypatch.setattr(network.decoder, "forward", lambda x: engines.append("torch") or decoder(x))
 
-    def tell(*tensors: Tensor) -> object:
+    def note(*tensors: Tensor) -> object:
         found = NotImplemented if runner is None else runner(*tensors)
         if found is not NotImplemented:
-            told.append("onnx")
+            engines.append("onnx")
         return found
 
-    engine.replace(network, "model", tell)
-    return told
+    engine.replace(network, "model", note)
+    return engines
 
 
 @pytest.mark.parametrize("count", [1, 5, 16])
 def test_a_graph_takes_any_batch_size(exported: Path, monkeypatch, count):
     network = load(exported)
-    expected, told = network(*scene(count)), computed(network, monkeypatch)
+    expected, engines = network(*scene(count)), computed(network, monkeypatch)
     with torch.inference_mode():
         torch.testing.assert_close(network(*scene(count)), expected, atol=1e-5, rtol=0)
-    assert told == ["onnx"]
+    assert engines == ["onnx"]
 
 
 def test_gradients_and_training_use_torch(exported: Path, monkeypatch):
     network = load(exported)
-    told = computed(network, monkeypatch)
+    engines = computed(network, monkeypatch)
     network(*scene(2)).sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
     network.train()
     with torch.inference_mode():
         network(*scene(2))
-    assert told == ["torch", "torch"]
+    assert engines == ["torch", "torch"]
 
 
 def test_other_precisions_and_empty_batches_use_torch(exported: Path, monkeypatch):
     network = load(exported)
-    told = computed(network, monkeypatch)
+    engines = computed(network, monkeypatch)
     with torch.inference_mode():
         assert network(*scene(0)).shape == (0, 1, 28, 28)
         network.double()
         images, missing = scene(2)
         assert network(images.double(), missing).dtype == torch.float64
-    assert told == ["torch", "torch"]
+    assert engines == ["torch", "torch"]
 
 
 def test_changed_weights_use_torch(exported: Path, monkeypatch):
     network = load(exported)
-    told = computed(network, monkeypatch)
+    engines = computed(network, monkeypatch)
     with torch.no_grad():
         next(network.parameters()).add_(1)
     expected = network(*scene(2))
     with torch.inference_mode():
         assert torch.equal(network(*scene(2)), expected)
-    assert told == ["torch", "torch"]
+    assert engines == ["torch", "torch"]
 
 
 def test_hidden_values_have_no_effect(exported: Path):
@@ -138,32 +138,32 @@ def cut(folder: Path) -> None:
 SPOILT = [(without, "is missing"), (of_other_weights, "was exported from other weights"), (cut, "cannot be loaded")]
 
 
-@pytest.mark.parametrize(("spoil", "said"), SPOILT)
-def test_forcing_onnx_needs_a_graph_of_these_weights(folder: Path, monkeypatch, spoil, said):
+@pytest.mark.parametrize(("spoil", "message"), SPOILT)
+def test_forcing_onnx_needs_a_graph_of_these_weights(folder: Path, monkeypatch, spoil, message):
     spoil(folder)
     monkeypatch.setenv(engine.SETTING, "onnx")
-    advice = f"model.onnx {said}.*; write it anew with python -m train export --dataset .* --method context-encoder"
+    advice = f"model.onnx {message}.*; write it again with python -m train export --dataset .* --method context-encoder"
     with pytest.raises(ValueError, match=advice):
         load(folder)
 
 
-@pytest.mark.parametrize(("spoil", "said"), SPOILT[1:])
-def test_a_wrong_graph_is_skipped_with_a_warning(folder: Path, monkeypatch, spoil, said):
+@pytest.mark.parametrize(("spoil", "message"), SPOILT[1:])
+def test_a_wrong_graph_is_skipped_with_a_warning(folder: Path, monkeypatch, spoil, message):
     spoil(folder)
-    with pytest.warns(UserWarning, match=f"{said}.* PyTorch is used instead"):
+    with pytest.warns(UserWarning, match=f"{message}.* PyTorch is used instead"):
         network = load(folder)
-    told = computed(network, monkeypatch)
+    engines = computed(network, monkeypatch)
     with torch.inference_mode():
         network(*scene(2))
-    assert told == ["torch"]
+    assert engines == ["torch"]
 
 
 def test_without_a_graph_torch_is_used(folder: Path, monkeypatch):
     without(folder)
-    told = computed(network := load(folder), monkeypatch)
+    engines = computed(network := load(folder), monkeypatch)
     with torch.inference_mode():
         network(*scene(2))
-    assert told == ["torch"]
+    assert engines == ["torch"]
 
 
 def test_torch_can_be_forced(exported: Path, monkeypatch):
@@ -173,7 +173,7 @@ def test_torch_can_be_forced(exported: Path, monkeypatch):
         assert engine.runner_of(load(exported), "model") is not None
 
 
-def test_an_unknown_engine_is_named(exported: Path, monkeypatch):
+def test_unknown_engine_is_refused(exported: Path, monkeypatch):
     monkeypatch.setenv(engine.SETTING, "cuda")
     with pytest.raises(ValueError, match="DMFA_DEMO_ENGINE must be one of auto, torch, onnx; got 'cuda'"):
         load(exported)

@@ -47,7 +47,7 @@ def test_hidden_values_are_ignored(name):
 @pytest.mark.parametrize("hidden", [1e38, 1.001, -0.001, torch.nan, torch.inf])
 def test_complete_classifier_refuses_invalid_hidden_values(hidden):
     other = torch.where(MISSING[:2], hidden, IMAGES[:2])
-    with pytest.raises(ValueError, match=r"'complete' uses the complete image, .* must be in \[0, 1\]; got"):
+    with pytest.raises(ValueError, match=r"'complete' uses the complete image, .* must be in \[0, 1\] too; got"):
         load_classifier("complete", "mnist").predict(other, MISSING[:2])
 
 

@@ -39,7 +39,7 @@ def scenes(dataset: str, batches: tuple[int, ...] = BATCHES) -> Iterator[tuple[T
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: "/".join(folder.parts[-2:]))
-def test_a_graph_returns_what_its_network_does(folder: Path):
+def test_graph_equals_its_network(folder: Path):
     """Compare all calls that a checkpoint makes to its networks."""
     with engine.using("torch"):
         networks, use = load_networks(folder)
@@ -98,7 +98,7 @@ def test_a_classifier_gives_the_same_probabilities(dataset: str, name: str):
 
 
 def test_networks_of_the_page_have_graphs():
-    """But those of faces whose guided networks are still to come."""
+    """All networks except those of faces whose guided networks are not trained yet."""
     missing = []
     for path in sorted(ROOT.glob("*/*/config.json")):
         with engine.using("torch"):

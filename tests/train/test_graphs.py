@@ -88,7 +88,7 @@ def test_every_kind_of_network_has_a_graph(tmp_path: Path, kind: str):
         torch.testing.assert_close(ours, twin, atol=1e-4, rtol=0)
 
 
-def test_a_graph_holds_no_weights(tmp_path: Path):
+def test_graph_contains_no_weights(tmp_path: Path):
     folder = save(tmp_path, "dmfa")
     (path,) = write_graphs(folder)
     model = onnx.load(path, load_external_data=False)
@@ -103,7 +103,7 @@ def test_a_graph_holds_no_weights(tmp_path: Path):
     assert inside < 10_000 and path.stat().st_size < 60_000
 
 
-def test_half_precision_weights_are_read_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_half_precision_weights_are_read_directly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(checkpoints, "LARGE", 10)
     folder = save(tmp_path, "context-encoder")
     write_graphs(folder)
@@ -126,7 +126,7 @@ def test_older_graphs_are_deleted(tmp_path: Path):
     assert [path.name for path in folder.glob("*.onnx")] == ["model.onnx"]
 
 
-def test_a_checkpoint_without_networks_of_its_own_has_no_graph(tmp_path: Path):
+def test_checkpoint_without_its_own_networks_has_no_graph(tmp_path: Path):
     config = {"network": asdict(ImageShape()), "training": {"method": "mean"}}
     save_checkpoint(tmp_path / "mean", {"image": torch.rand(1, 28, 28)}, config)
     assert write_graphs(tmp_path / "mean") == []
@@ -168,7 +168,7 @@ def test_the_command_writes_the_graphs_of_some_checkpoints(tmp_path: Path, monke
     done = train("export", "--method", "gears")
     assert (
         done.returncode == 1
-        and "--method 'gears' has no checkpoint for mnist; there are: context-encoder" in done.stderr
+        and "--method 'gears' has no checkpoint for mnist; available: context-encoder" in done.stderr
     )
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     done = train("export", "--method", "context-encoder")

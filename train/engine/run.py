@@ -197,7 +197,7 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     print(f"wrote {folder}")
     try:
         write_graphs(folder)
-    except (ImportError, FileNotFoundError) as error:  # no exporter, or a checkpoint that this one needs lies elsewhere
+    except (ImportError, FileNotFoundError) as error:  # no exporter, or a checkpoint that this one needs is elsewhere
         print(f"no ONNX graph was written ({error}); PyTorch computes the network")
 
 

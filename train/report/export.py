@@ -26,7 +26,7 @@ def export(config: Export) -> None:
     known = sorted(path.parent.name for path in (ROOT / config.dataset).glob(f"*/{CONFIG}"))
     if unknown := [name for name in config.method if name not in known]:
         raise ValueError(
-            f"--method {unknown[0]!r:.40} has no checkpoint for {config.dataset}; there are: {', '.join(known)}"
+            f"--method {unknown[0]!r:.40} has no checkpoint for {config.dataset}; available: {', '.join(known)}"
         )
     for name in config.method or known:
         folder = ROOT / config.dataset / name

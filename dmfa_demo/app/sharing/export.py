@@ -61,7 +61,7 @@ class TakeAway(gr.HTML):
     def preprocess(self, payload: Any) -> str:
         wanted = payload.get("wanted") if isinstance(payload, dict) else None
         if wanted not in KINDS:
-            raise gr.Error(f"to take away there is {', '.join(KINDS)}; got {wanted!r:.40}", print_exception=False)
+            raise gr.Error(f"choose one of {', '.join(KINDS)} to export; got {wanted!r:.40}", print_exception=False)
         return wanted
 
     def postprocess(self, value: File | Code | None) -> dict[str, str] | None:
