@@ -9,6 +9,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -94,7 +95,9 @@ def test_no_stroke_is_lost_when_a_replica_is_killed(replicas: list[Server], bala
         await killing
         return answers
 
-    answers = asyncio.run(everybody())
+    # In a thread of its own: the main thread may have a loop, that of a browser in another test.
+    with ThreadPoolExecutor(1) as thread:
+        answers = thread.submit(asyncio.run, everybody()).result()
     assert len(answers) == VISITORS and len({cookie for cookie, _ in answers}) == VISITORS
 
 

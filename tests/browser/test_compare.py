@@ -15,7 +15,7 @@ pytestmark = pytest.mark.browser
 def test_deviation_view_has_one_scale_and_names_methods_without_one(page: Page):
     page.locator("#view").get_by_role("radio", name="Deviation").check()
     expect(page.locator("#compare .note").first).to_have_text(
-        "One answer and no deviation: AE dynamics from k-NN, Context encoder, k-NN, Training mean, Zero."
+        "Single answers without a deviation: AE dynamics from k-NN, Context encoder, k-NN, Training mean, Zero."
     )
     expect(card(page, "k-NN")).to_have_count(0)
     expect(card(page, "MFA").locator("img")).to_have_attribute("alt", re.compile("standard deviation"))

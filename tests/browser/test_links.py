@@ -108,7 +108,7 @@ def test_link_keeps_data_set_and_sample(page: Page, open_page: OpenPage):
     expect(other.locator("#samples").get_by_role("radio", name="Joe Biden")).to_be_checked()
     expect(other.locator("#painter [role=status]")).to_contain_text("of 4096 pixels hidden")
     other.get_by_role("tab", name="Results", exact=True).click()
-    expect(other.locator("#results-protocol input")).to_have_value("Square 25×25")
+    expect(other.locator("#results-protocol input")).to_have_value("Square 32×32")
 
 
 def test_link_to_a_tab_shows_no_message_while_the_canvas_is_late(late_canvas: Page, served: str):

@@ -52,7 +52,7 @@ def test_graph_equals_its_network(folder: Path):
             asked.add(name)
             assert twin is not None
             expected = compute(*tensors)
-            torch.testing.assert_close(twin(*tensors), expected, atol=1e-4, rtol=0)
+            torch.testing.assert_close(twin(*tensors), expected, atol=1e-4, rtol=1e-5)  # some reach 100
             return expected
 
         return run

@@ -79,7 +79,7 @@ def test_every_row_of_the_tables_is_measured(shipped):
     for title, paper in papers.items():
         row = found[title, "nll"]
         assert row["paper"] == paper and row["n"] == 2
-        assert row["weights"] == report_rows.digest(shipped / row["method"])
+        assert row["weights"] == checkpoints.digest(shipped / row["method"])
         assert row["title"] in (shipped / row["method"] / "README.md").read_text()
     assert found["VAEAC", "milliseconds_100"]["value"] < found["Universal Marginalizer", "milliseconds_100"]["value"]
     assert len(rows) == len(papers) + 2

@@ -73,6 +73,8 @@ def write_graphs(folder: Path) -> list[Path]:
         networks, use = load_networks(folder)
     weights, written = digest(folder), []
     for method in _record(networks, use, config["network"]):
+        if not all(tensor.numel() for tensor in method.inputs):
+            continue  # such as latents that a network does not have; the engine leaves them to PyTorch
         model = _export(method)
         _point_into(model, folder / WEIGHTS)
         model.metadata_props.add(key=WEIGHTS_DIGEST, value=weights)
