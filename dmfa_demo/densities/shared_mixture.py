@@ -31,18 +31,17 @@ rows x K x l x l numbers, not for rows x K x l x n.
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Lock
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Self
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureDensity, MixtureOfFactorAnalyzers
-
-Result = TypeVar("Result")
 
 # A component with a smaller responsibility does not change the probability or the variance of a single value visibly.
 NEGLIGIBLE = 1e-8
@@ -61,21 +60,47 @@ CHUNK, CHUNK_NUMBERS = 32, 20_000_000
 MANY = 100
 
 
-class Last(Generic[Result]):
-    """A thread-safe cache of the last result of a computation."""
+class LastProducts:
+    """A thread-safe cache of the last products of factors, which depend on a mask only."""
 
     def __init__(self):
         self._lock = Lock()
-        self._key: tuple[Tensor, ...] = ()
-        self._result: Result | None = None
+        self._result: tuple[Tensor, Tensor] | None = None
 
-    def recall(self, key: tuple[Tensor, ...], compute: Callable[[], Result]) -> Result:
-        """Return the last result if its key equals `key`; otherwise compute and store a new one."""
+    def recall(self, places: Tensor, compute: Callable[[Tensor], Tensor]) -> Tensor:
+        """Return the last result if it was for the same places `(n,)`; otherwise compute and store a new one."""
         with self._lock:
-            same = all(one.dtype == other.dtype and torch.equal(one, other) for one, other in zip(self._key, key))
-            if self._result is None or not same:
-                self._key, self._result = key, compute()
-            return self._result
+            if self._result is None or not torch.equal(self._result[0], places):
+                self._result = places, compute(places)
+            return self._result[1]
+
+
+class LastConditional:
+    """A thread-safe weak reference to the last conditional of a single row.
+
+    It ends with the last other reference, so that no pixels of a picture outlive the answers to it.
+    """
+
+    def __init__(self):
+        self._lock = Lock()
+        self._reference: Callable[[], ConditionalMixture | None] = lambda: None
+        self._temperature = 1.0
+
+    def recall(
+        self, observed: Tensor, missing: Tensor, temperature: float, compute: Callable[[], ConditionalMixture]
+    ) -> ConditionalMixture:
+        """Return the last conditional if it was for these arguments; otherwise compute a new one."""
+        with self._lock:
+            last = self._reference()
+            if last is None or not (
+                temperature == self._temperature
+                and observed.dtype == last.observed.dtype
+                and torch.equal(missing, last.missing)
+                and torch.equal(observed, last.observed)
+            ):
+                last = compute()
+                self._reference, self._temperature = weakref.ref(last), temperature
+            return last
 
 
 class SharedComponents(FactorAnalyzer):
@@ -130,7 +155,7 @@ class SharedComponents(FactorAnalyzer):
         """
         most = bool(2 * seen.sum() > len(seen))
         places = ~seen if most else seen
-        products = self._last_products.recall((places,), lambda: self._products(places))
+        products = self._last_products.recall(places, self._products)
         return self.everything - products if most else products
 
     def _products(self, places: Tensor) -> Tensor:
@@ -141,8 +166,8 @@ class SharedComponents(FactorAnalyzer):
         return ((factors / noise.unsqueeze(-2)) @ factors.mT).to(self.factors)
 
     @cached_property
-    def _last_products(self) -> Last[Tensor]:
-        return Last()
+    def _last_products(self) -> LastProducts:
+        return LastProducts()
 
     def _given_all(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Compute `given` for rows `(B, n)` without missing values."""
@@ -252,8 +277,8 @@ class SharedMixture:
         return cls(components, log_weights[None], Latents(identity, identity.new_zeros(1, count, size)))
 
     @cached_property
-    def _last(self) -> Last[ConditionalMixture]:
-        return Last()
+    def _last(self) -> LastConditional:
+        return LastConditional()
 
     @property
     def weights(self) -> Tensor:
@@ -287,17 +312,19 @@ class SharedMixture:
     def condition(self, x: Tensor, missing: Tensor, temperature: float = 1.0) -> ConditionalMixture:
         """Return p(x_m | x_o) over all components; x and missing are `(B, n)`, temperature as in `observe`, exact for 1.
 
-        The last conditional of a single row is cached, since the page conditions the same mixture for several methods at each stroke.
+        While the last conditional of a single row is in use, the same arguments return it again: the page conditions one mixture
+        for several methods at each stroke.
         """
-        if len(x) > 1:
-            return self._condition(x, missing, temperature)
         observed = torch.where(missing, 0, x)
-        key = observed, missing, torch.tensor(temperature)
-        return self._last.recall(key, lambda: self._condition(x, missing, temperature))
+        if len(x) > 1:
+            return self._condition(observed, missing, temperature)
+        return self._last.recall(
+            observed, missing, temperature, lambda: self._condition(observed, missing, temperature)
+        )
 
-    def _condition(self, x: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
-        posterior, evidence = self.observe(x, ~missing, temperature)
-        observed, surprise = torch.where(missing, 0, x), -(self.log_weights + evidence).logsumexp(-1)
+    def _condition(self, observed: Tensor, missing: Tensor, temperature: float) -> ConditionalMixture:
+        posterior, evidence = self.observe(observed, ~missing, temperature)
+        surprise = -(self.log_weights + evidence).logsumexp(-1)
         if temperature != 1:  # then log p(x) - log p(x_o) is a different density
             return ConditionalMixture(posterior, observed, missing)
         return ConditionalMixture(posterior, observed, missing, (self, surprise))

@@ -1,6 +1,7 @@
 """The shared mixture against an explicit mixture, and that one against the dense formula, in float64."""
 
 import math
+import weakref
 
 import pytest
 import torch
@@ -205,7 +206,7 @@ def test_samples_without_noise_vary_only_with_the_latents():
     assert torch.equal(draws[:, ~missing], x[~missing].expand(50, -1))
 
 
-def test_last_conditional_of_a_single_row_is_cached():
+def test_last_conditional_of_a_single_row_is_shared_while_it_is_in_use():
     mixture, _ = both(latents=2)
     x, missing = data()
     row, hole = x[:1], missing[:1]
@@ -218,6 +219,17 @@ def test_last_conditional_of_a_single_row_is_cached():
         assert found is not first
         fresh = both(latents=2)[0].condition(values, places, temperature)
         assert torch.equal(found.mean, fresh.mean) and torch.equal(found.variance, fresh.variance)
+
+
+def test_mixture_keeps_no_values_of_a_row_after_its_conditional():
+    """A visitor's own face must not stay in a model that all visitors share."""
+    mixture, _ = both(latents=2)
+    x, missing = data()
+    conditional = mixture.condition(x[:1], missing[:1], temperature=2.0)
+    conditional.mean, conditional.variance, conditional.log_prob(x[:1], missing[:1])  # computes all that is cached
+    ended = weakref.ref(conditional), weakref.ref(conditional.observed), weakref.ref(conditional.posterior)
+    del conditional
+    assert [reference() for reference in ended] == [None, None, None]
 
 
 @pytest.mark.parametrize("share", [0.3, 0.7])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal, cast
 
@@ -14,14 +13,15 @@ from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import load_training
 
 Kind = Literal["ae", "dae", "vae", "wae-mmd", "wae-gan"]
 
 
 @dataclass(frozen=True)
-class AutoencoderTraining(RunConfig):
+class AutoencoderTraining(NetworkRunConfig):
     """An auto-encoder whose dynamics fill holes."""
 
     network: AutoencoderConfig = field(default_factory=AutoencoderConfig)
@@ -165,15 +165,4 @@ def train(config: AutoencoderTraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     objective = AutoencoderObjective(Autoencoder(config.network), config.kind, config.noise, config.match)
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        objective,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, objective.model.state_dict(), seconds, training)
+    train_network(config, objective, training, draw=draw, loss=loss, validate=validate, shipped=objective.model)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,12 +13,13 @@ from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.models.autoencoder import AutoencoderConfig
 from dmfa_demo.models.context_encoder import ContextEncoder
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import load_training
 
 
 @dataclass(frozen=True)
-class ContextEncoderTraining(RunConfig):
+class ContextEncoderTraining(NetworkRunConfig):
     """The context encoder."""
 
     network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=64))
@@ -69,18 +69,7 @@ def train(config: ContextEncoderTraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     network = ContextEncoder(config.network)
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        network,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, network.state_dict(), seconds, training)
+    train_network(config, network, training, draw=draw, loss=loss, validate=validate)
 
 
 def _error(filled: Tensor, images: Tensor, missing: Tensor) -> Tensor:

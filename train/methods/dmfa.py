@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -14,16 +13,16 @@ from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from dmfa_demo.options import NonNegativeFloat, PositiveInt, Share
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, absent_pixels, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import absent_pixels, load_training
 
 
 @dataclass(frozen=True)
-class DMFATraining(RunConfig):
+class DMFATraining(NetworkRunConfig):
     """DMFA, the deep mixture of factor analysers."""
 
     network: DMFAConfig = field(default_factory=DMFAConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
     images: PositiveInt | None = None
     """the number of training images to use, from the first"""
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
@@ -95,18 +94,7 @@ def train(config: DMFATraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     network = DMFA(config.network)
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        network,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, network.state_dict(), seconds, training)
+    train_network(config, network, training, draw=draw, loss=loss, validate=validate)
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, scored: Tensor) -> tuple[Tensor, Tensor]:

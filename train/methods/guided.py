@@ -7,7 +7,6 @@ once, and are mirrored at random, with the picture.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -23,16 +22,16 @@ from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from dmfa_demo.options import NonNegativeFloat, PositiveInt
 from dmfa_demo.storage.checkpoints import beside, load_checkpoint
 from train.engine.holes import Holes
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import load_training
 
 
 @dataclass(frozen=True)
-class GuidedTraining(RunConfig):
+class GuidedTraining(NetworkRunConfig):
     """DMFA guided by the conditional Gaussian of an MFA with one component, which must be trained first."""
 
     network: GuidedConfig = field(default_factory=GuidedConfig)
-    loop: LoopConfig = field(default_factory=LoopConfig)
     masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
     """the mask family in training, see dmfa_demo/data/masks.py"""
     holes: PositiveInt = 1_000
@@ -104,18 +103,7 @@ def train(config: GuidedTraining) -> None:
     network = GuidedDMFA(config.network)
     if config.start is not None:
         network.begin_from(load_checkpoint(beside(config.checkpoint, config.start), DMFAConfig)[1])
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        network,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, network.state_dict(), seconds, training)
+    train_network(config, network, training, draw=draw, loss=loss, validate=validate)
 
 
 def score(network: nn.Module, images: Tensor, missing: Tensor, guidance: Guidance) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -19,12 +18,13 @@ from dmfa_demo.models.universal_marginalizer import (
     random_order,
 )
 from dmfa_demo.options import PositiveInt
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import load_training
 
 
 @dataclass(frozen=True)
-class UniversalMarginalizerTraining(RunConfig):
+class UniversalMarginalizerTraining(NetworkRunConfig):
     """The Universal Marginalizer."""
 
     network: UniversalMarginalizerConfig = field(default_factory=UniversalMarginalizerConfig)
@@ -83,15 +83,4 @@ def train(config: UniversalMarginalizerTraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     network = UniversalMarginalizer(config.network)
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        network,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, network.state_dict(), seconds, training)
+    train_network(config, network, training, draw=draw, loss=loss, validate=validate)

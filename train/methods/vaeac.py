@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import ClassVar, cast
 
@@ -19,12 +18,13 @@ from dmfa_demo.models.vaeac import VAEAC, GuidedVAEAC, VAEACConfig, image_vaeac
 from dmfa_demo.options import NonNegativeFloat, PositiveFloat, PositiveInt, Share
 from dmfa_demo.storage.checkpoints import beside, load_checkpoint
 from train.engine.holes import Holes
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, absent_pixels, finish, load_training
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, train_network
+from train.engine.run import absent_pixels, load_training
 
 
 @dataclass(frozen=True)
-class VAEACTraining(RunConfig):
+class VAEACTraining(NetworkRunConfig):
     """VAEAC, the variational auto-encoder with arbitrary conditioning."""
 
     network: VAEACConfig = field(default_factory=VAEACConfig)
@@ -179,18 +179,7 @@ def train(config: VAEACTraining) -> None:
     if isinstance(model, GuidedVAEAC) and config.start is not None:
         model.begin_from(load_checkpoint(beside(config.checkpoint, config.start), GuidedConfig)[1])
     objective = VAEACObjective(model, config.alpha, config.prior_mean_scale, config.prior_deviation_rate)
-    identity = json.dumps([config.settings, len(training)])
-    seconds = fit(
-        objective,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=identity,
-    )
-    finish(config, objective.model.state_dict(), seconds, training)
+    train_network(config, objective, training, draw=draw, loss=loss, validate=validate, shipped=objective.model)
 
 
 @torch.inference_mode()
