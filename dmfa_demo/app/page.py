@@ -36,7 +36,8 @@ from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.networks import engine
 from dmfa_demo.registry import available_methods, methods
 
-MAX_WAITING = 64
+# Requests at a time. A page has one or two, so only a program reaches this number.
+MAX_REQUESTS = 2_000
 # Constants from glibc's malloc.h.
 M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
 # Bytes. Smaller blocks are allocated with every stroke, and this much memory is kept for the next one.
@@ -64,8 +65,7 @@ def build_page() -> gr.Blocks:
         follow_address(layout, page, changed)
         offer_take_away(layout, cache)
         forget_after_leaving(page, cache)
-    # If this many wait, further visitors are asked to try again, so that the others do not wait for ever.
-    return page.queue(max_size=MAX_WAITING)
+    return page.queue(max_size=MAX_REQUESTS)
 
 
 def launch() -> None:
@@ -96,6 +96,7 @@ def launch() -> None:
         theme=theme(),
         css=(Path(__file__).parent / "page.css").read_text(),
         max_file_size=MAX_BYTES,
+        max_threads=MAX_REQUESTS,  # of handlers that wait; see `workers` for those that compute
         enable_monitoring=False,
         ssr_mode=False,
         footer_links=["api"],

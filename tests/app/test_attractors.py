@@ -10,7 +10,7 @@ import torch
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.attractors import AttractorsTab, mapped
+from dmfa_demo.app.tabs.attractors import AttractorsTab, Run, mapped
 from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, HoleWalk, load_map, load_plane
 from dmfa_demo.app.tabs.walk_player import Walks
 from dmfa_demo.data.masks import mask_family
@@ -56,7 +56,7 @@ def test_damaged_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoi
         with suppress(ValueError):  # reported to the first caller
             load_plane("mnist", PLANE)
         assert list(mapped("mnist")) == ["autoencoder-2d-012"]
-        walks, *_ = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, None)
+        walks, *_ = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, Run(), None)
         assert walks.plane == "autoencoder-2d-012" and len(walks.maps.planes) == 1
     finally:
         load_map.cache_clear(), load_plane.cache_clear()
@@ -65,17 +65,18 @@ def test_damaged_map_is_left_out_and_the_others_stay(tmp_path, monkeypatch, spoi
 def walk_to_the_end(
     step_size: float = 0.3, seed: int = 0, missing: torch.Tensor = MISSING
 ) -> tuple[Walks, str, HoleWalk]:
-    walks, strip, run, _, clock = TAB.render(SCENE, missing, ImputationCache(), PLANE, step_size, seed, None, "mnist")
+    run = Run()
+    inputs = SCENE, missing, ImputationCache(), PLANE, step_size, seed, run, "mnist"
+    walks, strip, _, clock = TAB.render(*inputs)
     while clock.active:
-        further, strip, run, _, clock = TAB.advance(
-            SCENE, missing, ImputationCache(), PLANE, step_size, seed, run, "mnist"
-        )
+        further, strip, _, clock = TAB.advance(*inputs)
         walks = walks if isinstance(further, dict) else further  # skipped if unchanged
-    return walks, strip, run
+    assert run.walk is not None
+    return walks, strip, run.walk
 
 
 def test_short_calls_add_up_to_the_librarys_walks():
-    walks, strip, run = walk_to_the_end()
+    walks, strip, walk = walk_to_the_end()
     model = load_plane("mnist", PLANE)
     noise = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0))
     start = torch.where(MISSING, noise, SCENE.image)[None]
@@ -96,22 +97,24 @@ def test_short_calls_add_up_to_the_librarys_walks():
         torch.testing.assert_close(ours.images, torch.cat(twin), atol=1e-4, rtol=0)
         torch.testing.assert_close(ours.path, model.encode(torch.cat(twin)), atol=1e-3, rtol=1e-3)
     assert not walks.more and [walk.name for walk in walks.walks] == ["Noise", "Training mean", "k-NN", "DMFA"]
-    assert strip.count("<img") == 7 and run.done
+    assert strip.count("<img") == 7 and walk.done
 
 
 def test_first_answer_comes_before_the_end_and_the_walks_continue():
-    first = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")
+    run = Run()
+    first = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, run, "mnist")
+    walk = run.walk
     assert first[-1].active and first[0].more and first[1] == "" and len(first[0].walks[0].path) >= 1
-    again = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, first[2], "mnist")
-    assert again[2] is first[2] and again[0].number == first[0].number
+    again = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, run, "mnist")
+    assert run.walk is walk and again[0].number == first[0].number
     assert len(again[0].walks[0].path) > len(first[0].walks[0].path)
 
 
 def test_maps_come_with_the_first_walks_of_a_data_set():
-    new = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "fashion-mnist")
-    assert new[3] == "mnist" and new[0].maps.kinds == tuple("0123456789")
-    assert TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[0].maps is None
-    stale = TAB.render(SCENE, MISSING, ImputationCache(), "of another data set", 0.3, 0, None, "mnist")
+    new = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, Run(), "fashion-mnist")
+    assert new[2] == "mnist" and new[0].maps.kinds == tuple("0123456789")
+    assert TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, Run(), "mnist")[0].maps is None
+    stale = TAB.render(SCENE, MISSING, ImputationCache(), "of another data set", 0.3, 0, Run(), "mnist")
     assert stale[0].plane == PLANE
 
 
@@ -123,14 +126,17 @@ def test_visible_pixels_are_fixed_and_all_walks_have_the_same_hole():
 
 @pytest.mark.parametrize("change", ["hole", "seed", "step size", "scene"])
 def test_changed_inputs_end_the_run(change):
-    run = TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, None, "mnist")[2]
+    run = Run()
+    TAB.render(SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, run, "mnist")
+    before = run.walk
+    assert before is not None
     scene = Scene.sample("mnist", 3) if change == "scene" else SCENE
     missing = ~MISSING if change == "hole" else MISSING
     inputs = PLANE, 1.0 if change == "step size" else 0.3, 5 if change == "seed" else 0
     late = TAB.advance(scene, missing, ImputationCache(), *inputs, run, "mnist")
-    assert not late[-1].active and all(isinstance(one, dict) for one in late[:4]), "a late tick changes nothing"
+    assert not late[-1].active and all(isinstance(one, dict) for one in late[:3]), "a late tick changes nothing"
     fresh = TAB.render(scene, missing, ImputationCache(), *inputs, run, "mnist")
-    assert fresh[2] is not run and fresh[0].number != run.number
+    assert run.walk is not before and fresh[0].number != before.number
 
 
 def test_same_seed_starts_from_the_same_random_pixels():
@@ -140,10 +146,11 @@ def test_same_seed_starts_from_the_same_random_pixels():
 
 def test_without_a_hole_only_the_place_of_the_picture_is_shown():
     nothing = torch.zeros_like(MISSING)
-    walks, strip, run, shown, clock = TAB.render(SCENE, nothing, ImputationCache(), PLANE, 0.3, 0, None, None)
+    run = Run()
+    walks, strip, shown, clock = TAB.render(SCENE, nothing, ImputationCache(), PLANE, 0.3, 0, run, None)
     assert shown == "mnist" and list(walks.maps.planes) == list(mapped("mnist"))
     assert walks.walks == [] and walks.truth.shape == (2,) and "Nothing is hidden" in strip
-    assert run is None and not clock.active
+    assert run.walk is None and not clock.active
 
 
 def test_full_mask_and_a_single_pixel_are_accepted():

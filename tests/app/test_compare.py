@@ -5,9 +5,11 @@ import torch
 
 from dmfa_demo import registry
 from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Figures, Scene
 from dmfa_demo.app.tabs import compare
-from dmfa_demo.app.tabs.compare import CompareTab, _lines
+from dmfa_demo.app.tabs.compare import FIRST, CompareTab, _lines
+from dmfa_demo.app.tabs.part import Request
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.registry import with_stand_ins
 
@@ -54,3 +56,32 @@ def test_preferred_methods_survive_a_data_set_that_lacks_them(monkeypatch):
     wanted = compare.update_preference("digits", wanted, ["dynamics"])
     assert with_stand_ins("faces", wanted) == ["dynamics"]
     assert with_stand_ins("digits", compare.update_preference("faces", wanted, ["dynamics"])) == ["dynamics"]
+
+
+def test_visitors_who_waited_too_long_get_some_methods_first():
+    canvas, cache, methods = Canvas(SCENE, MISSING), ImputationCache(), ["mean", "zero", "knn", "dmfa", "gaussian"]
+    late, early = (
+        Request(canvas=canvas, arguments={"view": "mean", "methods": methods}, late=late) for late in (True, False)
+    )
+    pages = []
+    for request in (late, late, early):
+        (further,) = TAB.gather([request], cache)
+        (html,) = TAB.render(SCENE, MISSING, cache, "mean", methods, **further)
+        pages.append(html)
+    assert [html.count("follows: the server is busy") for html in pages] == [len(methods) - FIRST, 0, 0]
+    assert [html.count("data-more") for html in pages] == [1, 0, 0]
+    assert 'class="best"' not in pages[0] and pages[1] == pages[2]
+
+
+def test_gathered_visitors_get_the_same_cards_as_alone():
+    scenes = [Scene.sample("mnist", number) for number in (1, 2)]
+    chosen = [("mean", ["dmfa", "zero"]), ("deviation", ["dmfa", "mfa"])]
+    requests = [
+        Request(canvas=Canvas(scene, MISSING), arguments={"view": view, "methods": methods}, late=False)
+        for scene, (view, methods) in zip(scenes, chosen)
+    ]
+    cache = ImputationCache()
+    for scene, (view, methods), further in zip(scenes, chosen, TAB.gather(requests, cache)):
+        assert TAB.render(scene, MISSING, cache, view, methods, **further) == TAB.render(
+            scene, MISSING, ImputationCache(), view, methods
+        )

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import gradio as gr
 import torch
 
-from dmfa_demo.app.scene.cache import ImputationCache
+from dmfa_demo.app.scene.cache import ImputationCache, Question
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.server import visits
@@ -54,7 +54,7 @@ def test_results_of_own_pictures_are_kept_apart_from_those_of_samples():
     first = cache.impute("mean", own, MISSING)
     assert cache.impute("mean", own, MISSING) is first, "computed once"
     ChangingMind(growth=None, again=None, chart=None, seed=None).render(own, MISSING, cache, "blobs", 0)
-    cache.glance(own, MISSING, ["mean"])
+    cache.glances([Question(scene=own, missing=MISSING, names=["mean"])])
     assert not len(cache._imputations) and not len(cache._glances)
     assert len(cache._own_imputations) == 2 and len(cache._own_glances) == 1
     shared = cache.impute("mean", sample, MISSING)

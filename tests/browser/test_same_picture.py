@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import OpenPage, Tabs
-from tests.browser.page import canvas, card, choose, hidden, mean, stroke, upload
+from tests.browser.page import canvas, card, choose, expect_answer, hidden, hold_requests, mean, stroke, upload
 from tests.browser.photos import own_photo, photo, shown_face
 from tests.conftest import Server, server
 
@@ -182,3 +182,28 @@ def test_pending_results_stay_pending_while_the_server_is_down(page: Page, own_s
     own_server.start()
     expect(page.locator("#compare")).to_contain_text(f"{hidden(page)} of 784 pixels hidden")
     wait_for_state(page, "")
+
+
+def test_busy_server_is_named_quietly_and_the_picture_stays(page: Page):
+    before = mean(page).get_attribute("src")
+    release = hold_requests(page, lambda data: True)
+    stroke(page, (0.1, 0.2), (0.9, 0.2))
+    panel = page.locator("#tab-compare")
+    expect(panel).to_have_attribute("data-busy", "")
+    note = panel.evaluate("(panel) => getComputedStyle(panel, '::after').content")
+    assert "busy" in note and mean(page).get_attribute("src") == before
+    assert page.get_by_test_id("toast-body").count() == 0
+    release()
+    wait_for_state(page, "")
+    expect(panel).not_to_have_attribute("data-busy", "")
+    expect_answer(page, hidden(page))
+
+
+def test_page_asks_for_the_rest_of_a_partial_answer(page: Page):
+    with page.expect_request("**/queue/join*"):
+        page.evaluate("""() => {
+            const shown = document.querySelector("#compare .card").parentElement;
+            shown.insertAdjacentHTML("afterend", "<i data-more hidden></i>");
+            document.dispatchEvent(new Event("more-wanted"));
+        }""")
+    expect(page.locator("[data-more]")).to_have_count(0)

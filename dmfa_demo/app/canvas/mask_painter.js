@@ -11,7 +11,7 @@ const tools = [...element.querySelectorAll("[data-tool]")];
 const undoButton = element.querySelector("[data-action=undo]");
 const redoButton = element.querySelector("[data-action=redo]");
 
-const SEND_EVERY_MS = 80;
+const SEND_EVERY_MS = 80, BUSY_AFTER_MS = 2000;
 const HISTORY = 200;
 
 let width = 0, height = 0;
@@ -26,6 +26,7 @@ let stroke = null; // {pointer, erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
 let place = null; // the last place of the keyboard cursor, [x, y]
 let lastSent = 0, pendingSend = null;
+const busy = new Map(); // panel -> the timer that marks it as busy
 
 // --- value in and out: {height, width, runs: [start, length, start, length, ...], dataset, sample}, with `image`, a data
 // address, from Python, and to Python if the picture is the visitor's. Python's `change` determines whether picture or mask
@@ -101,6 +102,11 @@ function mark(panel) {
     const state = box.dataset.answered && answered < pictureRevision ? "stale" : box.dataset.answered && answered >= revision ? "" : "pending";
     box.dataset.state = state;
     box.setAttribute("aria-busy", state !== "");
+    if (!state) {
+        clearTimeout(busy.get(panel));
+        busy.delete(panel);
+        delete box.dataset.busy;
+    } else if (!busy.has(panel)) busy.set(panel, setTimeout(() => { box.dataset.busy = ""; }, BUSY_AFTER_MS));
 }
 
 document.addEventListener("answered", ({ detail: { panel, revision: number } }) => {
@@ -108,6 +114,9 @@ document.addEventListener("answered", ({ detail: { panel, revision: number } }) 
     document.getElementById(panel).dataset.answered = number || givenRevision;
     mark(panel);
 });
+
+// A panel has a part of an answer. Its next part is requested like a stroke, unless there is a newer one.
+document.addEventListener("more-wanted", () => { if (!stroke) schedule(); });
 
 // New contents of the canvas are pending.
 for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]])

@@ -20,15 +20,12 @@ from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.canvas.sample_picker import Choice
 from dmfa_demo.app.canvas.uploads import mask_from_picture, read_picture
 from dmfa_demo.app.layout import Layout, panel_of
-from dmfa_demo.app.scene.cache import MOST, ImputationCache
+from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene, draw_mask, fitted
-from dmfa_demo.app.tabs.part import answering
-from dmfa_demo.app.widgets.handlers import LATEST, ONCE, on_canvas, with_user_warnings
+from dmfa_demo.app.tabs.part import Answering
+from dmfa_demo.app.widgets.handlers import LATEST, ONCE, in_turn, on_canvas
 from dmfa_demo.figures import grey_or_colour
-
-# Several visitors at once, since they are answered together: while some are, the next ones gather.
-STROKES: dict[str, Any] = dict(LATEST, concurrency_id="strokes", concurrency_limit=2 * MOST)
 
 
 def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
@@ -46,15 +43,14 @@ def follow_canvas(layout: Layout, cache: ImputationCache) -> list[Dependency]:
         opened.append(tab.label.select(None, [], [layout.opened], js=js, api_visibility="private"))
         if tab.answered is None:
             continue
-        listeners, options = [tab.label.select, painter.painted(panel_of(name))], LATEST
-        if name == "compare":
-            # Only here are the strokes of several visitors answered together. Since such an answer can overtake that of a control, the
-            # controls share its event.
-            listeners += [listener for part in tab.parts for listener in part.working()]
-            options = STROKES
+        listeners = [tab.label.select, painter.painted(panel_of(name))]
+        if len(tab.parts) == 1:
+            # Controls share the event of the strokes, since two requests may overtake each other on the way to the server.
+            listeners += tab.parts[0].working()
         inputs = {painter, *(component for part in tab.parts for component in part.inputs)}
         outputs = [*(output for part in tab.parts for output in part.outputs), tab.answered]
-        gr.on(listeners, with_user_warnings(answering(tab.parts, painter, cache)), inputs, outputs, **options)
+        answering = Answering(tab.parts, painter, cache)
+        gr.on(listeners, in_turn(answering, answering.gather), inputs, outputs, **LATEST)
     on_canvas(layout.picker.select, _pick, [layout.picker, painter], [painter], **LATEST)
     for position, button in enumerate(layout.presets):
         on_canvas(button.click, partial(_preset, position), [painter], [painter], **LATEST)

@@ -7,7 +7,7 @@ from dmfa_demo.app.layout import Layout
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.sharing.export import Code, File, take_away
 from dmfa_demo.app.tabs.part import Values
-from dmfa_demo.app.widgets.handlers import ONCE, with_user_warnings
+from dmfa_demo.app.widgets.handlers import ONCE, in_turn
 
 
 def offer_take_away(layout: Layout, cache: ImputationCache) -> None:
@@ -17,4 +17,4 @@ def offer_take_away(layout: Layout, cache: ImputationCache) -> None:
         scene = values[layout.painter].scene
         return take_away(values[layout.take], scene, address_from_values(layout, values), cache)
 
-    layout.take.input(with_user_warnings(give), {layout.take, *address_inputs(layout)}, [layout.take], **ONCE)
+    layout.take.input(in_turn(give), {layout.take, *address_inputs(layout)}, [layout.take], **ONCE)

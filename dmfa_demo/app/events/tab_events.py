@@ -7,9 +7,8 @@ from gradio.events import Dependency
 
 from dmfa_demo.app.layout import Layout, panel_of
 from dmfa_demo.app.scene.cache import ImputationCache
-from dmfa_demo.app.tabs.compare import CompareTab
 from dmfa_demo.app.tabs.part import Part, Values
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 
 
 def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
@@ -21,9 +20,9 @@ def follow_controls(layout: Layout, cache: ImputationCache) -> list[Dependency]:
     changes = []
     for name, tab in layout.tabs.items():
         for part in tab.parts:
-            # One event for all controls, so that the last answer reflects all of them. The controls of Compare share the event of its
-            # strokes, see `follow_canvas`.
-            if part.FOLLOWS_CANVAS and part.working() and not isinstance(part, CompareTab):
+            # One event for all controls, so that the last answer reflects all of them. The controls of a single part share the event of
+            # its strokes, see `follow_canvas`.
+            if len(tab.parts) > 1 and part.FOLLOWS_CANVAS and part.working():
                 gr.on(
                     part.working(),
                     _rendering(part, layout, cache),
@@ -39,4 +38,4 @@ def _rendering(part: Part, layout: Layout, cache: ImputationCache):
     def handler(values: Values):
         return part.answer(values, layout.painter, cache)
 
-    return with_user_warnings(handler)
+    return in_turn(handler)

@@ -18,7 +18,7 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.fields import AddressField, one_of
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import segments
 
@@ -76,7 +76,7 @@ class LearnTab(Part):
             js=f"(chapter) => Math.min(chapter + 1, {len(LESSONS)})",
             api_visibility="private",
         )
-        return [turned.then(with_user_warnings(answer), {painter, *self.inputs}, self.outputs, **LATEST)]
+        return [turned.then(in_turn(answer), {painter, *self.inputs}, self.outputs, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, player: Slice) -> list[Any]:
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden.

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
@@ -13,6 +11,7 @@ from torch import Tensor
 
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Figures, Scene, measure_all
+from dmfa_demo.app.workers import workers
 from dmfa_demo.imputation import Imputation
 from dmfa_demo.registry import load_imputer
 
@@ -20,10 +19,6 @@ Result = TypeVar("Result")
 # A data set, a method, and whether variances are wanted.
 _Wanted = tuple[str, str, bool]
 
-# The maximum number of scenes per pass; with more, the first would wait too long for the last.
-MOST = 16
-# The number of methods that run at the same time; more would wait for the interpreter lock.
-ABREAST = 2
 # Seconds to keep results of a visitor's picture after their last use.
 KEEP_OWN = 600
 
@@ -44,12 +39,22 @@ class Glance:
 
 
 @dataclass(frozen=True, eq=False)
-class _Question:
+class Question:
+    """A question for glances.
+
+    Attributes:
+        scene: the picture.
+        missing: bool `(H, W)`, the hidden pixels.
+        names: the methods.
+        spread: whether to compute variances, which take some methods extra time.
+        most: the number of methods to compute now, if they were not computed before; None for all.
+    """
+
     scene: Scene
     missing: Tensor
     names: Sequence[str]
-    spread: bool
-    answer: Future[list[Glance]] = field(default_factory=Future)
+    spread: bool = True
+    most: int | None = None
 
 
 class ImputationCache:
@@ -62,8 +67,6 @@ class ImputationCache:
         # A glance is small, but an imputation of a face with its density takes 2 MB.
         self._imputations, self._glances = Memory(64), Memory(256)
         self._own_imputations, self._own_glances = Memory(32, KEEP_OWN), Memory(256, KEEP_OWN)
-        self._waiting, self._worker = deque[_Question](), ThreadPoolExecutor(1)
-        self._helpers = ThreadPoolExecutor(ABREAST)
 
     def impute(self, method: str, scene: Scene, missing: Tensor, seed: int = 0) -> Imputation:
         """Return `method`'s imputation of a scene with `missing` `(H, W)` hidden, with batch size 1."""
@@ -83,67 +86,46 @@ class ImputationCache:
         self._own_imputations.expire()
         self._own_glances.expire()
 
-    def glance(self, scene: Scene, missing: Tensor, names: Sequence[str], spread: bool = True) -> list[Glance]:
-        """Return glances of some methods for a scene with `missing` `(H, W)` hidden; concurrent calls share the next pass.
+    def glances(self, questions: Sequence[Question]) -> list[list[Glance | None]]:
+        """Return the glances for some questions; each method runs once for all scenes of a data set that it has not seen.
 
-        Variances take some methods extra time; `spread` requests them.
+        A glance that exceeds its question's `most` is None.
         """
-        question = _Question(scene=scene, missing=missing, names=names, spread=spread)
-        self._waiting.append(question)
-        self._worker.submit(self._answer_waiting)
-        return question.answer.result()
-
-    def _answer_waiting(self) -> None:
-        questions = []
-        while self._waiting and len(questions) < MOST:
-            questions.append(self._waiting.popleft())
-        self._settle(questions)
-
-    def _settle(self, questions: list[_Question]) -> None:
-        try:
-            found = self._answer(questions)
-        except Exception as error:
-            if len(questions) == 1:
-                questions[0].answer.set_exception(error)
-            else:  # an error in one answer does not affect the others
-                for question in questions:
-                    self._settle([question])
-        else:
-            for question, glances in zip(questions, found):
-                question.answer.set_result(glances)
-
-    def _answer(self, questions: list[_Question]) -> list[list[Glance]]:
-        """Answer some questions; each method runs once for all new scenes of a data set."""
         found: list[dict[str, Glance]] = [{} for _ in questions]
         new: dict[_Wanted, list[int]] = {}
         for place, question in enumerate(questions):
+            left = len(question.names) if question.most is None else question.most
             for name in question.names:
                 known = self._memory(question.scene).get(_key(question, name))
-                if known is None:
-                    new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
-                else:
+                if known is not None:
                     found[place][name] = known
+                elif left > 0:
+                    left -= 1
+                    new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
         grouped = [[questions[place] for place in places] for places in new.values()]
-        for (_, name, _), places, glances in zip(new, new.values(), self._helpers.map(_look, new, grouped)):
+        # All imputations live until the last one, so that methods with the same guide share its conditional.
+        looks = workers().map(_look, list(new), grouped)
+        for (_, name, _), places, (_, glances) in zip(new, new.values(), looks):
             for place, glance in zip(places, glances):
                 self._memory(questions[place].scene).keep(_key(questions[place], name), glance)
                 found[place][name] = glance
-        return [[glances[name] for name in question.names] for question, glances in zip(questions, found)]
+        return [[glances.get(name) for name in question.names] for question, glances in zip(questions, found)]
 
     def _memory(self, scene: Scene) -> Memory:
         return self._own_glances if scene.number is None else self._glances
 
 
-def _look(wanted: _Wanted, questions: Sequence[_Question]) -> list[Glance]:
-    """Return one method's glances of the scenes of some questions."""
+def _look(wanted: _Wanted, questions: Sequence[Question]) -> tuple[Imputation, list[Glance]]:
+    """Return one method's imputation of the scenes of some questions, and its glances."""
     dataset, name, spread = wanted
     images = torch.stack([question.scene.image for question in questions])
     missing = torch.stack([question.missing for question in questions])[:, None]
     imputation = load_imputer(name, dataset).impute(images, missing, seed=0)
     variance = imputation.variance if spread else None
     variances = [None] * len(questions) if variance is None else variance.unbind()
-    return list(map(Glance, imputation.mean.unbind(), variances, measure_all(imputation, images, missing)))
+    glances = list(map(Glance, imputation.mean.unbind(), variances, measure_all(imputation, images, missing)))
+    return imputation, glances
 
 
-def _key(question: _Question, name: str) -> Hashable:
+def _key(question: Question, name: str) -> Hashable:
     return question.scene.digest, "glance", name, question.spread, question.missing.numpy().tobytes()

@@ -22,7 +22,7 @@ from dmfa_demo.app.tabs.walk_player import Dropped, Maps, Walk, WalkPlayer, Walk
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
-from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, with_user_warnings
+from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, in_turn
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOf, segments
 from dmfa_demo.data.datasets import DATASETS
@@ -58,6 +58,13 @@ def mapped(dataset: str) -> dict[str, str]:
     return found
 
 
+@dataclass
+class Run:
+    """The walks of a visitor's hole, None before the first. A waiting request finds those of the request before it."""
+
+    walk: HoleWalk | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class AttractorsTab(Part):
     """The walks of the hole on a map. `render` starts a run, and `advance` continues it at each tick until it is done.
@@ -66,7 +73,7 @@ class AttractorsTab(Part):
 
     Attributes:
         seed: the seed of the noise.
-        run: the walks of the hole.
+        run: a `Run`.
         shown: the data set whose maps the player has.
     """
 
@@ -116,7 +123,7 @@ class AttractorsTab(Part):
             strip=strip,
             explanation=explanation,
             seed=counter(),
-            run=gr.State(None),
+            run=gr.State(Run()),
             shown=OneOf(list(DATASETS), value=None, visible=False),
             clock=gr.Timer(PERIOD, active=False),
         )
@@ -133,7 +140,7 @@ class AttractorsTab(Part):
 
     @property
     def outputs(self) -> list[Component]:
-        return [self.player, self.strip, self.run, self.shown, self.clock]
+        return [self.player, self.strip, self.shown, self.clock]
 
     @classmethod
     def script(cls, dataset: str, chosen: Mapping[str, Any]) -> Script:
@@ -169,9 +176,9 @@ with torch.inference_mode():
             return self.drop(values[painter].scene, values[self.player])
 
         inputs = {painter, *self.inputs}
-        self.clock.tick(with_user_warnings(walk_on), inputs, self.outputs, **ONCE)
-        self.player.input(with_user_warnings(drop), {painter, self.player}, [self.player], **EVERY)
-        return [self.again.click(with_user_warnings(walk_again), inputs, [self.seed, *self.outputs], **LATEST)]
+        self.clock.tick(in_turn(walk_on), inputs, self.outputs, **ONCE)
+        self.player.input(in_turn(drop), {painter, self.player}, [self.player], **EVERY)
+        return [self.again.click(in_turn(walk_again), inputs, [self.seed, *self.outputs], **LATEST)]
 
     def render(
         self,
@@ -181,7 +188,7 @@ with torch.inference_mode():
         plane: str,
         step_size: float,
         seed: int,
-        run: HoleWalk | None,
+        run: Run,
         shown: str | None,
     ) -> list[Any]:
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
@@ -193,7 +200,7 @@ with torch.inference_mode():
             raise ValueError(f"there is no step size {step_size!r:.40}; choose one of the two")
         planes = mapped(scene.dataset)
         if not planes:
-            return [gr.skip(), note("There is no map for these pictures."), None, shown, gr.Timer(active=False)]
+            return [gr.skip(), note("There is no map for these pictures."), shown, gr.Timer(active=False)]
         # The choice belongs to another data set until the new one arrives.
         plane = plane if plane in planes else next(iter(planes))
         maps = None
@@ -204,13 +211,16 @@ with torch.inference_mode():
                 plane=plane, number=0, truth=truth_at(scene, plane), image=scene.image, walks=[], more=False, maps=maps
             )
             text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
-            return [walks, text, None, scene.dataset, gr.Timer(active=False)]
-        if run is None or not run.is_of(scene, missing, plane, step_size, seed):
-            run = HoleWalk(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
-        walks, strip, _, clock = self._further(run)
+            run.walk = None
+            return [walks, text, scene.dataset, gr.Timer(active=False)]
+        walk = run.walk
+        if walk is None or not walk.is_of(scene, missing, plane, step_size, seed):
+            walk = HoleWalk(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
+            run.walk = walk
+        walks, strip, clock = self._further(walk)
         if maps is not None:
-            walks = replace(run.walks(), maps=maps)
-        return [walks, strip, run, scene.dataset, clock]
+            walks = replace(walk.walks(), maps=maps)
+        return [walks, strip, scene.dataset, clock]
 
     def advance(
         self,
@@ -220,16 +230,17 @@ with torch.inference_mode():
         plane: str,
         step_size: float,
         seed: int,
-        run: HoleWalk | None,
+        run: Run,
         shown: str | None,
     ) -> list[Any]:
         """Return the contents of `outputs` some steps later; start again if the server has forgotten the run."""
-        if run is None:
+        walk = run.walk
+        if walk is None:
             return self.render(scene, missing, cache, plane, step_size, seed, run, shown)
-        if run.done or not run.is_of(scene, missing, plane, step_size, seed):
-            return [gr.skip(), gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
-        walks, strip, run, clock = self._further(run)
-        return [walks, strip, run, shown, clock]
+        if walk.done or not walk.is_of(scene, missing, plane, step_size, seed):
+            return [gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
+        walks, strip, clock = self._further(walk)
+        return [walks, strip, shown, clock]
 
     @torch.inference_mode()
     def drop(self, scene: Scene, started: tuple[str, Tensor] | None) -> Dropped | None:
@@ -260,11 +271,11 @@ with torch.inference_mode():
         )
         return Dropped(name, walk)
 
-    def _further(self, run: HoleWalk) -> list[Any]:
-        before = len(run.states)
-        run.advance(BUDGET)
-        walks = run.walks() if len(run.states) > before else gr.skip()  # the player has the current ones
-        return [walks, run.strip(), run, gr.Timer(active=not run.done)]
+    def _further(self, walk: HoleWalk) -> list[Any]:
+        before = len(walk.states)
+        walk.advance(BUDGET)
+        walks = walk.walks() if len(walk.states) > before else gr.skip()  # the player has the current ones
+        return [walks, walk.strip(), gr.Timer(active=not walk.done)]
 
 
 def _choices(dataset: str) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.predictions import seen_in
 from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.data.datasets import DATASETS, Dataset
@@ -114,7 +114,7 @@ for name in available_classifiers("{dataset}"):
             return [seed, *self.answer(values, painter, cache, seed=seed)]
 
         filled = [self.seed, *self.outputs]
-        return [self.again.click(with_user_warnings(grow_anew), {painter, *self.inputs}, filled, **LATEST)]
+        return [self.again.click(in_turn(grow_anew), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, growth: str, seed: int) -> list[str]:
         """Return the contents of `outputs`; of `missing` `(H, W)` only the size is marked.

@@ -19,5 +19,7 @@ let shown = 0;
 watch("value", () => {
     const count = element.querySelectorAll(".card").length;
     if (count !== shown) { shown = count; fit(); }
+    // A busy server answers in parts.
+    if (element.querySelector("[data-more]")) document.dispatchEvent(new Event("more-wanted"));
 });
 addEventListener("resize", fit);

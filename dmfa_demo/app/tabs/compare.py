@@ -12,9 +12,9 @@ from gradio.blocks import Block
 from gradio.components import Component
 from torch import Tensor
 
-from dmfa_demo.app.scene.cache import Glance, ImputationCache
+from dmfa_demo.app.scene.cache import Glance, ImputationCache, Question
 from dmfa_demo.app.scene.scene import Figures, Scene
-from dmfa_demo.app.tabs.part import Part
+from dmfa_demo.app.tabs.part import Part, Request
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.widgets.fields import AddressField, one_of, some_of
 from dmfa_demo.app.widgets.info import info_button
@@ -27,6 +27,9 @@ from dmfa_demo.registry import available_methods, method_class, shown_first, wit
 # Standard deviations share one scale, so that pictures and methods can be compared. The deviation of values in [0, 1] is at most
 # 0.5; a Gaussian's may be larger, and is shown as the brightest.
 MAX_DEVIATION = 0.5
+
+# The number of methods in the first part of an answer, when the server is busy.
+FIRST = 3
 
 VIEWS = (("Mean", "mean"), ("Error", "error"), ("Deviation", "deviation"))
 
@@ -120,10 +123,24 @@ for method in {list(chosen["methods"])!r}:
 """
         return Script((LOAD,), body)
 
+    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+        """Run each method once for all visitors; those who have waited too long get `FIRST` further methods only."""
+        questions = [
+            _question(one.canvas.scene, one.canvas.missing, **one.arguments, most=FIRST if one.late else None)
+            for one in requests
+        ]
+        return [{"glances": glances} for glances in cache.glances(questions)]
+
     def render(
-        self, scene: Scene, missing: Tensor, cache: ImputationCache, view: str, methods: Sequence[str]
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        view: str,
+        methods: Sequence[str],
+        glances: Sequence[Glance | None] | None = None,
     ) -> list[str]:
-        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; `glances` are from `gather`.
 
         Raises:
             ValueError: If there is no such view.
@@ -145,14 +162,19 @@ for method in {list(chosen["methods"])!r}:
                 lines=(Line(f"{hidden} of {missing.numel()} pixels hidden"),),
             ),
         ]
-        names = [name for name in available_methods(scene.dataset) if name in methods]
-        glances = cache.glance(scene, missing, names, spread=view == "deviation")
-        # If everything is hidden, no guess is better than another.
-        lines = _lines([glance.figures for glance in glances], marked=not missing.all())
+        names = _chosen(scene, methods)
+        if glances is None:
+            (glances,) = cache.glances([_question(scene, missing, view=view, methods=methods)])
+        # If everything is hidden, no guess is better than another; if some are missing, another one may be better.
+        lines = _lines(
+            [glance and glance.figures for glance in glances], marked=not missing.all() and None not in glances
+        )
         single = []
         for name, glance, of_method in zip(names, glances, lines):
             method = method_class(name)
-            if view == "deviation" and glance.variance is None:
+            if glance is None:
+                cards.append(_later(method))
+            elif view == "deviation" and glance.variance is None:
                 single.append(method.title)
             else:
                 cards.append(_PICTURES[view](method, glance, scene, of_method))
@@ -160,17 +182,40 @@ for method in {list(chosen["methods"])!r}:
         hint = note("Choose a method above to see how it fills the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
+        # The browser then asks again, see compare.js.
+        more = "<i data-more hidden></i>" if None in glances else ""
         bar = scale(_SCALES[view]) if view in _SCALES else ""
         return [
             card_grid(cards)
             + without
             + hint
+            + more
             + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>'
         ]
 
 
+def _chosen(scene: Scene, methods: Sequence[str]) -> list[str]:
+    return [name for name in available_methods(scene.dataset) if name in methods]
+
+
+def _question(scene: Scene, missing: Tensor, view: str, methods: Sequence[str], most: int | None = None) -> Question:
+    names = _chosen(scene, methods)
+    return Question(scene=scene, missing=missing, names=names, spread=view == "deviation", most=most)
+
+
 def _choices(dataset: str) -> list[tuple[str, str]]:
     return [(method_class(name).title, name) for name in available_methods(dataset)]
+
+
+def _later(method: type[Imputer]) -> Card:
+    return Card(
+        picture=None,
+        title=method.title,
+        alt=f"{method.title} follows, since the server is busy",
+        lines=(Line("follows: the server is busy"),),
+        colour=method.colour,
+        explained=method.name,
+    )
 
 
 def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:

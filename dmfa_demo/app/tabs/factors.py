@@ -19,7 +19,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note
 from dmfa_demo.app.widgets.fields import AddressField, floats, number_below, one_of, slider_steps
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.app.widgets.sliders import check_steps, walk_slider
@@ -135,7 +135,7 @@ walked = walked.view_as(images)  # (1, C, H, W)
             return [*zeros, *self.answer(values, painter, cache, sliders=zeros)]
 
         filled = [*self.sliders, *self.outputs]
-        return [self.reset.click(with_user_warnings(to_zero), {painter, *self.inputs}, filled, **LATEST)]
+        return [self.reset.click(in_turn(to_zero), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(
         self,

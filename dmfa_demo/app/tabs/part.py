@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import gradio as gr
@@ -20,6 +21,25 @@ from dmfa_demo.app.widgets.script import Script
 Control = Component | tuple[Component, ...]
 Values = Mapping[Block, Any]
 """Component -> value, as Gradio passes them to the handler of an event whose inputs are a set."""
+
+
+# Seconds of waiting after which a visitor gets a part of an answer first.
+LATE = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """A visitor's request to render a part.
+
+    Attributes:
+        canvas: the picture and its hole.
+        arguments: the values of the part's controls, by argument name of `render`.
+        late: whether it has waited for more than `LATE` seconds.
+    """
+
+    canvas: Canvas
+    arguments: Mapping[str, Any]
+    late: bool
 
 
 class Part(ABC):
@@ -97,6 +117,10 @@ class Part(ABC):
         """Return the values of `controls`, by argument name of `render`."""
         return {name: value_of(control, values) for name, control in self.controls.items()}
 
+    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+        """Compute what `render` needs for several visitors in one pass; return further arguments of `render` for each."""
+        return [{}] * len(requests)
+
     def answer(self, values: Values, painter: gr.HTML, cache: ImputationCache, **changed: Any) -> list[Any]:
         """Return the contents of `outputs` for the values of an event, with some arguments of `render` changed."""
         canvas: Canvas = values[painter]
@@ -107,14 +131,29 @@ class Part(ABC):
         return [on_input(component) for component in self.inputs if not isinstance(component, gr.State)]
 
 
-def answering(parts: Sequence[Part], painter: gr.HTML, cache: ImputationCache) -> Callable[[Values], list[Any]]:
-    """Return the handler that renders all parts of a tab; its last output is the revision of the canvas, for `Answered`."""
+@dataclass(frozen=True)
+class Answering:
+    """The handler that renders all parts of a tab; its last output is the revision of the canvas, for `Answered`."""
 
-    def handler(values: Values) -> list[Any]:
-        contents = [content for part in parts for content in part.answer(values, painter, cache)]
-        return [*contents, values[painter].revision]
+    parts: Sequence[Part]
+    painter: gr.HTML
+    cache: ImputationCache
 
-    return handler
+    def gather(self, contents: Sequence[Values], waited: Sequence[float]) -> list[tuple[Mapping[str, Any], ...]]:
+        """Return further arguments of `render` of each part, for each of several visitors."""
+        by_part = []
+        for part in self.parts:
+            requests = [
+                Request(canvas=values[self.painter], arguments=part.arguments(values), late=seconds > LATE)
+                for values, seconds in zip(contents, waited)
+            ]
+            by_part.append(part.gather(requests, self.cache))
+        return list(zip(*by_part))
+
+    def __call__(self, values: Values, gathered: Sequence[Mapping[str, Any]] | None = None) -> list[Any]:
+        further = gathered or [{}] * len(self.parts)
+        answers = [part.answer(values, self.painter, self.cache, **more) for part, more in zip(self.parts, further)]
+        return [*(content for answer in answers for content in answer), values[self.painter].revision]
 
 
 def components(control: Control) -> tuple[Component, ...]:

@@ -21,7 +21,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import note
 from dmfa_demo.app.widgets.fields import AddressField, one_of
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
@@ -130,8 +130,8 @@ for row in rows:
         # One event for both, so that a choice made while another is answered is answered after it.
         chosen = [self.protocol.input, self.measure.input]
         filled = [self.measure, self.chart]
-        gr.on(chosen, with_user_warnings(chart), {painter, self.protocol, self.measure}, filled, **LATEST)
-        self.protocol.input(with_user_warnings(table), {painter, self.protocol}, [self.table], **LATEST)
+        gr.on(chosen, in_turn(chart), {painter, self.protocol, self.measure}, filled, **LATEST)
+        self.protocol.input(in_turn(table), {painter, self.protocol}, [self.table], **LATEST)
         return []
 
     def render_chart(self, scene: Scene, protocol: str | None, measure: str | None) -> tuple[gr.Dropdown, str]:

@@ -21,7 +21,7 @@ from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.counter import MOST, Counter, counter
 from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
-from dmfa_demo.app.widgets.handlers import LATEST, with_user_warnings
+from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import segments
 from dmfa_demo.app.widgets.strips import sample_pictures, strip
@@ -81,7 +81,7 @@ for method in {_drawing(dataset)!r}:
             return [seed, *self.answer(values, painter, cache, seed=seed)]
 
         filled = [self.seed, *self.outputs]
-        return [self.more.click(with_user_warnings(draw_more), {painter, *self.inputs}, filled, **LATEST)]
+        return [self.more.click(in_turn(draw_more), {painter, *self.inputs}, filled, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, noise: bool, seed: int) -> list[str]:
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; the same seed draws the same samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,9 +10,10 @@ from typing import Any
 import gradio as gr
 
 from dmfa_demo.app.widgets.answered import ASKED, SETTLED
+from dmfa_demo.app.workers import Gather, Request, workers
 
-# One at a time, for two cores; other requests wait, or are dropped when they no longer matter.
-ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_id="cpu", concurrency_limit=1, api_visibility="private")
+# Handlers in `in_turn`, which wait for the workers, not in Gradio's queue.
+ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_limit=None, api_visibility="private")
 # Strokes made while one is answered collapse into the last.
 LATEST = dict(ONCE, trigger_mode="always_last")
 # Every click is answered at once: a waiting one would find the previous answer in place of its value.
@@ -25,9 +27,7 @@ STREAMED: dict[str, Any] = dict(
     api_visibility="private",
 )
 # Handlers that need no model do not wait for others.
-AT_ONCE: dict[str, Any] = dict(
-    show_progress="hidden", concurrency_limit=None, trigger_mode="always_last", api_visibility="private"
-)
+AT_ONCE = LATEST
 
 
 def on_input(control: gr.components.Component) -> Any:
@@ -40,8 +40,27 @@ def on_canvas(
 ) -> None:
     """Listen to an event that puts another picture or mask on the canvas; until it arrives, the page shows results as pending."""
     listener(None, [], [], js=ASKED, api_visibility="private")
-    answer = listener(with_user_warnings(handler), inputs, outputs, **options)
+    answer = listener(in_turn(handler), inputs, outputs, **options)
     answer.then(None, [], [], js=SETTLED, api_visibility="private")
+
+
+def in_turn(handler: Callable[..., Any], gather: Gather | None = None) -> Callable[..., Any]:
+    """Wrap a handler to be called by the workers, one at a time for each visitor, and to show a ValueError as a message.
+
+    Args:
+        handler: called with the values of an event, and with what `gather` returned for them, if that is given.
+        gather: computes what several visitors' requests need, see `workers.Request`; it requires an event with a set of inputs.
+    """
+    warned = with_user_warnings(handler)
+
+    async def answered(request: gr.Request, *values: Any) -> Any:
+        def answer(gathered: Any) -> Any:
+            return warned(*values) if gather is None else warned(*values, gathered)
+
+        waiting = Request(request.session_hash or "", answer, gather, content=values[0] if values else None)
+        return await asyncio.wrap_future(workers().submit(waiting))
+
+    return answered
 
 
 def with_user_warnings(handler: Callable[..., Any]) -> Callable[..., Any]:
