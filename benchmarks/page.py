@@ -5,6 +5,7 @@ python -m benchmarks.page
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -22,9 +23,9 @@ from dmfa_demo.app.page import build_page
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.attractors import PERIOD, AttractorsTab
+from dmfa_demo.app.tabs.attractors import PERIOD, AttractorsTab, Run
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.registry import shown_first, with_stand_ins
+from dmfa_demo.registry import available_among, shown_first
 from tests.browser import chromium
 
 STROKES = 200
@@ -60,7 +61,9 @@ def main() -> None:
 
 def _server_strokes(dataset: str) -> dict[str, list[float]]:
     """Return milliseconds from the painter's JSON to HTML with each tab open in turn; every mask is new."""
-    paint = {event: function for function in build_page().fns.values() for _, event in function.targets}
+    paint = {
+        event: function for function in build_page().fns.values() if function.inputs for _, event in function.targets
+    }
     scene = Scene.sample(dataset, OFFERS[dataset].sample)
     size, generator = scene.image.shape[1:], torch.Generator().manual_seed(0)
     masks = mask_family("strokes")(len(TABS) * (STROKES + 5), size[0], size[1], generator)[:, 0]
@@ -73,11 +76,11 @@ def _server_strokes(dataset: str) -> dict[str, list[float]]:
         (painter,) = (component for component in values if isinstance(component, MaskPainter))
         for component in values:
             if getattr(component, "elem_id", None) == "methods":
-                values[component] = with_stand_ins(dataset, shown_first())
+                values[component] = available_among(dataset, shown_first())
         assert stroke.fn is not None
         started = time.perf_counter()
         values[painter] = Canvas(scene, decode_mask(payload))
-        stroke.fn(values)
+        asyncio.run(stroke.fn(gr.Request(session_hash=""), values))
         spent[tab].append(1000 * (time.perf_counter() - started))
     return {tab: values[5:] for tab, values in spent.items()}  # the first ones load the models
 
@@ -90,10 +93,11 @@ def _server_walks() -> list[float]:
     inputs = tab.plane.value, tab.step_size.value, 0
     for mask in mask_family("strokes")(STROKES + 5, 28, 28, torch.Generator().manual_seed(1))[:, 0]:
         started = time.perf_counter()
-        walks, _, run, *_ = tab.render(scene, mask, cache, *inputs, None, START)
+        run = Run()
+        walks, *_ = tab.render(scene, mask, cache, *inputs, run, START)
         while walks.more:
             time.sleep(PERIOD)
-            walks, _, run, *_ = tab.advance(scene, mask, cache, *inputs, run, START)
+            walks, *_ = tab.advance(scene, mask, cache, *inputs, run, START)
         spent.append(1000 * (time.perf_counter() - started))
     return spent[5:]
 

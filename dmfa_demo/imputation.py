@@ -146,7 +146,7 @@ class Imputer(ABC):
         has_latents: whether it draws answers from a latent space, `Imputation.latents`.
         fills_in_steps: whether it fills samples step by step, `Imputation.filling`.
         shown_first: whether Compare shows it at first; slow methods and variants of others are not shown.
-        stands_in_for: the method that it replaces in Compare where that one has no checkpoint.
+        other_start: the method with the same walk from another start; None if there is none.
         needs_checkpoint: whether `load` reads it from a checkpoint; `create` makes the others.
         shape: (C, H, W) of the images it takes.
     """
@@ -167,7 +167,7 @@ class Imputer(ABC):
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     shown_first: ClassVar[bool] = True
-    stands_in_for: ClassVar[str | None] = None
+    other_start: ClassVar[str | None] = None
     needs_checkpoint: ClassVar[bool] = True
     shape: tuple[int, ...]
 
@@ -278,12 +278,13 @@ def check(images: Tensor, missing: Tensor) -> None:
             f"missing must be bool {expected}, True where a pixel is unknown; got {missing.dtype} {tuple(missing.shape)}"
         )
     visible = images[~missing.expand_as(images)]
-    if not visible.isfinite().all():
+    if not visible.numel():
+        return
+    low, high = (extreme.item() for extreme in visible.aminmax())  # NaN if any value is
+    if not (math.isfinite(low) and math.isfinite(high)):
         raise ValueError("images contain NaN or infinity outside the missing pixels; mark such pixels as missing")
-    if visible.numel() and not 0 <= visible.min() <= visible.max() <= 1:
-        raise ValueError(
-            f"images must be in [0, 1]; got {visible.min():.3g} to {visible.max():.3g} (divide 8-bit values by 255)"
-        )
+    if not 0 <= low <= high <= 1:
+        raise ValueError(f"images must be in [0, 1]; got {low:.3g} to {high:.3g} (divide 8-bit values by 255)")
 
 
 def hide(images: Tensor, missing: Tensor) -> Tensor:

@@ -107,11 +107,9 @@ def shown_first() -> list[str]:
     return methods_with("shown_first")
 
 
-def with_stand_ins(dataset: str, wanted: Sequence[str]) -> list[str]:
-    """Return the wanted methods of a data set, and stand-ins for wanted methods that it lacks."""
-    names = available_methods(dataset)
-    missing = set(wanted) - set(names)
-    return [name for name in names if name in wanted or method_class(name).stands_in_for in missing]
+def available_among(dataset: str, wanted: Sequence[str]) -> list[str]:
+    """Return those of the wanted methods that can be loaded for `dataset`, in the registry's order."""
+    return [name for name in available_methods(dataset) if name in wanted]
 
 
 @cache

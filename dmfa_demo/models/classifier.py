@@ -210,7 +210,9 @@ class Classifier(ABC):
                 f"this classifier takes images of (C, H, W) = {self.config.shape}, got {tuple(images.shape[1:])}"
             )
         belief = belief or self.believe(images, missing)
-        logits = self.logits(self.network.eval(), *self.prepare(images, missing, belief))
+        if self.network.training:  # eval() takes as long as a small layer
+            self.network.eval()
+        logits = self.logits(self.network, *self.prepare(images, missing, belief))
         return logits.sigmoid() if self.config.several else logits.softmax(1)
 
 

@@ -42,7 +42,7 @@ class DynamicsImputer(Imputer):
     paper = "AE dynamics, random start"
     colour = "#b0611e"
     shown_first = False
-    stands_in_for = "dynamics-knn"
+    other_start = "dynamics-knn"
     has_trajectory = True
 
     def __init__(self, model: Autoencoder):
@@ -82,7 +82,7 @@ class KNNDynamicsImputer(DynamicsImputer):
     paper = "AE dynamics, k-NN start"
     colour = "#d99a3d"
     shown_first = True
-    stands_in_for = None
+    other_start = None
 
     def __init__(self, model: Autoencoder, neighbours: Imputer):
         super().__init__(model)
@@ -110,7 +110,7 @@ class PseudoGibbsImputer(DynamicsImputer):
     formula = "x_m ← r(x)_m, repeatedly; r is the auto-encoder"
     paper = "pseudo-Gibbs, random start"
     colour = "#6b7fb3"
-    stands_in_for = None
+    other_start = None
 
 
 class KNNPseudoGibbsImputer(KNNDynamicsImputer):

@@ -20,7 +20,7 @@ from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.options import Seed
-from dmfa_demo.registry import load_imputer, method_class, shown_first, with_stand_ins
+from dmfa_demo.registry import available_among, load_imputer, method_class, shown_first
 from train.engine.run import DatasetConfig
 
 # Pixels between two pictures, between two holes, and above them for the titles.
@@ -41,7 +41,13 @@ class Gallery(DatasetConfig):
     """the file of the picture"""
     seed: Seed = 0
 
-    recipes: ClassVar = {"celeba": {"protocol": ("gfc-o3", "gfc-o6", "half"), "output": Path("docs/faces.png")}}
+    recipes: ClassVar = {
+        "celeba": {
+            "method": ("dmfa", "mfa", "vaeac", "context-encoder", "dynamics"),
+            "protocol": ("gfc-o3", "gfc-o6", "half"),
+            "output": Path("docs/faces.png"),
+        }
+    }
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ def draw(config: Gallery) -> None:
         ValueError: If the data set has no bundled samples, or a method or protocol is unknown.
     """
     images = to_float(load_samples(config.dataset).images)
-    methods = config.method or with_stand_ins(config.dataset, shown_first())
+    methods = config.method or available_among(config.dataset, shown_first())
     for method in methods:
         method_class(method)
     height, width = images.shape[-2:]

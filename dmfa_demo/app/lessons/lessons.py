@@ -100,7 +100,7 @@ def _walkers(dataset: str) -> list[str]:
     if not names:
         raise ValueError("there is no auto-encoder for these pictures yet; choose another data set")
     # The same walk from another start, if there is one.
-    return [name for name in names if name in (names[0], method_class(names[0]).stands_in_for)]
+    return [name for name in names if name in (names[0], method_class(names[0]).other_start)]
 
 
 def _doubters(dataset: str) -> list[str]:

@@ -22,7 +22,7 @@ from dmfa_demo.app.widgets.script import LOAD, Script
 from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.registry import available_methods, method_class, shown_first, with_stand_ins
+from dmfa_demo.registry import available_among, available_methods, method_class, shown_first
 
 # Standard deviations share one scale, so that pictures and methods can be compared. The deviation of values in [0, 1] is at most
 # 0.5; a Gaussian's may be larger, and is shown as the brightest.
@@ -55,8 +55,7 @@ def update_preference(dataset: str, wanted: Sequence[str], chosen: Sequence[str]
     Methods in `wanted` that the data set lacks are kept.
     """
     names = available_methods(dataset)
-    missing = [name for name in wanted if name not in names]
-    return missing + [name for name in names if name in chosen and method_class(name).stands_in_for not in missing]
+    return [name for name in wanted if name not in names] + [name for name in names if name in chosen]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +69,7 @@ class CompareTab(Part):
         AddressField(
             key="methods",
             control="methods",
-            default=lambda dataset: tuple(with_stand_ins(dataset, shown_first())),
+            default=lambda dataset: tuple(available_among(dataset, shown_first())),
             parse=lambda dataset: some_of(available_methods(dataset)),
             value=tuple,
             content=list,
@@ -89,7 +88,7 @@ class CompareTab(Part):
             with gr.Accordion("Methods", open=False, elem_classes="methods", elem_id="choose-methods"):
                 methods = SomeThatFollow(
                     _choices(dataset),
-                    value=with_stand_ins(dataset, shown_first()),
+                    value=available_among(dataset, shown_first()),
                     label="Methods to compare",
                     show_label=False,
                     elem_classes="segments",
@@ -105,7 +104,7 @@ class CompareTab(Part):
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
         """Return the choice of methods: those of `methods`, which may belong to any data set, that this one has."""
-        return [gr.CheckboxGroup(choices=_choices(dataset), value=with_stand_ins(dataset, chosen["methods"]))]
+        return [gr.CheckboxGroup(choices=_choices(dataset), value=available_among(dataset, chosen["methods"]))]
 
     @property
     def outputs(self) -> list[Component]:
@@ -162,7 +161,7 @@ for method in {list(chosen["methods"])!r}:
                 lines=(Line(f"{hidden} of {missing.numel()} pixels hidden"),),
             ),
         ]
-        names = _chosen(scene, methods)
+        names = available_among(scene.dataset, methods)
         if glances is None:
             (glances,) = cache.glances([_question(scene, missing, view=view, methods=methods)])
         # If everything is hidden, no guess is better than another; if some are missing, another one may be better.
@@ -194,12 +193,8 @@ for method in {list(chosen["methods"])!r}:
         ]
 
 
-def _chosen(scene: Scene, methods: Sequence[str]) -> list[str]:
-    return [name for name in available_methods(scene.dataset) if name in methods]
-
-
 def _question(scene: Scene, missing: Tensor, view: str, methods: Sequence[str], most: int | None = None) -> Question:
-    names = _chosen(scene, methods)
+    names = available_among(scene.dataset, methods)
     return Question(scene=scene, missing=missing, names=names, spread=view == "deviation", most=most)
 
 

@@ -8,18 +8,19 @@ from html import escape
 from typing import Any, Self
 
 import gradio as gr
+import torch
 from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.part import Part
+from dmfa_demo.app.tabs.part import Part, Request
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.data.datasets import DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
-from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier
+from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier, predict_all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +47,30 @@ for name in available_classifiers("{dataset}"):
 """
         return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
 
-    def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
-        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden."""
-        answers, about = predict(scene, missing, cache), DATASETS[scene.dataset]
+    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+        """Run each classifier, and each source, once for all visitors with a data set."""
+        if len(requests) == 1:
+            return [{}]  # `predict` shares the sources with other parts
+        further: list[Mapping[str, Any]] = [{}] * len(requests)
+        for dataset in {one.canvas.scene.dataset for one in requests}:
+            rows = [row for row, one in enumerate(requests) if one.canvas.scene.dataset == dataset]
+            images = torch.stack([requests[row].canvas.scene.image for row in rows])
+            missing = torch.stack([requests[row].canvas.missing for row in rows])[:, None]
+            classifiers = [load_classifier(name, dataset) for name in available_classifiers(dataset)]
+            answers = predict_all(classifiers, images, missing)
+            for position, row in enumerate(rows):
+                further[row] = {"answers": [(one, answer[position]) for one, answer in zip(classifiers, answers)]}
+        return further
+
+    def render(
+        self,
+        scene: Scene,
+        missing: Tensor,
+        cache: ImputationCache,
+        answers: Sequence[tuple[Classifier, Tensor]] | None = None,
+    ) -> list[str]:
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; `answers` are from `gather`."""
+        answers, about = answers or predict(scene, missing, cache), DATASETS[scene.dataset]
         if not answers:
             return [note("There is no classifier for these pictures.")]
         truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
