@@ -121,6 +121,11 @@ RECIPES: dict[str, tuple[Step, ...]] = {
     "celeba": (
         Step("dmfa", "dmfa-plain"),
         *(Step("guided-dmfa" if name == "dmfa" else name) for name in METHODS),
+        Step(
+            "vaeac --guide None --start None --latents 64 --blocks 1 --deviation-floor 0.05 --kl-warmup 0.2 --holes 1000 --steps 6000 "
+            "--save-every 500 --masks centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
+            "vaeac-plain",
+        ),
         Step("attractors"),
         Step("dynamics"),
         incomplete(

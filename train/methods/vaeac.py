@@ -53,9 +53,12 @@ class VAEACTraining(NetworkRunConfig):
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
         "celeba": {
-            "network": VAEACConfig(latents=64, widths=(32, 64, 128)),
-            "loop": LoopConfig(steps=6_000, batch_size=32),
-            "masks": "centre*1+pattern*2+noise30-90*2+half*1+squares16-40*2+rectangles*1+strokes*2",
+            "network": VAEACConfig(latents=128, widths=(32, 64, 128), blocks=2, deviation_floor=0.02, guide="mfa"),
+            "loop": LoopConfig(steps=11_000, batch_size=32, save_every=200),
+            "masks": "centre*1+pattern*2+noise30-90*3+half*1+squares16-40*3+rectangles*1+strokes*2",
+            "kl_warmup": 0.0,
+            "holes": 600,
+            "start": "dmfa",
         },
     }
 
