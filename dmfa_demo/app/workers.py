@@ -138,19 +138,22 @@ class Workers:
         self.map(self._finish, requests, gathered)
 
     def _finish(self, request: Request, gathered: Any) -> None:
-        try:
-            found, error = request.context.run(request.answer, gathered), None
-        except BaseException as raised:
-            found, error = None, raised
+        found, error = None, None
+        wanted = request.result.set_running_or_notify_cancel()  # not if the visitor left
+        if wanted:
+            try:
+                found = request.context.run(request.answer, gathered)
+            except BaseException as raised:
+                error = raised
         with self._lock:
             self._in_progress.remove(request.visitor)
             more = bool(self._requests)
         if more:
             self._threads.submit(self._work)  # the visitor's next request may be what was waiting
-        if error is None:
-            request.result.set_result(found)
-        else:
+        if error is not None:
             request.result.set_exception(error)
+        elif wanted:
+            request.result.set_result(found)
 
 
 @cache

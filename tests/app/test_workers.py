@@ -122,6 +122,17 @@ def test_error_of_an_answer_is_raised_for_its_request_only():
     assert good.result(PATIENCE) == 1
 
 
+def test_request_of_a_visitor_who_left_is_not_answered():
+    (workers, go), answered = blocked(), []
+    left, later = (
+        workers.submit(Request("a", lambda _, name=name: answered.append(name))) for name in ("left", "later")
+    )
+    assert left.cancel()
+    go.set()
+    later.result(PATIENCE)
+    assert answered == ["later"]
+
+
 def test_map_keeps_the_order_and_uses_free_threads():
     meeting = Barrier(3)
 
