@@ -219,6 +219,11 @@ SAID = [
         ((("celeba", hole, "psnr_sample_image"), ("vaeac-plain", PAPER), ("vaeac-plain", OURS)))
         for hole in ("centre", "pattern", "half", *(f"gfc-o{number}" for number in range(1, 7)))
     ),
+    *(
+        (("celeba", hole, measure), ("vaeac", PAPER), ("vaeac", OURS))
+        for hole in ("centre", "half")
+        for measure in ("psnr_sample_image", "psnr_best10_image")
+    ),
     (("celeba", "noise80", "psnr_sample_image"), ("vaeac-plain", OURS), ("vaeac-plain", PAPER)),
 ]
 

@@ -51,8 +51,12 @@ def test_graph_equals_its_network(folder: Path):
         def run(*tensors: Tensor) -> Any:
             asked.add(name)
             assert twin is not None
-            expected = compute(*tensors)
-            torch.testing.assert_close(twin(*tensors), expected, atol=1e-4, rtol=1e-5)  # some reach 100
+            expected, found = compute(*tensors), twin(*tensors)
+            both = [(expected, found)] if isinstance(expected, Tensor) else zip(expected, found, strict=True)
+            for ours, theirs in both:
+                # Pixels are at most 1, but features that one network passes to another are larger.
+                size = max(1.0, ours.abs().max().item())
+                torch.testing.assert_close(theirs, ours, atol=1e-4 + 1e-5 * size, rtol=0)
             return expected
 
         return run
@@ -98,7 +102,6 @@ def test_a_classifier_gives_the_same_probabilities(dataset: str, name: str):
 
 
 def test_networks_of_the_page_have_graphs():
-    """All networks except those of faces whose guided networks are not trained yet."""
     missing = []
     for path in sorted(ROOT.glob("*/*/config.json")):
         with engine.using("torch"):
@@ -106,4 +109,4 @@ def test_networks_of_the_page_have_graphs():
         marked = [name for network in networks for name, _, _ in engine.graphs_of(network)]
         if marked and weights_of(path.parent).parent not in FOLDERS:
             missing.append("/".join(path.parts[-3:-1]))
-    assert set(missing) <= {"celeba/dmfa", "celeba/vaeac"}
+    assert not missing
