@@ -1,7 +1,7 @@
-"""The threads that answer visitors: as many as the process may use cores, shared by all handlers.
+"""Worker threads that answer visitors: one for each core that the process may use, shared by all handlers.
 
-Gradio starts every handler at once; the handlers wait here for a thread. Therefore no visitor is refused, requests can be combined
-until their turn, and it is known how long each of them has waited.
+Gradio starts every handler at once, and the handlers wait here for a thread. Therefore no visitor is refused, waiting requests can
+be combined, and the waiting time of each is known.
 """
 
 from __future__ import annotations

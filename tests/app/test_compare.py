@@ -9,7 +9,7 @@ from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Figures, Scene
 from dmfa_demo.app.tabs import compare
 from dmfa_demo.app.tabs.compare import FIRST, CompareTab, _lines
-from dmfa_demo.app.tabs.part import Request
+from dmfa_demo.app.tabs.part import RenderRequest
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.registry import available_among
 
@@ -65,7 +65,8 @@ def test_walks_from_noise_are_not_shown_first():
 def test_visitors_who_waited_too_long_get_some_methods_first():
     canvas, cache, methods = Canvas(SCENE, MISSING), ImputationCache(), ["mean", "zero", "knn", "dmfa", "gaussian"]
     late, early = (
-        Request(canvas=canvas, arguments={"view": "mean", "methods": methods}, late=late) for late in (True, False)
+        RenderRequest(canvas=canvas, arguments={"view": "mean", "methods": methods}, late=late)
+        for late in (True, False)
     )
     pages = []
     for request in (late, late, early):
@@ -81,7 +82,7 @@ def test_gathered_visitors_get_the_same_cards_as_alone():
     scenes = [Scene.sample("mnist", number) for number in (1, 2)]
     chosen = [("mean", ["dmfa", "zero"]), ("deviation", ["dmfa", "mfa"])]
     requests = [
-        Request(canvas=Canvas(scene, MISSING), arguments={"view": view, "methods": methods}, late=False)
+        RenderRequest(canvas=Canvas(scene, MISSING), arguments={"view": view, "methods": methods}, late=False)
         for scene, (view, methods) in zip(scenes, chosen)
     ]
     cache = ImputationCache()

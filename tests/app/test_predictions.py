@@ -21,7 +21,7 @@ from dmfa_demo.app.tabs.changing_mind import (
     grown,
 )
 from dmfa_demo.app.tabs.first_layer import SHOWN, FirstLayer
-from dmfa_demo.app.tabs.part import Request
+from dmfa_demo.app.tabs.part import RenderRequest
 from dmfa_demo.app.tabs.predictions import Predictions, predict
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.models.classifier import CLASSIFIERS, load_classifier
@@ -57,13 +57,13 @@ def test_gathered_visitors_get_the_same_bars_as_alone():
     part, scenes = Predictions(bars=None), [SCENE, Scene.sample("celeba", 0), Scene.sample("mnist", 3)]
     holes = [mask_family("half")(1, *scene.image.shape[1:], torch.Generator().manual_seed(1))[0, 0] for scene in scenes]
     canvases = [Canvas(scene, hole) for scene, hole in zip(scenes, holes)]
-    further = part.gather([Request(canvas=one, arguments={}, late=False) for one in canvases], ImputationCache())
+    further = part.gather([RenderRequest(canvas=one, arguments={}, late=False) for one in canvases], ImputationCache())
     for scene, hole, more in zip(scenes, holes, further):
         (together,) = part.render(scene, hole, ImputationCache(), **more)
         alone = render(part, scene, hole)
         widths = [[float(width) for width in re.findall(r"width:([\d.]+)%", html)] for html in (together, alone)]
         assert widths[0] == pytest.approx(widths[1], abs=0.2) and len(widths[0]) > 10
-    assert part.gather([Request(canvas=canvases[0], arguments={}, late=False)], ImputationCache()) == [{}]
+    assert part.gather([RenderRequest(canvas=canvases[0], arguments={}, late=False)], ImputationCache()) == [{}]
 
 
 @pytest.mark.parametrize("growth", ["blobs", "specks"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import Future
 from threading import Barrier, Event
 
@@ -151,5 +152,8 @@ def test_map_inside_an_answer_does_not_wait_for_a_free_thread():
         workers.map(lambda x: 1 / x, [1, 0])
 
 
-def test_as_many_workers_as_usable_cores():
-    assert usable_cores() >= 1
+def test_one_worker_for_each_usable_core(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 3, 5}, raising=False)
+    assert usable_cores() == 3
+    monkeypatch.delattr(os, "sched_getaffinity")
+    assert usable_cores() == os.cpu_count()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dmfa_demo.app.scene.cache import Glance, ImputationCache, Question
 from dmfa_demo.app.scene.scene import Figures, Scene
-from dmfa_demo.app.tabs.part import Part, Request
+from dmfa_demo.app.tabs.part import Part, RenderRequest
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.widgets.fields import AddressField, one_of, some_of
 from dmfa_demo.app.widgets.info import info_button
@@ -122,7 +122,7 @@ for method in {list(chosen["methods"])!r}:
 """
         return Script((LOAD,), body)
 
-    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+    def gather(self, requests: Sequence[RenderRequest], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
         """Run each method once for all visitors; those who have waited too long get `FIRST` further methods only."""
         questions = [
             _question(one.canvas.scene, one.canvas.missing, **one.arguments, most=FIRST if one.late else None)

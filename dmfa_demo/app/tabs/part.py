@@ -28,7 +28,7 @@ LATE = 2
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class RenderRequest:
     """A visitor's request to render a part.
 
     Attributes:
@@ -117,7 +117,7 @@ class Part(ABC):
         """Return the values of `controls`, by argument name of `render`."""
         return {name: value_of(control, values) for name, control in self.controls.items()}
 
-    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+    def gather(self, requests: Sequence[RenderRequest], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
         """Compute what `render` needs for several visitors in one pass; return further arguments of `render` for each."""
         return [{}] * len(requests)
 
@@ -144,7 +144,7 @@ class Answering:
         by_part = []
         for part in self.parts:
             requests = [
-                Request(canvas=values[self.painter], arguments=part.arguments(values), late=seconds > LATE)
+                RenderRequest(canvas=values[self.painter], arguments=part.arguments(values), late=seconds > LATE)
                 for values, seconds in zip(contents, waited)
             ]
             by_part.append(part.gather(requests, self.cache))

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs.part import Part, Request
+from dmfa_demo.app.tabs.part import Part, RenderRequest
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
@@ -47,7 +47,7 @@ for name in available_classifiers("{dataset}"):
 """
         return Script(("from dmfa_demo.models.classifier import available_classifiers, load_classifier",), body)
 
-    def gather(self, requests: Sequence[Request], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
+    def gather(self, requests: Sequence[RenderRequest], cache: ImputationCache) -> Sequence[Mapping[str, Any]]:
         """Run each classifier, and each source, once for all visitors with a data set."""
         if len(requests) == 1:
             return [{}]  # `predict` shares the sources with other parts
