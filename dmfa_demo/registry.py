@@ -82,12 +82,12 @@ def available_methods(dataset: str, trait: str | None = None) -> list[str]:
     Args:
         trait: only methods with this trait, an attribute of `Imputer` such as `has_factors`.
     """
-    names = [name for name in methods() if is_usable(ROOT / dataset / name) or _is_created(name, dataset)]
+    names = [name for name in methods() if is_usable(ROOT / dataset / name) or is_created(name, dataset)]
     return names if trait is None else [name for name in names if getattr(method_class(name), trait)]
 
 
-def _is_created(name: str, dataset: str) -> bool:
-    """Return whether a method needs no checkpoint and supports the data set."""
+def is_created(name: str, dataset: str) -> bool:
+    """Return whether a method needs no checkpoint and supports the data set; its class makes it."""
     if method_class(name).needs_checkpoint:
         return False
     try:

@@ -11,12 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.models.context_encoder import AutoencoderConfig, ContextEncoder, ContextEncoderImputer
+from dmfa_demo.models.context_encoder import ContextEncoder, ContextEncoderConfig, ContextEncoderImputer
 from dmfa_demo.networks import engine
 from dmfa_demo.storage.checkpoints import load_network, save_checkpoint
 from train.engine.graphs import write_graphs
 
-CONFIG = AutoencoderConfig(latents=3, widths=(8, 16))
+CONFIG = ContextEncoderConfig(latents=3, widths=(8, 16))
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def save(folder: Path, seed: int) -> None:
 
 
 def load(folder: Path) -> ContextEncoder:
-    return load_network(folder, ContextEncoder, AutoencoderConfig)
+    return load_network(folder, ContextEncoder, ContextEncoderConfig)
 
 
 def scene(count: int) -> tuple[Tensor, Tensor]:

@@ -18,34 +18,43 @@ from dmfa_demo.storage.checkpoints import ROOT
 from train.engine.loop import LoopConfig
 from train.engine.run import hardware
 from train.methods import dynamics
-from train.methods.autoencoder import AutoencoderObjective, AutoencoderTraining, Critic, mmd, train
+from train.methods.autoencoder import AutoencoderObjective, AutoencoderTraining, Critic, masking_noise, mmd, train
 
 SMALL = AutoencoderConfig(latents=3, widths=(8, 16))
 
 
-def objective(kind: str, noise: float = 0.3) -> tuple[AutoencoderObjective, tuple[torch.Tensor, ...]]:
+def objective(kind: str) -> tuple[AutoencoderObjective, tuple[torch.Tensor, ...]]:
     torch.manual_seed(0)
     config = AutoencoderConfig(latents=3, widths=(8, 16), posterior="gaussian" if kind == "vae" else "point")
-    batch = torch.rand(6, 1, 28, 28), torch.randn(6, 1, 28, 28), torch.randn(6, 3)
-    return AutoencoderObjective(Autoencoder(config), kind, noise, match=2.0), batch
+    images = torch.rand(6, 1, 28, 28)
+    seen = images + 0.3 * torch.randn(images.shape) if kind == "dae" else images
+    return AutoencoderObjective(Autoencoder(config), kind, match=2.0), (images, seen, torch.randn(6, 3))
 
 
-def test_plain_and_denoising_losses_are_squared_errors():
-    plain, (images, noise, z) = objective("ae")
-    twin = (plain.model.reconstruct(images) - images).square().sum() / 6
-    torch.testing.assert_close(plain(images, noise, z), twin)
-    denoising, _ = objective("dae")
-    twin = (denoising.model.reconstruct(images + 0.3 * noise) - images).square().sum() / 6
-    torch.testing.assert_close(denoising(images, noise, z), twin)
+@pytest.mark.parametrize("kind", ["ae", "dae"])
+def test_plain_and_denoising_losses_are_squared_errors(kind):
+    ours, (images, seen, z) = objective(kind)
+    twin = (ours.model.reconstruct(seen) - images).square().sum() / 6
+    torch.testing.assert_close(ours(images, seen, z), twin)
+
+
+def test_masking_noise_changes_only_the_holes_and_erases_half_of_them():
+    images, missing = torch.full((400, 3, 8, 8), 0.5), torch.rand(400, 1, 8, 8) < 0.5
+    seen = masking_noise(images, missing, torch.Generator().manual_seed(0))
+    inside = missing.expand_as(images)
+    assert torch.equal(seen[~inside], images[~inside]) and 0 <= seen.min() and seen.max() <= 1
+    # The deviation of uniform noise is 1 / sqrt(12); that of an image's hole is its share of this.
+    share = torch.stack([row[hole].std() for row, hole in zip(seen, inside)]) * math.sqrt(12)
+    assert 0.4 < (share > 0.9).float().mean() < 0.65 and share.min() < 0.1
 
 
 def test_variational_loss_equals_the_explicit_bound():
-    vae, (images, noise, z) = objective("vae")
+    vae, (images, seen, z) = objective("vae")
     posterior = vae.model.posterior(images)
     mean = vae.model.decode(posterior.mean + posterior.deviation * z)
     fit = -0.5 * ((images - mean) / 0.1).square() - math.log(0.1) - 0.5 * math.log(2 * math.pi)
     kl = 0.5 * (posterior.mean.square() + posterior.deviation.square() - 1 - posterior.deviation.square().log())
-    torch.testing.assert_close(vae(images, noise, z), (kl.sum(1) - fit.sum((1, 2, 3))).mean())
+    torch.testing.assert_close(vae(images, seen, z), (kl.sum(1) - fit.sum((1, 2, 3))).mean())
 
 
 def test_mmd_equals_the_double_sum_and_vanishes_for_equal_distributions():

@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.imputation import ImageShape
-from dmfa_demo.models.autoencoder import AutoencoderConfig
-from dmfa_demo.models.context_encoder import ContextEncoder
+from dmfa_demo.models.context_encoder import ContextEncoder, ContextEncoderConfig
 from dmfa_demo.models.dmfa import DMFA, DMFAConfig
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA
 from dmfa_demo.models.mfa import MFAConfig
@@ -40,7 +39,10 @@ NETWORKS = {
     "vaeac of bits": lambda: image_vaeac(VAEACConfig(latents=3, likelihood="bernoulli", **SIDE, **SMALL)),
     "vaeac guided": lambda: image_vaeac(VAEACConfig(latents=4, guide="mfa", **SHAPE, **SMALL)),
     "universal-marginalizer": lambda: UniversalMarginalizer(UniversalMarginalizerConfig(**SIDE, **SMALL)),
-    "context-encoder": lambda: ContextEncoder(AutoencoderConfig(latents=3, widths=(8, 16), **SIDE)),
+    "context-encoder": lambda: ContextEncoder(ContextEncoderConfig(latents=3, widths=(8, 16), **SIDE)),
+    "context-encoder with skips": lambda: ContextEncoder(
+        ContextEncoderConfig(latents=3, widths=(8, 16), skips=True, **SIDE)
+    ),
 }
 
 

@@ -3,6 +3,8 @@
 A graph contains operations but no weights: each weight is a reference into model.safetensors, as ONNX external data. To find the
 inputs of the methods marked with `engine.graph`, the checkpoint is used twice, with different numbers of images and samples, and
 each call is recorded. A size that differs between calls becomes a dynamic dimension.
+
+The functions of tensors in dmfa_demo/lite/answers.py, which the light page computes, have graphs of their own.
 """
 
 from __future__ import annotations
@@ -20,6 +22,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from dmfa_demo.imputation import Imputer
+from dmfa_demo.lite.answers import TensorFunction, answer_of, functions_of
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.networks import engine
@@ -27,6 +31,7 @@ from dmfa_demo.networks.engine import SUFFIX, WEIGHTS_DIGEST
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import WEIGHTS, digest, load_network, read_config
 from dmfa_demo.storage.files import write_bytes
+from train.engine.elementary import decompositions
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -52,7 +57,7 @@ Use = Callable[[Tensor, Tensor, int], object]
 def write_graphs(folder: Path) -> list[Path]:
     """Write the graphs of a checkpoint's networks in place of older ones, and return their paths.
 
-    A checkpoint without networks, or with the weights of another checkpoint, has no graphs.
+    A checkpoint with the weights of another has no graphs.
 
     Raises:
         ImportError: If onnx or onnxscript, which the extra `train` installs, is missing, or PyTorch is too old.
@@ -71,20 +76,44 @@ def write_graphs(folder: Path) -> list[Path]:
         return []
     with engine.using("torch"):
         networks, use = load_networks(folder)
-    weights, written = digest(folder), []
-    for method in _record(networks, use, config["network"]):
-        if not all(tensor.numel() for tensor in method.inputs):
-            continue  # such as latents that a network does not have; the engine leaves them to PyTorch
-        model = _export(method)
+        methods = _record(networks, use, config["network"]) + [_graph(one) for one in functions_of(folder)]
+    # No input is empty, such as latents that a network does not have; the engine leaves them to PyTorch.
+    return [_write(method, folder) for method in methods if all(tensor.numel() for tensor in method.inputs)]
+
+
+def write_answer(imputer: Imputer, folder: Path) -> list[Path]:
+    """Write the answer of a method without weights as a graph, if it has one, and return its path."""
+    answer = answer_of(imputer)
+    return [] if answer is None else [_write(_graph(answer), folder)]
+
+
+def _write(method: _Graph, folder: Path) -> Path:
+    """Write the graph of a method, whose weights are in a checkpoint's folder."""
+    model = _export(method)
+    if (folder / WEIGHTS).is_file():
         _point_into(model, folder / WEIGHTS)
-        model.metadata_props.add(key=WEIGHTS_DIGEST, value=weights)
-        content = model.SerializeToString(deterministic=True)
-        path = folder / f"{method.name}{SUFFIX}"
-        if len(content) > MOST:
-            raise ValueError(f"{path} would take {len(content):,} bytes; a graph takes at most {MOST:,}")
-        write_bytes(path, content)
-        written.append(path)
-    return written
+        model.metadata_props.add(key=WEIGHTS_DIGEST, value=digest(folder))
+    content = model.SerializeToString(deterministic=True)
+    path = folder / f"{method.name}{SUFFIX}"
+    if len(content) > MOST:
+        raise ValueError(f"{path} would take {len(content):,} bytes; a graph takes at most {MOST:,}")
+    write_bytes(path, content)
+    return path
+
+
+def _graph(function: TensorFunction) -> _Graph:
+    """Return a function of tensors with inputs of two sizes."""
+    inputs, outputs = list(function.examples(*USES[0])), []
+
+    def compute(*tensors: Tensor) -> tuple[Tensor, ...]:
+        found = function(**dict(zip(inputs, tensors)))
+        outputs[:] = found
+        return tuple(found.values())
+
+    method = _Graph(function.name, function.network, compute, parameters=inputs, outputs=outputs)
+    for rows, draws in USES:
+        method.note(*function.examples(rows, draws).values())
+    return method
 
 
 def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
@@ -107,22 +136,26 @@ def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
 
 
 @dataclass
-class _Method:
-    """A marked method of a network and its recorded calls.
+class _Graph:
+    """What a graph computes, and its recorded calls.
 
     Attributes:
         name: the graph's name.
         network: the whole network of the checkpoint.
-        compute: the method, computed by PyTorch.
+        compute: the method or function, computed by PyTorch.
+        parameters: the names of its inputs.
         inputs: the inputs of the last call.
         sizes: the sizes of all inputs, for each call.
+        outputs: the names of its outputs, known once it was computed; empty for numbered ones.
     """
 
     name: str
     network: nn.Module
     compute: Callable[..., Any]
+    parameters: Sequence[str] = ()
     inputs: tuple[Tensor, ...] = ()
     sizes: list[list[torch.Size]] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
 
     def note(self, *tensors: Tensor) -> Any:
         """Record a call, and let PyTorch compute it."""
@@ -141,24 +174,27 @@ class _Method:
             inputs.append({at: known[sizes] for at, sizes in dynamic.items()})
         return inputs
 
-    def names(self) -> list[str]:
-        """Return a name for each input: its parameter, with a number if the parameter takes several."""
-        names = []
-        for parameter in inspect.signature(self.compute).parameters.values():
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                names += [f"{parameter.name}{number}" for number in range(len(self.inputs) - len(names))]
-            else:
-                names.append(parameter.name)
-        return names
+
+def _names(method: _Graph) -> list[str]:
+    """Return a name for each input: its parameter, with a number if the parameter takes several."""
+    if method.parameters:
+        return list(method.parameters)
+    names = []
+    for parameter in inspect.signature(method.compute).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            names += [f"{parameter.name}{number}" for number in range(len(method.inputs) - len(names))]
+        else:
+            names.append(parameter.name)
+    return names
 
 
 @torch.inference_mode()
-def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> list[_Method]:
+def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> list[_Graph]:
     """Return the marked methods of networks, with the calls of two uses."""
     found = []
     for network in networks:
         for name, module, compute in engine.graphs_of(network):
-            method = _Method(name, network, compute)
+            method = _Graph(name, network, compute)
             engine.replace(module, name, method.note)
             found.append(method)
     generator = torch.Generator().manual_seed(0)
@@ -171,7 +207,7 @@ def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> l
 class _Exported(nn.Module):
     """A module whose `forward` is a method. It contains the whole network, so that the weights keep their names."""
 
-    def __init__(self, method: _Method):
+    def __init__(self, method: _Graph):
         super().__init__()
         self.network, self.compute = method.network, method.compute
 
@@ -179,19 +215,21 @@ class _Exported(nn.Module):
         return self.compute(*tensors)
 
 
-def _export(method: _Method) -> ModelProto:
+def _export(method: _Graph) -> ModelProto:
     """Return the graph of a method, including its weights."""
     from onnxscript.optimizer import optimize_ir
 
     inputs = tuple(tensor.clone() for tensor in method.inputs)  # inference tensors cannot be exported
     with _quiet(), torch.no_grad():
+        traced = torch.export.export(
+            _Exported(method), inputs, dynamic_shapes=(tuple(method.dynamic_shapes()),), strict=False
+        )
         program = torch.onnx.export(
-            _Exported(method),
-            inputs,
+            traced.run_decompositions(decompositions()),
             dynamo=True,
             opset_version=OPSET,
-            dynamic_shapes=(tuple(method.dynamic_shapes()),),
-            input_names=method.names(),
+            input_names=_names(method),
+            output_names=method.outputs or None,
             verbose=False,
             optimize=False,
         )

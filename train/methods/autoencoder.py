@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.masks import mask_family
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt
@@ -30,6 +31,8 @@ class AutoencoderTraining(NetworkRunConfig):
     """plain, denoising, variational, Wasserstein with a kernel or with an adversary"""
     noise: NonNegativeFloat = 0.3
     """standard deviation of the noise that a denoising auto-encoder removes"""
+    masks: str | None = None
+    """a mask family: a denoising auto-encoder's noise is uniform, in these holes only, see `masking_noise`"""
     match: NonNegativeFloat = 10.0
     """weight of the match between latents and a standard normal in a Wasserstein auto-encoder"""
     labels: tuple[NonNegativeInt, ...] = ()
@@ -49,7 +52,9 @@ class AutoencoderTraining(NetworkRunConfig):
         },
         "celeba": {
             "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
-            "loop": LoopConfig(steps=8_000, batch_size=32),
+            "loop": LoopConfig(steps=6_000, batch_size=32, save_every=200),
+            "kind": "dae",
+            "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
     }
 
@@ -57,27 +62,38 @@ class AutoencoderTraining(NetworkRunConfig):
 class AutoencoderObjective(nn.Module):
     """The loss of each kind of auto-encoder."""
 
-    def __init__(self, model: Autoencoder, kind: Kind, noise: float, match: float):
+    def __init__(self, model: Autoencoder, kind: Kind, match: float):
         super().__init__()
-        self.model, self.kind, self.noise, self.match = model, kind, noise, match
+        self.model, self.kind, self.match = model, kind, match
         if kind == "wae-gan":
             self.critic = Critic(model.config.latents)
 
-    def forward(self, images: Tensor, pixel_noise: Tensor, latent_noise: Tensor) -> Tensor:
-        """Return the mean loss of images `(B, C, H, W)`, with standard normal noise of their shape and of shape `(B, d)`."""
+    def forward(self, images: Tensor, seen: Tensor, latent_noise: Tensor) -> Tensor:
+        """Return the mean loss of images `(B, C, H, W)`, which the encoder sees with noise, and standard normal noise `(B, d)`."""
         if self.kind == "vae":
-            posterior = self.model.posterior(images)
+            posterior = self.model.posterior(seen)
             everything = torch.ones_like(images[:, :1], dtype=torch.bool)
             fit = self.model.pixels(posterior.at(latent_noise[None])[0]).log_prob(images, everything)
             prior = DiagonalGaussian(torch.zeros_like(posterior.mean), torch.ones_like(posterior.mean))
             return (posterior.kl(prior) - fit).mean()
-        z = self.model.encode(images + self.noise * pixel_noise if self.kind == "dae" else images)
+        z = self.model.encode(seen)
         error = (self.model.decode(z) - images).square().sum((1, 2, 3)).mean()
         if self.kind == "wae-mmd":
             return error + self.match * mmd(z, latent_noise)
         if self.kind == "wae-gan":
             return error + self.match * self.critic.loss(z, latent_noise)
         return error
+
+
+def masking_noise(images: Tensor, missing: Tensor, generator: torch.Generator) -> Tensor:
+    """Return images `(B, C, H, W)` whose missing pixels `(B, 1, H, W)` are mixed with uniform noise, by one random share per image.
+
+    In half of the images nothing is left of these pixels, as at the start of a walk; the others are like later points of it. Masking
+    noise is one of the corruptions of Vincent et al., *Stacked denoising autoencoders* (2010), section 3.3.
+    """
+    share = (2 * torch.rand(len(images), 1, 1, 1, generator=generator)).clamp(max=1)
+    noise = torch.rand(images.shape, generator=generator)
+    return torch.where(missing, images + share * (noise - images), images)
 
 
 class Critic(nn.Module):
@@ -130,23 +146,32 @@ def train(config: AutoencoderTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     if (config.kind == "vae") != (config.network.posterior == "gaussian"):
         raise ValueError("only a VAE has a Gaussian encoder: use --kind vae and --posterior gaussian together")
+    if config.masks is not None and config.kind != "dae":
+        raise ValueError("only a denoising auto-encoder has noise: use --kind dae with --masks, or omit --masks")
     config.check_output()
     training = load_training(config)
     validation = load_split(config.dataset, "validation", config.data_root)
     if config.labels:
         training, validation = training.only(config.labels), validation.only(config.labels)
-    shape, latents = training.images.shape[1:], config.network.latents
+    latents = config.network.latents
+
+    def corrupt(images: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        seen, (height, width) = images, images.shape[-2:]
+        if config.masks is not None:
+            missing = mask_family(config.masks)(len(images), height, width, generator)
+            seen = masking_noise(images, missing, generator)
+        elif config.kind == "dae":
+            seen = images + config.noise * torch.randn(images.shape, generator=generator)
+        return images, seen, torch.randn(len(images), latents, generator=generator)
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
-        noise = torch.randn(len(rows), *shape, generator=generator)
-        return to_float(training.images[rows]), noise, torch.randn(len(rows), latents, generator=generator)
+        return corrupt(to_float(training.images[rows]), generator)
 
     def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
         return network(*batch)
 
-    generator = torch.Generator().manual_seed(1)
     held_out = to_float(validation.images[:2_000])
-    noise = torch.randn(held_out.shape, generator=generator), torch.randn(len(held_out), latents, generator=generator)
+    batch = corrupt(held_out, torch.Generator().manual_seed(1))
 
     @torch.inference_mode()
     def validate(network: nn.Module) -> dict[str, float]:
@@ -160,9 +185,9 @@ def train(config: AutoencoderTraining) -> None:
             .item()
         )
         # The critic's part of a WAE-GAN's loss rises and falls, so validation uses the error.
-        chosen = error if config.kind == "wae-gan" else network(images, *(one.to(device) for one in noise)).item()
+        chosen = error if config.kind == "wae-gan" else network(*(one.to(device) for one in batch)).item()
         return {"validation": chosen, "sse": error}
 
     torch.manual_seed(config.loop.seed)
-    objective = AutoencoderObjective(Autoencoder(config.network), config.kind, config.noise, config.match)
+    objective = AutoencoderObjective(Autoencoder(config.network), config.kind, config.match)
     train_network(config, objective, training, draw=draw, loss=loss, validate=validate, shipped=objective.model)

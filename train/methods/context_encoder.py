@@ -11,8 +11,7 @@ from torch import Tensor, nn
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.models.autoencoder import AutoencoderConfig
-from dmfa_demo.models.context_encoder import ContextEncoder
+from dmfa_demo.models.context_encoder import ContextEncoder, ContextEncoderConfig
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import load_training
@@ -22,7 +21,7 @@ from train.engine.run import load_training
 class ContextEncoderTraining(NetworkRunConfig):
     """The context encoder."""
 
-    network: AutoencoderConfig = field(default_factory=lambda: AutoencoderConfig(latents=64))
+    network: ContextEncoderConfig = field(default_factory=lambda: ContextEncoderConfig(latents=64))
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
     masks: str = "square13*2+squares8-20*2+arbitrary*2+strokes*1"
     """the mask family in training, see dmfa_demo/data/masks.py"""
@@ -31,8 +30,8 @@ class ContextEncoderTraining(NetworkRunConfig):
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
         "celeba": {
-            "network": AutoencoderConfig(latents=256, widths=(32, 64, 128, 256)),
-            "loop": LoopConfig(steps=6_000, batch_size=32),
+            "network": ContextEncoderConfig(latents=256, widths=(32, 64, 128), skips=True),
+            "loop": LoopConfig(steps=12_000, batch_size=32, save_every=200),
             "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
     }

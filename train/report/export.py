@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dmfa_demo.registry import METHODS, is_created, method_class
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT
-from train.engine.graphs import write_graphs
+from train.engine.graphs import write_answer, write_graphs
 from train.engine.run import DatasetConfig
 
 
@@ -23,7 +24,8 @@ def export(config: Export) -> None:
     Raises:
         ValueError: If a folder has no checkpoint, or a package for the export is missing.
     """
-    known = sorted(path.parent.name for path in (ROOT / config.dataset).glob(f"*/{CONFIG}"))
+    made = [name for name in METHODS if is_created(name, config.dataset)]
+    known = sorted({*made, *(path.parent.name for path in (ROOT / config.dataset).glob(f"*/{CONFIG}"))})
     if unknown := [name for name in config.method if name not in known]:
         raise ValueError(
             f"--method {unknown[0]!r:.40} has no checkpoint for {config.dataset}; available: {', '.join(known)}"
@@ -31,7 +33,10 @@ def export(config: Export) -> None:
     for name in config.method or known:
         folder = ROOT / config.dataset / name
         try:
-            written = write_graphs(folder)
+            if name in made:
+                written = write_answer(method_class(name).create(config.dataset), folder)
+            else:
+                written = write_graphs(folder)
         except ImportError as error:
             raise ValueError(f"{error}; exporting needs the extra train: pip install -e '.[train]'") from None
         for path in written:

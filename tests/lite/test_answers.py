@@ -1,0 +1,153 @@
+"""Functions of tensors give what the methods and classifiers give, in PyTorch and as graphs."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Categorical
+
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+from dmfa_demo.lite.answers import Answer, Belief, Prediction, TensorFunction, WalkStep, draw, functions_of
+from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.models.vaeac import VAEACImputer
+from dmfa_demo.networks import engine
+from dmfa_demo.registry import load_imputer, method_class
+from dmfa_demo.storage.checkpoints import ROOT, read_config
+from tests.models.test_same_engines import scenes
+
+onnxruntime = pytest.importorskip("onnxruntime")
+
+GRAPHS = ("answer", "step", "belief", "prediction")
+FOLDERS = sorted({path.parent for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx")})
+FUNCTIONS = [pytest.param(folder, id="/".join(folder.parts[-2:])) for folder in FOLDERS]
+BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
+
+
+def load(folder: Path) -> TensorFunction:
+    """Return the function of a checkpoint, or of a method without one."""
+    with engine.using("torch"):
+        if (folder / "config.json").is_file():
+            (function,) = functions_of(folder)
+            return function
+        from dmfa_demo.lite.answers import answer_of
+
+        found = answer_of(load_imputer(folder.name, folder.parent.name))
+        assert found is not None
+        return found
+
+
+def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[str, Tensor]:
+    """Return the function's inputs for a scene, with random numbers where it has some."""
+    found = {**function.examples(len(images), 10), "images": images, "missing": missing}
+    if isinstance(function, Prediction) and function.belief is not None:
+        believed = function.belief(images, missing)
+        found |= {name: believed[name] for name in function.uses}
+    if isinstance(function, WalkStep):
+        found["filled"] = torch.where(missing, torch.rand(images.shape), images)
+    return found
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+@torch.inference_mode()
+def test_a_graph_equals_its_function(folder: Path):
+    function = load(folder)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(folder / f"{function.name}.onnx", options)
+    for images, missing in scenes(folder.parent.name, BATCHES):
+        given = inputs(function, images, missing)
+        expected = function(**given)
+        found = session.run(list(expected), {name: tensor.contiguous().numpy() for name, tensor in given.items()})
+        for name, values in zip(expected, map(torch.from_numpy, found)):
+            # Scores in nats and decibels, and logarithms of small weights, are larger than pixels.
+            within = {"nll": 1e-5, "psnr": 1e-4, "log_weights": 1e-4}.get(name, 0)
+            torch.testing.assert_close(values, expected[name], atol=1e-4, rtol=within, equal_nan=True)
+
+
+@pytest.mark.parametrize("folder", FUNCTIONS)
+@torch.inference_mode()
+def test_a_function_equals_its_method(folder: Path):
+    function = load(folder)
+    if not isinstance(function, Answer):
+        pytest.skip("tested below")
+    name = read_config(folder)["training"]["method"] if (folder / "config.json").is_file() else folder.name
+    with engine.using("torch"):
+        kind = method_class(name)
+        imputer = kind.load(folder) if kind.needs_checkpoint else kind.create(folder.parent.name)
+    for images, missing in scenes(folder.parent.name, (1, 5, 16)):
+        expected = imputer.impute(images, missing, seed=7)
+        given = inputs(function, images, missing)
+        if isinstance(imputer, VAEACImputer):
+            given["normals"] = torch.randn(10, 1, function.draws, generator=torch.Generator().manual_seed(7))[:, 0]
+        found = function(**given)
+        torch.testing.assert_close(found["filled"], expected.mean.clamp(0, 1), atol=1e-4, rtol=0)
+        assert ("deviation" in found) == (expected.variance is not None)
+        if expected.variance is not None:
+            torch.testing.assert_close(found["deviation"], expected.variance.sqrt(), atol=1e-4, rtol=1e-4)
+        if expected.density is not None:
+            nll = -expected.density.log_prob(flatten(images), flatten_missing(missing, images.shape[1]))
+            torch.testing.assert_close(found["nll"], nll.float(), atol=1e-2, rtol=1e-4)
+        if isinstance(imputer, VAEACImputer):
+            torch.testing.assert_close(found["samples"], expected.sample(10, noise=False), atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_draws_have_the_weights_means_and_covariances_of_the_mixture():
+    generator = torch.Generator().manual_seed(0)
+    mean, factors = (torch.randn(size, generator=generator) for size in ((1, 3, 4), (1, 3, 2, 4)))
+    weights = torch.tensor([[0.5, 0.2, 0.3]])
+    density = MixtureOfFactorAnalyzers(weights.log(), FactorAnalyzer(10 * mean, factors, torch.ones(1, 3, 4)))
+    samples = draw(density, torch.randn(40_000, 3, generator=generator))[:, 0]
+    nearest = torch.cdist(samples, 10 * mean[0]).argmin(1)
+    torch.testing.assert_close(nearest.bincount() / len(samples), weights[0], atol=0.02, rtol=0)
+    for k in range(3):
+        mine = samples[nearest == k]
+        torch.testing.assert_close(mine.mean(0), 10 * mean[0, k], atol=0.2, rtol=0)
+        torch.testing.assert_close(mine.T.cov(), factors[0, k].T @ factors[0, k], atol=0.3, rtol=0)
+    assert Categorical(weights).probs.shape == weights.shape
+
+
+@torch.inference_mode()
+def test_steps_make_the_walk_of_auto_encoder_dynamics():
+    function = load(ROOT / "mnist" / "autoencoder")
+    assert isinstance(function, WalkStep)
+    images, missing = next(scenes("mnist", (3,)))
+    filled = start = torch.where(missing, torch.rand(images.shape), images)
+    states = list(impute_along(function.network.reconstruct, start, missing, step_size=0.6, steps=5, tolerance=0))
+    for state, after in zip(states, states[1:]):
+        found = function(images, missing, filled, torch.tensor([0.6]))
+        torch.testing.assert_close(found["residual"], state.residual)
+        torch.testing.assert_close(found["filled"], after.points.clamp(0, 1))
+        filled = found["filled"]
+
+
+@pytest.mark.parametrize("folder", [path.parent for path in sorted(ROOT.glob("*/*/prediction.onnx"))], ids=str)
+@torch.inference_mode()
+def test_predictions_are_those_of_the_classifier(folder: Path):
+    function = load(folder)
+    assert isinstance(function, Prediction)
+    with engine.using("torch"):
+        classifier = CLASSIFIERS[function.classifier.name].load(folder)
+    for images, missing in scenes(folder.parent.name, (1, 5)):
+        found = function(**inputs(function, images, missing))["probabilities"]
+        torch.testing.assert_close(found, classifier.predict(images, missing), atol=1e-5, rtol=0)
+
+
+@torch.inference_mode()
+def test_a_belief_is_that_of_the_source():
+    folder = ROOT / "mnist" / "mfa-mixed"
+    function = load(folder)
+    assert isinstance(function, Belief)
+    images, missing = next(scenes("mnist", (5,)))
+    expected: Imputation = method_class("mfa").load(folder).impute(images, missing, seed=0)
+    found, leading = function(images, missing), expected.mixture.leading(2)
+    torch.testing.assert_close(found["filled"], expected.mean, atol=1e-4, rtol=0)
+    torch.testing.assert_close(found["log_weights"].exp(), leading.weights, atol=1e-3, rtol=0)
+    # A component without weight may be another one.
+    heavy = leading.weights > 1e-3
+    torch.testing.assert_close(found["mean"][heavy], leading.components.mean[heavy], atol=1e-4, rtol=0)
+    covariances = [parts.mT @ parts for parts in (found["factors"][heavy], leading.components.factors[heavy])]
+    torch.testing.assert_close(*covariances, atol=1e-4, rtol=1e-3)
