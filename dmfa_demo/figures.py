@@ -46,8 +46,12 @@ def coloured(values: Tensor, low: float, high: float, colours: str) -> np.ndarra
 
 def colour_bar(colours: str) -> str:
     """Return the colour map as a CSS gradient from left to right."""
-    stops = ", ".join("#{:02x}{:02x}{:02x}{:02x}".format(*_table(colours)[i]) for i in range(0, 256, 17))
-    return f"linear-gradient(to right, {stops})"
+    return f"linear-gradient(to right, {', '.join(colours_of(colours)[::17])})"
+
+
+def colours_of(name: str) -> list[str]:
+    """Return the 256 colours of a colour map as `#rrggbbaa`."""
+    return ["#{:02x}{:02x}{:02x}{:02x}".format(*row) for row in _table(name)]
 
 
 def png_address(pixels: np.ndarray) -> str:

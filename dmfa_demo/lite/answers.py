@@ -5,7 +5,7 @@ graph has no such steps: it maps tensors to tensors. Each class here does the sa
 an input, and `python -m train export` writes it as a graph beside the method's weights. `functions_of` lists those of a checkpoint.
 
     Answer       images, missing, normals      ->  filled, deviation, nll, samples, psnr, ssim
-    WalkStep     images, missing, filled, ...  ->  the next point of a walk along an auto-encoder's field
+    WalkStep     images, missing, points, ...  ->  the next point of a walk along an auto-encoder's field
     Belief       images, missing               ->  what the source of a classifier returns
     Prediction   images, missing, belief       ->  the probabilities of the classes
 
@@ -38,7 +38,7 @@ from dmfa_demo.models.context_encoder import ContextEncoderImputer
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.mfa import MFAImputer, tensors_of
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
-from dmfa_demo.models.vaeac import GuidedVAEACImputer, VAEACConfig, VAEACImputer
+from dmfa_demo.models.vaeac import GuidedVAEACImputer, ImageGenerator, VAEACImputer
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import load_network, read_config
 
@@ -192,8 +192,8 @@ class VAEACAnswer(Answer):
 class WalkStep(TensorFunction):
     """One step of a walk along an auto-encoder's field, see `impute_along`.
 
-    Its inputs are images, missing, the current points `filled` `(B, C, H, W)`, and `step_size` `(1,)`. Returns `residual`, the norm of the
-    field at these points `(B,)`, and `filled`, `psnr` and `ssim` of the next ones.
+    Its inputs are images, missing, the current `points` `(B, C, H, W)`, and `step_size` `(1,)`. Returns `residual`, the norm of the field at
+    these points `(B,)`, and `filled`, `psnr` and `ssim` of the next ones.
     """
 
     name = "step"
@@ -201,14 +201,14 @@ class WalkStep(TensorFunction):
     def __init__(self, model: Autoencoder):
         self.network, self.shape = model, model.config.shape
 
-    def __call__(self, images: Tensor, missing: Tensor, filled: Tensor, step_size: Tensor) -> Tensors:
-        force = torch.where(missing, self.network.reconstruct(filled) - filled, 0)
+    def __call__(self, images: Tensor, missing: Tensor, points: Tensor, step_size: Tensor) -> Tensors:
+        force = torch.where(missing, self.network.reconstruct(points) - points, 0)
         residual = force.flatten(1).square().sum(1).sqrt()
-        return {**scored(filled + step_size * force, images, missing), "residual": residual}
+        return {**scored(points + step_size * force, images, missing), "residual": residual}
 
     def examples(self, rows: int, draws: int) -> Tensors:
         found = super().examples(rows, draws)
-        return {**found, "filled": found["images"], "step_size": torch.ones(1)}
+        return {**found, "points": found["images"], "step_size": torch.ones(1)}
 
 
 class Belief(TensorFunction):

@@ -62,13 +62,13 @@ def serving() -> Iterator[Hub]:
                 repo = "/".join(filter(None, (request.get("organization"), request["name"])))
                 hub.commits.setdefault(repo, [("0" * 40, {})])
                 return self._json({"url": f"{hub.address}/{repo}"})
-            if found := re.fullmatch(r"/api/models/(.+)/preupload/main", path):
+            if found := re.fullmatch(r"/api/(?:models|spaces)/(.+)/preupload/main", path):
                 files = [
                     {"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}
                     for one in json.loads(body)["files"]
                 ]
                 return self._json({"files": files})
-            if found := re.fullmatch(r"/api/models/(.+)/commit/main", path):
+            if found := re.fullmatch(r"/api/(?:models|spaces)/(.+)/commit/main", path):
                 oid = hub.commit(found[1], [json.loads(line) for line in body.splitlines()])
                 return self._json({"commitUrl": f"{hub.address}/{found[1]}/commit/{oid}", "commitOid": oid})
             return self._json({"error": f"nothing at {path}"}, 404)
@@ -78,7 +78,7 @@ def serving() -> Iterator[Hub]:
 
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
-            if found := re.fullmatch(r"/api/models/(.+)/(revision|tree)/([^/]+)", path):
+            if found := re.fullmatch(r"/api/(?:models|spaces)/(.+)/(revision|tree)/([^/]+)", path):
                 there = hub.at(found[1], found[3])
                 if there is None:
                     return self._missing(found[1])

@@ -46,7 +46,7 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
         believed = function.belief(images, missing)
         found |= {name: believed[name] for name in function.uses}
     if isinstance(function, WalkStep):
-        found["filled"] = torch.where(missing, torch.rand(images.shape), images)
+        found["points"] = torch.where(missing, torch.rand(images.shape), images)
     return found
 
 

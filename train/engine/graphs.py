@@ -10,7 +10,6 @@ The functions of tensors in dmfa_demo/lite/answers.py, which the light page comp
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +23,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.lite.answers import TensorFunction, answer_of, functions_of
+from dmfa_demo.lite.weights import PREFIX, point_into
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.networks import engine
@@ -43,12 +43,6 @@ TORCH = (2, 9)
 FOLDED, CONSTANT, MOST = 4_096, 2**17, 400_000
 # The numbers of images and samples of the two uses; all differ, so that dimensions can be told apart.
 USES = ((2, 3), (5, 7))
-
-# The prefix of the names of weights in a graph: the network is an attribute of `_Exported`.
-_PREFIX = "network."
-
-# The data types of weights in safetensors and in ONNX.
-_TYPES = {"F32": "FLOAT", "F16": "FLOAT16", "I64": "INT64"}
 
 Use = Callable[[Tensor, Tensor, int], object]
 """Computes an answer for images and missing pixels, with a number of samples if the method draws any."""
@@ -90,8 +84,13 @@ def write_answer(imputer: Imputer, folder: Path) -> list[Path]:
 def _write(method: _Graph, folder: Path) -> Path:
     """Write the graph of a method, whose weights are in a checkpoint's folder."""
     model = _export(method)
+    if method.outputs and (found := [one.name for one in model.graph.output]) != method.outputs:
+        raise ValueError(
+            f"the graph {method.name!r} has the outputs {found}, not {method.outputs}: inputs have the same names"
+        )
     if (folder / WEIGHTS).is_file():
-        _point_into(model, folder / WEIGHTS)
+        point_into(model, folder / WEIGHTS)
+        _check_constants(model, folder / WEIGHTS)
         model.metadata_props.add(key=WEIGHTS_DIGEST, value=digest(folder))
     content = model.SerializeToString(deterministic=True)
     path = folder / f"{method.name}{SUFFIX}"
@@ -205,7 +204,7 @@ def _record(networks: Sequence[nn.Module], use: Use, shape: dict[str, int]) -> l
 
 
 class _Exported(nn.Module):
-    """A module whose `forward` is a method. It contains the whole network, so that the weights keep their names."""
+    """A module whose `forward` is a method. It contains the whole network as `network`, so that weights are named `PREFIX` and their name."""
 
     def __init__(self, method: _Graph):
         super().__init__()
@@ -249,7 +248,7 @@ def _export(method: _Graph) -> ModelProto:
 
 
 def _reads_weights(node: Any) -> bool:
-    return any(given is not None and (given.name or "").startswith(_PREFIX) for given in node.inputs)
+    return any(given is not None and (given.name or "").startswith(PREFIX) for given in node.inputs)
 
 
 @contextmanager
@@ -265,34 +264,10 @@ def _quiet() -> Iterator[None]:
             logging.disable(before)
 
 
-def _point_into(model: ModelProto, weights: Path) -> None:
-    """Replace the weights in a graph with references into a safetensors file.
-
-    Raises:
-        ValueError: If a large constant is not a weight.
-    """
-    from onnx import TensorProto, helper
-
-    content = weights.read_bytes()
-    length = int.from_bytes(content[:8], "little")
-    places = json.loads(content[8 : 8 + length])
+def _check_constants(model: ModelProto, weights: Path) -> None:
+    """Raise a ValueError if a large constant of a graph is not among the weights in a safetensors file."""
     for tensor in model.graph.initializer:
-        place = places.get(tensor.name.removeprefix(_PREFIX))
-        if place is None:
-            if len(tensor.raw_data) > CONSTANT:
-                raise ValueError(
-                    f"the constant {tensor.name!r} of {len(tensor.raw_data):,} bytes is not among the weights in {weights}"
-                )
-            continue
-        kind = getattr(TensorProto, _TYPES[place["dtype"]])
-        if kind != tensor.data_type:  # stored in half precision
-            model.graph.node.insert(
-                0, helper.make_node("Cast", [f"{tensor.name}.stored"], [tensor.name], to=tensor.data_type)
+        if len(tensor.raw_data) > CONSTANT:
+            raise ValueError(
+                f"the constant {tensor.name!r} of {len(tensor.raw_data):,} bytes is not among the weights in {weights}"
             )
-            tensor.name, tensor.data_type = f"{tensor.name}.stored", kind
-        first, end = place["data_offsets"]
-        tensor.ClearField("raw_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        where = {"location": weights.name, "offset": 8 + length + first, "length": end - first}
-        for key, value in where.items():
-            tensor.external_data.add(key=key, value=str(value))

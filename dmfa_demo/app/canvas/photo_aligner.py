@@ -79,14 +79,7 @@ class PhotoAligner(gr.HTML):
 
     def __init__(self, subject: Subject, **kwargs: Any):
         self.subject = subject
-        settings = {
-            "size": subject.size,
-            "eyes": subject.eyes,
-            "short": subject.short,
-            "hint": subject.hint,
-            "brought": subject.brought,
-        }
-        super().__init__(**files_of(__file__), settings=json.dumps(settings), **kwargs)
+        super().__init__(**files_of(__file__), settings=json.dumps(settings_of(subject)), **kwargs)
 
     def preprocess(self, payload: Any) -> Tensor:
         try:
@@ -119,6 +112,11 @@ class PhotoAligner(gr.HTML):
 
     def example_value(self) -> dict[str, str]:
         return self.example_payload()
+
+
+def settings_of(subject: Subject) -> dict[str, Any]:
+    """Return the settings of the script for a subject."""
+    return {name: getattr(subject, name) for name in ("size", "eyes", "short", "hint", "brought")}
 
 
 def decode_cut(payload: Any, subject: Subject) -> Tensor:

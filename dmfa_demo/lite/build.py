@@ -1,0 +1,319 @@
+"""Write the light page: a folder of files that any static host serves.
+
+index.html, *.js, *.css, icon.svg     the page; canvas and styles are those of the full page
+manifest.json                         data sets, methods, presets, and the files of each model
+runtime/                              ONNX Runtime Web, three files of the npm package `onnxruntime-web`
+DATASET/samples.png                   the bundled pictures
+DATASET/CHECKPOINT/                   graphs, and the weights that they read
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from dmfa_demo import __version__
+from dmfa_demo.app.canvas import mask_painter, photo_aligner
+from dmfa_demo.app.canvas.presets import OFFERS, Offer
+from dmfa_demo.app.scene.scene import Scene, draw_mask
+from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.data.datasets import CELEBA_VARIABLE, DATASETS, load_samples, to_float
+from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colours_of, grey_or_colour, sheet
+from dmfa_demo.lite.weights import write_weights
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.models.walks import KNNDynamicsImputer, WalkConfig
+from dmfa_demo.networks.engine import SUFFIX
+from dmfa_demo.registry import METHODS, available_among, method_class, shown_first
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS, load_checkpoint, read_config, weights_of
+from dmfa_demo.storage.files import write_text
+
+PAGE = Path(__file__).parent / "page"
+
+# The npm package with the runtime, and its files for WebAssembly.
+PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+
+# The masks of each preset, which its button shows in turn.
+SEEDS = 6
+# Pictures in a row of the sheet of samples.
+COLUMNS = 10
+# The draws behind the mean of a method that averages samples.
+DRAWS = 10
+
+# Weights in half precision are used if no pixel of any answer changes by more than this.
+TOLERANCE = 1e-3
+# The answers to compare, for masks of each preset.
+COMPARED = 20
+
+
+def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), runtime: Path | None = None) -> None:
+    """Write the light page to a folder, in place of what it contains.
+
+    Args:
+        out: the folder; it must be new, empty, or contain a light page.
+        datasets: the data sets to offer; by default all of the full page's.
+        methods: the methods and classifiers to offer, by folder; by default all that have graphs.
+        runtime: a folder with the files of `RUNTIME`; by default they are downloaded with npm.
+
+    Raises:
+        ValueError: If the folder contains something else, a name is unknown, the runtime is missing, or the samples include images that
+            may not be distributed.
+    """
+    if os.environ.get(CELEBA_VARIABLE):
+        raise ValueError(
+            f"unset {CELEBA_VARIABLE}: the light page would contain images of CelebA, which may not be distributed"
+        )
+    if unknown := [name for name in datasets if name not in OFFERS]:
+        raise ValueError(f"unknown data set {unknown[0]!r:.40}; available: {', '.join(OFFERS)}")
+    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
+        raise ValueError(f"{out} contains other files; choose a new folder")
+    with TemporaryDirectory(dir=out.parent if out.parent.is_dir() else None) as made:
+        folder = Path(made) / "page"
+        folder.mkdir()
+        _copy_runtime(runtime, folder / "runtime")
+        _copy_page(folder)
+        chosen = [name for name in OFFERS if not datasets or name in datasets]
+        offers = [_dataset(name, OFFERS[name], methods, folder) for name in chosen]
+        content: dict[str, Any] = {"version": __version__, "datasets": offers, "draws": DRAWS}
+        content["aligner"] = photo_aligner.settings_of(photo_aligner.FACE)
+        content["colours"] = {"error": colours_of(DIVERGING), "deviation": colours_of(SEQUENTIAL)}
+        write_text(folder / "manifest.json", json.dumps(content, separators=(",", ":")))
+        _write_service_worker(folder)
+        if out.exists():
+            shutil.rmtree(out)
+        shutil.move(folder, out)
+
+
+def _copy_runtime(source: Path | None, folder: Path) -> None:
+    """Copy the runtime from a folder, or download it with npm.
+
+    Raises:
+        ValueError: If a file is missing, or npm is missing or fails.
+    """
+    folder.mkdir()
+    if source is not None:
+        for name in RUNTIME:
+            if not (source / name).is_file():
+                raise ValueError(f"{source} has no {name}; it needs the files in dist/ of {PACKAGE} {VERSION}")
+            shutil.copy(source / name, folder)
+        return
+    advice = f"give its files by --runtime FOLDER: {', '.join(RUNTIME)} of dist/ in {PACKAGE} {VERSION}"
+    with TemporaryDirectory() as made:
+        try:
+            command = ["npm", "pack", f"{PACKAGE}@{VERSION}", "--pack-destination", made]
+            subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
+        except FileNotFoundError:
+            raise ValueError(f"npm, which downloads the runtime, is not installed; {advice}") from None
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+            reason = str(getattr(error, "stderr", None) or error).strip()
+            raise ValueError(f"npm could not download the runtime ({reason:.300}); {advice}") from None
+        (package,) = Path(made).glob("*.tgz")
+        with tarfile.open(package) as archive:
+            for name in RUNTIME:
+                file = archive.extractfile(f"package/dist/{name}")
+                assert file is not None, f"{PACKAGE} {VERSION} has {name}"
+                (folder / name).write_bytes(file.read())
+
+
+def _copy_page(folder: Path) -> None:
+    """Write the page's own files, with the canvas, the aligner and the styles of the full page."""
+    for path in PAGE.iterdir():
+        if path.is_file() and path.suffix in (".js", ".css", ".svg", ".webmanifest"):
+            shutil.copy(path, folder)
+    full = Path(mask_painter.__file__).parents[1]
+    shutil.copy(full / "page.css", folder)
+    index, styles = (PAGE / "index.html").read_text(), []
+    for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner")):
+        path = Path(module.__file__)
+        index = index.replace(f"<!-- {path.stem} -->", path.with_suffix(".html").read_text())
+        styles.append(f"#{place} {{\n{path.with_suffix('.css').read_text()}}}\n")
+        # Gradio calls the script as the body of a function.
+        script = path.with_suffix(".js").read_text()
+        write_text(
+            folder / path.with_suffix(".js").name,
+            f"export default function (element, props, trigger, watch, panels) {{\n{script}}}\n",
+        )
+    write_text(folder / "components.css", "".join(styles))
+    write_text(folder / "index.html", index)
+
+
+def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Write a data set's pictures and models; return its description."""
+    about, samples = DATASETS[name], load_samples(name)
+    images = to_float(samples.images)
+    (folder / name).mkdir()
+    Image.fromarray(sheet(images, COLUMNS)).save(folder / name / "samples.png", optimize=True)
+    first = Scene.sample(name, offer.sample)
+    holes = {label: [draw_mask(family, first, seed) for seed in range(SEEDS)] for label, family in offer.presets}
+    masks = [mask for same in holes.values() for mask in same]
+    compared = images[torch.arange(COMPARED) % len(images)], torch.stack(masks[::2])[:COMPARED, None]
+    writer = _Models(name, folder, wanted, compared)
+    return {
+        "name": name,
+        "title": offer.title,
+        "shape": about.shape,
+        "captions": [Scene.sample(name, number).caption for number in range(len(samples))],
+        "sheet": f"{name}/samples.png",
+        "columns": COLUMNS,
+        "first": offer.sample,
+        "start": _bits(Address.first(name).mask),
+        "presets": [{"label": label, "masks": [*map(_bits, same)]} for label, same in holes.items()],
+        "caution": about.caution,
+        "licence": about.licence,
+        "classes": about.classes,
+        "several": about.several,
+        "labels": [row.nonzero()[:, 0].tolist() if about.several else [int(row)] for row in samples.labels],
+        "methods": [*writer.methods()],
+        "classifiers": [*writer.classifiers()],
+    }
+
+
+class _Models:
+    """The models of one data set.
+
+    Args:
+        dataset: its name.
+        out: the folder of the light page.
+        wanted: folders of methods and classifiers; all if empty.
+        compared: images `(N, C, H, W)` and missing `(N, 1, H, W)` on which half precision is compared with full precision.
+    """
+
+    def __init__(self, dataset: str, out: Path, wanted: Sequence[str], compared: tuple[Tensor, Tensor]):
+        self.dataset, self.out, self.wanted, self.compared = dataset, out, wanted, compared
+
+    def methods(self) -> Iterator[dict[str, Any]]:
+        """Yield the description of each method with a graph, and a recorded answer to the first scene where there is one."""
+        first = available_among(self.dataset, shown_first())
+        for name in METHODS:
+            if self.wanted and name not in self.wanted:
+                continue
+            kind = method_class(name)
+            about: dict[str, Any] = {**_words(kind), "shown": name in first or kind.other_start in first}
+            if kind.has_trajectory:
+                if (folder := ROOT / self.dataset / name / CONFIG).is_file() and not issubclass(
+                    kind, KNNDynamicsImputer
+                ):
+                    config, _ = load_checkpoint(folder.parent, WalkConfig)
+                    walk = {"size": config.step_size, "steps": config.steps, "tolerance": config.tolerance}
+                    if model := self.model(weights_of(folder.parent).parent, "step"):
+                        yield {**about, **model, "walk": walk}
+                continue
+            # Where a guide is too large for a browser, the method without it.
+            for folder in (ROOT / self.dataset / name, ROOT / self.dataset / f"{name}-plain"):
+                if model := self.model(folder, "answer"):
+                    title = kind.title if folder.name == name else f"{kind.title} without a guide"
+                    recorded = self.record(self.out / model["graph"]) if name == first[0] else None
+                    yield {**about, **model, "title": title, "factors": kind.has_factors, "recorded": recorded}
+                    break
+
+    def classifiers(self) -> Iterator[dict[str, Any]]:
+        """Yield the description of each classifier with a graph."""
+        for name, kind in CLASSIFIERS.items():
+            folder = ROOT / self.dataset / folder_of(name)
+            if self.wanted and folder.name not in self.wanted:
+                continue
+            if model := self.model(folder, "prediction"):
+                source = read_config(folder)["network"].get("source")
+                belief = self.model(ROOT / self.dataset / source, "belief") if source else None
+                yield {**_words(kind), **model, "belief": belief, "complete": kind.takes_complete}
+
+    def model(self, folder: Path, graph: str) -> dict[str, Any] | None:
+        """Write a graph and its weights; return their description, or None if there is no such graph."""
+        path = folder / f"{graph}{SUFFIX}"
+        if not path.is_file():
+            return None
+        target = self.out / self.dataset / folder.name
+        weights = folder / WEIGHTS
+        if not weights.is_file():  # a method without weights
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, target)
+        elif not (target / WEIGHTS).is_file():
+            graphs = [
+                path for path in folder.glob(f"*{SUFFIX}") if path.stem in ("answer", "step", "belief", "prediction")
+            ]
+            write_weights(weights, graphs, target, half=True)
+            if graph == "answer" and self.difference(path, target / path.name) > TOLERANCE:
+                write_weights(weights, graphs, target, half=False)
+        files = [target / path.name, *([target / WEIGHTS] if weights.is_file() else [])]
+        about = {"graph": files[0], "weights": files[1] if len(files) > 1 else None}
+        inputs, outputs = _signature(files[0])
+        return {
+            **{key: file and file.relative_to(self.out).as_posix() for key, file in about.items()},
+            "bytes": sum(file.stat().st_size for file in files),
+            "inputs": inputs,
+            "outputs": outputs,
+        }
+
+    def record(self, graph: Path) -> str:
+        """Write the answer of a graph to the first scene as a picture; return its path."""
+        first = Address.first(self.dataset)
+        scene = Scene.sample(self.dataset, first.sample)
+        filled = torch.from_numpy(_answer(graph, scene.image[None], first.mask[None, None]))[0]
+        path = self.out / self.dataset / "first.png"
+        Image.fromarray(grey_or_colour(filled)).save(path)
+        return path.relative_to(self.out).as_posix()
+
+    def difference(self, one: Path, other: Path) -> float:
+        """Return the largest difference between two graphs of an answer, over all pixels of all pictures."""
+        return float(np.abs(_answer(one, *self.compared) - _answer(other, *self.compared)).max())
+
+
+def _answer(graph: Path, images: Tensor, missing: Tensor) -> np.ndarray:
+    """Return the completed images `(B, C, H, W)` of an answer's graph, with the same draws in every call."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    given = {"images": images.numpy(), "missing": missing.numpy()}
+    for needed in session.get_inputs():
+        if needed.name == "normals":
+            given["normals"] = torch.randn(DRAWS, needed.shape[1], generator=torch.Generator().manual_seed(0)).numpy()
+    return session.run(["filled"], given)[0]
+
+
+def _signature(path: Path) -> tuple[dict[str, int], list[str]]:
+    """Return the inputs of a graph, each with its last dimension, and the names of its outputs."""
+    import onnx
+
+    graph = onnx.load(path, load_external_data=False).graph
+    inputs = {one.name: one.type.tensor_type.shape.dim[-1].dim_value for one in graph.input}
+    return inputs, [one.name for one in graph.output]
+
+
+def _words(kind: type[Any] | type[Classifier]) -> dict[str, Any]:
+    """Return what a method or classifier says of itself."""
+    names = ("name", "title", "summary", "limits", "formula", "citation", "url", "colour")
+    return {name: getattr(kind, name) for name in names}
+
+
+def _bits(missing: Tensor) -> str:
+    """Return a mask `(H, W)` as base64, eight pixels per byte, the first in the highest bit."""
+    return base64.b64encode(np.packbits(missing.numpy())).decode()
+
+
+def _write_service_worker(folder: Path) -> None:
+    """Insert the list of the page's files, and a version that changes with any of them, into the service worker."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "service-worker.js")
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(path.read_bytes())
+    # Models are stored when they are first used.
+    own = [path.relative_to(folder).as_posix() for path in files if path.suffix not in (".onnx", ".safetensors")]
+    path = folder / "service-worker.js"
+    lines = f"const VERSION = {digest.hexdigest()[:12]!r};\nconst FILES = {json.dumps(['./', *own])};\n"
+    write_text(path, lines + path.read_text())

@@ -1,0 +1,237 @@
+// The light page: state, choices, and the answers of the open tab. The canvas is the full page's.
+import align from "./photo_aligner.js";
+import paint from "./mask_painter.js";
+import { choice, make } from "./elements.js";
+import { fromBits, fromRuns, fromText, toRuns, toText } from "./masks.js";
+import { compute } from "./models.js";
+import { addressOf, loadPicture, pixelsOf, readPixels } from "./pictures.js";
+import { attractors, compare, factors, predictions, samples } from "./tabs.js";
+
+const TABS = { compare, factors, samples, attractors, predictions };
+const $ = (id) => document.getElementById(id);
+
+/** Show a problem that concerns the whole page. */
+function complain(text) {
+    $("problem").textContent = text;
+    $("problem").hidden = !text;
+}
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => document.documentElement.classList.toggle("dark", dark.matches);
+dark.addEventListener("change", follow);
+follow();
+
+if (!("WebAssembly" in window) || !("CompressionStream" in window))
+    complain("This browser is too old for models in the page. A current Firefox, Chrome, Edge or Safari can run them.");
+
+const manifest = await (await fetch("manifest.json")).json().catch(() => complain("The page is incomplete: manifest.json is missing.")) ?? { datasets: [] };
+const query = new URL(location).searchParams;
+let dataset = manifest.datasets.find(({ name }) => name === query.get("dataset")) ?? manifest.datasets[0];
+let tab = query.get("tab") in TABS ? query.get("tab") : "compare";
+const whole = (name, usual) => (/^\d{1,9}$/.test(query.get(name) ?? "") ? Number(query.get(name)) : usual);
+const chosen = {
+    show: ["mean", "error", "deviation"].includes(query.get("show")) ? query.get("show") : "mean",
+    methods: query.has("methods") ? query.get("methods").split(",") : null, // null: those shown at first
+    seed: whole("seed", 0), walk: whole("walk", 0), count: 8, of: query.get("of"),
+    z: [0, ...(query.get("z") ?? "").split(",").map(Number).filter(Number.isFinite)].slice(0, 5),
+};
+
+// --- pictures of the data sets ---
+
+const sheets = new Map();
+async function sampleOf(about, number) {
+    if (!sheets.has(about.sheet)) sheets.set(about.sheet, await loadPicture(about.sheet));
+    const [, height, width] = about.shape;
+    return readPixels(sheets.get(about.sheet), about.shape, (number % about.columns) * width, Math.floor(number / about.columns) * height);
+}
+
+// --- the canvas ---
+
+const panelNames = Object.keys(TABS).map((name) => `panel-${name}`);
+const props = { value: null }, watchers = [];
+let scene = null, running = 0;
+
+/** Put contents on the canvas, as Python does on the full page. */
+function put(value) {
+    props.value = value;
+    for (const react of watchers) react();
+}
+
+async function putSample(number, mask, change) {
+    const [, height, width] = dataset.shape, image = await sampleOf(dataset, number);
+    put({ height, width, runs: toRuns(mask), dataset: dataset.name, sample: number, image: addressOf(image, dataset.shape), change });
+}
+
+const sameMask = (one, other) => one.every((bit, i) => bit === other[i]);
+const size = () => dataset.shape[1] * dataset.shape[2];
+const putMask = (mask) => put({ ...props.value, runs: toRuns(mask), change: "mask" });
+
+// --- answers ---
+
+/** Answer the canvas's contents in the open tab; a newer state of the canvas supersedes it. */
+async function answer() {
+    const value = props.value, run = ++running;
+    if (!value || value.dataset !== dataset.name) return;
+    const mask = fromRuns(value.runs, size()), [channels, height, width] = dataset.shape;
+    if (value.sample !== scene?.sample || dataset !== scene.dataset || (value.sample === null && value.image !== scene.address)) {
+        const image = value.sample === null ? await pixelsOf(value.image, dataset.shape) : await sampleOf(dataset, value.sample);
+        const labels = value.sample === null ? null : dataset.labels[value.sample];
+        const caption = value.sample === null ? "your own picture" : dataset.captions[value.sample];
+        scene = { dataset, sample: value.sample, address: value.image, image, labels, caption };
+    }
+    if (run !== running) return;
+    const images = { data: scene.image, dims: [1, channels, height, width] };
+    const first = value.sample === dataset.first && sameMask(mask, fromBits(dataset.start, size()));
+    const now = { ...scene, mask, first, seed: (value.sample ?? 0) + 7, inputs: { images, missing: { data: mask, dims: [1, 1, height, width] } } };
+    const ask = async (model, inputs, progress) => {
+        if (run !== running) return null;
+        const found = await compute(model, { ...now.inputs, ...inputs }, progress);
+        return run === running ? found : null;
+    };
+    await panels[tab].answer(now, ask);
+    if (run !== running) return;
+    if (value.revision) document.dispatchEvent(new CustomEvent("answered", { detail: { panel: `panel-${tab}`, revision: value.revision } }));
+    write(value, mask);
+}
+
+/** Write the state to the address, in the full page's form. */
+async function write(value, mask) {
+    const usual = fromBits(dataset.start, size()), said = new URLSearchParams({ dataset: dataset.name });
+    if (value.sample !== null && value.sample !== dataset.first) said.set("sample", value.sample);
+    if (!sameMask(mask, usual)) said.set("mask", await toText(mask));
+    if (tab !== "compare") said.set("tab", tab);
+    if (chosen.show !== "mean") said.set("show", chosen.show);
+    if (chosen.methods.join() !== firstMethods().join()) said.set("methods", chosen.methods.join());
+    if (chosen.seed) said.set("seed", chosen.seed);
+    if (chosen.walk) said.set("walk", chosen.walk);
+    if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
+    history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
+}
+
+const firstMethods = () => dataset.methods.filter(({ shown }) => shown).map(({ name }) => name);
+
+// --- tabs ---
+
+let panels = {};
+const tabButtons = Object.entries(TABS).map(([name, { title }]) => {
+    const button = make("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }, title);
+    button.addEventListener("click", () => open(name));
+    return button;
+});
+$("tabs").append(...tabButtons);
+$("tabs").addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key], names = visibleTabs();
+    if (!step) return;
+    event.preventDefault();
+    const next = names[(names.indexOf(tab) + step + names.length) % names.length];
+    open(next);
+    $(`tab-${next}`).focus();
+});
+$("panels").append(...panelNames.map((id) => make("div", { id, role: "tabpanel", "aria-labelledby": id.replace("panel", "tab"), tabIndex: 0 })));
+
+const visibleTabs = () => Object.keys(TABS).filter((name) => name !== "predictions" || dataset.classifiers.length).filter((name) => name !== "attractors" || dataset.methods.some(({ walk }) => walk));
+
+function open(name) {
+    tab = visibleTabs().includes(name) ? name : "compare";
+    for (const one of Object.keys(TABS)) {
+        $(`panel-${one}`).hidden = one !== tab;
+        $(`tab-${one}`).hidden = !visibleTabs().includes(one);
+        $(`tab-${one}`).setAttribute("aria-selected", one === tab);
+        $(`tab-${one}`).tabIndex = one === tab ? 0 : -1;
+    }
+    answer();
+}
+
+// --- what follows the data set ---
+
+function offer() {
+    chosen.methods = chosen.methods?.filter((name) => dataset.methods.some((method) => method.name === name)) ?? firstMethods();
+    const changed = (again = false) => { if (again) answer(); else if (props.value) write(props.value, fromRuns(props.value.runs, size())); };
+    panels = Object.fromEntries(Object.entries(TABS).map(([name, { controls }]) => {
+        const content = make("div", { className: "answers" }), host = $(`panel-${name}`);
+        host.replaceChildren(content, make("span", { className: "answered" }));
+        return [name, controls(content, { dataset, manifest, chosen, changed })];
+    }));
+    const turns = new Map();
+    $("presets").replaceChildren(...dataset.presets.map(({ label, masks }) => {
+        const button = make("button", { type: "button" }, label);
+        button.addEventListener("click", () => {
+            const turn = turns.get(label) ?? 0;
+            turns.set(label, turn + 1);
+            putMask(fromBits(masks[turn % masks.length], size()));
+        });
+        return button;
+    }));
+    const [, height, width] = dataset.shape, rows = Math.ceil(dataset.captions.length / dataset.columns), side = 44;
+    choice("Picture", dataset.captions.map((caption, number) => ["", number]), (number) => {
+        putSample(number, fromRuns(props.value.runs, size()), "picture");
+    }, $("samples"));
+    [...$("samples").children].forEach((button, number) => {
+        button.setAttribute("aria-label", dataset.captions[number]);
+        button.title = dataset.captions[number];
+        button.style.backgroundImage = `url(${dataset.sheet})`;
+        button.style.backgroundSize = `${dataset.columns * side}px ${rows * side}px`;
+        button.style.backgroundPosition = `${-(number % dataset.columns) * side}px ${-Math.floor(number / dataset.columns) * side}px`;
+    });
+    $("aligner").hidden = dataset.shape[0] !== 3 || width !== height;
+    $("caution").textContent = dataset.caution;
+    datasets.show(dataset.name);
+}
+
+const datasets = choice("Data set", manifest.datasets.map(({ title, name }) => [title, name]), async (name) => {
+    if (name === dataset.name) return;
+    dataset = manifest.datasets.find((one) => one.name === name);
+    chosen.methods = null;
+    chosen.of = null;
+    running++;
+    offer();
+    $("samples").show(dataset.first);
+    await putSample(dataset.first, fromBits(dataset.start, size()), "both");
+    open(tab);
+}, $("dataset"));
+
+// --- masks and photos of the visitor ---
+
+$("mask-file").addEventListener("change", async (event) => {
+    const [file] = event.target.files, [, height, width] = dataset.shape;
+    event.target.value = "";
+    if (!file) return;
+    try {
+        const picture = await createImageBitmap(file, { resizeWidth: width, resizeHeight: height, resizeQuality: "pixelated" });
+        const light = readPixels(picture, [3, height, width]), area = height * width;
+        const mask = Uint8Array.from({ length: area }, (_, i) => Math.max(light[i], light[area + i], light[2 * area + i]) >= 0.5);
+        const hidden = mask.reduce((sum, bit) => sum + bit, 0);
+        complain(hidden ? "" : "This picture hides nothing: none of its pixels is light. White pixels are hidden, black ones stay visible.");
+        if (hidden) putMask(mask);
+    } catch {
+        complain("This file is not a picture that your browser can read. Choose a PNG, JPEG, WebP or GIF.");
+    }
+});
+
+const alignerProps = { value: null, settings: JSON.stringify(manifest.aligner ?? {}) };
+align($("aligner"), alignerProps, (name) => {
+    if (name !== "input") return;
+    const bytes = Uint8Array.from(atob(alignerProps.value.pixels), (letter) => letter.charCodeAt(0)), [, height, width] = dataset.shape;
+    const image = Float32Array.from({ length: bytes.length }, (_, i) => bytes[(i % (height * width)) * 3 + Math.floor(i / (height * width))] / 255);
+    document.dispatchEvent(new Event("own-picture"));
+    $("samples").show(null);
+    put({ ...props.value, sample: null, image: addressOf(image, dataset.shape), change: "picture" });
+}, () => {});
+$("aligner").querySelector("p.bring").textContent = "Or paste one (Ctrl+V). The photo never leaves your device.";
+
+// --- start ---
+
+offer();
+// The canvas asks for the answer of the open panel, then reports the end of a stroke.
+paint($("painter"), props, (name) => { if (panelNames.includes(name)) answer(); }, (_, react) => watchers.push(react), panelNames);
+{
+    const number = whole("sample", dataset.first) < dataset.captions.length ? whole("sample", dataset.first) : dataset.first;
+    const mask = (query.has("mask") && (await fromText(query.get("mask"), size()))) || fromBits(dataset.start, size());
+    $("samples").show(number);
+    await putSample(number, mask, "both");
+}
+open(tab);
+$("licences").textContent = [...new Set(manifest.datasets.map(({ licence }) => licence))].join("; ");
+document.dispatchEvent(new Event("greeted"));
+
+if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("service-worker.js").catch(() => {});

@@ -1,0 +1,68 @@
+// Masks: one byte per pixel, row by row, 1 where the pixel is hidden; and their forms in the manifest, the canvas and the address.
+
+/** Decode base64 with eight pixels per byte, the first in the highest bit. */
+export function fromBits(text, size) {
+    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    return Uint8Array.from({ length: size }, (_, i) => (bytes[i >> 3] >> (7 - (i & 7))) & 1);
+}
+
+/** Return the canvas's form, [start, length, start, length, ...]. */
+export function toRuns(mask) {
+    const runs = [];
+    mask.forEach((hidden, i) => {
+        if (!hidden) return;
+        if (i && mask[i - 1]) runs[runs.length - 1]++;
+        else runs.push(i, 1);
+    });
+    return runs;
+}
+
+/** Decode the canvas's form. */
+export function fromRuns(runs, size) {
+    const mask = new Uint8Array(size);
+    for (let i = 0; i < runs.length; i += 2) mask.fill(1, runs[i], runs[i] + runs[i + 1]);
+    return mask;
+}
+
+const pipe = async (bytes, stream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+
+/** Encode a mask for an address: lengths of alternating runs, visible first, 7 bits per byte, deflated, in base64 (as mask_text.py). */
+export async function toText(mask) {
+    const packed = [];
+    let kind = 0, length = 0;
+    const flush = () => {
+        for (; length > 0x7f; length >>= 7) packed.push((length & 0x7f) | 0x80);
+        packed.push(length);
+    };
+    for (const hidden of mask) {
+        if (hidden === kind) { length++; continue; }
+        flush();
+        kind = hidden; length = 1;
+    }
+    flush();
+    const bytes = await pipe(Uint8Array.from(packed), new CompressionStream("deflate-raw"));
+    return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+/** Decode a mask from an address; return null if it is not one of `size` pixels. */
+export async function fromText(text, size) {
+    try {
+        const packed = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+        const runs = await pipe(packed, new DecompressionStream("deflate-raw"));
+        const mask = new Uint8Array(size);
+        let at = 0, hidden = 0, length = 0, shift = 0;
+        for (const byte of runs) {
+            length += (byte & 0x7f) * 2 ** shift;
+            shift += 7;
+            if (byte & 0x80) continue;
+            if (at + length > size) return null;
+            if (hidden) mask.fill(1, at, at + length);
+            at += length;
+            hidden = 1 - hidden;
+            length = shift = 0;
+        }
+        return at === size ? mask : null;
+    } catch {
+        return null;
+    }
+}

@@ -1,0 +1,278 @@
+// The tabs. Each is {title, controls, answer}: `controls(host)` fills its panel once per data set and returns an object, whose
+// `answer(scene, ask)` shows the answers for a scene; it stops when `ask` returns null, since then the scene has changed.
+// A scene is {dataset, image, mask, inputs}; `ask(model, inputs, progress)` computes a model's outputs.
+import { card, choice, make, strip, words } from "./elements.js";
+import { normals, uniform } from "./models.js";
+import { drawHole, drawImage, drawMap, pixelsOf } from "./pictures.js";
+
+const percent = (share) => `${Math.round(100 * share)} %`;
+const loading = (say) => (share) => say(share < 1 ? `loading, ${percent(share)}` : "");
+const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+
+/** Compute a method's answer: its graph's, or the end of a walk. `onStep` receives each point of a walk. */
+async function complete(method, scene, ask, { draws, progress, onStep = () => {} }) {
+    const { dims } = scene.inputs.images;
+    if (!method.walk) {
+        const drawn = method.inputs.normals ? { normals: normals(scene.seed, [draws, method.inputs.normals]) } : {};
+        return ask(method, drawn, progress);
+    }
+    const next = uniform(scene.seed + 1), start = scene.inputs.images.data.slice(), size = scene.mask.length;
+    for (let i = 0; i < start.length; i++) { const noise = next(); if (scene.mask[i % size]) start[i] = noise; }
+    let filled = { data: start, dims }, found = null;
+    const step_size = { data: Float32Array.of(method.walk.size), dims: [1] };
+    for (let step = 0; step <= method.walk.steps; step++) {
+        found = await ask(method, { points: filled, step_size }, progress);
+        if (!found) return null;
+        onStep(filled, found, step);
+        if (found.residual.data[0] <= method.walk.tolerance) break;
+        filled = found.filled;
+    }
+    return found;
+}
+
+/** Return what `work` computes; null if the scene has changed, undefined if it failed, which `say` explains. */
+async function attempt(say, work) {
+    try {
+        return await work();
+    } catch (error) {
+        say(`${error.message}. Paint again to try once more.`);
+    }
+}
+
+const FIGURES = [
+    ["psnr", (value) => `PSNR ${number(value, 1)} dB`, 1],
+    ["ssim", (value) => `SSIM ${number(value, 3)}`, 1],
+    ["nll", (value) => `NLL ${Math.round(value).toLocaleString("en").replace("-", "−")} nats`, -1],
+];
+
+export const compare = {
+    title: "Compare",
+    controls(host, { dataset, manifest, chosen, changed }) {
+        const views = [["Mean", "mean"], ["Error", "error"], ["Deviation", "deviation"]];
+        const view = choice("What to show", views, (value) => { chosen.show = value; changed(); redraw(); });
+        view.show(chosen.show);
+        const boxes = dataset.methods.map((method) => {
+            const box = make("input", { type: "checkbox", checked: chosen.methods.includes(method.name) });
+            box.addEventListener("change", () => {
+                chosen.methods = dataset.methods.map(({ name }) => name).filter((name, i) => boxes[i].firstChild.checked);
+                lay();
+                changed(true);
+            });
+            return make("label", {}, box, ` ${method.title}`);
+        });
+        const grid = make("div", { className: "cards", id: "compare-cards" }), note = make("p", { className: "note" });
+        host.replaceChildren(make("div", { className: "tools-row" }, view, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note);
+        const original = card("Original"), seen = card("What the models see"), cards = new Map(), answers = new Map();
+        let scene = null;
+
+        const shown = () => dataset.methods.filter(({ name }) => chosen.methods.includes(name));
+        function lay() {
+            for (const method of shown()) if (!cards.has(method)) cards.set(method, card(method.title, method));
+            grid.replaceChildren(original.figure, seen.figure, ...shown().map((method) => cards.get(method).figure));
+        }
+        function redraw() {
+            if (scene) for (const method of shown()) if (answers.has(method)) draw(method);
+        }
+        function draw(method) {
+            const { canvas, figure } = cards.get(method), found = answers.get(method), { shape } = dataset;
+            const filled = found.filled.data;
+            figure.hidden = chosen.show === "deviation" && !found.deviation;
+            if (figure.hidden) return;
+            if (chosen.show === "mean") drawImage(canvas, filled, shape);
+            else if (chosen.show === "error") drawMap(canvas, filled.map((value, i) => value - scene.image[i]), shape, -1, 1, manifest.colours.error);
+            else drawMap(canvas, found.deviation.data, shape, 0, 0.5, manifest.colours.deviation);
+            tell(method);
+        }
+        // The figures of a method; the best of each kind are marked once all methods have answered.
+        function tell(method, marked = false) {
+            const value = (one, name) => answers.get(one)?.[name]?.data[0];
+            cards.get(method).say(...FIGURES.filter(([name]) => Number.isFinite(value(method, name))).map(([name, text, sign]) => {
+                const known = shown().map((one) => value(one, name)).filter(Number.isFinite);
+                const best = sign * Math.max(...known.map((figure) => sign * figure));
+                return { text: text(value(method, name)), best: marked && known.length > 1 && text(value(method, name)) === text(best) };
+            }));
+        }
+        lay();
+        return {
+            async answer(now, ask) {
+                scene = now;
+                drawImage(original.canvas, scene.image, dataset.shape);
+                original.say(scene.caption);
+                drawHole(seen.canvas, scene.image, scene.mask, dataset.shape);
+                const hidden = scene.mask.reduce((sum, bit) => sum + bit, 0);
+                seen.say(`${hidden} of ${scene.mask.length} pixels hidden`);
+                note.textContent = hidden ? EXPLANATIONS[chosen.show] : "Nothing is hidden, so there is nothing to guess. Paint over the picture.";
+                for (const method of shown()) {
+                    const { loading, say, canvas } = cards.get(method);
+                    const onStep = (points, _, step) => { if (chosen.show === "mean" && step % 5 === 0) drawImage(canvas, points.data, dataset.shape); };
+                    if (method.recorded && scene.first && !answers.has(method)) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
+                    const found = await attempt(say, () => complete(method, scene, ask, { draws: manifest.draws, progress: loading, onStep }));
+                    loading(1);
+                    if (found === null) return;
+                    if (!found) continue;
+                    answers.set(method, found);
+                    draw(method);
+                }
+                for (const method of shown()) if (answers.has(method)) tell(method, hidden < scene.mask.length);
+            },
+        };
+    },
+};
+
+const EXPLANATIONS = {
+    mean: "The mean is the best single guess in the squared-error sense, so it blurs where several answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
+    error: "The error is the mean minus the truth: red where the guess is too light, blue where it is too dark. All cards share one scale.",
+    deviation: "The standard deviation shows where a method is unsure: bright pixels may well be different. All cards share one scale.",
+};
+
+const SAMPLES = 8, MOST_SAMPLES = 40;
+
+export const samples = {
+    title: "Samples",
+    controls(host, { dataset, chosen, changed }) {
+        const methods = dataset.methods.filter((method) => method.outputs.includes("samples"));
+        const strips = new Map(methods.map((method) => [method, strip(method)]));
+        const again = make("button", { type: "button" }, "Other samples"), more = make("button", { type: "button" }, "More samples");
+        again.addEventListener("click", () => { chosen.seed++; changed(true); });
+        more.addEventListener("click", () => { chosen.count = Math.min(MOST_SAMPLES, chosen.count + SAMPLES); changed(true); });
+        const note = make("p", { className: "note" }, "Each picture is a complete answer, drawn from what the method believes. The one nearest to the truth is framed; every answer under the same heading fits the visible pixels.");
+        host.replaceChildren(make("div", { className: "tools-row" }, again, more), ...[...strips.values()].map(({ section }) => section), note);
+        return {
+            async answer(scene, ask) {
+                const size = scene.image.length, hidden = scene.mask.reduce((sum, bit) => sum + bit, 0) * dataset.shape[0];
+                for (const method of methods) {
+                    const one = strips.get(method);
+                    const drawn = normals(scene.seed + 1000 * chosen.seed, [chosen.count, method.inputs.normals]);
+                    const found = await attempt(one.say, () => ask(method, { normals: drawn }, loading(one.say)));
+                    if (found === null) return;
+                    if (!found) continue;
+                    const pictures = Array.from({ length: chosen.count }, (_, i) => found.samples.data.subarray(i * size, (i + 1) * size));
+                    const psnr = pictures.map((picture) => -10 * Math.log10(Math.max(1e-10, picture.reduce((sum, value, i) => sum + (value - scene.image[i]) ** 2, 0) / hidden)));
+                    const best = Math.max(...psnr);
+                    one.say(hidden ? `nearest ${number(best, 1)} dB` : "nothing is hidden");
+                    one.show(psnr.map((value) => ({ text: hidden ? `${number(value, 1)} dB` : "", framed: hidden > 0 && value === best })), (canvas, i) => drawImage(canvas, pictures[i], dataset.shape));
+                }
+            },
+        };
+    },
+};
+
+const SLIDERS = 4;
+
+export const factors = {
+    title: "Factors",
+    controls(host, { dataset, chosen, changed }) {
+        const methods = dataset.methods.filter((method) => method.factors);
+        const of = choice("Whose Gaussian", methods.map(({ title, name }) => [title, name]), (name) => { chosen.of = name; changed(true); });
+        if (!methods.some(({ name }) => name === chosen.of)) chosen.of = methods[0]?.name;
+        of.show(chosen.of);
+        const moved = card("The picture, moved"), rows = make("div"), reset = make("button", { type: "button" }, "Sliders to zero");
+        const sliders = [];
+        const names = ["which Gaussian", ...Array.from({ length: SLIDERS }, (_, i) => `factor ${i + 1}`)];
+        for (const [at, name] of names.entries()) {
+            const input = make("input", { type: "range", min: -3, max: 3, step: 0.1, value: chosen.z[at] ?? 0, "aria-label": name }), output = make("output");
+            input.addEventListener("input", () => { chosen.z[at] = Number(input.value); changed(true); });
+            sliders.push({ input, output });
+            rows.append(make("label", { className: "slider" }, name, input, output));
+        }
+        reset.addEventListener("click", () => { chosen.z.fill(0); for (const { input } of sliders) input.value = 0; changed(true); });
+        const row = strip({ title: "Each factor alone, at +2 and −2 standard deviations", colour: "transparent" });
+        moved.figure.classList.add("moved");
+        host.replaceChildren(make("div", { className: "tools-row" }, of, reset), moved.figure, rows, row.section,
+            make("p", { className: "note" }, "A Gaussian over the hidden pixels is a mean and a few directions in which it can change, the factors. Each slider moves along one of them, in standard deviations. A mixture has several Gaussians; the first slider goes through them, in proportion to their weights."));
+        return {
+            async answer(scene, ask) {
+                const method = methods.find(({ name }) => name === chosen.of);
+                if (!method) return moved.say("No method for these pictures has factors.");
+                const size = method.inputs.normals, count = Math.min(SLIDERS, size - 1), rowsOf = [];
+                sliders.forEach(({ output, input }, i) => { output.textContent = number(Number(input.value), 1); input.parentNode.hidden = i > count; });
+                const base = new Float32Array(size);
+                base[0] = chosen.z[0] ?? 0;
+                const here = base.slice();
+                for (let i = 1; i <= count; i++) here[i] = chosen.z[i] ?? 0;
+                rowsOf.push(here);
+                for (let i = 1; i <= count; i++) for (const step of [2, -2]) { const alone = base.slice(); alone[i] = step; rowsOf.push(alone); }
+                const data = new Float32Array(rowsOf.length * size);
+                rowsOf.forEach((values, i) => { data.set(values, i * size); });
+                const found = await attempt(moved.say, () => ask(method, { normals: { data, dims: [rowsOf.length, size] } }, moved.loading));
+                moved.loading(1);
+                if (!found) return;
+                const length = scene.image.length, picture = (i) => found.samples.data.subarray(i * length, (i + 1) * length);
+                drawImage(moved.canvas, picture(0), dataset.shape);
+                row.show(rowsOf.slice(1).map((_, i) => ({ text: `z${Math.floor(i / 2) + 1} = ${i % 2 ? "−2" : "+2"}` })), (canvas, i) => drawImage(canvas, picture(i + 1), dataset.shape));
+            },
+        };
+    },
+};
+
+export const predictions = {
+    title: "Predictions",
+    controls(host, { dataset }) {
+        const panels = new Map(dataset.classifiers.map((one) => {
+            const line = make("p"), list = make("ol"), section = make("section", { className: "panel" }, make("h2", {}, make("i"), one.title), line, list, words(one));
+            section.style.setProperty("--colour", one.colour);
+            return [one, { section, line, list }];
+        }));
+        host.replaceChildren(make("div", { className: "panels" }, ...[...panels.values()].map(({ section }) => section)),
+            make("p", { className: "note" }, "Each panel is a network of the same small shape, trained on images with holes, with its own treatment of them; the first sees the complete picture. MisConv gives its first layer the full density, so that an uncertain pixel counts as uncertain."));
+        return {
+            async answer(scene, ask) {
+                const beliefs = new Map();
+                for (const one of dataset.classifiers) {
+                    const { section, line, list } = panels.get(one);
+                    const say = (text) => { line.textContent = text; }, key = one.belief?.graph;
+                    const found = await attempt(say, async () => {
+                        if (key && !beliefs.get(key)) beliefs.set(key, await ask(one.belief, {}, loading(say)));
+                        return beliefs.get(key) === null ? null : ask(one, beliefs.get(key) ?? {}, loading(say));
+                    });
+                    if (found === null) return;
+                    if (!found) continue;
+                    const shares = [...found.probabilities.data], likeliest = shares.indexOf(Math.max(...shares));
+                    const said = dataset.several ? shares.flatMap((share, i) => (share > 0.5 ? [i] : [])) : [likeliest];
+                    const right = scene.labels === null || said.join() === scene.labels.join();
+                    section.classList.toggle("wrong", !right);
+                    const names = said.map((i) => dataset.classes[i]).join(", ") || "none of these";
+                    line.textContent = `${scene.labels === null ? "" : right ? "✓ " : "✗ "}${names}${dataset.several ? "" : `, ${percent(shares[likeliest])}`}`;
+                    list.replaceChildren(...shares.map((share, i) => {
+                        const bar = make("i");
+                        bar.style.width = `${100 * share}%`;
+                        return make("li", { className: scene.labels?.includes(i) ? "true" : "" }, make("span", {}, dataset.classes[i]), make("b", {}, bar), make("em", {}, percent(share)));
+                    }));
+                }
+            },
+        };
+    },
+};
+
+const FRAMES = 9;
+
+export const attractors = {
+    title: "Attractors",
+    controls(host, { dataset, chosen, changed }) {
+        const methods = dataset.methods.filter((method) => method.walk);
+        const strips = new Map(methods.map((method) => [method, strip(method)]));
+        const again = make("button", { type: "button" }, "Another start");
+        again.addEventListener("click", () => { chosen.walk++; changed(true); });
+        host.replaceChildren(make("div", { className: "tools-row" }, again), ...[...strips.values()].map(({ section }) => section),
+            make("p", { className: "note" }, "The hidden pixels start as noise, and move step by step towards the auto-encoder's reconstruction until they stop: at an attractor. Where a walk ends may depend on where it starts."));
+        return {
+            async answer(scene, ask) {
+                for (const method of methods) {
+                    const one = strips.get(method), points = [], start = { ...scene, seed: scene.seed + 1000 * chosen.walk };
+                    const onStep = ({ data }, found, step) => {
+                        points.push({ data, residual: found.residual.data[0], step });
+                        one.say(`step ${step}, still moving by ${number(found.residual.data[0], 2)}`);
+                    };
+                    const end = await attempt(one.say, () => complete(method, start, ask, { progress: loading(one.say), onStep }));
+                    if (end === null) return;
+                    if (!end) continue;
+                    // More frames at the beginning, where a walk moves most.
+                    const at = Array.from({ length: FRAMES }, (_, i) => Math.round((points.length - 1) * (i / (FRAMES - 1)) ** 2));
+                    const frames = [...new Set(at)].map((i) => points[i]);
+                    one.say(points.at(-1).residual <= method.walk.tolerance ? `arrived after ${points.length - 1} steps` : `still moving after ${points.length - 1} steps`);
+                    one.show(frames.map(({ step }) => ({ text: `step ${step}` })), (canvas, i) => drawImage(canvas, frames[i].data, dataset.shape));
+                }
+            },
+        };
+    },
+};
