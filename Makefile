@@ -4,7 +4,7 @@ BIN := .venv/bin
 # The version of the JavaScript linter, from npm.
 BIOME := $(shell sed -n 's/.*biome@\([0-9.]*\).*/\1/p' .pre-commit-config.yaml)
 PYTHONS ?= 3.12 3.13 3.14
-.PHONY: .uv audit bench coverage docs evaluate floors fuzz lint load pythons run test train train-mnist train-fashion-mnist train-celeba
+.PHONY: .uv audit bench coverage docs evaluate floors fuzz lint lite load pythons run test train train-mnist train-fashion-mnist train-celeba
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -69,6 +69,9 @@ audit: .venv/.test
 
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+lite: .venv/.test
+	$(BIN)/python -m dmfa_demo.lite build lite
 
 load: .venv/.test
 	$(BIN)/python -m benchmarks.load

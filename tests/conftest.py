@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -156,3 +158,34 @@ class Server:
         """End the process; its visitors' sessions are lost."""
         self.process.terminate()
         self.process.wait(PATIENCE)
+
+
+# The methods and classifiers of the small light page.
+LIGHT_METHODS = ["dmfa", "vaeac", "dynamics", "zero", "classifier-complete", "classifier-misconv-dmfa"]
+
+
+@pytest.fixture(scope="session")
+def light_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a small light page: digits, a few methods and two classifiers."""
+    from dmfa_demo.lite.build import PACKAGE, VERSION, build
+
+    pytest.importorskip("onnx", reason="building the light page needs the extra train")
+    if shutil.which("npm") is None:
+        pytest.skip("npm, which downloads ONNX Runtime Web, is not installed")
+    asked = subprocess.run(["npm", "view", f"{PACKAGE}@{VERSION}", "version"], capture_output=True, text=True)
+    if asked.returncode:
+        pytest.skip(f"npm cannot reach its registry: {asked.stderr.strip():.100}")
+    folder = tmp_path_factory.mktemp("light") / "page"
+    build(folder, datasets=["mnist"], methods=LIGHT_METHODS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def light(light_page: Path) -> Iterator[str]:
+    """The address of the small light page."""
+    from dmfa_demo.lite.serve import server
+
+    with server(light_page) as running:
+        Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_address[1]}/"
+        running.shutdown()

@@ -16,9 +16,11 @@ from typing import Any
 import gradio as gr
 import pytest
 import torch
+import yaml
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.lite.__main__ import parser as light_page_parser
 from dmfa_demo.registry import METHODS
 from tests.conftest import PATIENCE, REPOSITORY
 from train.__main__ import COMMANDS
@@ -51,7 +53,7 @@ def name(page: Path) -> str:
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_code_blocks_have_tested_languages(page):
-    assert {language for language, _ in blocks(page)} <= {"python", "sh", "bibtex", "text"}
+    assert {language for language, _ in blocks(page)} <= {"python", "sh", "bibtex", "text", "yaml"}
 
 
 # Conditions after a block that defines a value of this name.
@@ -97,8 +99,12 @@ def expect_command(words: list[str]) -> None:
         case "make", targets:
             assert targets and set(targets) <= TARGETS, words
         case (("python" | "accelerate"), rest) if "-m" in rest:
-            assert rest[rest.index("-m") + 1] == "train", words
-            expect_training_command(rest[rest.index("-m") + 2 :])
+            module, *rest = rest[rest.index("-m") + 1 :]
+            if module == "dmfa_demo.lite":
+                light_page_parser().parse_args(rest)
+            else:
+                assert module == "train", words
+                expect_training_command(rest)
         case "python", [script]:
             assert (REPOSITORY / script).is_file(), words
         case "python3", ["-m", "venv", _]:
@@ -114,7 +120,7 @@ def expect_command(words: list[str]) -> None:
             assert (REPOSITORY / path).exists(), words
         case ".", [".venv/bin/activate"]:
             pass
-        case (("ruff" | "pyright"), _):
+        case (("ruff" | "pyright"), _) | ("hf", ["auth", "login"]):
             pass
         case "pre-commit", ["install"]:
             assert (REPOSITORY / ".pre-commit-config.yaml").is_file()
@@ -143,6 +149,15 @@ def test_indented_commands_in_contributing_exist():
     for line in re.findall(r"^    (\S.*)$", (REPOSITORY / "CONTRIBUTING.md").read_text(), re.MULTILINE):
         for words in commands(line):
             expect_command(words)
+
+
+@pytest.mark.parametrize("page", those_with("yaml"), ids=name)
+def test_workflows_are_valid_and_call_existing_targets(page):
+    for language, text in blocks(page):
+        if language == "yaml":
+            steps = [step for job in yaml.safe_load(text)["jobs"].values() for step in job["steps"]]
+            for command in [step["run"] for step in steps if "run" in step]:
+                expect_command(command.split())
 
 
 def test_api_shell_blocks_run(served):

@@ -21,7 +21,7 @@ PACKAGE = REPOSITORY / "dmfa_demo"
 # Distributions whose modules have a different name.
 MODULES = {"pillow": "PIL"}
 # Imported only by functions that train or measure: the extra `train` installs them.
-ONLY_TRAINING = {"sklearn", "threadpoolctl", "torchmetrics", "torchvision"}
+ONLY_TRAINING = {"onnx", "sklearn", "threadpoolctl", "torchmetrics", "torchvision"}
 # Installed on Hugging Face Spaces with a GPU.
 ONLY_SPACES = {"spaces"}
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 
-def main(words: list[str] | None = None) -> int:
-    """Run a command; return its exit code."""
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(prog="python -m dmfa_demo.lite", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="write the page to a folder")
@@ -25,11 +25,16 @@ def main(words: list[str] | None = None) -> int:
     publish.add_argument("out", type=Path)
     publish.add_argument("--repo-id", required=True, help="USER/NAME")
     publish.add_argument("--private", action="store_true")
-    given = parser.parse_args(words)
+    return parser
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run a command; return its exit code."""
+    given = parser().parse_args(words)
     try:
         _run(given)
     except (ValueError, OSError) as error:
-        print(f"{parser.prog}: {error}", file=sys.stderr)
+        print(f"python -m dmfa_demo.lite: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

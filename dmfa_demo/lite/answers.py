@@ -199,10 +199,11 @@ class WalkStep(TensorFunction):
     name = "step"
 
     def __init__(self, model: Autoencoder):
-        self.network, self.shape = model, model.config.shape
+        self.model = self.network = model
+        self.shape = model.config.shape
 
     def __call__(self, images: Tensor, missing: Tensor, points: Tensor, step_size: Tensor) -> Tensors:
-        force = torch.where(missing, self.network.reconstruct(points) - points, 0)
+        force = torch.where(missing, self.model.reconstruct(points) - points, 0)
         residual = force.flatten(1).square().sum(1).sqrt()
         return {**scored(points + step_size * force, images, missing), "residual": residual}
 
@@ -263,6 +264,10 @@ class Prediction(TensorFunction):
         return {**found, **{name: believed[name] for name in self.uses}}
 
 
+# The names of their graphs.
+GRAPHS = tuple(kind.name for kind in (Answer, WalkStep, Belief, Prediction))
+
+
 def functions_of(folder: Path) -> list[TensorFunction]:
     """Return the tensor functions with the weights of a checkpoint; none for what the light page does not have."""
     training = read_config(folder)["training"]
@@ -287,7 +292,7 @@ def answer_of(imputer: Imputer) -> Answer | None:
     if isinstance(imputer, GuidedDMFAImputer | GuidedVAEACImputer):
         return None
     if isinstance(imputer, DMFAImputer):
-        return DMFAAnswer(imputer)
+        return DMFAAnswer(imputer) if imputer.network.config.factors else None
     if isinstance(imputer, MFAImputer):
         return MFAAnswer(imputer) if imputer.temperature == 1 else None
     if isinstance(imputer, VAEACImputer):
@@ -311,8 +316,10 @@ def scored(values: Tensor, images: Tensor, missing: Tensor) -> Tensors:
 
 def draw(density: MixtureOfFactorAnalyzers, normals: Tensor) -> Tensor:
     """Return samples `(S, B, n)` without noise for S draws `(S, 1 + l)`: the quantile of the first value chooses a component."""
-    parts, quantile = density.components, torch.special.ndtr(normals[:, 0])
-    below = density.weights.cumsum(-1)[:, :-1]  # (B, K - 1)
+    parts, z = density.components, normals[:, None, None, 1:]
+    if density.log_weights.shape[-1] == 1:  # ONNX Runtime Web cannot compare with an empty tensor
+        return parts.mean[:, 0] + (z @ parts.factors[:, 0]).squeeze(-2)
+    quantile, below = torch.special.ndtr(normals[:, 0]), density.weights.cumsum(-1)[:, :-1]  # (S,), (B, K - 1)
     chosen = (quantile[:, None, None] > below).sum(-1)  # (S, B)
     row = torch.arange(chosen.shape[1])
-    return parts.mean[row, chosen] + (normals[:, None, None, 1:] @ parts.factors[row, chosen]).squeeze(-2)
+    return parts.mean[row, chosen] + (z @ parts.factors[row, chosen]).squeeze(-2)

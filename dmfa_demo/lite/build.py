@@ -33,6 +33,7 @@ from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.data.datasets import CELEBA_VARIABLE, DATASETS, load_samples, to_float
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colours_of, grey_or_colour, sheet
+from dmfa_demo.lite.answers import GRAPHS
 from dmfa_demo.lite.weights import write_weights
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.models.walks import KNNDynamicsImputer, WalkConfig
@@ -58,6 +59,12 @@ DRAWS = 10
 TOLERANCE = 1e-3
 # The answers to compare, for masks of each preset.
 COMPARED = 20
+
+# The limits of a method whose guide is too large for a browser.
+WITHOUT_GUIDE = (
+    "This is the method of the paper. The full page uses a guide, a linear model of faces with hundreds of factors, which is too large for "
+    "a browser; without it, samples of faces have patches of colour that no face has."
+)
 
 
 def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), runtime: Path | None = None) -> None:
@@ -138,7 +145,7 @@ def _copy_page(folder: Path) -> None:
     shutil.copy(full / "page.css", folder)
     index, styles = (PAGE / "index.html").read_text(), []
     for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner")):
-        path = Path(module.__file__)
+        path = Path(str(module.__file__))
         index = index.replace(f"<!-- {path.stem} -->", path.with_suffix(".html").read_text())
         styles.append(f"#{place} {{\n{path.with_suffix('.css').read_text()}}}\n")
         # Gradio calls the script as the body of a function.
@@ -215,9 +222,10 @@ class _Models:
             # Where a guide is too large for a browser, the method without it.
             for folder in (ROOT / self.dataset / name, ROOT / self.dataset / f"{name}-plain"):
                 if model := self.model(folder, "answer"):
-                    title = kind.title if folder.name == name else f"{kind.title} without a guide"
+                    if folder.name != name:
+                        about |= {"title": f"{kind.title} without a guide", "limits": WITHOUT_GUIDE}
                     recorded = self.record(self.out / model["graph"]) if name == first[0] else None
-                    yield {**about, **model, "title": title, "factors": kind.has_factors, "recorded": recorded}
+                    yield {**about, **model, "factors": kind.has_factors, "recorded": recorded}
                     break
 
     def classifiers(self) -> Iterator[dict[str, Any]]:
@@ -242,9 +250,7 @@ class _Models:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
         elif not (target / WEIGHTS).is_file():
-            graphs = [
-                path for path in folder.glob(f"*{SUFFIX}") if path.stem in ("answer", "step", "belief", "prediction")
-            ]
+            graphs = [path for path in folder.glob(f"*{SUFFIX}") if path.stem in GRAPHS]
             write_weights(weights, graphs, target, half=True)
             if graph == "answer" and self.difference(path, target / path.name) > TOLERANCE:
                 write_weights(weights, graphs, target, half=False)
@@ -283,7 +289,7 @@ def _answer(graph: Path, images: Tensor, missing: Tensor) -> np.ndarray:
     for needed in session.get_inputs():
         if needed.name == "normals":
             given["normals"] = torch.randn(DRAWS, needed.shape[1], generator=torch.Generator().manual_seed(0)).numpy()
-    return session.run(["filled"], given)[0]
+    return np.asarray(session.run(["filled"], given)[0])
 
 
 def _signature(path: Path) -> tuple[dict[str, int], list[str]]:
@@ -303,7 +309,7 @@ def _words(kind: type[Any] | type[Classifier]) -> dict[str, Any]:
 
 def _bits(missing: Tensor) -> str:
     """Return a mask `(H, W)` as base64, eight pixels per byte, the first in the highest bit."""
-    return base64.b64encode(np.packbits(missing.numpy())).decode()
+    return base64.b64encode(np.packbits(missing.numpy()).tobytes()).decode()
 
 
 def _write_service_worker(folder: Path) -> None:

@@ -68,3 +68,12 @@ def test_footer_links_to_the_source_if_known(monkeypatch, variables, address):
         monkeypatch.setenv(name, value)
     html = Explainer(render=False).html_template
     assert (f'<a href="{address}"' in html) == ("Source code" in html) == (address is not None)
+
+
+def test_footer_offers_the_light_page_if_its_address_is_known(monkeypatch):
+    monkeypatch.delenv(explainer.LIGHT_VARIABLE, raising=False)
+    assert "light page" not in Explainer(render=False).html_template
+    monkeypatch.setenv(explainer.LIGHT_VARIABLE, "https://example.org/paint/?a=1&b=2")
+    html = Explainer(render=False).html_template
+    assert 'data-explain="light">Open the light page</button>' in html
+    assert 'href="https://example.org/paint/?a=1&amp;b=2"' in html and "<svg" in html

@@ -5,11 +5,20 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Categorical
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
-from dmfa_demo.lite.answers import Answer, Belief, Prediction, TensorFunction, WalkStep, draw, functions_of
+from dmfa_demo.lite.answers import (
+    GRAPHS,
+    Answer,
+    Belief,
+    Prediction,
+    TensorFunction,
+    WalkStep,
+    answer_of,
+    draw,
+    functions_of,
+)
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.vaeac import VAEACImputer
@@ -20,7 +29,6 @@ from tests.models.test_same_engines import scenes
 
 onnxruntime = pytest.importorskip("onnxruntime")
 
-GRAPHS = ("answer", "step", "belief", "prediction")
 FOLDERS = sorted({path.parent for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx")})
 FUNCTIONS = [pytest.param(folder, id="/".join(folder.parts[-2:])) for folder in FOLDERS]
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
@@ -32,8 +40,6 @@ def load(folder: Path) -> TensorFunction:
         if (folder / "config.json").is_file():
             (function,) = functions_of(folder)
             return function
-        from dmfa_demo.lite.answers import answer_of
-
         found = answer_of(load_imputer(folder.name, folder.parent.name))
         assert found is not None
         return found
@@ -61,10 +67,14 @@ def test_a_graph_equals_its_function(folder: Path):
         given = inputs(function, images, missing)
         expected = function(**given)
         found = session.run(list(expected), {name: tensor.contiguous().numpy() for name, tensor in given.items()})
+        # Components of MFA are weighted by likelihoods of hundreds of pixels, which single precision rounds.
+        pixel = 2e-4 if folder.name.startswith("mfa") else 1e-4
         for name, values in zip(expected, map(torch.from_numpy, found)):
-            # Scores in nats and decibels, and logarithms of small weights, are larger than pixels.
-            within = {"nll": 1e-5, "psnr": 1e-4, "log_weights": 1e-4}.get(name, 0)
-            torch.testing.assert_close(values, expected[name], atol=1e-4, rtol=within, equal_nan=True)
+            ours = expected[name]
+            if name == "deviation":  # of a pixel that hardly varies, it is the root of a tiny number
+                values, ours = values.square(), ours.square()
+            within = {"nll": (1e-3, 1e-4), "psnr": (1e-3, 0), "log_weights": (1e-3, 1e-3)}.get(name, (pixel, 0))
+            torch.testing.assert_close(values, ours, atol=within[0], rtol=within[1], equal_nan=True)
 
 
 @pytest.mark.parametrize("folder", FUNCTIONS)
@@ -107,16 +117,15 @@ def test_draws_have_the_weights_means_and_covariances_of_the_mixture():
         mine = samples[nearest == k]
         torch.testing.assert_close(mine.mean(0), 10 * mean[0, k], atol=0.2, rtol=0)
         torch.testing.assert_close(mine.T.cov(), factors[0, k].T @ factors[0, k], atol=0.3, rtol=0)
-    assert Categorical(weights).probs.shape == weights.shape
 
 
 @torch.inference_mode()
 def test_steps_make_the_walk_of_auto_encoder_dynamics():
     function = load(ROOT / "mnist" / "autoencoder")
     assert isinstance(function, WalkStep)
-    images, missing = next(scenes("mnist", (3,)))
+    images, missing = next(scenes("mnist", (5,)))
     filled = start = torch.where(missing, torch.rand(images.shape), images)
-    states = list(impute_along(function.network.reconstruct, start, missing, step_size=0.6, steps=5, tolerance=0))
+    states = list(impute_along(function.model.reconstruct, start, missing, step_size=0.6, steps=5, tolerance=0))
     for state, after in zip(states, states[1:]):
         found = function(images, missing, filled, torch.tensor([0.6]))
         torch.testing.assert_close(found["residual"], state.residual)

@@ -46,6 +46,16 @@ NETWORKS = {
 }
 
 
+# Compared with PyTorch for every checkpoint in tests/lite/test_answers.py; exported here only where a test asks for them.
+functions_of = graphs.functions_of
+
+
+@pytest.fixture(autouse=True)
+def without_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Export no functions of tensors, which take as long as the networks."""
+    monkeypatch.setattr(graphs, "functions_of", lambda folder: [])
+
+
 def save(folder: Path, kind: str) -> Path:
     """Save a network as a checkpoint, with a guide beside it."""
     torch.manual_seed(0)
@@ -115,10 +125,8 @@ def test_half_precision_weights_are_read_directly(tmp_path: Path, monkeypatch: p
 
 def test_the_same_weights_give_the_same_bytes(tmp_path: Path):
     folder = save(tmp_path, "context-encoder")
-    (path,) = write_graphs(folder)
-    before = path.read_bytes()
-    write_graphs(folder)
-    assert path.read_bytes() == before
+    before = [path.read_bytes() for path in write_graphs(folder)]
+    assert [path.read_bytes() for path in write_graphs(folder)] == before
 
 
 def test_older_graphs_are_deleted(tmp_path: Path):
@@ -128,10 +136,19 @@ def test_older_graphs_are_deleted(tmp_path: Path):
     assert [path.name for path in folder.glob("*.onnx")] == ["model.onnx"]
 
 
-def test_checkpoint_without_its_own_networks_has_no_graph(tmp_path: Path):
+@pytest.mark.parametrize("kind", ["dmfa", "dmfa without factors", "dmfa guided"])
+def test_answers_of_methods_that_have_them_are_exported_too(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(graphs, "functions_of", functions_of)
+    folder = save(tmp_path, kind)
+    written = [path.name for path in write_graphs(folder)]
+    assert written == (["model.onnx", "answer.onnx"] if kind == "dmfa" else ["model.onnx"])
+
+
+def test_checkpoint_without_its_own_networks_has_no_graph_of_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(graphs, "functions_of", functions_of)
     config = {"network": asdict(ImageShape()), "training": {"method": "mean"}}
     save_checkpoint(tmp_path / "mean", {"image": torch.rand(1, 28, 28)}, config)
-    assert write_graphs(tmp_path / "mean") == []
+    assert [path.name for path in write_graphs(tmp_path / "mean")] == ["answer.onnx"]
     assert write_graphs(ROOT / "mnist" / "dynamics") == [], "its weights are those of the auto-encoder"
 
 
@@ -170,7 +187,7 @@ def test_the_command_writes_the_graphs_of_some_checkpoints(tmp_path: Path, monke
     done = train("export", "--method", "gears")
     assert (
         done.returncode == 1
-        and "--method 'gears' has no checkpoint for mnist; available: context-encoder" in done.stderr
+        and "--method 'gears' has no checkpoint for mnist; available: context-encoder, " in done.stderr
     )
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     done = train("export", "--method", "context-encoder")

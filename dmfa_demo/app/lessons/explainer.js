@@ -6,6 +6,8 @@ function explain(name) {
     const wanted = entries.find((entry) => entry.dataset.entry === name);
     if (!wanted) return;
     for (const entry of entries) entry.hidden = entry !== wanted;
+    // The light page opens in the state of this page.
+    for (const link of wanted.querySelectorAll("[data-light]")) link.search = location.search;
     dialog.setAttribute("aria-label", wanted.querySelector("h2").textContent);
     if (!dialog.open) dialog.showModal();
     dialog.scrollTop = 0;

@@ -17,6 +17,8 @@ from dmfa_demo.results import MEASURES
 
 # The environment variable with the address of the source code, for the footer.
 SOURCE_VARIABLE = "DMFA_DEMO_SOURCE"
+# The environment variable with the address of the light page, for the footer.
+LIGHT_VARIABLE = "DMFA_DEMO_LITE_URL"
 
 TABS = {
     "compare": ("Compare", "Each method's completion of the hidden pixels, side by side: its best guess, its error, or its uncertainty."),
@@ -54,6 +56,11 @@ _PRIVACY = (
     "The server receives the mask and the choice of picture. A picture of your own is cut out in your browser; the "
     "remaining 28 × 28 or 64 × 64 pixels are sent with each stroke. The server keeps results for them in memory for at most ten "
     "minutes after their last use, and writes nothing to disk. Nothing is sent anywhere else. The page sets no cookies and keeps no statistics."
+)
+
+_LIGHT = (
+    "The light page has the same canvas and most of the models, and computes on your own device: it needs no server, nothing leaves "
+    "your device, and after the first visit it works without a network."
 )
 
 _FACES = (
@@ -96,6 +103,7 @@ def _entries() -> str:
     parts.append(_entry("training-data", "What the models of faces learnt from", "".join(map(_paragraph, _FACES))))
     parts.append(_entry("privacy", "Privacy", _paragraph(_PRIVACY)))
     licences = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in DATASETS.values())
+    parts += _light()
     parts.append(_entry("licences", "Data and licences", f"<dl>{licences}</dl>"))
     return "".join(parts)
 
@@ -115,6 +123,24 @@ def _paragraph(text: str) -> str:
     return f"<p>{escape(text)}</p>"
 
 
+def _light() -> list[str]:
+    """Return the entry about the light page, with its address and a QR code, if the address is known."""
+    address = os.environ.get(LIGHT_VARIABLE)
+    if not address:
+        return []
+    import segno
+
+    code = segno.make(address, error="m").svg_inline(scale=5, dark="#000", light="#fff")
+    link = f'<p><a href="{escape(address)}" data-light rel="noopener">{escape(address)}</a></p>'
+    return [
+        _entry(
+            "light",
+            "Light page",
+            f'{_paragraph(_LIGHT)}{link}<p role="img" aria-label="QR code of this address">{code}</p>',
+        )
+    ]
+
+
 def _footer() -> str:
     space = os.environ.get("SPACE_ID")
     source = os.environ.get(SOURCE_VARIABLE) or (f"https://huggingface.co/spaces/{space}/tree/main" if space else None)
@@ -126,13 +152,8 @@ def _footer() -> str:
         for url, reference in papers.items()
         if url
     )
-    buttons = "".join(
-        f'<button type="button" data-explain="{key}">{title}</button>'
-        for key, title in (
-            ("glossary", "Glossary"),
-            ("keys", "Keyboard (?)"),
-            ("privacy", "Privacy"),
-            ("licences", "Data and licences"),
-        )
-    )
+    entries = {"glossary": "Glossary", "keys": "Keyboard (?)", "privacy": "Privacy", "licences": "Data and licences"}
+    if os.environ.get(LIGHT_VARIABLE):
+        entries["light"] = "Open the light page"
+    buttons = "".join(f'<button type="button" data-explain="{key}">{title}</button>' for key, title in entries.items())
     return f"<div>{link}{buttons}</div><p>Faces: models trained on CelebA, for non-commercial research only. Papers: {names}.</p>"

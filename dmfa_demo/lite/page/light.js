@@ -72,6 +72,8 @@ const putMask = (mask) => put({ ...props.value, runs: toRuns(mask), change: "mas
 async function answer() {
     const value = props.value, run = ++running;
     if (!value || value.dataset !== dataset.name) return;
+    const box = $(`panel-${tab}`);
+    if (box.dataset.state === "") box.dataset.state = "pending";
     const mask = fromRuns(value.runs, size()), [channels, height, width] = dataset.shape;
     if (value.sample !== scene?.sample || dataset !== scene.dataset || (value.sample === null && value.image !== scene.address)) {
         const image = value.sample === null ? await pixelsOf(value.image, dataset.shape) : await sampleOf(dataset, value.sample);
@@ -89,9 +91,9 @@ async function answer() {
         return run === running ? found : null;
     };
     await panels[tab].answer(now, ask);
+    await write(value, mask);
     if (run !== running) return;
     if (value.revision) document.dispatchEvent(new CustomEvent("answered", { detail: { panel: `panel-${tab}`, revision: value.revision } }));
-    write(value, mask);
 }
 
 /** Write the state to the address, in the full page's form. */

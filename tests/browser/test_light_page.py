@@ -1,0 +1,318 @@
+"""The light page in a real browser: answers, tabs, address, offline, keyboard, phone, and what happens when something is missing."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from playwright.sync_api import BrowserContext, Locator, Page, expect
+
+from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.data.datasets import load_samples, to_float
+from dmfa_demo.data.mask_text import mask_text
+from dmfa_demo.data.masks import mask_family
+from dmfa_demo.registry import load_imputer
+from tests.browser.conftest import NewContext
+from tests.browser.page import hidden, press, stroke
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def context(new_context: NewContext) -> BrowserContext:
+    return new_context(viewport={"width": 1280, "height": 720})
+
+
+@pytest.fixture
+def page(context: BrowserContext, light: str) -> Iterator[Page]:
+    """The page after its first answers; the test fails if it logs an error or makes a request to another host."""
+    page, problems = context.new_page(), list[str]()
+    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("request", lambda request: problems.append(request.url) if elsewhere(request.url, light) else None)
+    page.goto(light)
+    expect_answers(page)
+    yield page
+    assert problems == []
+
+
+def elsewhere(address: str, home: str) -> bool:
+    return not address.startswith((home, "data:", "blob:"))
+
+
+def expect_answers(page: Page, tab: str = "compare") -> None:
+    """Wait until the answers of a tab belong to what is on the canvas."""
+    expect(page.locator(f"#panel-{tab}[data-answered]")).to_have_attribute("data-state", "")
+
+
+def card(page: Page, title: str) -> Locator:
+    return page.locator("#compare-cards figure", has=page.get_by_text(title, exact=True))
+
+
+def pixels(canvas: Locator) -> np.ndarray:
+    """The pixels of a canvas, `(H, W, 3)`."""
+    address = canvas.evaluate("(canvas) => canvas.toDataURL()")
+    return np.array(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))).convert("RGB"))
+
+
+def open_tab(page: Page, name: str) -> None:
+    page.get_by_role("tab", name=name, exact=True).click()
+    expect_answers(page, name.lower())
+
+
+def test_the_first_answers_are_those_of_the_models(page: Page):
+    first = Address.first("mnist")
+    image = to_float(load_samples("mnist").images[first.sample])[None]
+    expected = load_imputer("dmfa", "mnist").impute(image, first.mask[None, None], seed=0)
+    shown = pixels(card(page, "DMFA").locator("canvas"))[..., 0] / 255
+    assert np.abs(shown - expected.mean[0, 0].numpy()).max() < 2e-3 + 0.5 / 255
+    nll = -expected.density.log_prob(image.flatten(1), first.mask.flatten()[None]).item()
+    expect(card(page, "DMFA")).to_contain_text(f"NLL {round(nll)} nats".replace("-", "−"))
+    assert page.locator("#compare-cards strong").all_inner_texts() == [
+        "Original",
+        "What the models see",
+        "DMFA",
+        "VAEAC",
+        "AE dynamics",
+        "Zero",
+    ]
+    expect(page.locator("#compare-cards progress:visible")).to_have_count(0)
+
+
+COMPUTE = """async ([method, image, mask, normals]) => {
+    const { compute } = await import("./models.js");
+    const manifest = await (await fetch("manifest.json")).json();
+    const model = manifest.datasets[0].methods.find(({ name }) => name === method);
+    const inputs = { images: { data: Float32Array.from(image), dims: [1, 1, 28, 28] }, missing: { data: Uint8Array.from(mask), dims: [1, 1, 28, 28] } };
+    if (model.inputs.normals) inputs.normals = { data: Float32Array.from(normals), dims: [10, model.inputs.normals] };
+    return [...(await compute(model, inputs)).filled.data];
+}"""
+
+
+@pytest.mark.parametrize("name", ["dmfa", "vaeac", "zero"])
+def test_answers_in_the_browser_equal_those_in_python(page: Page, name: str):
+    images = to_float(load_samples("mnist").images[::5])
+    missing = mask_family("square14+half+strokes+noise30-90+line3")(
+        len(images), 28, 28, torch.Generator().manual_seed(0)
+    )
+    missing[1], missing[2] = False, True
+    for image, hole in zip(images, missing):
+        # The draws of VAEAC with this seed.
+        normals = torch.randn(10, 1, 32, generator=torch.Generator().manual_seed(3)).flatten()
+        if name == "dmfa":
+            normals = torch.zeros(50)
+        expected = load_imputer(name, "mnist").impute(image[None], hole[None], seed=3).mean
+        sent = [tensor.flatten().tolist() for tensor in (image, hole.int(), normals)]
+        found = torch.tensor(page.evaluate(COMPUTE, [name, *sent]), dtype=torch.float32).view_as(expected)
+        torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
+
+
+def test_answers_follow_each_stroke(page: Page):
+    before = pixels(card(page, "DMFA").locator("canvas"))
+    stroke(page, (0.1, 0.8), (0.9, 0.8))
+    expect_answers(page)
+    expect(card(page, "What the models see")).to_contain_text(f"{hidden(page)} of 784 pixels hidden")
+    assert hidden(page) > 196 and not np.array_equal(before, pixels(card(page, "DMFA").locator("canvas")))
+    press(page, "Clear")
+    expect(page.locator("#panel-compare")).to_contain_text("Nothing is hidden, so there is nothing to guess")
+    expect_answers(page)
+    original = pixels(card(page, "Original").locator("canvas"))
+    assert np.array_equal(original, pixels(card(page, "VAEAC").locator("canvas")))
+    press(page, "Invert")
+    expect_answers(page)
+    expect(card(page, "What the models see")).to_contain_text("784 of 784 pixels hidden")
+
+
+def test_error_and_deviation(page: Page):
+    page.get_by_role("radio", name="Deviation", exact=True).click()
+    expect(card(page, "Zero")).to_be_hidden()
+    inside, outside = (
+        pixels(card(page, "DMFA").locator("canvas"))[12, 12],
+        pixels(card(page, "DMFA").locator("canvas"))[0, 0],
+    )
+    assert inside.sum() > outside.sum()
+    page.get_by_role("radio", name="Error", exact=True).click()
+    expect(card(page, "Zero")).to_be_visible()
+    assert len(np.unique(pixels(card(page, "Zero").locator("canvas")).reshape(-1, 3), axis=0)) > 1
+
+
+def test_methods_can_be_chosen(page: Page):
+    page.get_by_text("Methods", exact=True).click()
+    page.get_by_role("checkbox", name="Zero").uncheck()
+    expect(card(page, "Zero")).to_have_count(0)
+    expect_answers(page)
+    assert "methods=dmfa,vaeac,dynamics" in page.url
+
+
+def test_samples(page: Page):
+    open_tab(page, "Samples")
+    strips = page.locator("#panel-samples .strip")
+    expect(strips).to_have_count(2)
+    expect(strips.first.locator("figure")).to_have_count(8)
+    expect(strips.first.locator(".framed")).to_have_count(1)
+    shown = [pixels(one) for one in strips.last.locator("canvas").all()]
+    assert len({picture.tobytes() for picture in shown}) == 8
+    page.get_by_role("button", name="More samples").click()
+    expect(strips.first.locator("figure")).to_have_count(16)
+    expect_answers(page, "samples")
+    again = [pixels(one) for one in strips.last.locator("canvas").all()]
+    assert all(np.array_equal(one, two) for one, two in zip(shown, again)), "further samples follow the first ones"
+    page.get_by_role("button", name="Other samples").click()
+    expect_answers(page, "samples")
+    expect(strips.first.locator("figure")).to_have_count(16)
+    assert not np.array_equal(shown[0], pixels(strips.last.locator("canvas").first)) and "seed=1" in page.url
+
+
+def test_factors_move_the_picture(page: Page):
+    open_tab(page, "Factors")
+    moved = page.locator(".moved canvas")
+    before = pixels(moved)
+    page.get_by_role("slider", name="factor 1").fill("3")
+    expect_answers(page, "factors")
+    assert not np.array_equal(before, pixels(moved)) and "z=3" in page.url
+    page.get_by_role("button", name="Sliders to zero").click()
+    expect_answers(page, "factors")
+    assert np.array_equal(before, pixels(moved))
+
+
+def test_walks_and_predictions(page: Page):
+    open_tab(page, "Attractors")
+    walk = page.locator("#panel-attractors .strip").first
+    expect(walk).to_contain_text("after")
+    assert walk.locator("figcaption").first.inner_text() == "step 0"
+    open_tab(page, "Predictions")
+    complete = page.locator(".panel", has_text="Complete image")
+    expect(complete).to_contain_text("✓ 4")
+    expect(page.locator(".panel", has_text="MisConv (DMFA)").locator("li")).to_have_count(10)
+
+
+def test_a_link_opens_in_both_pages(page: Page, context: BrowserContext):
+    page.get_by_role("radio", name="7, test image").first.click()
+    page.get_by_role("button", name="All but a line").click()
+    open_tab(page, "Samples")
+    query = dict(parse_qsl(urlsplit(page.url).query))
+    there = Address.from_query(query)
+    assert (there.dataset, there.tab) == ("mnist", "samples") and there.sample == int(query["sample"])
+    other = context.new_page()
+    other.goto(page.url)
+    expect_answers(other, "samples")
+    assert hidden(other) == hidden(page) == int(there.mask.sum())
+    # A mask that the full page wrote.
+    mask = mask_family("strokes")(1, 28, 28, torch.Generator().manual_seed(1))[0, 0]
+    other.goto(f"{page.url.split('?')[0]}?sample=3&mask={mask_text(mask)}")
+    expect_answers(other)
+    assert hidden(other) == int(mask.sum())
+    other.goto(f"{page.url.split('?')[0]}?sample=99999&mask=%25&tab=gears&z=a&dataset=x")
+    expect_answers(other)
+    assert hidden(other) == 196
+
+
+def test_the_page_works_without_a_network_after_the_first_visit(page: Page, context: BrowserContext):
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.reload()  # now through the service worker, which keeps the models
+    expect_answers(page)
+    context.set_offline(True)
+    page.reload()
+    expect_answers(page)
+    stroke(page, (0.1, 0.8), (0.9, 0.8))
+    expect_answers(page)
+    context.set_offline(False)
+
+
+def test_a_reload_keeps_the_mask(page: Page):
+    stroke(page, (0.1, 0.1), (0.9, 0.1))
+    expect_answers(page)
+    count = hidden(page)
+    page.reload()
+    expect_answers(page)
+    assert hidden(page) == count
+
+
+def test_a_mask_from_a_file(page: Page):
+    mask = np.zeros((28, 28), np.uint8)
+    mask[5:10, 5:10] = 255
+    for picture, message in ((mask, ""), (0 * mask, "This picture hides nothing")):
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "PNG")
+        page.locator("#mask-file").set_input_files(
+            {"name": "mask.png", "mimeType": "image/png", "buffer": file.getvalue()}
+        )
+        if message:
+            expect(page.get_by_role("alert")).to_contain_text(message)
+        expect_answers(page)
+        assert hidden(page) == 25
+    page.locator("#mask-file").set_input_files({"name": "mask.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(page.get_by_role("alert")).to_contain_text("not a picture that your browser can read")
+
+
+def test_the_keyboard_alone(page: Page):
+    page.get_by_role("tab", name="Compare").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Factors")).to_be_focused()
+    expect_answers(page, "factors")
+    page.keyboard.press("ArrowLeft")
+    expect_answers(page)
+    page.locator("#painter canvas").focus()
+    page.keyboard.press("Delete")
+    page.keyboard.press("Space")
+    expect_answers(page)
+    assert 0 < hidden(page) < 30
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(new_context: NewContext, light: str, scheme: str):
+    page = new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme).new_page()
+    for tab in ("compare", "factors", "samples", "attractors", "predictions"):
+        page.goto(f"{light}?tab={tab}")
+        expect_answers(page, tab)
+        found = Axe().run(page).response["violations"]
+        serious = [
+            f"{tab}: {one['id']}: {one['nodes'][0]['html']:.200}"
+            for one in found
+            if one["impact"] in ("serious", "critical")
+        ]
+        assert not serious, "\n".join(serious)
+
+
+def test_a_phone(new_context: NewContext, light: str):
+    page = new_context(viewport={"width": 390, "height": 664}, has_touch=True, is_mobile=True).new_page()
+    page.goto(light)
+    expect_answers(page)
+    box = page.locator("#painter canvas").bounding_box()
+    answer = card(page, "DMFA").locator("canvas").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] <= 664 and answer["y"] + answer["height"] / 2 <= 664
+    page.touchscreen.tap(box["x"] + box["width"] * 0.9, box["y"] + box["height"] * 0.9)
+    expect_answers(page)
+    assert hidden(page) > 196
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.mouse.wheel(0, 600)
+    expect(page.locator("#painter canvas")).to_be_in_viewport()
+
+
+def test_a_model_that_cannot_be_fetched(new_context: NewContext, light: str):
+    page = new_context(service_workers="block").new_page()
+    page.route("**/vaeac/*", lambda route: route.fulfill(status=404))
+    page.route("**/autoencoder/*", lambda route: route.abort())
+    page.goto(light)
+    expect_answers(page)
+    expect(card(page, "VAEAC")).to_contain_text("the model could not be fetched: mnist/vaeac/answer.onnx answers 404")
+    expect(card(page, "AE dynamics")).to_contain_text("there is no connection. Paint again to try once more")
+    expect(card(page, "DMFA")).to_contain_text("PSNR")
+    page.unroute_all()
+    stroke(page, (0.1, 0.8), (0.9, 0.8))
+    expect_answers(page)
+    expect(card(page, "VAEAC")).to_contain_text("PSNR")
+
+
+def test_an_old_browser_is_told_so(new_context: NewContext, light: str):
+    page = new_context().new_page()
+    page.add_init_script("delete window.WebAssembly")
+    page.goto(light)
+    expect(page.get_by_role("alert")).to_contain_text("This browser is too old for models in the page")
