@@ -165,7 +165,7 @@ function offer() {
         return button;
     }));
     const [, height, width] = dataset.shape, rows = Math.ceil(dataset.captions.length / dataset.columns), side = 44;
-    choice("Picture", dataset.captions.map((caption, number) => ["", number]), (number) => {
+    choice("Picture", dataset.captions.map((_, number) => ["", number]), (number) => {
         putSample(number, fromRuns(props.value.runs, size()), "picture");
     }, $("samples"));
     [...$("samples").children].forEach((button, number) => {

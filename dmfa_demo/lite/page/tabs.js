@@ -54,7 +54,7 @@ export const compare = {
         const boxes = dataset.methods.map((method) => {
             const box = make("input", { type: "checkbox", checked: chosen.methods.includes(method.name) });
             box.addEventListener("change", () => {
-                chosen.methods = dataset.methods.map(({ name }) => name).filter((name, i) => boxes[i].firstChild.checked);
+                chosen.methods = dataset.methods.filter((_, i) => boxes[i].firstChild.checked).map(({ name }) => name);
                 lay();
                 changed(true);
             });
