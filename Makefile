@@ -1,8 +1,9 @@
 # Every target creates .venv if necessary. PYTHON=python3.12 make run uses another Python.
 PYTHON ?= python3
 BIN := .venv/bin
-# The version of the JavaScript linter, from npm.
+# The versions of the JavaScript linter and of the type checker, from npm.
 BIOME := $(shell sed -n 's/.*biome@\([0-9.]*\).*/\1/p' .pre-commit-config.yaml)
+TYPESCRIPT := 5.9.3
 PYTHONS ?= 3.12 3.13 3.14
 .PHONY: .uv audit bench coverage docs evaluate floors fuzz lint lite load pythons run test train train-mnist train-fashion-mnist train-celeba
 
@@ -21,6 +22,8 @@ lint: .venv/.test
 	@if $(BIN)/pyright --version >/dev/null 2>&1; then $(BIN)/pyright; else echo "Skipped: pyright, which needs Node.js and a network."; fi
 	@if command -v npm >/dev/null && $(MAKE) -s .npm/$(BIOME); then .npm/$(BIOME)/node_modules/.bin/biome lint --error-on-warnings; \
 	else echo "Skipped: the JavaScript linter, which needs npm and a network."; fi
+	@if command -v npm >/dev/null && $(MAKE) -s .npm/typescript-$(TYPESCRIPT); then .npm/typescript-$(TYPESCRIPT)/node_modules/.bin/tsc; \
+	else echo "Skipped: the types of the light page's JavaScript, which need npm and a network."; fi
 	@if command -v uv >/dev/null; then uv lock --check -q; else echo "Skipped: whether uv.lock is up to date, which needs uv."; fi
 
 coverage: .venv/.test
@@ -101,6 +104,9 @@ INSTALL = if command -v uv >/dev/null && { [ -f .venv/.locked ] || ! ls -d .venv
 
 .npm/$(BIOME):
 	npm install --prefix $@.new --no-save --silent @biomejs/biome@$(BIOME) && mv $@.new $@
+
+.npm/typescript-$(TYPESCRIPT):
+	npm install --prefix $@.new --no-save --silent typescript@$(TYPESCRIPT) && mv $@.new $@
 
 .uv:
 	@command -v uv >/dev/null || { echo "This needs uv: pip install uv"; exit 1; }

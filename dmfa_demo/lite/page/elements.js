@@ -1,6 +1,9 @@
 // Makes the page's elements.
 
-/** Make an element with properties (`data-` and `aria-` names are attributes) and children. */
+/**
+ * Make an element with properties (`data-` and `aria-` names are attributes) and children.
+ * @returns {any} an element of the tag's own type.
+ */
 export function make(tag, properties = {}, ...children) {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(properties))
@@ -10,28 +13,36 @@ export function make(tag, properties = {}, ...children) {
     return element;
 }
 
-/** Make a group of buttons of which one is chosen; arrow keys move inside. Returns the group, with `show(value)`. */
+/**
+ * Make a group of buttons of which one is chosen; arrow keys move inside.
+ * @param {string} label
+ * @param {[string, any][]} options titles and values.
+ * @param {(value: any) => void} onChoose
+ * @param {HTMLElement} group the element to fill; a new one by default.
+ * @returns {{group: HTMLElement, buttons: HTMLButtonElement[], show: (value: any) => void}} `show` marks the chosen value.
+ */
 export function choice(label, options, onChoose, group = make("div", { className: "pills", role: "radiogroup", "aria-label": label })) {
     const buttons = options.map(([title, value]) => {
-        const button = make("button", { type: "button", role: "radio" }, title);
+        const button = /** @type {HTMLButtonElement} */ (make("button", { type: "button", role: "radio" }, title));
         button.addEventListener("click", () => choose(value));
         return button;
     });
-    const choose = (value) => { group.show(value); onChoose(value); };
-    group.show = (value) => options.forEach(([, one], number) => {
-        buttons[number].setAttribute("aria-checked", one === value);
+    const choose = (value) => { show(value); onChoose(value); };
+    const show = (value) => options.forEach(([, one], number) => {
+        buttons[number].setAttribute("aria-checked", String(one === value));
         buttons[number].tabIndex = one === value ? 0 : -1;
     });
     group.onkeydown = (event) => {
         const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
         if (!step) return;
         event.preventDefault();
-        const at = Math.min(buttons.length - 1, Math.max(0, buttons.indexOf(document.activeElement) + step));
+        const here = /** @type {HTMLButtonElement} */ (document.activeElement);
+        const at = Math.min(buttons.length - 1, Math.max(0, buttons.indexOf(here) + step));
         buttons[at].focus();
         choose(options[at][1]);
     };
     group.replaceChildren(...buttons);
-    return group;
+    return { group, buttons, show };
 }
 
 /** Make a card: a canvas, a title, lines of figures, and a method's own words. */

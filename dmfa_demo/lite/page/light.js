@@ -8,6 +8,7 @@ import { addressOf, loadPicture, pixelsOf, readPixels } from "./pictures.js";
 import { attractors, compare, factors, predictions, samples } from "./tabs.js";
 
 const TABS = { compare, factors, samples, attractors, predictions };
+/** @returns {any} the element with this id. */
 const $ = (id) => document.getElementById(id);
 
 /** Show a problem that concerns the whole page. */
@@ -25,7 +26,7 @@ if (!("WebAssembly" in window) || !("CompressionStream" in window))
     complain("This browser is too old for models in the page. A current Firefox, Chrome, Edge or Safari can run them.");
 
 const manifest = await (await fetch("manifest.json")).json().catch(() => complain("The page is incomplete: manifest.json is missing.")) ?? { datasets: [] };
-const query = new URL(location).searchParams;
+const query = new URL(location.href).searchParams;
 let dataset = manifest.datasets.find(({ name }) => name === query.get("dataset")) ?? manifest.datasets[0];
 let tab = query.get("tab") in TABS ? query.get("tab") : "compare";
 const whole = (name, usual) => (/^\d{1,9}$/.test(query.get(name) ?? "") ? Number(query.get(name)) : usual);
@@ -115,6 +116,8 @@ const firstMethods = () => dataset.methods.filter(({ shown }) => shown).map(({ n
 // --- tabs ---
 
 let panels = {};
+/** @type {ReturnType<typeof choice>} */
+let pictures;
 const tabButtons = Object.entries(TABS).map(([name, { title }]) => {
     const button = make("button", { type: "button", role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}` }, title);
     button.addEventListener("click", () => open(name));
@@ -138,7 +141,7 @@ function open(name) {
     for (const one of Object.keys(TABS)) {
         $(`panel-${one}`).hidden = one !== tab;
         $(`tab-${one}`).hidden = !visibleTabs().includes(one);
-        $(`tab-${one}`).setAttribute("aria-selected", one === tab);
+        $(`tab-${one}`).setAttribute("aria-selected", String(one === tab));
         $(`tab-${one}`).tabIndex = one === tab ? 0 : -1;
     }
     answer();
@@ -165,10 +168,10 @@ function offer() {
         return button;
     }));
     const [, height, width] = dataset.shape, rows = Math.ceil(dataset.captions.length / dataset.columns), side = 44;
-    choice("Picture", dataset.captions.map((_, number) => ["", number]), (number) => {
+    pictures = choice("Picture", dataset.captions.map((_, number) => ["", number]), (number) => {
         putSample(number, fromRuns(props.value.runs, size()), "picture");
     }, $("samples"));
-    [...$("samples").children].forEach((button, number) => {
+    pictures.buttons.forEach((button, number) => {
         button.setAttribute("aria-label", dataset.captions[number]);
         button.title = dataset.captions[number];
         button.style.backgroundImage = `url(${dataset.sheet})`;
@@ -187,7 +190,7 @@ const datasets = choice("Data set", manifest.datasets.map(({ title, name }) => [
     chosen.of = null;
     running++;
     offer();
-    $("samples").show(dataset.first);
+    pictures.show(dataset.first);
     await putSample(dataset.first, fromBits(dataset.start, size()), "both");
     open(tab);
 }, $("dataset"));
@@ -201,7 +204,7 @@ $("mask-file").addEventListener("change", async (event) => {
     try {
         const picture = await createImageBitmap(file, { resizeWidth: width, resizeHeight: height, resizeQuality: "pixelated" });
         const light = readPixels(picture, [3, height, width]), area = height * width;
-        const mask = Uint8Array.from({ length: area }, (_, i) => Math.max(light[i], light[area + i], light[2 * area + i]) >= 0.5);
+        const mask = Uint8Array.from({ length: area }, (_, i) => Math.max(light[i], light[area + i], light[2 * area + i]) >= 0.5 ? 1 : 0);
         const hidden = mask.reduce((sum, bit) => sum + bit, 0);
         complain(hidden ? "" : "This picture hides nothing: none of its pixels is light. White pixels are hidden, black ones stay visible.");
         if (hidden) putMask(mask);
@@ -216,7 +219,7 @@ align($("aligner"), alignerProps, (name) => {
     const bytes = Uint8Array.from(atob(alignerProps.value.pixels), (letter) => letter.charCodeAt(0)), [, height, width] = dataset.shape;
     const image = Float32Array.from({ length: bytes.length }, (_, i) => bytes[(i % (height * width)) * 3 + Math.floor(i / (height * width))] / 255);
     document.dispatchEvent(new Event("own-picture"));
-    $("samples").show(null);
+    pictures.show(null);
     put({ ...props.value, sample: null, image: addressOf(image, dataset.shape), change: "picture" });
 }, () => {});
 $("aligner").querySelector("p.bring").textContent = "Or paste one (Ctrl+V). The photo never leaves your device.";
@@ -229,11 +232,11 @@ paint($("painter"), props, (name) => { if (panelNames.includes(name)) answer(); 
 {
     const number = whole("sample", dataset.first) < dataset.captions.length ? whole("sample", dataset.first) : dataset.first;
     const mask = (query.has("mask") && (await fromText(query.get("mask"), size()))) || fromBits(dataset.start, size());
-    $("samples").show(number);
+    pictures.show(number);
     await putSample(number, mask, "both");
 }
 open(tab);
-$("licences").textContent = [...new Set(manifest.datasets.map(({ licence }) => licence))].join("; ");
+$("licences").textContent = `Data: ${[...new Set(manifest.datasets.map(({ licence }) => licence))].join("; ")}.`;
 document.dispatchEvent(new Event("greeted"));
 
 if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("service-worker.js").catch(() => {});

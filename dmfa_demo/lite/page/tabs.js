@@ -9,8 +9,13 @@ const percent = (share) => `${Math.round(100 * share)} %`;
 const loading = (say) => (share) => say(share < 1 ? `loading, ${percent(share)}` : "");
 const number = (value, digits) => value.toFixed(digits).replace("-", "−");
 
-/** Compute a method's answer: its graph's, or the end of a walk. `onStep` receives each point of a walk. */
-async function complete(method, scene, ask, { draws, progress, onStep = () => {} }) {
+/**
+ * Compute a method's answer: its graph's, or the end of a walk.
+ * @param {{draws?: number, progress?: (share: number) => void, onStep?: (points: any, found: any, step: number) => void}} options the number
+ *     of samples behind a mean, what is called while the model loads, and what receives each point of a walk.
+ */
+async function complete(method, scene, ask, options) {
+    const { draws = 0, progress, onStep } = options;
     const { dims } = scene.inputs.images;
     if (!method.walk) {
         const drawn = method.inputs.normals ? { normals: normals(scene.seed, [draws, method.inputs.normals]) } : {};
@@ -23,7 +28,7 @@ async function complete(method, scene, ask, { draws, progress, onStep = () => {}
     for (let step = 0; step <= method.walk.steps; step++) {
         found = await ask(method, { points: filled, step_size }, progress);
         if (!found) return null;
-        onStep(filled, found, step);
+        onStep?.(filled, found, step);
         if (found.residual.data[0] <= method.walk.tolerance) break;
         filled = found.filled;
     }
@@ -39,6 +44,7 @@ async function attempt(say, work) {
     }
 }
 
+/** @type {[string, (value: number) => string, number][]} name, text, and 1 where more is better. */
 const FIGURES = [
     ["psnr", (value) => `PSNR ${number(value, 1)} dB`, 1],
     ["ssim", (value) => `SSIM ${number(value, 3)}`, 1],
@@ -48,7 +54,7 @@ const FIGURES = [
 export const compare = {
     title: "Compare",
     controls(host, { dataset, manifest, chosen, changed }) {
-        const views = [["Mean", "mean"], ["Error", "error"], ["Deviation", "deviation"]];
+        const views = /** @type {[string, string][]} */ ([["Mean", "mean"], ["Error", "error"], ["Deviation", "deviation"]]);
         const view = choice("What to show", views, (value) => { chosen.show = value; changed(); redraw(); });
         view.show(chosen.show);
         const boxes = dataset.methods.map((method) => {
@@ -61,7 +67,7 @@ export const compare = {
             return make("label", {}, box, ` ${method.title}`);
         });
         const grid = make("div", { className: "cards", id: "compare-cards" }), note = make("p", { className: "note" });
-        host.replaceChildren(make("div", { className: "tools-row" }, view, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note);
+        host.replaceChildren(make("div", { className: "tools-row" }, view.group, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note);
         const original = card("Original"), seen = card("What the models see"), cards = new Map(), answers = new Map();
         let scene = null;
 
@@ -178,7 +184,7 @@ export const factors = {
         reset.addEventListener("click", () => { chosen.z.fill(0); for (const { input } of sliders) input.value = 0; changed(true); });
         const row = strip({ title: "Each factor alone, at +2 and −2 standard deviations", colour: "transparent" });
         moved.figure.classList.add("moved");
-        host.replaceChildren(make("div", { className: "tools-row" }, of, reset), moved.figure, rows, row.section,
+        host.replaceChildren(make("div", { className: "tools-row" }, of.group, reset), moved.figure, rows, row.section,
             make("p", { className: "note" }, "A Gaussian over the hidden pixels is a mean and a few directions in which it can change, the factors. Each slider moves along one of them, in standard deviations. A mixture has several Gaussians; the first slider goes through them, in proportion to their weights."));
         return {
             async answer(scene, ask) {

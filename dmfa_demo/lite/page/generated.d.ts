@@ -1,0 +1,8 @@
+// Modules that the build writes or copies.
+declare module "*/mask_painter.js" {
+    export default function paint(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void, panels: string[]): void;
+}
+declare module "*/photo_aligner.js" {
+    export default function align(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void): void;
+}
+declare module "*/ort.wasm.min.mjs";
