@@ -288,13 +288,17 @@ def functions_of(folder: Path) -> list[TensorFunction]:
 
 
 def answer_of(imputer: Imputer) -> Answer | None:
-    """Return a method's answer as a function of tensors; None if there is none."""
+    """Return a method's answer as a function of tensors; None if there is none.
+
+    There is none with a guide, with a temperature, or without factors.
+    """
     if isinstance(imputer, GuidedDMFAImputer | GuidedVAEACImputer):
         return None
     if isinstance(imputer, DMFAImputer):
         return DMFAAnswer(imputer) if imputer.network.config.factors else None
     if isinstance(imputer, MFAImputer):
-        return MFAAnswer(imputer) if imputer.temperature == 1 else None
+        factors = imputer.mixture.components.factors.shape[1]
+        return MFAAnswer(imputer) if factors and imputer.temperature == 1 else None
     if isinstance(imputer, VAEACImputer):
         return VAEACAnswer(imputer)
     if isinstance(imputer, UniversalMarginalizerImputer | ContextEncoderImputer):

@@ -272,6 +272,7 @@ def test_axe_finds_nothing_serious(new_context: NewContext, light: str, scheme: 
     for tab in ("compare", "factors", "samples", "attractors", "predictions"):
         page.goto(f"{light}?tab={tab}")
         expect_answers(page, tab)
+        page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
         found = Axe().run(page).response["violations"]
         serious = [
             f"{tab}: {one['id']}: {one['nodes'][0]['html']:.200}"

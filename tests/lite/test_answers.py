@@ -30,7 +30,12 @@ from tests.models.test_same_engines import scenes
 onnxruntime = pytest.importorskip("onnxruntime")
 
 FOLDERS = sorted({path.parent for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx")})
-FUNCTIONS = [pytest.param(folder, id="/".join(folder.parts[-2:])) for folder in FOLDERS]
+
+
+def named(folder: Path) -> str:
+    return "/".join(folder.parts[-2:])
+
+
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
 
 
@@ -47,6 +52,7 @@ def load(folder: Path) -> TensorFunction:
 
 def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[str, Tensor]:
     """Return the function's inputs for a scene, with random numbers where it has some."""
+    torch.manual_seed(0)
     found = {**function.examples(len(images), 10), "images": images, "missing": missing}
     if isinstance(function, Prediction) and function.belief is not None:
         believed = function.belief(images, missing)
@@ -56,7 +62,7 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
     return found
 
 
-@pytest.mark.parametrize("folder", FUNCTIONS)
+@pytest.mark.parametrize("folder", FOLDERS, ids=named)
 @torch.inference_mode()
 def test_a_graph_equals_its_function(folder: Path):
     function = load(folder)
@@ -73,16 +79,15 @@ def test_a_graph_equals_its_function(folder: Path):
             ours = expected[name]
             if name == "deviation":  # of a pixel that hardly varies, it is the root of a tiny number
                 values, ours = values.square(), ours.square()
-            within = {"nll": (1e-3, 1e-4), "psnr": (1e-3, 0), "log_weights": (1e-3, 1e-3)}.get(name, (pixel, 0))
+            within = {"nll": (1e-3, 1e-4), "psnr": (1e-3, 1e-4), "log_weights": (1e-3, 1e-3)}.get(name, (pixel, 0))
             torch.testing.assert_close(values, ours, atol=within[0], rtol=within[1], equal_nan=True)
 
 
-@pytest.mark.parametrize("folder", FUNCTIONS)
+@pytest.mark.parametrize("folder", [path.parent for path in sorted(ROOT.glob("*/*/answer.onnx"))], ids=named)
 @torch.inference_mode()
 def test_a_function_equals_its_method(folder: Path):
     function = load(folder)
-    if not isinstance(function, Answer):
-        pytest.skip("tested below")
+    assert isinstance(function, Answer)
     name = read_config(folder)["training"]["method"] if (folder / "config.json").is_file() else folder.name
     with engine.using("torch"):
         kind = method_class(name)
@@ -133,7 +138,7 @@ def test_steps_make_the_walk_of_auto_encoder_dynamics():
         filled = found["filled"]
 
 
-@pytest.mark.parametrize("folder", [path.parent for path in sorted(ROOT.glob("*/*/prediction.onnx"))], ids=str)
+@pytest.mark.parametrize("folder", [path.parent for path in sorted(ROOT.glob("*/*/prediction.onnx"))], ids=named)
 @torch.inference_mode()
 def test_predictions_are_those_of_the_classifier(folder: Path):
     function = load(folder)
