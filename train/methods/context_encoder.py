@@ -30,8 +30,8 @@ class ContextEncoderTraining(NetworkRunConfig):
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
         "celeba": {
-            "network": ContextEncoderConfig(latents=256, widths=(32, 64, 128, 256)),
-            "loop": LoopConfig(steps=6_000, batch_size=32),
+            "network": ContextEncoderConfig(latents=256, widths=(32, 64, 128), skips=True),
+            "loop": LoopConfig(steps=12_000, batch_size=32, save_every=200),
             "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
     }
