@@ -203,9 +203,8 @@ class MixtureOfFactorAnalyzers(MixtureDensity):
         """Return the `count` heaviest components of each row, heaviest first; their weights sum to one again."""
         log_weights, chosen = self.log_weights.topk(min(count, self.log_weights.shape[-1]))
         parts = (self.components.mean, self.components.factors, self.components.noise)
-        dim = chosen.dim() - 1
+        index, dim = (chosen[..., None], chosen[..., None, None], chosen[..., None]), chosen.dim() - 1
         # Not `take_along_dim`, which would fix the batch size of an exported graph.
-        index = [chosen.view(*chosen.shape, *[1] * (part.dim() - dim - 1)) for part in parts]
         parts = [part.gather(dim, at.expand(*chosen.shape, *part.shape[dim + 1 :])) for part, at in zip(parts, index)]
         return MixtureOfFactorAnalyzers(log_weights, FactorAnalyzer(*parts))
 

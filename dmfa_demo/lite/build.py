@@ -33,11 +33,13 @@ from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.data.datasets import CELEBA_VARIABLE, DATASETS, load_samples, to_float
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colours_of, grey_or_colour, sheet
+from dmfa_demo.imputation import Imputer
 from dmfa_demo.lite.answers import GRAPHS
+from dmfa_demo.lite.serve import check_page
 from dmfa_demo.lite.weights import write_weights
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
 from dmfa_demo.models.walks import KNNDynamicsImputer, WalkConfig
-from dmfa_demo.networks.engine import SUFFIX
+from dmfa_demo.networks.engine import SUFFIX, open_session
 from dmfa_demo.registry import METHODS, available_among, method_class, shown_first
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS, load_checkpoint, read_config, weights_of
 from dmfa_demo.storage.files import write_text
@@ -63,7 +65,7 @@ COMPARED = 20
 # The limits of a method whose guide is too large for a browser.
 WITHOUT_GUIDE = (
     "This is the method of the paper. The full page uses a guide, a linear model of faces with hundreds of factors, which is too large for "
-    "a browser; without it, samples of faces have patches of colour that no face has."
+    "a browser. Without it, samples of faces are blurred or have patches of colour that no face has."
 )
 
 
@@ -86,8 +88,14 @@ def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), 
         )
     if unknown := [name for name in datasets if name not in OFFERS]:
         raise ValueError(f"unknown data set {unknown[0]!r:.40}; available: {', '.join(OFFERS)}")
-    if out.exists() and any(out.iterdir()) and not (out / "manifest.json").is_file():
-        raise ValueError(f"{out} contains other files; choose a new folder")
+    known = [*METHODS, *map(folder_of, CLASSIFIERS)]
+    if unknown := [name for name in methods if name not in known]:
+        raise ValueError(f"unknown method {unknown[0]!r:.40}; available: {', '.join(known)}")
+    if out.exists() and any(out.iterdir()):
+        try:
+            check_page(out)
+        except ValueError:
+            raise ValueError(f"{out} contains other files; choose a new folder") from None
     with TemporaryDirectory(dir=out.parent if out.parent.is_dir() else None) as made:
         folder = Path(made) / "page"
         folder.mkdir()
@@ -211,13 +219,8 @@ class _Models:
             kind = method_class(name)
             about: dict[str, Any] = {**_words(kind), "shown": name in first or kind.other_start in first}
             if kind.has_trajectory:
-                if (folder := ROOT / self.dataset / name / CONFIG).is_file() and not issubclass(
-                    kind, KNNDynamicsImputer
-                ):
-                    config, _ = load_checkpoint(folder.parent, WalkConfig)
-                    walk = {"size": config.step_size, "steps": config.steps, "tolerance": config.tolerance}
-                    if model := self.model(weights_of(folder.parent).parent, "step"):
-                        yield {**about, **model, "walk": walk}
+                if walk := self.walk(kind):
+                    yield {**about, **walk}
                 continue
             # Where a guide is too large for a browser, the method without it.
             for folder in (ROOT / self.dataset / name, ROOT / self.dataset / f"{name}-plain"):
@@ -228,6 +231,16 @@ class _Models:
                     yield {**about, **model, "factors": kind.has_factors, "recorded": recorded}
                     break
 
+    def walk(self, kind: type[Imputer]) -> dict[str, Any] | None:
+        """Write the step of a walk; return its description with its settings. None for a walk from neighbours, which need training images."""
+        folder = ROOT / self.dataset / kind.name
+        if not (folder / CONFIG).is_file() or issubclass(kind, KNNDynamicsImputer):
+            return None
+        config, _ = load_checkpoint(folder, WalkConfig)
+        settings = {"size": config.step_size, "steps": config.steps, "tolerance": config.tolerance}
+        model = self.model(weights_of(folder).parent, "step")
+        return None if model is None else {**model, "walk": settings}
+
     def classifiers(self) -> Iterator[dict[str, Any]]:
         """Yield the description of each classifier with a graph."""
         for name, kind in CLASSIFIERS.items():
@@ -237,7 +250,7 @@ class _Models:
             if model := self.model(folder, "prediction"):
                 source = read_config(folder)["network"].get("source")
                 belief = self.model(ROOT / self.dataset / source, "belief") if source else None
-                yield {**_words(kind), **model, "belief": belief, "complete": kind.takes_complete}
+                yield {**_words(kind), **model, "belief": belief}
 
     def model(self, folder: Path, graph: str) -> dict[str, Any] | None:
         """Write a graph and its weights; return their description, or None if there is no such graph."""
@@ -254,11 +267,12 @@ class _Models:
             write_weights(weights, graphs, target, half=True)
             if graph == "answer" and self.difference(path, target / path.name) > TOLERANCE:
                 write_weights(weights, graphs, target, half=False)
-        files = [target / path.name, *([target / WEIGHTS] if weights.is_file() else [])]
-        about = {"graph": files[0], "weights": files[1] if len(files) > 1 else None}
-        inputs, outputs = _signature(files[0])
+        inputs, outputs = _signature(target / path.name)
+        files = [file for file in (target / path.name, target / WEIGHTS) if file.is_file()]
+        places = [file.relative_to(self.out).as_posix() for file in files]
         return {
-            **{key: file and file.relative_to(self.out).as_posix() for key, file in about.items()},
+            "graph": places[0],
+            "weights": places[1] if len(places) > 1 else None,
             "bytes": sum(file.stat().st_size for file in files),
             "inputs": inputs,
             "outputs": outputs,
@@ -280,11 +294,7 @@ class _Models:
 
 def _answer(graph: Path, images: Tensor, missing: Tensor) -> np.ndarray:
     """Return the completed images `(B, C, H, W)` of an answer's graph, with the same draws in every call."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    session = open_session(graph)
     given = {"images": images.numpy(), "missing": missing.numpy()}
     for needed in session.get_inputs():
         if needed.name == "normals":
@@ -301,7 +311,7 @@ def _signature(path: Path) -> tuple[dict[str, int], list[str]]:
     return inputs, [one.name for one in graph.output]
 
 
-def _words(kind: type[Any] | type[Classifier]) -> dict[str, Any]:
+def _words(kind: type[Imputer] | type[Classifier]) -> dict[str, Any]:
     """Return what a method or classifier says of itself."""
     names = ("name", "title", "summary", "limits", "formula", "citation", "url", "colour")
     return {name: getattr(kind, name) for name in names}

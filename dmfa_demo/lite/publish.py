@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
+
+from dmfa_demo.lite.serve import check_page
+from dmfa_demo.storage.hub import explained_refusals
 
 CARD = """---
 title: What is behind the paint?
@@ -34,8 +36,7 @@ def publish(folder: Path, repo_id: str, *, private: bool = False) -> str:
     Raises:
         ValueError: If there is no light page, `repo_id` is not the name of a repository, or the Hub refuses.
     """
-    if not (folder / "manifest.json").is_file():
-        raise ValueError(f"{folder} has no light page; write one with python -m dmfa_demo.lite build {folder}")
+    check_page(folder)
     if repo_id.count("/") != 1:
         raise ValueError(f"--repo-id must be USER/NAME, got {repo_id!r:.80}")
     api = HfApi()
@@ -43,11 +44,7 @@ def publish(folder: Path, repo_id: str, *, private: bool = False) -> str:
         whole = Path(made) / "page"
         shutil.copytree(folder, whole)
         (whole / "README.md").write_text(CARD)
-        try:
+        with explained_refusals():
             api.create_repo(repo_id, repo_type="space", space_sdk="static", private=private, exist_ok=True)
             api.upload_folder(repo_id=repo_id, repo_type="space", folder_path=whole, commit_message="Light page")
-        except LocalTokenNotFoundError:
-            raise ValueError("not logged in to the Hugging Face Hub: hf auth login, or set HF_TOKEN") from None
-        except HfHubHTTPError as error:
-            raise ValueError(f"the Hub refused: {error}") from None
     return f"{api.endpoint}/spaces/{repo_id}"

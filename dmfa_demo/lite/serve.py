@@ -18,6 +18,12 @@ TYPES = {
 }
 
 
+def check_page(folder: Path) -> None:
+    """Raise a ValueError if a folder does not contain a light page."""
+    if not all((folder / name).is_file() for name in ("manifest.json", "light.js", "service-worker.js")):
+        raise ValueError(f"{folder} has no light page; write one with python -m dmfa_demo.lite build {folder}")
+
+
 def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
     """Return a server of a folder on 127.0.0.1; port 0 chooses a free one, `server_address[1]`.
 
@@ -25,8 +31,7 @@ def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
         ValueError: If the folder has no light page.
         OSError: If the port is in use.
     """
-    if not (folder / "manifest.json").is_file():
-        raise ValueError(f"{folder} has no light page; write one with python -m dmfa_demo.lite build {folder}")
+    check_page(folder)
     return ThreadingHTTPServer(("127.0.0.1", port), partial(_Handler, directory=str(folder)))
 
 

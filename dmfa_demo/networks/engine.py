@@ -160,18 +160,23 @@ class _Graph:
         return [0 if weight.is_inference() else weight._version for weight in self.weights]
 
 
-@cache
-def _session(path: Path, digest: str) -> Any:
-    """Return the session of a graph, shared by all networks with these weights."""
+def open_session(path: Path) -> Any:
+    """Return a session of ONNX Runtime with one thread for the graph in a file."""
     import onnxruntime
 
-    if not path.is_file():
-        raise ValueError(_advice(path, "is missing"))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+@cache
+def _session(path: Path, digest: str) -> Any:
+    """Return the session of a graph, shared by all networks with these weights."""
+    if not path.is_file():
+        raise ValueError(_advice(path, "is missing"))
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = open_session(path)
     except Exception as error:  # the exceptions of ONNX Runtime share no base class
         raise ValueError(_advice(path, f"cannot be loaded ({error!s:.200})")) from None
     if session.get_modelmeta().custom_metadata_map.get(WEIGHTS_DIGEST) != digest:

@@ -8,13 +8,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
 
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.storage.checkpoints import CONFIG, WEIGHTS, weights_of
+
+
+@contextmanager
+def explained_refusals() -> Iterator[None]:
+    """Raise a ValueError that says what to do where the Hub's client reports a missing token or a refusal."""
+    try:
+        yield
+    except LocalTokenNotFoundError:
+        raise ValueError("not logged in to the Hugging Face Hub: hf auth login, or set HF_TOKEN") from None
+    except HfHubHTTPError as error:
+        raise ValueError(f"the Hub refused: {error}") from None
 
 
 def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = False) -> str:

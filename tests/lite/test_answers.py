@@ -27,8 +27,6 @@ from dmfa_demo.registry import load_imputer, method_class
 from dmfa_demo.storage.checkpoints import ROOT, read_config
 from tests.models.test_same_engines import scenes
 
-onnxruntime = pytest.importorskip("onnxruntime")
-
 FOLDERS = sorted({path.parent for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx")})
 
 
@@ -66,9 +64,7 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
 @torch.inference_mode()
 def test_a_graph_equals_its_function(folder: Path):
     function = load(folder)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(folder / f"{function.name}.onnx", options)
+    session = engine.open_session(folder / f"{function.name}.onnx")
     for images, missing in scenes(folder.parent.name, BATCHES):
         given = inputs(function, images, missing)
         expected = function(**given)

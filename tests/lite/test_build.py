@@ -74,6 +74,14 @@ def test_bad_arguments_are_named(tmp_path: Path, monkeypatch, capsys):
     assert "contains other files; choose a new folder" in capsys.readouterr().err
     assert main(["build", str(tmp_path / "new"), "--dataset", "gears"]) == 1
     assert "unknown data set 'gears'; available: mnist, fashion-mnist, celeba" in capsys.readouterr().err
+    assert main(["build", str(tmp_path / "new"), "--method", "gears"]) == 1
+    assert "unknown method 'gears'; available: dmfa, mfa, vaeac" in capsys.readouterr().err
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "manifest.json").write_text("{}")  # of another web page
+    assert main(["build", str(other), "--runtime", str(tmp_path)]) == 1
+    assert "contains other files; choose a new folder" in capsys.readouterr().err
+    assert (other / "manifest.json").read_text() == "{}"
     assert main(["build", str(tmp_path / "new"), "--runtime", str(tmp_path)]) == 1
     assert "has no ort.wasm.min.mjs; it needs the files in dist/ of onnxruntime-web" in capsys.readouterr().err
     monkeypatch.setenv("PATH", "")
@@ -85,7 +93,7 @@ def test_bad_arguments_are_named(tmp_path: Path, monkeypatch, capsys):
     monkeypatch.setenv(CELEBA_VARIABLE, str(tmp_path))
     assert main(["build", str(tmp_path / "new")]) == 1
     assert "images of CelebA, which may not be distributed" in capsys.readouterr().err
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "other"]
 
 
 def test_files_are_served_compressed_and_nothing_outside_the_folder(light: str):

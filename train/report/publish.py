@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError
-
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import ROOT
-from dmfa_demo.storage.hub import push
+from dmfa_demo.storage.hub import explained_refusals, push
 from train.engine.run import DatasetConfig
 
 
@@ -33,10 +31,6 @@ def publish(config: Publication) -> None:
     if config.repo_id.count("/") != 1:
         raise ValueError(f"--repo-id must be USER/NAME, got {config.repo_id!r:.80}")
     kind = method_class(config.method)
-    try:
+    with explained_refusals():
         revision = push(kind, ROOT / config.dataset / config.method, config.repo_id, private=config.private)
-    except LocalTokenNotFoundError:
-        raise ValueError("not logged in to the Hugging Face Hub: hf auth login, or set HF_TOKEN") from None
-    except HfHubHTTPError as error:
-        raise ValueError(f"the Hub refused: {error}") from None
     print(f'load_imputer("{config.method}", "{config.repo_id}", revision="{revision}")')

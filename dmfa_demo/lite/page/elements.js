@@ -74,6 +74,7 @@ export function strip(about) {
     return {
         section,
         say: (text) => { remark.textContent = text; },
+        clear: () => row.replaceChildren(),
         /** Show pictures, each drawn by `draw(canvas, number)` with its caption. */
         show(captions, draw) {
             while (row.children.length > captions.length) row.lastChild.remove();

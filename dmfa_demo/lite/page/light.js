@@ -2,7 +2,7 @@
 import align from "./photo_aligner.js";
 import paint from "./mask_painter.js";
 import { choice, make } from "./elements.js";
-import { fromBits, fromRuns, fromText, toRuns, toText } from "./masks.js";
+import { countHidden, fromBase64, fromBits, fromRuns, fromText, toRuns, toText } from "./masks.js";
 import { compute } from "./models.js";
 import { addressOf, loadPicture, pixelsOf, readPixels } from "./pictures.js";
 import { attractors, compare, factors, predictions, samples } from "./tabs.js";
@@ -25,7 +25,10 @@ follow();
 if (!("WebAssembly" in window) || !("CompressionStream" in window))
     complain("This browser is too old for models in the page. A current Firefox, Chrome, Edge or Safari can run them.");
 
-const manifest = await (await fetch("manifest.json")).json().catch(() => complain("The page is incomplete: manifest.json is missing.")) ?? { datasets: [] };
+const manifest = await fetch("manifest.json").then((response) => response.json()).catch((error) => {
+    complain("The page could not be loaded completely: its file manifest.json is missing, or there is no connection.");
+    throw error;
+});
 const query = new URL(location.href).searchParams;
 let dataset = manifest.datasets.find(({ name }) => name === query.get("dataset")) ?? manifest.datasets[0];
 let tab = query.get("tab") in TABS ? query.get("tab") : "compare";
@@ -50,7 +53,7 @@ async function sampleOf(about, number) {
 
 const panelNames = Object.keys(TABS).map((name) => `panel-${name}`);
 const props = { value: null }, watchers = [];
-let scene = null, running = 0;
+let picture = null, running = 0;
 
 /** Put contents on the canvas, as Python does on the full page. */
 function put(value) {
@@ -59,8 +62,9 @@ function put(value) {
 }
 
 async function putSample(number, mask, change) {
-    const [, height, width] = dataset.shape, image = await sampleOf(dataset, number);
-    put({ height, width, runs: toRuns(mask), dataset: dataset.name, sample: number, image: addressOf(image, dataset.shape), change });
+    const about = dataset, [, height, width] = about.shape, image = await sampleOf(about, number);
+    if (about !== dataset) return; // another one was chosen meanwhile
+    put({ height, width, runs: toRuns(mask), dataset: about.name, sample: number, image: addressOf(image, about.shape), change });
 }
 
 const sameMask = (one, other) => one.every((bit, i) => bit === other[i]);
@@ -76,30 +80,37 @@ async function answer() {
     const box = $(`panel-${tab}`);
     if (box.dataset.state === "") box.dataset.state = "pending";
     const mask = fromRuns(value.runs, size()), [channels, height, width] = dataset.shape;
-    if (value.sample !== scene?.sample || dataset !== scene.dataset || (value.sample === null && value.image !== scene.address)) {
-        const image = value.sample === null ? await pixelsOf(value.image, dataset.shape) : await sampleOf(dataset, value.sample);
-        const labels = value.sample === null ? null : dataset.labels[value.sample];
-        const caption = value.sample === null ? "your own picture" : dataset.captions[value.sample];
-        scene = { dataset, sample: value.sample, address: value.image, image, labels, caption };
-    }
+    const about = await pictureOf(dataset, value);
     if (run !== running) return;
-    const images = { data: scene.image, dims: [1, channels, height, width] };
+    const images = { data: about.image, dims: [1, channels, height, width] };
     const first = value.sample === dataset.first && sameMask(mask, fromBits(dataset.start, size()));
-    const now = { ...scene, mask, first, seed: (value.sample ?? 0) + 7, inputs: { images, missing: { data: mask, dims: [1, 1, height, width] } } };
+    const now = { ...about, mask, first, seed: (value.sample ?? 0) + 7, inputs: { images, missing: { data: mask, dims: [1, 1, height, width] } } };
     const ask = async (model, inputs, progress) => {
         if (run !== running) return null;
         const found = await compute(model, { ...now.inputs, ...inputs }, progress);
         return run === running ? found : null;
     };
     await panels[tab].answer(now, ask);
+    if (run !== running) return;
     await write(value, mask);
     if (run !== running) return;
     if (value.revision) document.dispatchEvent(new CustomEvent("answered", { detail: { panel: `panel-${tab}`, revision: value.revision } }));
 }
 
-/** Write the state to the address, in the full page's form. */
+/** Return the picture on the canvas, with its labels and caption; the last one is kept. */
+async function pictureOf(about, { sample, image: address }) {
+    const own = sample === null;
+    if (picture?.about !== about || picture.sample !== sample || (own && picture.address !== address)) {
+        const image = own ? await pixelsOf(address, about.shape) : await sampleOf(about, sample);
+        const labels = own ? null : about.labels[sample], caption = own ? "your own picture" : about.captions[sample];
+        picture = { about, sample, address, image, labels, caption };
+    }
+    return picture;
+}
+
+/** Write the state to the address, in the full page's form, unless there is a newer state by then. */
 async function write(value, mask) {
-    const usual = fromBits(dataset.start, size()), said = new URLSearchParams({ dataset: dataset.name });
+    const run = running, usual = fromBits(dataset.start, size()), said = new URLSearchParams({ dataset: dataset.name });
     if (value.sample !== null && value.sample !== dataset.first) said.set("sample", value.sample);
     if (!sameMask(mask, usual)) said.set("mask", await toText(mask));
     if (tab !== "compare") said.set("tab", tab);
@@ -107,8 +118,9 @@ async function write(value, mask) {
     if (chosen.methods.join() !== firstMethods().join()) said.set("methods", chosen.methods.join());
     if (chosen.seed) said.set("seed", chosen.seed);
     if (chosen.walk) said.set("walk", chosen.walk);
+    if (chosen.of && chosen.of !== dataset.methods.find((method) => method.factors)?.name) said.set("of", chosen.of);
     if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
-    history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
+    if (run === running) history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
 }
 
 const firstMethods = () => dataset.methods.filter(({ shown }) => shown).map(({ name }) => name);
@@ -205,7 +217,7 @@ $("mask-file").addEventListener("change", async (event) => {
         const picture = await createImageBitmap(file, { resizeWidth: width, resizeHeight: height, resizeQuality: "pixelated" });
         const light = readPixels(picture, [3, height, width]), area = height * width;
         const mask = Uint8Array.from({ length: area }, (_, i) => Math.max(light[i], light[area + i], light[2 * area + i]) >= 0.5 ? 1 : 0);
-        const hidden = mask.reduce((sum, bit) => sum + bit, 0);
+        const hidden = countHidden(mask);
         complain(hidden ? "" : "This picture hides nothing: none of its pixels is light. White pixels are hidden, black ones stay visible.");
         if (hidden) putMask(mask);
     } catch {
@@ -216,7 +228,7 @@ $("mask-file").addEventListener("change", async (event) => {
 const alignerProps = { value: null, settings: JSON.stringify(manifest.aligner ?? {}) };
 align($("aligner"), alignerProps, (name) => {
     if (name !== "input") return;
-    const bytes = Uint8Array.from(atob(alignerProps.value.pixels), (letter) => letter.charCodeAt(0)), [, height, width] = dataset.shape;
+    const bytes = fromBase64(alignerProps.value.pixels), [, height, width] = dataset.shape;
     const image = Float32Array.from({ length: bytes.length }, (_, i) => bytes[(i % (height * width)) * 3 + Math.floor(i / (height * width))] / 255);
     document.dispatchEvent(new Event("own-picture"));
     pictures.show(null);

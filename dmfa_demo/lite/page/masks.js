@@ -1,8 +1,14 @@
 // Masks: one byte per pixel, row by row, 1 where the pixel is hidden; and their forms in the manifest, the canvas and the address.
 
+/** Decode base64 to bytes. */
+export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+
+/** Return the number of hidden pixels. */
+export const countHidden = (mask) => mask.reduce((sum, bit) => sum + bit, 0);
+
 /** Decode base64 with eight pixels per byte, the first in the highest bit. */
 export function fromBits(text, size) {
-    const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    const bytes = fromBase64(text);
     return Uint8Array.from({ length: size }, (_, i) => (bytes[i >> 3] >> (7 - (i & 7))) & 1);
 }
 
@@ -47,7 +53,7 @@ export async function toText(mask) {
 /** Decode a mask from an address; return null if it is not one of `size` pixels. */
 export async function fromText(text, size) {
     try {
-        const packed = Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (letter) => letter.charCodeAt(0));
+        const packed = fromBase64(text.replaceAll("-", "+").replaceAll("_", "/"));
         const runs = await pipe(packed, new DecompressionStream("deflate-raw"));
         const mask = new Uint8Array(size);
         let at = 0, hidden = 0, length = 0, shift = 0;

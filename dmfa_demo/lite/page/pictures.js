@@ -8,6 +8,9 @@ function paint(canvas, [, height, width], colour) {
     pen.putImageData(sheet, 0, 0);
 }
 
+/** Remove a picture from a canvas. */
+export const erase = (canvas) => canvas.getContext("2d").clearRect(0, 0, canvas.width, canvas.height);
+
 /** Draw an image. */
 export function drawImage(canvas, image, shape) {
     const size = shape[1] * shape[2], of = (i, channel) => Math.round(255 * image[(shape[0] === 3 ? channel : 0) * size + i]);

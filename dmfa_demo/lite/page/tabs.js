@@ -2,8 +2,9 @@
 // `answer(scene, ask)` shows the answers for a scene; it stops when `ask` returns null, since then the scene has changed.
 // A scene is {dataset, image, mask, inputs}; `ask(model, inputs, progress)` computes a model's outputs.
 import { card, choice, make, strip, words } from "./elements.js";
+import { countHidden } from "./masks.js";
 import { normals, uniform } from "./models.js";
-import { drawHole, drawImage, drawMap, pixelsOf } from "./pictures.js";
+import { drawHole, drawImage, drawMap, erase, pixelsOf } from "./pictures.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 const loading = (say) => (share) => say(share < 1 ? `loading, ${percent(share)}` : "");
@@ -35,11 +36,15 @@ async function complete(method, scene, ask, options) {
     return found;
 }
 
-/** Return what `work` computes; null if the scene has changed, undefined if it failed, which `say` explains. */
-async function attempt(say, work) {
+/**
+ * Return what `work` computes; null if the scene has changed, undefined if it failed. Then `clear` removes what is shown, which belongs to
+ * another scene, and `say` explains.
+ */
+async function attempt(say, clear, work) {
     try {
         return await work();
     } catch (error) {
+        clear();
         say(`${error.message}. Paint again to try once more.`);
     }
 }
@@ -69,7 +74,7 @@ export const compare = {
         const grid = make("div", { className: "cards", id: "compare-cards" }), note = make("p", { className: "note" });
         host.replaceChildren(make("div", { className: "tools-row" }, view.group, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note);
         const original = card("Original"), seen = card("What the models see"), cards = new Map(), answers = new Map();
-        let scene = null;
+        let scene = null, ever = false; // whether a model has answered yet
 
         const shown = () => dataset.methods.filter(({ name }) => chosen.methods.includes(name));
         function lay() {
@@ -102,20 +107,22 @@ export const compare = {
         return {
             async answer(now, ask) {
                 scene = now;
+                answers.clear(); // those of another scene
                 drawImage(original.canvas, scene.image, dataset.shape);
                 original.say(scene.caption);
                 drawHole(seen.canvas, scene.image, scene.mask, dataset.shape);
-                const hidden = scene.mask.reduce((sum, bit) => sum + bit, 0);
+                const hidden = countHidden(scene.mask);
                 seen.say(`${hidden} of ${scene.mask.length} pixels hidden`);
                 note.textContent = hidden ? EXPLANATIONS[chosen.show] : "Nothing is hidden, so there is nothing to guess. Paint over the picture.";
                 for (const method of shown()) {
                     const { loading, say, canvas } = cards.get(method);
                     const onStep = (points, _, step) => { if (chosen.show === "mean" && step % 5 === 0) drawImage(canvas, points.data, dataset.shape); };
-                    if (method.recorded && scene.first && !answers.has(method)) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
-                    const found = await attempt(say, () => complete(method, scene, ask, { draws: manifest.draws, progress: loading, onStep }));
+                    if (method.recorded && scene.first && chosen.show === "mean" && !ever) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
+                    const found = await attempt(say, () => erase(canvas), () => complete(method, scene, ask, { draws: manifest.draws, progress: loading, onStep }));
                     loading(1);
                     if (found === null) return;
                     if (!found) continue;
+                    ever = true;
                     answers.set(method, found);
                     draw(method);
                 }
@@ -145,11 +152,11 @@ export const samples = {
         host.replaceChildren(make("div", { className: "tools-row" }, again, more), ...[...strips.values()].map(({ section }) => section), note);
         return {
             async answer(scene, ask) {
-                const size = scene.image.length, hidden = scene.mask.reduce((sum, bit) => sum + bit, 0) * dataset.shape[0];
+                const size = scene.image.length, hidden = countHidden(scene.mask) * dataset.shape[0];
                 for (const method of methods) {
                     const one = strips.get(method);
                     const drawn = normals(scene.seed + 1000 * chosen.seed, [chosen.count, method.inputs.normals]);
-                    const found = await attempt(one.say, () => ask(method, { normals: drawn }, loading(one.say)));
+                    const found = await attempt(one.say, one.clear, () => ask(method, { normals: drawn }, loading(one.say)));
                     if (found === null) return;
                     if (!found) continue;
                     const pictures = Array.from({ length: chosen.count }, (_, i) => found.samples.data.subarray(i * size, (i + 1) * size));
@@ -200,7 +207,7 @@ export const factors = {
                 for (let i = 1; i <= count; i++) for (const step of [2, -2]) { const alone = base.slice(); alone[i] = step; rowsOf.push(alone); }
                 const data = new Float32Array(rowsOf.length * size);
                 rowsOf.forEach((values, i) => { data.set(values, i * size); });
-                const found = await attempt(moved.say, () => ask(method, { normals: { data, dims: [rowsOf.length, size] } }, moved.loading));
+                const found = await attempt(moved.say, () => { erase(moved.canvas); row.clear(); }, () => ask(method, { normals: { data, dims: [rowsOf.length, size] } }, moved.loading));
                 moved.loading(1);
                 if (!found) return;
                 const length = scene.image.length, picture = (i) => found.samples.data.subarray(i * length, (i + 1) * length);
@@ -227,7 +234,7 @@ export const predictions = {
                 for (const one of dataset.classifiers) {
                     const { section, line, list } = panels.get(one);
                     const say = (text) => { line.textContent = text; }, key = one.belief?.graph;
-                    const found = await attempt(say, async () => {
+                    const found = await attempt(say, () => { list.replaceChildren(); section.classList.remove("wrong"); }, async () => {
                         if (key && !beliefs.get(key)) beliefs.set(key, await ask(one.belief, {}, loading(say)));
                         return beliefs.get(key) === null ? null : ask(one, beliefs.get(key) ?? {}, loading(say));
                     });
@@ -269,7 +276,7 @@ export const attractors = {
                         points.push({ data, residual: found.residual.data[0], step });
                         one.say(`step ${step}, still moving by ${number(found.residual.data[0], 2)}`);
                     };
-                    const end = await attempt(one.say, () => complete(method, start, ask, { progress: loading(one.say), onStep }));
+                    const end = await attempt(one.say, one.clear, () => complete(method, start, ask, { progress: loading(one.say), onStep }));
                     if (end === null) return;
                     if (!end) continue;
                     // More frames at the beginning, where a walk moves most.

@@ -36,9 +36,7 @@ function load(model, report) {
 }
 
 async function create({ graph, weights: path }, report) {
-    let before = 0;
-    const content = await read(graph, report);
-    before = content.byteLength;
+    const content = await read(graph, report), before = content.byteLength;
     let externalData = [];
     if (path) {
         if (!weights.has(path)) weights.set(path, read(path, (loaded) => report(before + loaded)));
