@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -31,16 +31,33 @@ def context(new_context: NewContext) -> BrowserContext:
 
 
 @pytest.fixture
-def page(context: BrowserContext, light: str) -> Iterator[Page]:
-    """The page after its first answers; the test fails if it logs an error or makes a request to another host."""
-    page, problems = context.new_page(), list[str]()
-    page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: problems.append(str(error)))
-    page.on("request", lambda request: problems.append(request.url) if elsewhere(request.url, light) else None)
-    page.goto(light)
-    expect_answers(page)
-    yield page
+def open_light(context: BrowserContext, light: str) -> Iterator[Callable[[str], Page]]:
+    """Open the page and wait for its first answers; the test fails if it logs an error or makes a request to another host."""
+    problems = list[str]()
+
+    def open_light(query: str) -> Page:
+        page = context.new_page()
+        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: problems.append(request.url) if elsewhere(request.url, light) else None)
+        page.goto(light + query)
+        expect_answers(page)
+        return page
+
+    yield open_light
     assert problems == []
+
+
+@pytest.fixture
+def page(open_light: Callable[[str], Page]) -> Page:
+    """The page with all its methods."""
+    return open_light("")
+
+
+@pytest.fixture
+def small(open_light: Callable[[str], Page]) -> Page:
+    """The page with two methods, which is ready sooner."""
+    return open_light("?methods=dmfa,zero")
 
 
 def elsewhere(address: str, home: str) -> bool:
@@ -97,7 +114,7 @@ COMPUTE = """async ([method, image, mask, normals]) => {
 
 
 @pytest.mark.parametrize("name", ["dmfa", "vaeac", "zero"])
-def test_answers_in_the_browser_equal_those_in_python(page: Page, name: str):
+def test_answers_in_the_browser_equal_those_in_python(small: Page, name: str):
     images = to_float(load_samples("mnist").images[::5])
     missing = mask_family("square14+half+strokes+noise30-90+line3")(
         len(images), 28, 28, torch.Generator().manual_seed(0)
@@ -110,7 +127,7 @@ def test_answers_in_the_browser_equal_those_in_python(page: Page, name: str):
             normals = torch.zeros(50)
         expected = load_imputer(name, "mnist").impute(image[None], hole[None], seed=3).mean
         sent = [tensor.flatten().tolist() for tensor in (image, hole.int(), normals)]
-        found = torch.tensor(page.evaluate(COMPUTE, [name, *sent]), dtype=torch.float32).view_as(expected)
+        found = torch.tensor(small.evaluate(COMPUTE, [name, *sent]), dtype=torch.float32).view_as(expected)
         torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
 
 
@@ -130,17 +147,17 @@ def test_answers_follow_each_stroke(page: Page):
     expect(card(page, "What the models see")).to_contain_text("784 of 784 pixels hidden")
 
 
-def test_error_and_deviation(page: Page):
-    page.get_by_role("radio", name="Deviation", exact=True).click()
-    expect(card(page, "Zero")).to_be_hidden()
+def test_error_and_deviation(small: Page):
+    small.get_by_role("radio", name="Deviation", exact=True).click()
+    expect(card(small, "Zero")).to_be_hidden()
     inside, outside = (
-        pixels(card(page, "DMFA").locator("canvas"))[12, 12],
-        pixels(card(page, "DMFA").locator("canvas"))[0, 0],
+        pixels(card(small, "DMFA").locator("canvas"))[12, 12],
+        pixels(card(small, "DMFA").locator("canvas"))[0, 0],
     )
     assert inside.sum() > outside.sum()
-    page.get_by_role("radio", name="Error", exact=True).click()
-    expect(card(page, "Zero")).to_be_visible()
-    assert len(np.unique(pixels(card(page, "Zero").locator("canvas")).reshape(-1, 3), axis=0)) > 1
+    small.get_by_role("radio", name="Error", exact=True).click()
+    expect(card(small, "Zero")).to_be_visible()
+    assert len(np.unique(pixels(card(small, "Zero").locator("canvas")).reshape(-1, 3), axis=0)) > 1
 
 
 def test_methods_can_be_chosen(page: Page):
@@ -151,65 +168,65 @@ def test_methods_can_be_chosen(page: Page):
     assert "methods=dmfa,vaeac,dynamics" in page.url
 
 
-def test_samples(page: Page):
-    open_tab(page, "Samples")
-    strips = page.locator("#panel-samples .strip")
+def test_samples(small: Page):
+    open_tab(small, "Samples")
+    strips = small.locator("#panel-samples .strip")
     expect(strips).to_have_count(2)
     expect(strips.first.locator("figure")).to_have_count(8)
     expect(strips.first.locator(".framed")).to_have_count(1)
     shown = [pixels(one) for one in strips.last.locator("canvas").all()]
     assert len({picture.tobytes() for picture in shown}) == 8
-    page.get_by_role("button", name="More samples").click()
+    small.get_by_role("button", name="More samples").click()
     expect(strips.first.locator("figure")).to_have_count(16)
-    expect_answers(page, "samples")
+    expect_answers(small, "samples")
     again = [pixels(one) for one in strips.last.locator("canvas").all()]
     assert all(np.array_equal(one, two) for one, two in zip(shown, again)), "further samples follow the first ones"
-    page.get_by_role("button", name="Other samples").click()
-    expect_answers(page, "samples")
+    small.get_by_role("button", name="Other samples").click()
+    expect_answers(small, "samples")
     expect(strips.first.locator("figure")).to_have_count(16)
-    assert not np.array_equal(shown[0], pixels(strips.last.locator("canvas").first)) and "seed=1" in page.url
+    assert not np.array_equal(shown[0], pixels(strips.last.locator("canvas").first)) and "seed=1" in small.url
 
 
-def test_factors_move_the_picture(page: Page):
-    open_tab(page, "Factors")
-    moved = page.locator(".moved canvas")
+def test_factors_move_the_picture(small: Page):
+    open_tab(small, "Factors")
+    moved = small.locator(".moved canvas")
     before = pixels(moved)
-    page.get_by_role("slider", name="factor 1").fill("3")
-    expect_answers(page, "factors")
-    assert not np.array_equal(before, pixels(moved)) and "z=3" in page.url
-    page.get_by_role("button", name="Sliders to zero").click()
-    expect_answers(page, "factors")
+    small.get_by_role("slider", name="factor 1").fill("3")
+    expect_answers(small, "factors")
+    assert not np.array_equal(before, pixels(moved)) and "z=3" in small.url
+    small.get_by_role("button", name="Sliders to zero").click()
+    expect_answers(small, "factors")
     assert np.array_equal(before, pixels(moved))
 
 
-def test_walks_and_predictions(page: Page):
-    open_tab(page, "Attractors")
-    walk = page.locator("#panel-attractors .strip").first
+def test_walks_and_predictions(small: Page):
+    open_tab(small, "Attractors")
+    walk = small.locator("#panel-attractors .strip").first
     expect(walk).to_contain_text("after")
     assert walk.locator("figcaption").first.inner_text() == "step 0"
-    open_tab(page, "Predictions")
-    complete = page.locator(".panel", has_text="Complete image")
+    open_tab(small, "Predictions")
+    complete = small.locator(".panel", has_text="Complete image")
     expect(complete).to_contain_text("✓ 4")
-    expect(page.locator(".panel", has_text="MisConv (DMFA)").locator("li")).to_have_count(10)
+    expect(small.locator(".panel", has_text="MisConv (DMFA)").locator("li")).to_have_count(10)
 
 
-def test_a_link_opens_in_both_pages(page: Page, context: BrowserContext):
-    page.get_by_role("radio", name="7, test image").first.click()
-    page.get_by_role("button", name="All but a line").click()
-    open_tab(page, "Samples")
-    query = dict(parse_qsl(urlsplit(page.url).query))
+def test_a_link_opens_in_both_pages(small: Page, context: BrowserContext):
+    small.get_by_role("radio", name="7, test image").first.click()
+    small.get_by_role("button", name="All but a line").click()
+    open_tab(small, "Samples")
+    query = dict(parse_qsl(urlsplit(small.url).query))
     there = Address.from_query(query)
     assert (there.dataset, there.tab) == ("mnist", "samples") and there.sample == int(query["sample"])
     other = context.new_page()
-    other.goto(page.url)
+    other.goto(small.url)
     expect_answers(other, "samples")
-    assert hidden(other) == hidden(page) == int(there.mask.sum())
+    assert hidden(other) == hidden(small) == int(there.mask.sum())
     # A mask that the full page wrote.
     mask = mask_family("strokes")(1, 28, 28, torch.Generator().manual_seed(1))[0, 0]
-    other.goto(f"{page.url.split('?')[0]}?sample=3&mask={mask_text(mask)}")
+    other.goto(f"{small.url.split('?')[0]}?sample=3&mask={mask_text(mask)}")
     expect_answers(other)
     assert hidden(other) == int(mask.sum())
-    other.goto(f"{page.url.split('?')[0]}?sample=99999&mask=%25&tab=gears&z=a&dataset=x")
+    other.goto(f"{small.url.split('?')[0]}?sample=99999&mask=%25&tab=gears&z=a&dataset=x")
     expect_answers(other)
     assert hidden(other) == 196
 
@@ -226,44 +243,44 @@ def test_the_page_works_without_a_network_after_the_first_visit(page: Page, cont
     context.set_offline(False)
 
 
-def test_a_reload_keeps_the_mask(page: Page):
-    stroke(page, (0.1, 0.1), (0.9, 0.1))
-    expect_answers(page)
-    count = hidden(page)
-    page.reload()
-    expect_answers(page)
-    assert hidden(page) == count
+def test_a_reload_keeps_the_mask(small: Page):
+    stroke(small, (0.1, 0.1), (0.9, 0.1))
+    expect_answers(small)
+    count = hidden(small)
+    small.reload()
+    expect_answers(small)
+    assert hidden(small) == count
 
 
-def test_a_mask_from_a_file(page: Page):
+def test_a_mask_from_a_file(small: Page):
     mask = np.zeros((28, 28), np.uint8)
     mask[5:10, 5:10] = 255
     for picture, message in ((mask, ""), (0 * mask, "This picture hides nothing")):
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "PNG")
-        page.locator("#mask-file").set_input_files(
+        small.locator("#mask-file").set_input_files(
             {"name": "mask.png", "mimeType": "image/png", "buffer": file.getvalue()}
         )
         if message:
-            expect(page.get_by_role("alert")).to_contain_text(message)
-        expect_answers(page)
-        assert hidden(page) == 25
-    page.locator("#mask-file").set_input_files({"name": "mask.png", "mimeType": "image/png", "buffer": b"no picture"})
-    expect(page.get_by_role("alert")).to_contain_text("not a picture that your browser can read")
+            expect(small.get_by_role("alert")).to_contain_text(message)
+        expect_answers(small)
+        assert hidden(small) == 25
+    small.locator("#mask-file").set_input_files({"name": "mask.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(small.get_by_role("alert")).to_contain_text("not a picture that your browser can read")
 
 
-def test_the_keyboard_alone(page: Page):
-    page.get_by_role("tab", name="Compare").focus()
-    page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("tab", name="Factors")).to_be_focused()
-    expect_answers(page, "factors")
-    page.keyboard.press("ArrowLeft")
-    expect_answers(page)
-    page.locator("#painter canvas").focus()
-    page.keyboard.press("Delete")
-    page.keyboard.press("Space")
-    expect_answers(page)
-    assert 0 < hidden(page) < 30
+def test_the_keyboard_alone(small: Page):
+    small.get_by_role("tab", name="Compare").focus()
+    small.keyboard.press("ArrowRight")
+    expect(small.get_by_role("tab", name="Factors")).to_be_focused()
+    expect_answers(small, "factors")
+    small.keyboard.press("ArrowLeft")
+    expect_answers(small)
+    small.locator("#painter canvas").focus()
+    small.keyboard.press("Delete")
+    small.keyboard.press("Space")
+    expect_answers(small)
+    assert 0 < hidden(small) < 30
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
