@@ -66,11 +66,11 @@ export function words(about) {
         ...[about.summary, about.limits, about.formula, source].filter(Boolean).map((text) => make("p", {}, text)));
 }
 
-/** Make a strip of pictures of one method, with a heading. */
+/** Make a strip of pictures with a heading: a method's title and colour, or a title alone. */
 export function strip(about) {
     const row = make("div"), remark = make("small");
-    const section = make("section", { className: "strip" }, make("h2", {}, make("i"), about.title, remark), row);
-    section.style.setProperty("--colour", about.colour);
+    const section = make("section", { className: "strip" }, make("h2", {}, about.colour ? make("i") : null, about.title, remark), row);
+    if (about.colour) section.style.setProperty("--colour", about.colour);
     return {
         section,
         say: (text) => { remark.textContent = text; },

@@ -189,7 +189,7 @@ export const factors = {
             rows.append(make("label", { className: "slider" }, name, input, output));
         }
         reset.addEventListener("click", () => { chosen.z.fill(0); for (const { input } of sliders) input.value = 0; changed(true); });
-        const row = strip({ title: "Each factor alone, at +2 and −2 standard deviations", colour: "transparent" });
+        const row = strip({ title: "Each factor alone, at +2 and −2 standard deviations" });
         moved.figure.classList.add("moved");
         host.replaceChildren(make("div", { className: "tools-row" }, of.group, reset), moved.figure, rows, row.section,
             make("p", { className: "note" }, "A Gaussian over the hidden pixels is a mean and a few directions in which it can change, the factors. Each slider moves along one of them, in standard deviations. A mixture has several Gaussians; the first slider goes through them, in proportion to their weights."));
