@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -12,56 +14,49 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.mask_text import mask_text
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.registry import load_imputer
-from tests.browser.conftest import NewContext
+from tests.browser.conftest import NewContext, OpenPage, events
 from tests.browser.page import hidden, press, stroke
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def context(new_context: NewContext) -> BrowserContext:
-    return new_context(viewport={"width": 1280, "height": 720})
-
-
-@pytest.fixture
-def open_light(context: BrowserContext, light: str) -> Iterator[Callable[[str], Page]]:
+def open_light(open_page: OpenPage, light: str) -> Iterator[OpenPage]:
     """Open the page and wait for its first answers; the test fails if it logs an error or makes a request to another host."""
-    problems = list[str]()
+    seen = list[list[list[Any]]]()
+    with ExitStack() as listening:
 
-    def open_light(query: str) -> Page:
-        page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("request", lambda request: problems.append(request.url) if elsewhere(request.url, light) else None)
-        page.goto(light + query)
-        expect_answers(page)
-        return page
+        def open_light(query: str = "", **options: Any) -> Page:
+            page = open_page(**options)
+            seen.append([listening.enter_context(events(page, name)) for name in ("console", "pageerror", "request")])
+            page.goto(light + query)
+            expect_answers(page)
+            return page
 
-    yield open_light
-    assert problems == []
+        yield open_light
+    for messages, errors, requests in seen:
+        assert [message.text for message in messages if message.type == "error"] == []
+        assert errors == []
+        assert [request.url for request in requests if not request.url.startswith((light, "data:", "blob:"))] == []
 
 
 @pytest.fixture
-def page(open_light: Callable[[str], Page]) -> Page:
+def page(open_light: OpenPage) -> Page:
     """The page with all its methods."""
-    return open_light("")
+    return open_light()
 
 
 @pytest.fixture
-def small(open_light: Callable[[str], Page]) -> Page:
+def small(open_light: OpenPage) -> Page:
     """The page with two methods, which is ready sooner."""
     return open_light("?methods=dmfa,zero")
-
-
-def elsewhere(address: str, home: str) -> bool:
-    return not address.startswith((home, "data:", "blob:"))
 
 
 def expect_answers(page: Page, tab: str = "compare") -> None:
@@ -210,14 +205,14 @@ def test_walks_and_predictions(small: Page):
     expect(small.locator(".panel", has_text="MisConv (DMFA)").locator("li")).to_have_count(10)
 
 
-def test_a_link_opens_in_both_pages(small: Page, context: BrowserContext):
+def test_a_link_opens_in_both_pages(small: Page, open_page: OpenPage):
     small.get_by_role("radio", name="7, test image").first.click()
     small.get_by_role("button", name="All but a line").click()
     open_tab(small, "Samples")
     query = dict(parse_qsl(urlsplit(small.url).query))
     there = Address.from_query(query)
     assert (there.dataset, there.tab) == ("mnist", "samples") and there.sample == int(query["sample"])
-    other = context.new_page()
+    other = open_page()
     other.goto(small.url)
     expect_answers(other, "samples")
     assert hidden(other) == hidden(small) == int(there.mask.sum())
@@ -231,7 +226,11 @@ def test_a_link_opens_in_both_pages(small: Page, context: BrowserContext):
     assert hidden(other) == 196
 
 
-def test_the_page_works_without_a_network_after_the_first_visit(page: Page, context: BrowserContext):
+def test_the_page_works_without_a_network_after_the_first_visit(new_context: NewContext, light: str):
+    context = new_context()
+    page = context.new_page()
+    page.goto(light)
+    expect_answers(page)
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.reload()  # now through the service worker, which keeps the models
     expect_answers(page)
@@ -240,7 +239,6 @@ def test_the_page_works_without_a_network_after_the_first_visit(page: Page, cont
     expect_answers(page)
     stroke(page, (0.1, 0.8), (0.9, 0.8))
     expect_answers(page)
-    context.set_offline(False)
 
 
 def test_a_reload_keeps_the_mask(small: Page):
@@ -284,11 +282,10 @@ def test_the_keyboard_alone(small: Page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(new_context: NewContext, light: str, scheme: str):
-    page = new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme).new_page()
-    for tab in ("compare", "factors", "samples", "attractors", "predictions"):
-        page.goto(f"{light}?tab={tab}")
-        expect_answers(page, tab)
+def test_axe_finds_nothing_serious(open_light: OpenPage, scheme: str):
+    page = open_light("?methods=dmfa,vaeac,zero", height=900, color_scheme=scheme)
+    for tab in ("Compare", "Factors", "Samples", "Attractors", "Predictions"):
+        open_tab(page, tab)
         page.evaluate("Promise.allSettled(document.getAnimations().map((one) => one.finished))")
         found = Axe().run(page).response["violations"]
         serious = [
