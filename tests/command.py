@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import sys
 import traceback
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, chdir, nullcontext, redirect_stderr, redirect_stdout
 from subprocess import CompletedProcess
 from unittest import mock
 
@@ -18,12 +18,14 @@ from accelerate.state import AcceleratorState
 from dmfa_demo.data import datasets
 from tests.conftest import REPOSITORY, VALIDATION_SIZE
 from train.__main__ import main
+from train.engine import run
 
 
-def train(*words: str) -> CompletedProcess[str]:
+def train(*words: str, graphs: bool = False) -> CompletedProcess[str]:
     """Run `python -m train` with these words, and return its output and exit status.
 
-    Tests of signals or of several processes need a separate process.
+    Tests of signals or of several processes need a separate process. Without `graphs`, training writes no ONNX graphs, which would
+    take most of the time.
     """
     out, err, status = io.StringIO(), io.StringIO(), 0
     forget_precision()
@@ -33,6 +35,7 @@ def train(*words: str) -> CompletedProcess[str]:
         redirect_stderr(err),
         chdir(REPOSITORY),
         torch.random.fork_rng(),
+        nullcontext() if graphs else no_graphs(),
     ):
         try:
             main()
@@ -53,6 +56,12 @@ def forget_precision() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
+def no_graphs() -> AbstractContextManager[object]:
+    """Let training end without ONNX graphs."""
+    return mock.patch.object(run, "write_graphs")
+
+
 if __name__ == "__main__":
     datasets.VALIDATION_SIZE = VALIDATION_SIZE
-    main()
+    with no_graphs():
+        main()

@@ -163,7 +163,7 @@ TRAIN = "context-encoder --latents 4 --widths 8 16 --steps 2 --batch-size 32 --v
 
 def test_training_ends_with_the_export(small_mnist: Path, tmp_path: Path):
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
-    done = train(*TRAIN, "--data-root", str(small_mnist), *folders)
+    done = train(*TRAIN, "--data-root", str(small_mnist), *folders, graphs=True)
     assert done.returncode == 0, done.stderr
     for ours, twin in zip(*answers(tmp_path / "out", "context-encoder")):
         torch.testing.assert_close(ours, twin, atol=1e-5, rtol=0)
@@ -174,7 +174,7 @@ def test_training_works_without_the_exporter(small_mnist: Path, tmp_path: Path, 
     folders = ["--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out")]
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "model.onnx").touch()  # of older weights
-    done = train(*TRAIN, "--data-root", str(small_mnist), *folders)
+    done = train(*TRAIN, "--data-root", str(small_mnist), *folders, graphs=True)
     assert done.returncode == 0 and "no ONNX graph was written" in done.stdout
     assert not list((tmp_path / "out").glob("*.onnx"))
 
