@@ -174,9 +174,14 @@ class LabelledImages:
             )
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
+    @property
+    def has_labels(self) -> Tensor:
+        """Whether the labels of each image are known, bool `(N,)`; unknown ones are negative."""
+        return (self.labels >= 0).flatten(1).all(1) if self.labels.dim() > 1 else self.labels >= 0
+
     def labelled(self) -> LabelledImages:
-        """Select the images whose labels are known; unknown ones are negative."""
-        rows = (self.labels >= 0).flatten(1).all(1) if self.labels.dim() > 1 else self.labels >= 0
+        """Select the images whose labels are known."""
+        rows = self.has_labels
         return LabelledImages(self.images[rows], self.labels[rows], self.indices[rows])
 
     def first(self, count: int | None) -> LabelledImages:

@@ -182,6 +182,10 @@ class Classifier(ABC):
     def prepare(self, images: Tensor, missing: Tensor, belief: Imputation | None) -> tuple[Tensor, ...]:
         """Return the network's inputs: tensors with leading size B, without gradients."""
 
+    def mirror(self, *prepared: Tensor) -> tuple[Tensor, ...]:
+        """Return the result of `prepare` for the mirror images."""
+        return tuple(part.flip(-1) for part in prepared)
+
     def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
         """Return logits `(B, classes)` of `network` (its own, or one wrapped by training) for the result of `prepare`."""
         return network(*prepared)
@@ -346,6 +350,11 @@ class MisConvClassifier(Classifier):
         parts = density.components
         tensors = (density.log_weights, parts.mean, parts.factors, parts.noise)
         return hide(images, missing), missing, *(tensor.float() for tensor in tensors)
+
+    def mirror(self, *prepared: Tensor) -> tuple[Tensor, ...]:
+        images, missing, log_weights, *parts = prepared
+        parts = (part.unflatten(-1, images.shape[1:]).flip(-1).flatten(-3) for part in parts)
+        return *super().mirror(images, missing), log_weights, *parts
 
     def logits(self, network: nn.Module, *prepared: Tensor) -> Tensor:
         images, missing, log_weights, *parts = prepared

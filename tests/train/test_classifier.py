@@ -3,14 +3,20 @@
 import json
 from pathlib import Path
 from typing import get_args, get_type_hints
+from unittest.mock import Mock
 
 import pytest
 import torch
 
+from dmfa_demo.data.datasets import LabelledImages
+from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig, ZeroClassifier
 from dmfa_demo.storage.checkpoints import digest
 from tests.command import train
 from tests.conftest import REPOSITORY
+from train.engine.run import absent_pixels
+from train.methods import classifier
 from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
 
 
@@ -42,12 +48,40 @@ def test_rows_have_the_mean_over_seeds_its_error_and_the_papers_figure():
 
 
 def test_prepare_in_a_batch_equals_one_by_one():
-    classifier = CLASSIFIERS["mask"](ClassifierConfig(), None)
+    masked = CLASSIFIERS["mask"](ClassifierConfig(), None)
     images = torch.randint(256, (5, 1, 28, 28), dtype=torch.uint8)
     missing = torch.rand(5, 1, 28, 28) < 0.5
-    (inputs,) = prepare(classifier, images, missing)
+    (inputs,) = prepare(masked, images, missing)
     assert inputs.shape == (5, 2, 28, 28) and (inputs[:, :1][missing] == 0).all()
     torch.testing.assert_close(inputs[:, 1:].bool(), missing)
+
+
+@pytest.mark.parametrize("treatment", ["complete", "mask", "zero", "partial-conv", "misconv-dmfa", "dmfa-mean"])
+def test_mirrored_inputs_are_those_of_the_mirror_image(treatment: str):
+    treated = CLASSIFIERS[treatment](ClassifierConfig(channels=3, height=4, width=6), None)
+    images, missing = torch.rand(2, 3, 4, 6), torch.rand(2, 1, 4, 6) < 0.5
+    mean, noise, factors = torch.rand(2, 3, 4, 6), torch.rand(2, 3, 4, 6), torch.randn(2, 5, 3, 4, 6)
+
+    def prepared(turn: bool) -> tuple[torch.Tensor, ...]:
+        x, hidden, m, d, a = (part.flip(-1) if turn else part for part in (images, missing, mean, noise, factors))
+        parts = FactorAnalyzer(m.flatten(1)[:, None], a.flatten(2)[:, None], d.flatten(1)[:, None])
+        belief = Imputation(m, MixtureOfFactorAnalyzers(torch.zeros(2, 1), parts))
+        return treated.prepare(x, hidden, belief)
+
+    found, expected = treated.mirror(*prepared(turn=False)), prepared(turn=True)
+    assert len(found) == len(expected) and all(map(torch.equal, found, expected))
+
+
+def test_labelled_images_have_the_holes_of_the_sources_training(monkeypatch: pytest.MonkeyPatch):
+    count, seen = 12, []
+    labels = torch.where(torch.arange(count) % 3 > 0, 1, -1)
+    images = LabelledImages(torch.zeros(count, 1, 28, 28, dtype=torch.uint8), labels, torch.arange(count))
+    monkeypatch.setattr(classifier, "load_split", lambda *words: images)
+    monkeypatch.setattr(classifier, "prepare", lambda kind, given, missing: seen.append(missing) or ())
+    monkeypatch.setattr(classifier, "_fit", Mock(side_effect=InterruptedError))
+    with pytest.raises(InterruptedError):
+        classifier.train(ClassifierTraining(treatment="zero", incomplete="half"))
+    assert torch.equal(seen[0], absent_pixels("half", count, (28, 28), 0)[labels > 0])
 
 
 @pytest.mark.parametrize("treatment", ["misconv-dmfa", "partial-conv"])

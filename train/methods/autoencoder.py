@@ -52,7 +52,9 @@ class AutoencoderTraining(NetworkRunConfig):
         },
         "celeba": {
             "network": AutoencoderConfig(latents=128, widths=(32, 64, 128, 256)),
-            "loop": LoopConfig(steps=8_000, batch_size=32),
+            "loop": LoopConfig(steps=6_000, batch_size=32, save_every=200),
+            "kind": "dae",
+            "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
     }
 

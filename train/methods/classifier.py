@@ -121,12 +121,14 @@ def train(config: ClassifierTraining) -> None:
     folder = config.checkpoint
     source = load_source(kind, beside / config.network.source)
     training, validation, test = (
-        load_split(config.dataset, part, config.data_root).labelled() for part in ("train", "validation", "test")
+        load_split(config.dataset, part, config.data_root) for part in ("train", "validation", "test")
     )
-    validation = validation.first(VALIDATED)
     size, about = training.images.shape[-2:], identity(config)
+    # Drawn for all images, so that those with labels have the same holes as in the training of the source.
+    absent = absent_pixels(config.incomplete, len(training), size, HOLES_SEED)[training.has_labels]
+    training, validation, test = training.labelled(), validation.labelled().first(VALIDATED), test.labelled()
     preparing = kind(config.network, source)
-    inputs = prepare(preparing, training.images, absent_pixels(config.incomplete, len(training), size, HOLES_SEED))
+    inputs = prepare(preparing, training.images, absent)
     held_out = prepare(preparing, validation.images, absent_pixels(config.incomplete, len(validation), size, 1))
     complete = prepare(preparing, test.images, absent_pixels(None, len(test), size, 0))
 
@@ -195,8 +197,17 @@ def _fit(
 ) -> float:
     """Train the classifier's network in place; return the seconds it took."""
 
+    mirrored = DATASETS[config.dataset].mirrored
+
     def draw(rows: Tensor, generator: torch.Generator) -> Inputs:
-        return (*(part[rows] for part in training[0]), training[1][rows])
+        inputs = tuple(part[rows] for part in training[0])
+        if mirrored:  # at random, with their holes
+            turned = torch.rand(len(rows), generator=generator) < 0.5
+            inputs = tuple(
+                torch.where(turned.view(-1, *[1] * (part.dim() - 1)), other, part)
+                for part, other in zip(inputs, classifier.mirror(*inputs))
+            )
+        return *inputs, training[1][rows]
 
     def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:
         *inputs, labels = batch

@@ -48,7 +48,7 @@ class Dynamics(DatasetConfig):
     images: PositiveInt = 1_000
     """the number of validation images, from the first"""
 
-    recipes: ClassVar = {"celeba": {"masks": "square25"}}
+    recipes: ClassVar = {"celeba": {"masks": "square25", "images": 300}}
 
     @property
     def sources(self) -> tuple[str, ...]:
