@@ -7,7 +7,7 @@ from PIL import Image
 
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.data.masks import mask_family
-from train.report.gallery import GAP, HEAD, WIDE_GAP, Gallery, draw
+from train.report.gallery import GAP, HEAD, WIDE_GAP, Gallery, _wrapped, draw
 
 
 def test_every_picture_is_in_its_row_and_column(tmp_path):
@@ -37,3 +37,10 @@ def test_invalid_settings_are_refused_and_nothing_is_written(tmp_path, settings)
     with pytest.raises(ValueError, match="nothing|circle|celeba32"):
         draw(Gallery(**{"method": ("zero",), **settings}, output=tmp_path / "all.png"))
     assert not (tmp_path / "all.png").exists()
+
+
+def test_titles_are_wrapped_between_words():
+    lines = _wrapped("Context encoder mean", lambda text: len(text) <= 7)
+    assert lines == ["Context", "encoder", "mean"]
+    assert _wrapped("AE dynamics from k-NN", lambda text: len(text) <= 11) == ["AE dynamics", "from k-NN"]
+    assert _wrapped("AE dynamics", lambda text: len(text) <= 4) == ["AE", "dyna"]

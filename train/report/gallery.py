@@ -5,7 +5,7 @@ The picture shows at a glance what averages hide: an edge around the hole, a pat
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -23,8 +23,9 @@ from dmfa_demo.options import Seed
 from dmfa_demo.registry import available_among, load_imputer, method_class, shown_first
 from train.engine.run import DatasetConfig
 
-# Pixels between two pictures, between two holes, and above them for the titles.
-GAP, WIDE_GAP, HEAD = 2, 10, 34
+# Pixels between two pictures, between two holes, of a line of a title, and above the pictures for three lines.
+GAP, WIDE_GAP, LINE = 2, 10, 15
+HEAD = 3 * LINE + 4
 # Images per call of a method.
 BATCH = 8
 
@@ -55,12 +56,12 @@ class Column:
     """A column of the picture.
 
     Attributes:
-        title: two lines above it; the second may be empty.
+        title: the text above it.
         pictures: uint8 `(H, W, 3)`, one for each sample.
         begins_hole: whether a wide gap separates it from the previous column.
     """
 
-    title: tuple[str, str]
+    title: str
     pictures: list[np.ndarray]
     begins_hole: bool = False
 
@@ -76,12 +77,12 @@ def draw(config: Gallery) -> None:
     for method in methods:
         method_class(method)
     height, width = images.shape[-2:]
-    columns = [Column(("Original", ""), _pictures(images))]
+    columns = [Column("Original", _pictures(images))]
     for protocol in config.protocol:
         generator = torch.Generator().manual_seed(config.seed)
         missing = mask_family(protocol)(1, height, width, generator).expand(len(images), -1, -1, -1)
         holes = [with_holes(image, hidden[0]) for image, hidden in zip(images, missing)]
-        columns.append(Column((protocol, ""), holes, begins_hole=True))
+        columns.append(Column(protocol, holes, begins_hole=True))
         for method in tqdm(methods, protocol, leave=False):
             columns += _answers(config, method, images, missing)
     config.output.parent.mkdir(parents=True, exist_ok=True)
@@ -96,10 +97,11 @@ def _answers(config: Gallery, method: str, images: Tensor, missing: Tensor) -> I
         imputer.impute(some, hidden, seed=config.seed)
         for some, hidden in zip(images.split(BATCH), missing.split(BATCH))
     ]
-    yield Column((kind.title, "mean"), _pictures(torch.cat([answer.mean for answer in answers])))
+    yield Column(f"{kind.title} mean", _pictures(torch.cat([answer.mean for answer in answers])))
     if kind.has_samples:
-        drawn = torch.cat([answer.sample(1, noise=False)[0] for answer in answers])
-        yield Column((kind.title, "sample"), _pictures(drawn))
+        # The samples of all images in a batch use the same draws; take another one for each image.
+        drawn = torch.cat([answer.sample(BATCH, noise=False).diagonal().movedim(-1, 0) for answer in answers])
+        yield Column(f"{kind.title} sample", _pictures(drawn))
 
 
 def _pictures(images: Tensor) -> list[np.ndarray]:
@@ -118,10 +120,21 @@ def _page(columns: list[Column]) -> Image.Image:
     page = Image.new("RGB", (right + GAP, HEAD + len(columns[0].pictures) * (height + GAP)), "white")
     pen, font = ImageDraw.Draw(page), ImageFont.load_default(11)
     for left, column in zip(lefts, columns):
-        for line, text in enumerate(column.title):
-            while text and pen.textlength(text, font) > width:
-                text = text[:-1]
-            pen.text((left, 2 + 15 * line), text, "black", font)
+        for line, text in enumerate(_wrapped(column.title, lambda text: pen.textlength(text, font) <= width - 4)):
+            pen.text((left, 2 + LINE * line), text, "black", font)
         for row, picture in enumerate(column.pictures):
             page.paste(Image.fromarray(picture), (left, HEAD + row * (height + GAP)))
     return page
+
+
+def _wrapped(text: str, fits: Callable[[str], bool]) -> list[str]:
+    """Return lines of whole words that fit; a longer word is cut."""
+    lines: list[str] = []
+    for word in text.split():
+        while not fits(word):
+            word = word[:-1]
+        if lines and fits(f"{lines[-1]} {word}"):
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
