@@ -6,6 +6,7 @@ an input, and `python -m train export` writes it as a graph beside the method's 
 
     Answer       images, missing, normals      ->  filled, deviation, nll, samples, psnr, ssim
     WalkStep     images, missing, points, ...  ->  the next point of a walk along an auto-encoder's field
+    MapStep      places                        ->  the next places of walks on an auto-encoder's map
     Belief       images, missing               ->  what the source of a classifier returns
     Prediction   images, missing, belief       ->  the probabilities of the classes
 
@@ -36,6 +37,7 @@ from dmfa_demo.models.classifier import (
 )
 from dmfa_demo.models.context_encoder import ContextEncoderImputer
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
+from dmfa_demo.models.latent_map import MAP, LatentMap, LatentPlane
 from dmfa_demo.models.mfa import MFAImputer, tensors_of
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
 from dmfa_demo.models.vaeac import GuidedVAEACImputer, ImageGenerator, VAEACImputer
@@ -193,23 +195,48 @@ class WalkStep(TensorFunction):
     """One step of a walk along an auto-encoder's field, see `impute_along`.
 
     Its inputs are images, missing, the current `points` `(B, C, H, W)`, and `step_size` `(1,)`. Returns `residual`, the norm of the field at
-    these points `(B,)`, and `filled`, `psnr` and `ssim` of the next ones.
+    these points `(B,)`, and `filled`, `psnr` and `ssim` of the next ones. With the plane of a map, also `place`, where these points are on
+    the map, `(B, 2)`.
     """
 
     name = "step"
 
-    def __init__(self, model: Autoencoder):
+    def __init__(self, model: Autoencoder, plane: LatentPlane | None = None):
         self.model = self.network = model
-        self.shape = model.config.shape
+        self.plane, self.shape = plane, model.config.shape
 
     def __call__(self, images: Tensor, missing: Tensor, points: Tensor, step_size: Tensor) -> Tensors:
-        force = torch.where(missing, self.model.reconstruct(points) - points, 0)
+        latents = self.model.encode(points)
+        force = torch.where(missing, self.model.decode(latents) - points, 0)
         residual = force.flatten(1).square().sum(1).sqrt()
-        return {**scored(points + step_size * force, images, missing), "residual": residual}
+        place = {} if self.plane is None else {"place": self.plane.place(latents)}
+        return {**scored(points + step_size * force, images, missing), "residual": residual, **place}
 
     def examples(self, rows: int, draws: int) -> Tensors:
         found = super().examples(rows, draws)
         return {**found, "points": found["images"], "step_size": torch.ones(1)}
+
+
+class MapStep(TensorFunction):
+    """One step of a walk on the map of an auto-encoder, see `latent_field`.
+
+    Its input is `places` `(B, 2)`. Returns their decoded pictures `filled` `(B, C, H, W)`, the next places `next` `(B, 2)`, and `residual`,
+    the distance to them `(B,)`.
+    """
+
+    name = "map"
+
+    def __init__(self, plane: LatentPlane):
+        self.plane, self.network, self.shape = plane, plane.model, plane.model.config.shape
+
+    def __call__(self, places: Tensor) -> Tensors:
+        pictures = self.plane.decode(places)
+        after = self.plane.encode(pictures)
+        residual = (after - places).square().sum(1).sqrt()
+        return {"filled": pictures.clamp(0, 1), "next": after, "residual": residual}
+
+    def examples(self, rows: int, draws: int) -> Tensors:
+        return {"places": torch.randn(rows, 2)}
 
 
 class Belief(TensorFunction):
@@ -265,14 +292,18 @@ class Prediction(TensorFunction):
 
 
 # The names of their graphs.
-GRAPHS = tuple(kind.name for kind in (Answer, WalkStep, Belief, Prediction))
+GRAPHS = tuple(kind.name for kind in (Answer, WalkStep, MapStep, Belief, Prediction))
 
 
 def functions_of(folder: Path) -> list[TensorFunction]:
     """Return the tensor functions with the weights of a checkpoint; none for what the light page does not have."""
     training = read_config(folder)["training"]
     if training["method"] == "autoencoder":
-        return [WalkStep(load_network(folder, Autoencoder, AutoencoderConfig))]
+        model = load_network(folder, Autoencoder, AutoencoderConfig)
+        if not (folder / MAP).is_file():
+            return [WalkStep(model)]
+        plane = LatentMap.load(folder).plane(model)
+        return [WalkStep(model, plane), MapStep(plane)]
     if training["method"] == "classifier":
         if CLASSIFIERS[training["treatment"]] is KNNClassifier:
             return []

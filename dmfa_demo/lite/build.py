@@ -1,9 +1,9 @@
 """Write the light page: a folder of files that any static host serves.
 
-index.html, *.js, *.css, icon.svg     the page; canvas and styles are those of the full page
+index.html, *.js, *.css, icon.svg     the page; canvas, aligner, walk player and styles are those of the full page
 manifest.json                         data sets, methods, presets, and the files of each model
 runtime/                              ONNX Runtime Web, three files of the npm package `onnxruntime-web`
-DATASET/samples.png                   the bundled pictures
+DATASET/samples.png, DATASET/maps.json  the bundled pictures, and the maps of attractors
 DATASET/CHECKPOINT/                   graphs, and the weights that they read
 """
 
@@ -31,6 +31,9 @@ from dmfa_demo.app.canvas import mask_painter, photo_aligner
 from dmfa_demo.app.canvas.presets import OFFERS, Offer
 from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.app.tabs import walk_player
+from dmfa_demo.app.tabs.attractors import EXACT, LATENT_STEPS, OWN, STEP_SIZES, explain, mapped
+from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, load_map
 from dmfa_demo.data.datasets import CELEBA_VARIABLE, DATASETS, load_samples, to_float
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colours_of, grey_or_colour, sheet
 from dmfa_demo.imputation import Imputer
@@ -58,7 +61,7 @@ COLUMNS = 10
 DRAWS = 10
 
 # Weights in half precision are used if no pixel of any answer changes by more than this.
-TOLERANCE = 1e-3
+HALF = 1e-3
 # The answers to compare, for masks of each preset.
 COMPARED = 20
 
@@ -105,6 +108,13 @@ def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), 
         offers = [_dataset(name, OFFERS[name], methods, folder) for name in chosen]
         content: dict[str, Any] = {"version": __version__, "datasets": offers, "draws": DRAWS}
         content["aligner"] = photo_aligner.settings_of(photo_aligner.FACE)
+        content["walks"] = {
+            "sizes": STEP_SIZES,
+            "steps": STEPS,
+            "tolerance": TOLERANCE,
+            "onMap": LATENT_STEPS,
+            "own": OWN,
+        }
         content["colours"] = {"error": colours_of(DIVERGING), "deviation": colours_of(SEQUENTIAL)}
         write_text(folder / "manifest.json", json.dumps(content, separators=(",", ":")))
         _write_service_worker(folder)
@@ -152,7 +162,7 @@ def _copy_page(folder: Path) -> None:
     full = Path(mask_painter.__file__).parents[1]
     shutil.copy(full / "page.css", folder)
     index, styles = (PAGE / "index.html").read_text(), []
-    for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner")):
+    for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner"), (walk_player, "player")):
         path = Path(str(module.__file__))
         index = index.replace(f"<!-- {path.stem} -->", path.with_suffix(".html").read_text())
         styles.append(f"#{place} {{\n{path.with_suffix('.css').read_text()}}}\n")
@@ -193,6 +203,8 @@ def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> di
         "several": about.several,
         "labels": [row.nonzero()[:, 0].tolist() if about.several else [int(row)] for row in samples.labels],
         "methods": [*writer.methods()],
+        "maps": [*writer.maps()],
+        "explanation": explain(name),
         "classifiers": [*writer.classifiers()],
     }
 
@@ -217,7 +229,8 @@ class _Models:
             if self.wanted and name not in self.wanted:
                 continue
             kind = method_class(name)
-            about: dict[str, Any] = {**_words(kind), "shown": name in first or kind.other_start in first}
+            about: dict[str, Any] = {**_words(kind), "starts": kind.starts_walks}
+            about["shown"] = name in first or kind.other_start in first
             if kind.has_trajectory:
                 if walk := self.walk(kind):
                     yield {**about, **walk}
@@ -240,6 +253,20 @@ class _Models:
         settings = {"size": config.step_size, "steps": config.steps, "tolerance": config.tolerance}
         model = self.model(weights_of(folder).parent, "step")
         return None if model is None else {**model, "walk": settings}
+
+    def maps(self) -> Iterator[dict[str, Any]]:
+        """Write the maps of attractors, and yield their models; none if no method walks."""
+        if self.wanted and not any(method_class(name).has_trajectory for name in self.wanted if name in METHODS):
+            return
+        found = mapped(self.dataset)
+        planes = {name: load_map(self.dataset, name) for name in found}
+        encoded = walk_player.encode_maps(walk_player.Maps(planes, DATASETS[self.dataset].kinds))
+        write_text(self.out / self.dataset / "maps.json", encoded)
+        for name, title in found.items():
+            folder, exact = ROOT / self.dataset / name, EXACT * planes[name].points.std().item()
+            step, move = self.model(folder, "step"), self.model(folder, "map")
+            if step and move:
+                yield {"name": name, "title": title, "step": step, "move": move, "tolerance": exact}
 
     def classifiers(self) -> Iterator[dict[str, Any]]:
         """Yield the description of each classifier with a graph."""
@@ -265,7 +292,7 @@ class _Models:
         elif not (target / WEIGHTS).is_file():
             graphs = [path for path in folder.glob(f"*{SUFFIX}") if path.stem in GRAPHS]
             write_weights(weights, graphs, target, half=True)
-            if graph == "answer" and self.difference(path, target / path.name) > TOLERANCE:
+            if graph == "answer" and self.difference(path, target / path.name) > HALF:
                 write_weights(weights, graphs, target, half=False)
         inputs, outputs = _signature(target / path.name)
         files = [file for file in (target / path.name, target / WEIGHTS) if file.is_file()]
@@ -328,8 +355,11 @@ def _write_service_worker(folder: Path) -> None:
     digest = hashlib.sha256()
     for path in files:
         digest.update(path.read_bytes())
-    # Models are stored when they are first used.
-    own = [path.relative_to(folder).as_posix() for path in files if path.suffix not in (".onnx", ".safetensors")]
+    # Models and maps are stored when they are first used.
+    later = (".onnx", ".safetensors"), "maps.json"
+    own = [
+        path.relative_to(folder).as_posix() for path in files if path.suffix not in later[0] and path.name != later[1]
+    ]
     path = folder / "service-worker.js"
     lines = f"const VERSION = {digest.hexdigest()[:12]!r};\nconst FILES = {json.dumps(['./', *own])};\n"
     write_text(path, lines + path.read_text())

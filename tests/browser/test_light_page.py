@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -20,7 +21,11 @@ from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.mask_text import mask_text
 from dmfa_demo.data.masks import mask_family
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.models.dynamics import flow, latent_field
+from dmfa_demo.models.latent_map import LatentMap
 from dmfa_demo.registry import load_imputer
+from dmfa_demo.storage.checkpoints import ROOT, load_network
 from tests.browser.conftest import NewContext, OpenPage, events
 from tests.browser.page import hidden, press, stroke
 
@@ -194,6 +199,52 @@ def test_factors_move_the_picture(small: Page):
     assert np.array_equal(before, pixels(moved))
 
 
+def test_walks_on_the_map(small: Page, open_page: OpenPage, light: str):
+    open_tab(small, "Attractors")
+    tiles = small.locator("#player .tiles figure")
+    assert tiles.locator("figcaption span").all_inner_texts() == ["Noise", "DMFA", "Your start", "The picture"]
+    before = pixels(small.locator("#player .plane"))
+    small.locator("#player .plane").focus()
+    small.keyboard.press("ArrowLeft")
+    small.keyboard.press("Space")
+    expect(small.locator("#player [role=status]")).to_contain_text(
+        re.compile("Your start (is fixed|still moves) at step")
+    )
+    expect(tiles.locator("canvas")).to_have_count(3)
+    assert not np.array_equal(before, pixels(small.locator("#player .plane")))
+    small.get_by_role("radio", name="Only 0, 1, 2").click()
+    small.get_by_role("radio", name="Whole steps").click()
+    expect_answers(small, "attractors")
+    expect(small.locator("#player .key span")).to_have_text(["0", "1", "2"])
+    there = Address.from_query(dict(parse_qsl(urlsplit(small.url).query)))
+    assert (there.chosen["map"], there.chosen["step"]) == ("autoencoder-2d-012", 1)
+    other = open_page()
+    other.goto(small.url)
+    expect_answers(other, "attractors")
+    assert other.url == small.url
+    expect(other.get_by_role("radio", name="Whole steps")).to_have_attribute("aria-checked", "true")
+
+
+def test_walks_on_the_map_are_those_in_python(small: Page):
+    folder = ROOT / "mnist" / "autoencoder-2d"
+    plane = LatentMap.load(folder).plane(load_network(folder, Autoencoder, AutoencoderConfig))
+    start = torch.tensor([[1.0, -2.0]])
+    with torch.inference_mode():
+        states = list(flow(lambda z, rows: latent_field(plane.encode, plane.decode)(z), start, 1.0, 20, 0.0))
+    place = start
+    for state in states[1:]:
+        place = torch.tensor(small.evaluate(MOVE, place[0].tolist()))[None]
+        torch.testing.assert_close(place, state.points, atol=2e-2, rtol=1e-2)
+
+
+MOVE = """async (place) => {
+    const { compute } = await import("./models.js");
+    const manifest = await (await fetch("manifest.json")).json();
+    const { move } = manifest.datasets[0].maps.find(({ name }) => name === "autoencoder-2d");
+    return [...(await compute(move, { places: { data: Float32Array.from(place), dims: [1, 2] } })).next.data];
+}"""
+
+
 def test_walks_and_predictions(small: Page):
     open_tab(small, "Attractors")
     walk = small.locator("#panel-attractors .strip").first
@@ -324,6 +375,15 @@ def test_a_model_that_cannot_be_fetched(new_context: NewContext, light: str):
     stroke(page, (0.1, 0.8), (0.9, 0.8))
     expect_answers(page)
     expect(card(page, "VAEAC")).to_contain_text("PSNR")
+
+
+def test_a_full_cache_is_said(new_context: NewContext, light: str):
+    page = new_context().new_page()
+    session = page.context.new_cdp_session(page)
+    session.send("Storage.overrideQuotaForOrigin", {"origin": light.rstrip("/"), "quotaSize": 1_000})
+    page.goto(light)
+    expect(page.get_by_role("alert")).to_contain_text("This browser has no room to keep the models")
+    expect_answers(page)
 
 
 def test_an_old_browser_is_told_so(new_context: NewContext, light: str):

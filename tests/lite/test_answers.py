@@ -12,6 +12,7 @@ from dmfa_demo.lite.answers import (
     GRAPHS,
     Answer,
     Belief,
+    MapStep,
     Prediction,
     TensorFunction,
     WalkStep,
@@ -20,28 +21,29 @@ from dmfa_demo.lite.answers import (
     functions_of,
 )
 from dmfa_demo.models.classifier import CLASSIFIERS
-from dmfa_demo.models.dynamics import impute_along
+from dmfa_demo.models.dynamics import impute_along, latent_field
+from dmfa_demo.models.latent_map import LatentMap
 from dmfa_demo.models.vaeac import VAEACImputer
 from dmfa_demo.networks import engine
 from dmfa_demo.registry import load_imputer, method_class
 from dmfa_demo.storage.checkpoints import ROOT, read_config
 from tests.models.test_same_engines import scenes
 
-FOLDERS = sorted({path.parent for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx")})
+FILES = sorted(path for name in GRAPHS for path in ROOT.glob(f"*/*/{name}.onnx"))
 
 
-def named(folder: Path) -> str:
-    return "/".join(folder.parts[-2:])
+def named(path: Path) -> str:
+    return "/".join(path.relative_to(ROOT).parts)
 
 
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
 
 
-def load(folder: Path) -> TensorFunction:
-    """Return the function of a checkpoint, or of a method without one."""
+def load(folder: Path, name: str = "answer") -> TensorFunction:
+    """Return the function of a checkpoint with this name, or of a method without a checkpoint."""
     with engine.using("torch"):
         if (folder / "config.json").is_file():
-            (function,) = functions_of(folder)
+            (function,) = (one for one in functions_of(folder) if one.name == name)
             return function
         found = answer_of(load_imputer(folder.name, folder.parent.name))
         assert found is not None
@@ -51,6 +53,8 @@ def load(folder: Path) -> TensorFunction:
 def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[str, Tensor]:
     """Return the function's inputs for a scene, with random numbers where it has some."""
     torch.manual_seed(0)
+    if isinstance(function, MapStep):
+        return function.examples(len(images), 0)
     found = {**function.examples(len(images), 10), "images": images, "missing": missing}
     if isinstance(function, Prediction) and function.belief is not None:
         believed = function.belief(images, missing)
@@ -60,11 +64,11 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
     return found
 
 
-@pytest.mark.parametrize("folder", FOLDERS, ids=named)
+@pytest.mark.parametrize("path", FILES, ids=named)
 @torch.inference_mode()
-def test_a_graph_equals_its_function(folder: Path):
-    function = load(folder)
-    session = engine.open_session(folder / f"{function.name}.onnx")
+def test_a_graph_equals_its_function(path: Path):
+    folder, function = path.parent, load(path.parent, path.stem)
+    session = engine.open_session(path)
     for images, missing in scenes(folder.parent.name, BATCHES):
         given = inputs(function, images, missing)
         expected = function(**given)
@@ -122,7 +126,7 @@ def test_draws_have_the_weights_means_and_covariances_of_the_mixture():
 
 @torch.inference_mode()
 def test_steps_make_the_walk_of_auto_encoder_dynamics():
-    function = load(ROOT / "mnist" / "autoencoder")
+    function = load(ROOT / "mnist" / "autoencoder", "step")
     assert isinstance(function, WalkStep)
     images, missing = next(scenes("mnist", (5,)))
     filled = start = torch.where(missing, torch.rand(images.shape), images)
@@ -134,10 +138,25 @@ def test_steps_make_the_walk_of_auto_encoder_dynamics():
         filled = found["filled"]
 
 
+@pytest.mark.parametrize("folder", sorted(ROOT.glob("*/*/map.onnx")), ids=named)
+@torch.inference_mode()
+def test_steps_on_a_map_follow_its_field(folder: Path):
+    on_map, step = (load(folder.parent, name) for name in ("map", "step"))
+    assert isinstance(on_map, MapStep) and isinstance(step, WalkStep)
+    drawn = LatentMap.load(folder.parent)
+    found = on_map(drawn.points[:5])
+    field = latent_field(on_map.plane.encode, on_map.plane.decode)(drawn.points[:5])
+    torch.testing.assert_close(found["next"] - drawn.points[:5], field, atol=1e-5, rtol=0)
+    torch.testing.assert_close(found["residual"], field.norm(dim=1))
+    images, missing = next(scenes(folder.parts[-3], (5,)))
+    placed = step(images, missing, images, torch.ones(1))["place"]
+    torch.testing.assert_close(placed, on_map.plane.encode(images))
+
+
 @pytest.mark.parametrize("folder", [path.parent for path in sorted(ROOT.glob("*/*/prediction.onnx"))], ids=named)
 @torch.inference_mode()
 def test_predictions_are_those_of_the_classifier(folder: Path):
-    function = load(folder)
+    function = load(folder, "prediction")
     assert isinstance(function, Prediction)
     with engine.using("torch"):
         classifier = CLASSIFIERS[function.classifier.name].load(folder)
@@ -149,7 +168,7 @@ def test_predictions_are_those_of_the_classifier(folder: Path):
 @torch.inference_mode()
 def test_a_belief_is_that_of_the_source():
     folder = ROOT / "mnist" / "mfa-mixed"
-    function = load(folder)
+    function = load(folder, "belief")
     assert isinstance(function, Belief)
     images, missing = next(scenes("mnist", (5,)))
     expected: Imputation = method_class("mfa").load(folder).impute(images, missing, seed=0)

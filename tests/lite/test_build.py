@@ -47,7 +47,7 @@ def test_weights_are_in_half_precision(light_page: Path):
 def test_a_method_that_half_precision_would_change_keeps_full_precision(tmp_path: Path, monkeypatch):
     for name in RUNTIME:
         (tmp_path / name).touch()
-    monkeypatch.setattr(building, "TOLERANCE", 1e-9)
+    monkeypatch.setattr(building, "HALF", 1e-9)
     build(tmp_path / "page", datasets=["mnist"], methods=["dmfa"], runtime=tmp_path)
     kept = read_tensors(tmp_path / "page" / "mnist" / "dmfa" / "model.safetensors")
     assert {tensor.dtype for tensor in kept.values()} == {torch.float32}

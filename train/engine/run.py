@@ -195,6 +195,11 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
     write_model_card(folder)
     print(f"wrote {folder}")
+    export(folder)
+
+
+def export(folder: Path) -> None:
+    """Write the graphs of a checkpoint, or print why there are none."""
     try:
         write_graphs(folder)
     except (ImportError, FileNotFoundError) as error:  # no exporter, or a checkpoint that this one needs is elsewhere

@@ -14,7 +14,7 @@ from dmfa_demo.models.latent_map import CHUNK, MAP, LatentMap, LatentPlane, late
 from dmfa_demo.options import PositiveInt, Range
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, load_network
 from train.engine.model_card import write_model_card
-from train.engine.run import DatasetConfig
+from train.engine.run import DatasetConfig, export
 
 # A single image has no spread and spans no plane.
 Several = Annotated[int, Range(at_least=2)]
@@ -46,7 +46,7 @@ class Attractors(DatasetConfig):
 
 @torch.no_grad()
 def draw(config: Attractors) -> None:
-    """Write the map beside the weights, and print a summary.
+    """Write the map beside the weights, and the graphs, which have steps on the map; print a summary.
 
     Raises:
         ValueError: If there is no attractor.
@@ -78,5 +78,6 @@ def draw(config: Attractors) -> None:
         )
     replace(found, centre=plane.centre, axes=plane.axes).save(folder)
     write_model_card(folder)
+    export(folder)
     lost = (found.basins < 0).double().mean()
     print(f"wrote {folder}: {len(found.attractors)} attractors, {lost:.1%} of the plane leads to no attractor")

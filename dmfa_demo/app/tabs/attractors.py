@@ -114,7 +114,7 @@ class AttractorsTab(Part):
             again = gr.Button("New noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
-        explanation = gr.HTML(_explain(dataset), apply_default_css=False)
+        explanation = gr.HTML(explain(dataset), apply_default_css=False)
         return cls(
             plane=plane,
             step_size=step_size,
@@ -136,7 +136,7 @@ class AttractorsTab(Part):
         """Return the choice of maps, keeping the chosen map if the data set has it, and the explanation."""
         choices, name = _choices(dataset), chosen["map"]
         value = name if name in dict(choices).values() else choices[0][1]
-        return [gr.Radio(choices=choices, value=value), _explain(dataset)]
+        return [gr.Radio(choices=choices, value=value), explain(dataset)]
 
     @property
     def outputs(self) -> list[Component]:
@@ -282,7 +282,8 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
     return [(title, name) for name, title in mapped(dataset).items()] or [("No map", "")]
 
 
-def _explain(dataset: str) -> str:
+def explain(dataset: str) -> str:
+    """Return what the maps of a data set show, as HTML."""
     latents, fixed = 2, True
     for name in mapped(dataset):
         try:

@@ -154,9 +154,9 @@ function drawKey() {
     const { classes, names, points } = planes[name];
     const present = [...new Set(points.map(([, , label]) => label))].sort((a, b) => a - b);
     key.replaceChildren(...present.map((label) => {
-        const item = document.createElement("span");
-        item.innerHTML = `<i style="background:${classes[label]}"></i>`;
-        item.append(names[label]);
+        const item = document.createElement("span"), spot = document.createElement("i");
+        spot.style.background = classes[label];
+        item.append(spot, names[label]);
         return item;
     }));
 }

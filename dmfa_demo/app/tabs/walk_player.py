@@ -124,7 +124,7 @@ class WalkPlayer(gr.HTML):
         truth = {"at": _rounded(value.truth), "picture": png_address(grey_or_colour(value.image))}
         walks = [_encode_walk(walk) for walk in value.walks]
         encoded = {"plane": value.plane, "id": value.number, "truth": truth, "walks": walks, "more": value.more}
-        return {**encoded, "maps": _encode_maps(value.maps)} if value.maps else encoded
+        return {**encoded, "maps": encode_maps(value.maps)} if value.maps else encoded
 
     def api_info(self) -> dict[str, Any]:
         place = {"type": "array", "items": {"type": "number"}}
@@ -137,7 +137,7 @@ class WalkPlayer(gr.HTML):
         return self.example_payload()
 
 
-def _encode_maps(maps: Maps) -> str:
+def encode_maps(maps: Maps) -> str:
     """Encode maps as text, since the page would track every number of an object at every stroke."""
     return json.dumps({name: {**encode_plane(plane), "names": maps.kinds} for name, plane in maps.planes.items()})
 

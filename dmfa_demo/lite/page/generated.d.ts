@@ -5,4 +5,7 @@ declare module "*/mask_painter.js" {
 declare module "*/photo_aligner.js" {
     export default function align(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void): void;
 }
+declare module "*/walk_player.js" {
+    export default function play(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void): void;
+}
 declare module "*/ort.wasm.min.mjs";

@@ -37,6 +37,7 @@ const chosen = {
     show: ["mean", "error", "deviation"].includes(query.get("show")) ? query.get("show") : "mean",
     methods: query.has("methods") ? query.get("methods").split(",") : null, // null: those shown at first
     seed: whole("seed", 0), walk: whole("walk", 0), count: 8, of: query.get("of"),
+    map: query.get("map"), step: Number(query.get("step")),
     z: [0, ...(query.get("z") ?? "").split(",").map(Number).filter(Number.isFinite)].slice(0, 5),
 };
 
@@ -118,6 +119,8 @@ async function write(value, mask) {
     if (chosen.methods.join() !== firstMethods().join()) said.set("methods", chosen.methods.join());
     if (chosen.seed) said.set("seed", chosen.seed);
     if (chosen.walk) said.set("walk", chosen.walk);
+    if (chosen.map && chosen.map !== dataset.maps[0].name) said.set("map", chosen.map);
+    if (chosen.step !== manifest.walks.sizes[0][1]) said.set("step", String(chosen.step));
     if (chosen.of && chosen.of !== dataset.methods.find((method) => method.factors)?.name) said.set("of", chosen.of);
     if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
     if (run === running) history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
@@ -251,4 +254,10 @@ open(tab);
 $("licences").textContent = `Data: ${[...new Set(manifest.datasets.map(({ licence }) => licence))].join("; ")}.`;
 document.dispatchEvent(new Event("greeted"));
 
-if ("serviceWorker" in navigator && isSecureContext) navigator.serviceWorker.register("service-worker.js").catch(() => {});
+if ("serviceWorker" in navigator && isSecureContext) {
+    const full = () => complain("This browser has no room to keep the models: the page works, but needs a network at the next visit. To make room, delete other sites' data.");
+    navigator.serviceWorker.addEventListener("message", full);
+    navigator.serviceWorker.register("service-worker.js").then(({ installing }) => {
+        installing?.addEventListener("statechange", () => { if (installing.state === "redundant") full(); });
+    }, () => {});
+}

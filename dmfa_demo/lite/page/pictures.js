@@ -59,6 +59,16 @@ export function addressOf(image, shape) {
     return canvas.toDataURL("image/png");
 }
 
+/** Return the address of a sheet with images one below the other, as a PNG. */
+export function sheetOf(images, [channels, height, width]) {
+    const size = height * width, sheet = new Float32Array(channels * size * images.length);
+    images.forEach((image, row) => {
+        for (let channel = 0; channel < channels; channel++)
+            sheet.set(image.subarray(channel * size, (channel + 1) * size), (channel * images.length + row) * size);
+    });
+    return addressOf(sheet, [channels, height * images.length, width]);
+}
+
 /** Load a picture from an address. */
 export function loadPicture(address) {
     return new Promise((resolve, reject) => {

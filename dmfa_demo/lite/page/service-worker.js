@@ -25,7 +25,11 @@ async function answer(request) {
     const known = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
     if (known) return known;
     const response = await fetch(request);
-    // Without room the page works, with a network.
-    if (response.ok) cache.put(request, response.clone()).catch(() => {});
+    if (response.ok) cache.put(request, response.clone()).catch(complain);
     return response;
+}
+
+// Without room the page works, with a network, and says so.
+async function complain() {
+    for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage("full");
 }

@@ -3,8 +3,9 @@
 // A scene is {dataset, image, mask, inputs}; `ask(model, inputs, progress)` computes a model's outputs.
 import { card, choice, make, strip, words } from "./elements.js";
 import { countHidden } from "./masks.js";
-import { normals, uniform } from "./models.js";
-import { drawHole, drawImage, drawMap, erase, pixelsOf } from "./pictures.js";
+import { compute, normals, uniform } from "./models.js";
+import { addressOf, drawHole, drawImage, drawMap, erase, pixelsOf, sheetOf } from "./pictures.js";
+import play from "./walk_player.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
 const loading = (say) => (share) => say(share < 1 ? `loading, ${percent(share)}` : "");
@@ -22,9 +23,7 @@ async function complete(method, scene, ask, options) {
         const drawn = method.inputs.normals ? { normals: normals(scene.seed, [draws, method.inputs.normals]) } : {};
         return ask(method, drawn, progress);
     }
-    const next = uniform(scene.seed + 1), start = scene.inputs.images.data.slice(), size = scene.mask.length;
-    for (let i = 0; i < start.length; i++) { const noise = next(); if (scene.mask[i % size]) start[i] = noise; }
-    let filled = { data: start, dims }, found = null;
+    let filled = { data: noisy(scene), dims }, found = null;
     const step_size = { data: Float32Array.of(method.walk.size), dims: [1] };
     for (let step = 0; step <= method.walk.steps; step++) {
         found = await ask(method, { points: filled, step_size }, progress);
@@ -34,6 +33,13 @@ async function complete(method, scene, ask, options) {
         filled = found.filled;
     }
     return found;
+}
+
+/** Return the scene's image with uniform noise in the hole. */
+function noisy(scene) {
+    const next = uniform(scene.seed + 1), start = scene.inputs.images.data.slice(), size = scene.mask.length;
+    for (let i = 0; i < start.length; i++) { const noise = next(); if (scene.mask[i % size]) start[i] = noise; }
+    return start;
 }
 
 /**
@@ -257,33 +263,134 @@ export const predictions = {
     },
 };
 
-const FRAMES = 9;
+const FRAMES = 9, NEWS = 25; // frames of a strip; steps between two states of the player
+
+/** @typedef {{name: string, colour: string, path: number[][], residual: number[], pictures: Float32Array[], arrived: boolean}} Walk */
+
+/** Start a walk without steps. @returns {Walk} */
+const walkFrom = (name, colour) => ({ name, colour, path: [], residual: [], pictures: [], arrived: false });
+
+/** Return a walk as the player takes it: with pictures of its first steps, of every fourth later one, and of the last. */
+function encode({ pictures, ...walk }, shape) {
+    const last = pictures.length - 1, shown = [...pictures.keys()].filter((step) => step < 24 || step % 4 === 0 || step === last);
+    return { ...walk, shown, frames: sheetOf(shown.map((step) => pictures[step]), shape) };
+}
+
+/** Repeat values along their first dimension, which is 1. */
+function repeat({ data, dims }, count) {
+    const all = new data.constructor(count * data.length);
+    for (let i = 0; i < count; i++) all.set(data, i * data.length);
+    return { data: all, dims: [count, ...dims.slice(1)] };
+}
+
+/** The full page's player of walks on a map; there is one, which moves to the panel of the data set. */
+const player = (() => {
+    const element = make("div", { id: "player" }), props = { value: null }, watchers = [];
+    let onDrop = (_) => {};
+    element.append(document.querySelector("template").content.cloneNode(true));
+    play(element, props, () => onDrop(props.value), (_, react) => watchers.push(react));
+    return {
+        element,
+        /** @type {any} the data set whose maps it has. */
+        shows: null,
+        put(value) { props.value = value; for (const react of watchers) react(); },
+        set onDrop(react) { onDrop = react; },
+    };
+})();
 
 export const attractors = {
     title: "Attractors",
-    controls(host, { dataset, chosen, changed }) {
-        const methods = dataset.methods.filter((method) => method.walk);
+    controls(host, { dataset, manifest, chosen, changed }) {
+        const { maps, shape } = dataset, settings = manifest.walks;
+        const methods = dataset.methods.filter((method) => method.walk), starts = dataset.methods.filter((method) => method.starts).reverse();
         const strips = new Map(methods.map((method) => [method, strip(method)]));
-        const again = make("button", { type: "button" }, "Another start");
+        const again = make("button", { type: "button" }, "New noise"), note = make("p", { className: "note", innerHTML: dataset.explanation, hidden: !maps.length });
         again.addEventListener("click", () => { chosen.walk++; changed(true); });
-        host.replaceChildren(make("div", { className: "tools-row" }, again), ...[...strips.values()].map(({ section }) => section),
-            make("p", { className: "note" }, "The hidden pixels start as noise, and move step by step towards the auto-encoder's reconstruction until they stop: at an attractor. Where a walk ends may depend on where it starts."));
+        const map = choice("Map", maps.map(({ title, name }) => [title, name]), (name) => { chosen.map = name; changed(true); });
+        const size = choice("Step size", settings.sizes, (value) => { chosen.step = value; changed(true); });
+        if (!maps.some(({ name }) => name === chosen.map)) chosen.map = maps[0]?.name;
+        if (!settings.sizes.some(([, value]) => value === chosen.step)) chosen.step = settings.sizes[0][1];
+        map.show(chosen.map);
+        size.show(chosen.step);
+        player.element.hidden = size.group.hidden = !maps.length;
+        map.group.hidden = maps.length < 2;
+        host.replaceChildren(make("div", { className: "tools-row" }, map.group, size.group, again), player.element, note, ...[...strips.values()].map(({ section }) => section),
+            make("p", { className: "note" }, "The strips are the walks of the methods in Compare, step by step."));
+        let drawn = null, run = 0; // the maps' drawings, once the player has them
+
+        player.onDrop = async ({ plane, at }) => {
+            const about = maps.find(({ name }) => name === plane), walk = walkFrom("Your start", settings.own);
+            /** @type {import("./models.js").Values} */
+            let places = { data: Float32Array.from(at), dims: [1, 2] };
+            while (!walk.arrived && walk.path.length <= settings.onMap) {
+                const found = await compute(about.move, { places });
+                walk.path.push([...places.data]);
+                walk.residual.push(found.residual.data[0]);
+                walk.pictures.push(/** @type {Float32Array} */ (found.filled.data));
+                walk.arrived = found.residual.data[0] <= about.tolerance;
+                places = found.next;
+            }
+            player.put({ plane, dropped: encode(walk, shape) });
+        };
+
+        // Walk from every start at once; null if the scene has changed.
+        async function walkOnMap(scene, ask) {
+            const about = maps.find(({ name }) => name === chosen.map), number = ++run, size = scene.image.length;
+            drawn ??= await fetch(`${dataset.name}/maps.json`).then((response) => response.text());
+            const step_size = { data: Float32Array.of(chosen.step), dims: [1] };
+            const whole = await ask(about.step, { points: scene.inputs.images, step_size });
+            if (!whole) return null;
+            const truth = { at: [...whole.place.data], picture: addressOf(scene.image, shape) };
+            const tell = (walks, more) => {
+                const maps = player.shows === dataset ? null : drawn;
+                player.shows = dataset;
+                player.put({ plane: about.name, id: number, truth, more, walks: walks.map((walk) => encode(walk, shape)), maps });
+            };
+            if (!countHidden(scene.mask)) return tell([], false);
+            const walks = [walkFrom("Noise", methods[0].colour)], from = [noisy(scene)];
+            for (const method of starts) {
+                const found = await complete(method, scene, ask, { draws: manifest.draws });
+                if (!found) return null;
+                walks.push(walkFrom(method.title, method.colour));
+                from.push(found.filled.data);
+            }
+            const inputs = { images: repeat(scene.inputs.images, from.length), missing: repeat(scene.inputs.missing, from.length), step_size };
+            let points = repeat(scene.inputs.images, from.length), more = true;
+            from.forEach((image, i) => { points.data.set(image, i * size); });
+            for (let step = 0; more; step++) {
+                const found = await ask(about.step, { ...inputs, points });
+                if (!found) return null;
+                walks.forEach((walk, i) => {
+                    if (walk.arrived) return;
+                    walk.path.push([...found.place.data.subarray(2 * i, 2 * i + 2)]);
+                    walk.residual.push(found.residual.data[i]);
+                    walk.pictures.push(points.data.slice(i * size, (i + 1) * size));
+                    walk.arrived = found.residual.data[i] <= settings.tolerance;
+                });
+                more = step < settings.steps && walks.some(({ arrived }) => !arrived);
+                if (!more || step % NEWS === 0) tell(walks, more);
+                points = found.filled;
+            }
+        }
+
         return {
-            async answer(scene, ask) {
+            async answer(now, ask) {
+                const scene = { ...now, seed: now.seed + 1000 * chosen.walk };
+                if (maps.length && (await attempt((text) => { note.textContent = text; }, () => {}, () => walkOnMap(scene, ask))) === null) return;
                 for (const method of methods) {
-                    const one = strips.get(method), points = [], start = { ...scene, seed: scene.seed + 1000 * chosen.walk };
+                    const one = strips.get(method), points = [];
                     const onStep = ({ data }, found, step) => {
                         points.push({ data, residual: found.residual.data[0], step });
                         one.say(`step ${step}, still moving by ${number(found.residual.data[0], 2)}`);
                     };
-                    const end = await attempt(one.say, one.clear, () => complete(method, start, ask, { progress: loading(one.say), onStep }));
+                    const end = await attempt(one.say, one.clear, () => complete(method, scene, ask, { progress: loading(one.say), onStep }));
                     if (end === null) return;
                     if (!end) continue;
                     // More frames at the beginning, where a walk moves most.
                     const at = Array.from({ length: FRAMES }, (_, i) => Math.round((points.length - 1) * (i / (FRAMES - 1)) ** 2));
                     const frames = [...new Set(at)].map((i) => points[i]);
                     one.say(points.at(-1).residual <= method.walk.tolerance ? `arrived after ${points.length - 1} steps` : `still moving after ${points.length - 1} steps`);
-                    one.show(frames.map(({ step }) => ({ text: `step ${step}` })), (canvas, i) => drawImage(canvas, frames[i].data, dataset.shape));
+                    one.show(frames.map(({ step }) => ({ text: `step ${step}` })), (canvas, i) => drawImage(canvas, frames[i].data, shape));
                 }
             },
         };
