@@ -302,9 +302,23 @@ def test_a_reload_keeps_the_mask(small: Page):
 
 
 def test_a_mask_from_a_file(small: Page):
-    mask = np.zeros((28, 28), np.uint8)
-    mask[5:10, 5:10] = 255
-    for picture, message in ((mask, ""), (0 * mask, "This picture hides nothing")):
+    square = np.zeros((28, 28), np.uint8)
+    square[5:10, 5:10] = 1
+    red, hole, drawn = (np.full((28, 28, 4), value, np.uint8) for value in (0, 200, 0))
+    red[square > 0, 0] = red[..., 3] = 255
+    hole[square > 0, 3] = 0
+    drawn[square > 0] = 255
+    for picture, message in (
+        (255 * square, ""),
+        (0 * square, "a single shade and hides nothing"),
+        (square, ""),
+        (red, ""),
+        (hole, ""),
+        (0 * hole, "transparent everywhere"),
+        (drawn, ""),
+        (np.arange(784, dtype=np.uint8).reshape(28, 28), "does not have two clear shades"),
+    ):
+        press(small, "Clear")
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "PNG")
         small.locator("#mask-file").set_input_files(
@@ -312,8 +326,11 @@ def test_a_mask_from_a_file(small: Page):
         )
         if message:
             expect(small.get_by_role("alert")).to_contain_text(message)
+        else:
+            expect(small.locator("#panel-compare")).not_to_contain_text("Nothing is hidden")
+            expect(small.get_by_role("alert")).to_be_hidden()
         expect_answers(small)
-        assert hidden(small) == 25
+        assert hidden(small) == (0 if message else 25)
     small.locator("#mask-file").set_input_files({"name": "mask.png", "mimeType": "image/png", "buffer": b"no picture"})
     expect(small.get_by_role("alert")).to_contain_text("not a picture that your browser can read")
 

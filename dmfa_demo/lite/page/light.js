@@ -2,7 +2,7 @@
 import align from "./photo_aligner.js";
 import paint from "./mask_painter.js";
 import { choice, make } from "./elements.js";
-import { countHidden, fromBase64, fromBits, fromRuns, fromText, toRuns, toText } from "./masks.js";
+import { fromBase64, fromBits, fromPixels, fromRuns, fromText, toRuns, toText } from "./masks.js";
 import { compute } from "./models.js";
 import { addressOf, loadPicture, pixelsOf, readPixels } from "./pictures.js";
 import { attractors, compare, factors, predictions, samples } from "./tabs.js";
@@ -218,11 +218,11 @@ $("mask-file").addEventListener("change", async (event) => {
     if (!file) return;
     try {
         const picture = await createImageBitmap(file, { resizeWidth: width, resizeHeight: height, resizeQuality: "pixelated" });
-        const light = readPixels(picture, [3, height, width]), area = height * width;
-        const mask = Uint8Array.from({ length: area }, (_, i) => Math.max(light[i], light[area + i], light[2 * area + i]) >= 0.5 ? 1 : 0);
-        const hidden = countHidden(mask);
-        complain(hidden ? "" : "This picture hides nothing: none of its pixels is light. White pixels are hidden, black ones stay visible.");
-        if (hidden) putMask(mask);
+        const canvas = Object.assign(document.createElement("canvas"), { width, height }), pen = canvas.getContext("2d");
+        pen.drawImage(picture, 0, 0);
+        const { mask, problem } = fromPixels(pen.getImageData(0, 0, width, height).data);
+        complain(problem);
+        if (mask) putMask(mask);
     } catch {
         complain("This file is not a picture that your browser can read. Choose a PNG, JPEG, WebP or GIF.");
     }

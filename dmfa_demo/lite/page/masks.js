@@ -72,3 +72,28 @@ export async function fromText(text, size) {
         return null;
     }
 }
+
+const AMBIGUOUS = "Save the mask white where pixels are hidden and black elsewhere.";
+
+/**
+ * Return the mask in a picture's pixels, four bytes each: of two shades the lighter one is hidden, whatever they are; white on transparent is
+ * hidden; of another picture on transparent, the smaller part.
+ * @returns {{mask: Uint8Array | null, problem: string}} no mask if the picture hides nothing or is ambiguous, and why.
+ */
+export function fromPixels(pixels) {
+    const area = pixels.length / 4, of = (channel) => Array.from({ length: area }, (_, i) => pixels[4 * i + channel]);
+    const alpha = of(3), value = Array.from({ length: area }, (_, i) => Math.max(pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]));
+    const above = (values, middle) => Uint8Array.from(values, (one) => (one > middle ? 1 : 0)), problem = "";
+    if (Math.min(...alpha) < 128) {
+        const opaque = above(alpha, 127), share = countHidden(opaque) / area;
+        if (!share) return { mask: null, problem: "This picture is transparent everywhere and hides nothing." };
+        if (opaque.every((bit, i) => !bit || Math.min(pixels[4 * i], pixels[4 * i + 1], pixels[4 * i + 2]) > 223)) return { mask: opaque, problem };
+        if (share === 0.5) return { mask: null, problem: `Either the opaque or the transparent part may be the hidden one. ${AMBIGUOUS}` };
+        return { mask: share < 0.5 ? opaque : opaque.map((bit) => 1 - bit), problem };
+    }
+    const low = Math.min(...value), high = Math.max(...value), middle = (low + high) / 2;
+    if (low > 223 && high - low < 16) return { mask: new Uint8Array(area).fill(1), problem };
+    if (low === high) return { mask: null, problem: `This picture has a single shade and hides nothing. ${AMBIGUOUS}` };
+    const unclear = value.filter((one) => Math.abs(one - middle) < (high - low) / 4).length / area;
+    return unclear > 0.25 ? { mask: null, problem: `This picture does not have two clear shades. ${AMBIGUOUS}` } : { mask: above(value, middle), problem };
+}
