@@ -13,7 +13,7 @@ import pytest
 
 from dmfa_demo.app.widgets import handlers
 from dmfa_demo.app.widgets.handlers import LATEST, in_turn
-from dmfa_demo.app.workers import MOST, Workers
+from dmfa_demo.workers import MOST, Workers
 from tests.conftest import PATIENCE
 
 

@@ -394,7 +394,7 @@ def test_a_model_that_cannot_be_fetched(new_context: NewContext, light: str):
     expect(card(page, "VAEAC")).to_contain_text("PSNR")
 
 
-def test_a_full_cache_is_said(new_context: NewContext, light: str):
+def test_a_full_cache_has_a_message(new_context: NewContext, light: str):
     page = new_context().new_page()
     session = page.context.new_cdp_session(page)
     session.send("Storage.overrideQuotaForOrigin", {"origin": light.rstrip("/"), "quotaSize": 1_000})
@@ -403,7 +403,7 @@ def test_a_full_cache_is_said(new_context: NewContext, light: str):
     expect_answers(page)
 
 
-def test_an_old_browser_is_told_so(new_context: NewContext, light: str):
+def test_an_old_browser_gets_a_message(new_context: NewContext, light: str):
     page = new_context().new_page()
     page.add_init_script("delete window.WebAssembly")
     page.goto(light)

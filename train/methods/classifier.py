@@ -41,7 +41,7 @@ MEASURES = (
     "ece",
 )
 
-# The seed of the holes in training images, equal to that of the sources, so that no source knows pixels hidden from a classifier.
+# The seed of the holes in training images, equal to that of the sources, so that no source was trained on pixels hidden from a classifier.
 HOLES_SEED = 0
 
 # The holes with which the page's classifiers are trained; classifiers for other holes are measured but not kept.

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from dmfa_demo.app.scene.memory import Memory
 from dmfa_demo.app.scene.scene import Figures, Scene, measure_all
-from dmfa_demo.app.workers import workers
 from dmfa_demo.imputation import Imputation
 from dmfa_demo.registry import load_imputer
+from dmfa_demo.workers import workers
 
 Result = TypeVar("Result")
 # A data set, a method, and whether variances are wanted.

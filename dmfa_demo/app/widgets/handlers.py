@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from dmfa_demo.app.widgets.answered import ASKED, SETTLED
-from dmfa_demo.app.workers import Gather, Request, workers
+from dmfa_demo.workers import Gather, Request, workers
 
 # Handlers in `in_turn`, which wait for the workers, not in Gradio's queue.
 ONCE: dict[str, Any] = dict(show_progress="hidden", concurrency_limit=None, api_visibility="private")

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dmfa_demo.app.workers import MOST, Request, Workers, usable_cores
+from dmfa_demo.workers import MOST, Request, Workers, usable_cores
 from tests.conftest import PATIENCE
 
 
