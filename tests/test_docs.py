@@ -236,7 +236,11 @@ SAID = [
     ),
     *(
         (("celeba", hole, measure), ("vaeac", PAPER), ("vaeac", OURS))
-        for hole in ("centre", "half")
+        for hole in ("centre", "pattern", "half")
+        for measure in ("psnr_sample_image", "psnr_best10_image")
+    ),
+    *(
+        (("celeba", "noise80", measure), ("vaeac", OURS), ("vaeac", PAPER))
         for measure in ("psnr_sample_image", "psnr_best10_image")
     ),
     (("celeba", "noise80", "psnr_sample_image"), ("vaeac-plain", OURS), ("vaeac-plain", PAPER)),
