@@ -19,7 +19,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from dmfa_demo import __version__, load_imputer
-from dmfa_demo.app.server.operation import ANSWERS, Operation, Traffic
+from dmfa_demo.app.server.operation import ANSWERS, STARTUP, Operation, Traffic
 from tests.conftest import PATIENCE, Server
 
 
@@ -33,7 +33,7 @@ def client(traffic: Traffic) -> TestClient:
     async def answer(request: Request) -> PlainTextResponse:
         return PlainTextResponse("an answer")
 
-    app = Starlette(routes=[Route("/paint", answer, methods=["GET", "POST"])])
+    app = Starlette(routes=[Route("/paint", answer, methods=["GET", "POST"]), Route(STARTUP, answer)])
     app.add_middleware(Operation, traffic=traffic)
     return TestClient(app)
 
@@ -60,6 +60,11 @@ def test_stopping_server_refuses_requests_and_is_not_healthy(client: TestClient,
     assert client.get("/health").status_code == 503 and client.get("/health").json()["status"] == "stopping"
     refused = client.get("/paint")
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "1"
+
+
+def test_server_that_stops_while_it_starts_finishes_its_start(client: TestClient, traffic: Traffic):
+    traffic.stopping.set()
+    assert client.get(STARTUP).status_code == 200
 
 
 def test_stop_waits_for_open_answers(traffic: Traffic):

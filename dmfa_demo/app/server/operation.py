@@ -18,6 +18,8 @@ from dmfa_demo.storage.checkpoints import loaded
 HEALTH = "/health"
 # The path of answer streams, which are open while their visitors wait.
 ANSWERS = "/gradio_api/queue/data"
+# The path that Gradio requests from itself while it starts; if it is refused, the start ends with a traceback.
+STARTUP = "/gradio_api/startup-events"
 # Seconds that a stopping server waits for open answers.
 PATIENCE = 20.0
 
@@ -94,6 +96,6 @@ class Operation:
         if scope["path"] == HEALTH:
             state = {"status": "stopping" if stopping else "ok", "version": __version__, "models": loaded()}
             return JSONResponse(state, 503 if stopping else 200)
-        if stopping:
+        if stopping and not scope["path"].endswith(STARTUP):
             return PlainTextResponse("This server is stopping; try again.", 503, {"Retry-After": "1"})
         return self.app
