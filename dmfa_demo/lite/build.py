@@ -3,7 +3,8 @@
 index.html, *.js, *.css, icon.svg     the page; canvas, aligner, walk player and styles are those of the full page
 manifest.json                         data sets, methods, presets, and the files of each model
 runtime/                              ONNX Runtime Web, three files of the npm package `onnxruntime-web`
-DATASET/samples.png, DATASET/maps.json  the bundled pictures, and the maps of attractors
+DATASET/samples.png                   the bundled pictures
+DATASET/maps.json                     the maps of attractors
 DATASET/CHECKPOINT/                   graphs, and the weights that they read
 """
 
@@ -356,9 +357,10 @@ def _write_service_worker(folder: Path) -> None:
     for path in files:
         digest.update(path.read_bytes())
     # Models and maps are stored when they are first used.
-    later = (".onnx", ".safetensors"), "maps.json"
     own = [
-        path.relative_to(folder).as_posix() for path in files if path.suffix not in later[0] and path.name != later[1]
+        path.relative_to(folder).as_posix()
+        for path in files
+        if path.suffix not in (".onnx", ".safetensors") and path.name != "maps.json"
     ]
     path = folder / "service-worker.js"
     lines = f"const VERSION = {digest.hexdigest()[:12]!r};\nconst FILES = {json.dumps(['./', *own])};\n"

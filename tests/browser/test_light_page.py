@@ -394,6 +394,22 @@ def test_a_model_that_cannot_be_fetched(new_context: NewContext, light: str):
     expect(card(page, "VAEAC")).to_contain_text("PSNR")
 
 
+def test_a_map_that_cannot_be_fetched(new_context: NewContext, light: str):
+    page = new_context(service_workers="block").new_page()
+    page.route("**/maps.json", lambda route: route.abort())
+    page.goto(f"{light}?tab=attractors&methods=dmfa,zero")
+    expect_answers(page, "attractors")
+    problem = page.locator("#panel-attractors p[role=status]").first
+    expect(problem).to_contain_text("Paint again to try once more")
+    page.unroute_all()
+    stroke(page, (0.1, 0.8), (0.9, 0.8))
+    expect_answers(page, "attractors")
+    expect(problem).to_be_empty()
+    page.route("**/autoencoder-2d/map.onnx", lambda route: route.abort())
+    page.locator("#player .plane").click()
+    expect(problem).to_contain_text("there is no connection")
+
+
 def test_a_full_cache_has_a_message(new_context: NewContext, light: str):
     page = new_context().new_page()
     session = page.context.new_cdp_session(page)

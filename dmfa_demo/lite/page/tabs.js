@@ -304,7 +304,8 @@ export const attractors = {
         const { maps, shape } = dataset, settings = manifest.walks;
         const methods = dataset.methods.filter((method) => method.walk), starts = dataset.methods.filter((method) => method.starts).reverse();
         const strips = new Map(methods.map((method) => [method, strip(method)]));
-        const again = make("button", { type: "button" }, "New noise"), note = make("p", { className: "note", innerHTML: dataset.explanation, hidden: !maps.length });
+        const again = make("button", { type: "button" }, "New noise"), note = make("p", { className: "note", innerHTML: dataset.explanation, hidden: !maps.length }), problem = make("p", { className: "note", role: "status" });
+        const say = (text) => { problem.textContent = text; };
         again.addEventListener("click", () => { chosen.walk++; changed(true); });
         const map = choice("Map", maps.map(({ title, name }) => [title, name]), (name) => { chosen.map = name; changed(true); });
         const size = choice("Step size", settings.sizes, (value) => { chosen.step = value; changed(true); });
@@ -314,11 +315,13 @@ export const attractors = {
         size.show(chosen.step);
         player.element.hidden = size.group.hidden = !maps.length;
         map.group.hidden = maps.length < 2;
-        host.replaceChildren(make("div", { className: "tools-row" }, map.group, size.group, again), player.element, note, ...[...strips.values()].map(({ section }) => section),
+        host.replaceChildren(make("div", { className: "tools-row" }, map.group, size.group, again), problem, player.element, note, ...[...strips.values()].map(({ section }) => section),
             make("p", { className: "note" }, "The strips are the walks of the methods in Compare, step by step."));
         let drawn = null, run = 0; // the maps' drawings, once the player has them
 
-        player.onDrop = async ({ plane, at }) => {
+        player.onDrop = (start) => attempt(say, () => {}, () => drop(start));
+
+        async function drop({ plane, at }) {
             const about = maps.find(({ name }) => name === plane), walk = walkFrom("Your start", settings.own);
             /** @type {import("./models.js").Values} */
             let places = { data: Float32Array.from(at), dims: [1, 2] };
@@ -330,8 +333,8 @@ export const attractors = {
                 walk.arrived = found.residual.data[0] <= about.tolerance;
                 places = found.next;
             }
-            player.put({ plane, dropped: encode(walk, shape) });
-        };
+            if (player.shows === dataset) player.put({ plane, dropped: encode(walk, shape) });
+        }
 
         // Walk from every start at once; null if the scene has changed.
         async function walkOnMap(scene, ask) {
@@ -376,7 +379,8 @@ export const attractors = {
         return {
             async answer(now, ask) {
                 const scene = { ...now, seed: now.seed + 1000 * chosen.walk };
-                if (maps.length && (await attempt((text) => { note.textContent = text; }, () => {}, () => walkOnMap(scene, ask))) === null) return;
+                say("");
+                if (maps.length && (await attempt(say, () => {}, () => walkOnMap(scene, ask))) === null) return;
                 for (const method of methods) {
                     const one = strips.get(method), points = [];
                     const onStep = ({ data }, found, step) => {
