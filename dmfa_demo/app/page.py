@@ -100,7 +100,7 @@ def launch() -> None:
         enable_monitoring=False,
         ssr_mode=False,
         footer_links=["api"],
-        head=KEEP_CHANGING_LABELS,
+        head=f"<script>{(Path(__file__).parent / 'server' / 'event_stream.js').read_text()}</script>{KEEP_CHANGING_LABELS}",
         app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
         # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
         _frontend=False,

@@ -185,6 +185,22 @@ def test_pending_results_stay_pending_while_the_server_is_down(page: Page, own_s
     wait_for_state(page, "")
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        pytest.param(lambda route: route.abort(), id="no connection"),
+        pytest.param(lambda route: route.fulfill(body=""), id="end without a message"),
+        pytest.param(lambda route: route.fulfill(status=502), id="error of a proxy"),
+    ],
+)
+def test_stream_of_answers_that_breaks_off_is_opened_again(page: Page, end: Callable[[Route], None]):
+    page.route("**/queue/data*", end, times=1)
+    with page.expect_request("**/queue/data*"):
+        stroke(page, (0.1, 0.5), (0.9, 0.5))
+    wait_for_state(page, "")
+    expect_answer(page, hidden(page))
+
+
 def test_busy_server_is_named_quietly_and_the_picture_stays(page: Page):
     before = mean(page).get_attribute("src")
     release = hold_requests(page, lambda data: True)
