@@ -180,12 +180,19 @@ def light_page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def light(light_page: Path) -> Iterator[str]:
-    """The address of the small light page."""
+@contextmanager
+def serve_light(folder: Path) -> Iterator[str]:
+    """Serve a light page; yield its address."""
     from dmfa_demo.lite.serve import server
 
-    with server(light_page) as running:
+    with server(folder) as running:
         Thread(target=running.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{running.server_address[1]}/"
         running.shutdown()
+
+
+@pytest.fixture(scope="session")
+def light(light_page: Path) -> Iterator[str]:
+    """The address of the small light page."""
+    with serve_light(light_page) as address:
+        yield address

@@ -2,7 +2,7 @@
 
 `Imputer.impute` returns an `Imputation`, which computes samples and likelihoods when they are needed, with a random generator. A
 graph has no such steps: it maps tensors to tensors. Each class here does the same as a method in this form, with random numbers as
-an input, and `python -m train export` writes it as a graph beside the method's weights. `functions_of` lists those of a checkpoint.
+an input, and `python -m train export` writes it as a graph beside the method's weights. See functions.py for those of a checkpoint.
 
     Answer       images, missing, normals      ->  filled, deviation, nll, samples, psnr, ssim
     WalkStep     images, missing, points, ...  ->  the next point of a walk along an auto-encoder's field
@@ -16,7 +16,6 @@ an input, and `python -m train export` writes it as a graph beside the method's 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import ClassVar, cast
 
 import torch
@@ -24,25 +23,16 @@ from torch import Tensor, nn
 
 from dmfa_demo import metrics
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
-from dmfa_demo.imputation import Imputation, Imputer, flatten, flatten_missing
-from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
+from dmfa_demo.imputation import Imputation, flatten, flatten_missing
+from dmfa_demo.models.autoencoder import Autoencoder
 from dmfa_demo.models.baselines import MeanImputer
-from dmfa_demo.models.classifier import (
-    CLASSIFIERS,
-    LEADING,
-    Classifier,
-    ImputingClassifier,
-    KNNClassifier,
-    MisConvClassifier,
-)
+from dmfa_demo.models.classifier import LEADING, Classifier, ImputingClassifier, MisConvClassifier
 from dmfa_demo.models.context_encoder import ContextEncoderImputer
-from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
-from dmfa_demo.models.latent_map import MAP, LatentMap, LatentPlane
+from dmfa_demo.models.dmfa import DMFAImputer
+from dmfa_demo.models.latent_map import LatentPlane
 from dmfa_demo.models.mfa import MFAImputer, tensors_of
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
-from dmfa_demo.models.vaeac import GuidedVAEACImputer, ImageGenerator, VAEACImputer
-from dmfa_demo.registry import method_class
-from dmfa_demo.storage.checkpoints import load_network, read_config
+from dmfa_demo.models.vaeac import ImageGenerator, VAEACImputer
 
 Tensors = dict[str, Tensor]
 
@@ -83,8 +73,8 @@ class Answer(TensorFunction):
     name = "answer"
     draws: int = 0
 
-    def __call__(self, images: Tensor, missing: Tensor, normals: Tensor | None = None) -> Tensors:
-        found = self.predict(images, missing, images.new_empty(0, 0) if normals is None else normals)
+    def __call__(self, images: Tensor, missing: Tensor, normals: Tensor | None = None, **more: Tensor) -> Tensors:
+        found = self.predict(images, missing, images.new_empty(0, 0) if normals is None else normals, **more)
         filled = found.pop("filled")
         if "deviation" in found:
             found["deviation"] = torch.where(missing, found["deviation"], 0)
@@ -93,7 +83,7 @@ class Answer(TensorFunction):
         return {**scored(filled, images, missing), **found}
 
     @abstractmethod
-    def predict(self, images: Tensor, missing: Tensor, normals: Tensor) -> Tensors:
+    def predict(self, images: Tensor, missing: Tensor, normals: Tensor, **more: Tensor) -> Tensors:
         """Return the outputs other than scores; observed pixels may be anything."""
 
     def examples(self, rows: int, draws: int) -> Tensors:
@@ -289,52 +279,6 @@ class Prediction(TensorFunction):
         found = super().examples(rows, draws)
         believed = {} if self.belief is None else self.belief(**found)
         return {**found, **{name: believed[name] for name in self.uses}}
-
-
-# The names of their graphs.
-GRAPHS = tuple(kind.name for kind in (Answer, WalkStep, MapStep, Belief, Prediction))
-
-
-def functions_of(folder: Path) -> list[TensorFunction]:
-    """Return the tensor functions with the weights of a checkpoint; none for what the light page does not have."""
-    training = read_config(folder)["training"]
-    if training["method"] == "autoencoder":
-        model = load_network(folder, Autoencoder, AutoencoderConfig)
-        if not (folder / MAP).is_file():
-            return [WalkStep(model)]
-        plane = LatentMap.load(folder).plane(model)
-        return [WalkStep(model, plane), MapStep(plane)]
-    if training["method"] == "classifier":
-        if CLASSIFIERS[training["treatment"]] is KNNClassifier:
-            return []
-        classifier = CLASSIFIERS[training["treatment"]].load(folder)
-        source = classifier.source and answer_of(classifier.source)
-        return [Prediction(classifier, Belief(source) if isinstance(source, MixtureAnswer) else None)]
-    answer = answer_of(method_class(training["method"]).load(folder))
-    if answer is None:
-        return []
-    if training.get("incomplete") is None:
-        return [answer]
-    return [Belief(answer)] if isinstance(answer, MixtureAnswer) else []
-
-
-def answer_of(imputer: Imputer) -> Answer | None:
-    """Return a method's answer as a function of tensors; None if there is none.
-
-    There is none with a guide, with a temperature, or without factors.
-    """
-    if isinstance(imputer, GuidedDMFAImputer | GuidedVAEACImputer):
-        return None
-    if isinstance(imputer, DMFAImputer):
-        return DMFAAnswer(imputer) if imputer.network.config.factors else None
-    if isinstance(imputer, MFAImputer):
-        factors = imputer.mixture.components.factors.shape[1]
-        return MFAAnswer(imputer) if factors and imputer.temperature == 1 else None
-    if isinstance(imputer, VAEACImputer):
-        return VAEACAnswer(imputer)
-    if isinstance(imputer, UniversalMarginalizerImputer | ContextEncoderImputer):
-        return SingleAnswer(imputer)
-    return ConstantAnswer(imputer) if isinstance(imputer, MeanImputer) else None
 
 
 def pasted(values: Tensor, images: Tensor, missing: Tensor) -> Tensor:

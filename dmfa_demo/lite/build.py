@@ -20,7 +20,7 @@ import tarfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -38,7 +38,7 @@ from dmfa_demo.app.tabs.hole_walks import STEPS, TOLERANCE, load_map
 from dmfa_demo.data.datasets import CELEBA_VARIABLE, DATASETS, load_samples, to_float
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, colours_of, grey_or_colour, sheet
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.lite.answers import GRAPHS
+from dmfa_demo.lite.functions import GRAPHS
 from dmfa_demo.lite.serve import check_page
 from dmfa_demo.lite.weights import write_weights
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
@@ -66,10 +66,10 @@ HALF = 1e-3
 # The answers to compare, for masks of each preset.
 COMPARED = 20
 
-# The limits of a method whose guide is too large for a browser.
+# The limits of a method without the guide that it has on the full page.
 WITHOUT_GUIDE = (
-    "This is the method of the paper. The full page uses a guide, a linear model of faces with hundreds of factors, which is too large for "
-    "a browser. Without it, samples of faces are blurred or have patches of colour that no face has."
+    "This is the method of the paper, without the linear model of faces that guides it on the full page. Samples of faces are blurred or have "
+    "patches of colour that no face has."
 )
 
 
@@ -204,6 +204,7 @@ def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> di
         "several": about.several,
         "labels": [row.nonzero()[:, 0].tolist() if about.several else [int(row)] for row in samples.labels],
         "methods": [*writer.methods()],
+        "sliders": [*writer.sliders()],
         "maps": [*writer.maps()],
         "explanation": explain(name),
         "classifiers": [*writer.classifiers()],
@@ -236,13 +237,36 @@ class _Models:
                 if walk := self.walk(kind):
                     yield {**about, **walk}
                 continue
-            # Where a guide is too large for a browser, the method without it.
-            for folder in (ROOT / self.dataset / name, ROOT / self.dataset / f"{name}-plain"):
-                if model := self.model(folder, "answer"):
-                    if folder.name != name:
-                        about |= {"title": f"{kind.title} without a guide", "limits": WITHOUT_GUIDE}
-                    recorded = self.record(self.out / model["graph"]) if name == first[0] else None
-                    yield {**about, **model, "factors": kind.has_factors, "recorded": recorded}
+            # Where the method has a guide and no graph, the one without it.
+            if model := self.answer(name):
+                recorded = self.record(model) if name == first[0] else None
+                yield {**about, **model, "recorded": recorded}
+            elif model := self.answer(f"{name}-plain"):
+                yield {**about, **model, **_unguided(kind), "recorded": None}
+
+    def answer(self, folder: str) -> dict[str, Any] | None:
+        """Write the answer of a method; return its description, with the other graphs that it needs. None if it has no graph."""
+        path = ROOT / self.dataset / folder
+        if not (graph := path / f"answer{SUFFIX}").is_file():
+            return None
+        needed, others = _signature(graph)[0], dict[str, Any]()
+        if "linear_mean" in needed:
+            guide = read_config(path)["network"]["guide"]
+            others = {"guide": self.answer(guide), "score": self.model(path.parent / guide, "score")}
+        if "whole" in needed:
+            others = {"products": self.model(path, "products")}
+        return {**cast(dict[str, Any], self.model(path, "answer")), **others}
+
+    def sliders(self) -> Iterator[dict[str, Any]]:
+        """Yield the methods of the tab Factors: those whose draws are combinations of a few factors."""
+        for name in METHODS:
+            kind = method_class(name)
+            if not kind.has_factors or (self.wanted and name not in self.wanted):
+                continue
+            for folder in (name, f"{name}-plain"):
+                model = self.answer(folder)
+                if model and not {"linear_mean", "whole"} & {*model["inputs"]}:
+                    yield {**_words(kind), **model, **({} if folder == name else _unguided(kind))}
                     break
 
     def walk(self, kind: type[Imputer]) -> dict[str, Any] | None:
@@ -302,32 +326,46 @@ class _Models:
             "graph": places[0],
             "weights": places[1] if len(places) > 1 else None,
             "bytes": sum(file.stat().st_size for file in files),
+            "graphs": len([*target.glob(f"*{SUFFIX}")]),
             "inputs": inputs,
             "outputs": outputs,
         }
 
-    def record(self, graph: Path) -> str:
-        """Write the answer of a graph to the first scene as a picture; return its path."""
+    def record(self, model: dict[str, Any]) -> str:
+        """Write a method's answer to the first scene as a picture; return its path."""
         first = Address.first(self.dataset)
         scene = Scene.sample(self.dataset, first.sample)
-        filled = torch.from_numpy(_answer(graph, scene.image[None], first.mask[None, None]))[0]
+        filled = torch.from_numpy(_answers(self.out / model["graph"], scene.image[None], first.mask[None, None]))[0]
         path = self.out / self.dataset / "first.png"
         Image.fromarray(grey_or_colour(filled)).save(path)
         return path.relative_to(self.out).as_posix()
 
     def difference(self, one: Path, other: Path) -> float:
         """Return the largest difference between two graphs of an answer, over all pixels of all pictures."""
-        return float(np.abs(_answer(one, *self.compared) - _answer(other, *self.compared)).max())
+        return float(np.abs(_answers(one, *self.compared) - _answers(other, *self.compared)).max())
 
 
-def _answer(graph: Path, images: Tensor, missing: Tensor) -> np.ndarray:
+def _answers(graph: Path, images: Tensor, missing: Tensor) -> np.ndarray:
     """Return the completed images `(B, C, H, W)` of an answer's graph, with the same draws in every call."""
-    session = open_session(graph)
-    given = {"images": images.numpy(), "missing": missing.numpy()}
-    for needed in session.get_inputs():
-        if needed.name == "normals":
-            given["normals"] = torch.randn(DRAWS, needed.shape[1], generator=torch.Generator().manual_seed(0)).numpy()
-    return np.asarray(session.run(["filled"], given)[0])
+    rows = 1 if open_session(graph).get_inputs()[0].shape[0] == 1 else len(images)
+    return np.concatenate([_answer(graph, *scene)["filled"] for scene in zip(images.split(rows), missing.split(rows))])
+
+
+def _answer(graph: Path, images: Tensor, missing: Tensor) -> dict[str, np.ndarray]:
+    """Return the outputs of an answer's graph. A guided one needs those of its guide, whose graphs are in a folder beside its own."""
+    session, given = open_session(graph), {"images": images.numpy(), "missing": missing.numpy()}
+    needed = {one.name: one.shape for one in session.get_inputs()}
+    if "normals" in needed:
+        draws = torch.randn(DRAWS, needed["normals"][1], generator=torch.Generator().manual_seed(0))
+        given["normals"] = draws.numpy()
+    if "whole" in needed:
+        products = open_session(graph.with_name(f"products{SUFFIX}"))
+        given["whole"] = np.asarray(products.run(None, {"missing": np.ones_like(missing.numpy())})[0])
+    if "linear_mean" in needed:
+        guide = read_config(ROOT / graph.parts[-3] / graph.parts[-2])["network"]["guide"]
+        given |= _answer(graph.parents[1] / guide / graph.name, images, missing)
+    outputs = [one.name for one in session.get_outputs()]
+    return dict(zip(outputs, map(np.asarray, session.run(outputs, {name: given[name] for name in needed}))))
 
 
 def _signature(path: Path) -> tuple[dict[str, int], list[str]]:
@@ -337,6 +375,11 @@ def _signature(path: Path) -> tuple[dict[str, int], list[str]]:
     graph = onnx.load(path, load_external_data=False).graph
     inputs = {one.name: one.type.tensor_type.shape.dim[-1].dim_value for one in graph.input}
     return inputs, [one.name for one in graph.output]
+
+
+def _unguided(kind: type[Imputer]) -> dict[str, Any]:
+    """Return what is different for a method without its guide."""
+    return {"title": f"{kind.title} without a guide", "limits": WITHOUT_GUIDE}
 
 
 def _words(kind: type[Imputer] | type[Classifier]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,6 +22,7 @@ from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.mask_text import mask_text
 from dmfa_demo.data.masks import mask_family
+from dmfa_demo.lite.build import build
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import flow, latent_field
 from dmfa_demo.models.latent_map import LatentMap
@@ -28,6 +30,7 @@ from dmfa_demo.registry import load_imputer
 from dmfa_demo.storage.checkpoints import ROOT, load_network
 from tests.browser.conftest import NewContext, OpenPage, events
 from tests.browser.page import hidden, press, stroke
+from tests.conftest import serve_light
 
 pytestmark = pytest.mark.browser
 
@@ -254,6 +257,35 @@ def test_walks_and_predictions(small: Page):
     complete = small.locator(".panel", has_text="Complete image")
     expect(complete).to_contain_text("✓ 4")
     expect(small.locator(".panel", has_text="MisConv (DMFA)").locator("li")).to_have_count(10)
+
+
+def test_guided_answers_about_a_face_are_those_in_python(light_page: Path, tmp_path: Path, open_page: OpenPage):
+    """MFA of faces conditions hundreds of factors, and DMFA uses its answer."""
+    build(tmp_path / "page", datasets=["celeba"], methods=["dmfa", "mfa"], runtime=light_page / "runtime")
+    first = Address.first("celeba")
+    image = to_float(load_samples("celeba").images[first.sample])[None]
+    missing = first.mask[None, None]
+    with serve_light(tmp_path / "page") as address:
+        page = open_page()
+        page.goto(address)
+        expect_answers(page)
+        for name, title in (("dmfa", "DMFA"), ("mfa", "MFA")):
+            expected = load_imputer(name, "celeba").impute(image, missing, seed=0)
+            shown = pixels(card(page, title).locator("canvas")) / 255
+            assert np.abs(shown - expected.mean[0].permute(1, 2, 0).numpy()).max() < 2e-3 + 0.5 / 255
+            nll = -expected.density.log_prob(image.flatten(1), missing.expand_as(image).flatten(1)).item()
+            said = re.search("NLL (.*) nats", card(page, title).inner_text())
+            assert said is not None
+            assert float(said[1].replace("−", "-").replace(",", "")) == pytest.approx(nll, abs=2)
+        open_tab(page, "Samples")
+        for strip in page.locator("#panel-samples .strip").all():
+            drawn = [pixels(one) for one in strip.locator("canvas").all()]
+            assert len({picture.tobytes() for picture in drawn}) == 8
+            hidden_part = np.stack(drawn)[:, first.mask.numpy()] / 255
+            assert 0.02 < hidden_part.std(0).mean() < 0.3
+            assert np.ptp(np.stack(drawn)[:, ~first.mask.numpy()], 0).max() == 0
+        open_tab(page, "Factors")
+        expect(page.get_by_role("radio", name="DMFA without a guide")).to_be_visible()
 
 
 def test_a_link_opens_in_both_pages(small: Page, open_page: OpenPage):

@@ -1,29 +1,23 @@
 """Functions of tensors give what the methods and classifiers give, in PyTorch and as graphs."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.distributions import MultivariateNormal
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
+from dmfa_demo.densities.shared_mixture import SharedComponents, SharedMixture
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
-from dmfa_demo.lite.answers import (
-    GRAPHS,
-    Answer,
-    Belief,
-    MapStep,
-    Prediction,
-    TensorFunction,
-    WalkStep,
-    answer_of,
-    draw,
-    functions_of,
-)
+from dmfa_demo.lite.answers import Belief, MapStep, Prediction, TensorFunction, VAEACAnswer, WalkStep, draw
+from dmfa_demo.lite.functions import GRAPHS, answer_of, functions_of
+from dmfa_demo.lite.guided import BLOCK, GUIDING, GuidedAnswer, LinearAnswer, Products, Score
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.models.dynamics import impute_along, latent_field
 from dmfa_demo.models.latent_map import LatentMap
-from dmfa_demo.models.vaeac import VAEACImputer
+from dmfa_demo.models.mfa import MFAImputer
 from dmfa_demo.networks import engine
 from dmfa_demo.registry import load_imputer, method_class
 from dmfa_demo.storage.checkpoints import ROOT, read_config
@@ -37,6 +31,8 @@ def named(path: Path) -> str:
 
 
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
+# Those for one image, and the numbers of images with which they are tested.
+SINGLE, ONES = (LinearAnswer, GuidedAnswer, Products, Score), (1,) * 20
 
 
 def load(folder: Path, name: str = "answer") -> TensorFunction:
@@ -50,11 +46,30 @@ def load(folder: Path, name: str = "answer") -> TensorFunction:
         return found
 
 
+@cache
+def guides(name: str) -> TensorFunction:
+    """Return a function of the guide of faces."""
+    return load(ROOT / "celeba" / "mfa", name)
+
+
 def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[str, Tensor]:
     """Return the function's inputs for a scene, with random numbers where it has some."""
     torch.manual_seed(0)
     if isinstance(function, MapStep):
         return function.examples(len(images), 0)
+    if isinstance(function, Products):
+        return {"missing": missing}
+    if isinstance(function, LinearAnswer):
+        whole = guides("products")(missing=torch.ones_like(missing))["products"]
+        return {"images": images, "missing": missing, "normals": torch.randn(10, function.draws), "whole": whole}
+    if isinstance(function, GuidedAnswer):
+        linear = guides("answer")(**inputs(guides("answer"), images, missing))
+        return {"images": images, "missing": missing, **{name: linear[name] for name in GUIDING}}
+    if isinstance(function, Score):
+        linear = guides("answer")(**inputs(guides("answer"), images, missing))
+        residual = linear["linear_deviation"] * torch.randn(linear["linear_deviation"].shape)
+        measured = {name: linear[name] for name in ("inverse", "log_det")}
+        return {"missing": missing, "residual": residual, "stretch": torch.ones(1), **measured}
     found = {**function.examples(len(images), 10), "images": images, "missing": missing}
     if isinstance(function, Prediction) and function.belief is not None:
         believed = function.belief(images, missing)
@@ -64,22 +79,35 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
     return found
 
 
+# Absolute and relative tolerance of outputs other than pixels. PSNR is 0.02 dB off where the mean of a face is 0.0005 off.
+WITHIN = {
+    "nll": (1e-3, 1e-4),
+    "psnr": (1e-3, 5e-4),
+    "log_weights": (1e-3, 1e-3),
+    "products": (0.1, 1e-5),
+    "log_det": (1e-2, 1e-4),
+    "stretch": (1e-2, 1e-4),
+    "residual": (1e-3, 1e-3),
+}
+
+
 @pytest.mark.parametrize("path", FILES, ids=named)
 @torch.inference_mode()
 def test_a_graph_equals_its_function(path: Path):
     folder, function = path.parent, load(path.parent, path.stem)
     session = engine.open_session(path)
-    for images, missing in scenes(folder.parent.name, BATCHES):
+    for images, missing in scenes(folder.parent.name, ONES if isinstance(function, SINGLE) else BATCHES):
         given = inputs(function, images, missing)
         expected = function(**given)
         found = session.run(list(expected), {name: tensor.contiguous().numpy() for name, tensor in given.items()})
-        # Components of MFA are weighted by likelihoods of hundreds of pixels, which single precision rounds.
-        pixel = 2e-4 if folder.name.startswith("mfa") else 1e-4
+        # Components of MFA are weighted by likelihoods of hundreds of pixels, which single precision rounds, and so are products of its
+        # factors for faces.
+        pixel = 1e-3 if isinstance(function, SINGLE) else 2e-4 if folder.name.startswith("mfa") else 1e-4
         for name, values in zip(expected, map(torch.from_numpy, found)):
             ours = expected[name]
             if name == "deviation":  # of a pixel that hardly varies, it is the root of a tiny number
                 values, ours = values.square(), ours.square()
-            within = {"nll": (1e-3, 1e-4), "psnr": (1e-3, 1e-4), "log_weights": (1e-3, 1e-3)}.get(name, (pixel, 0))
+            within = WITHIN.get(name, (pixel, 0))
             torch.testing.assert_close(values, ours, atol=within[0], rtol=within[1], equal_nan=True)
 
 
@@ -87,25 +115,32 @@ def test_a_graph_equals_its_function(path: Path):
 @torch.inference_mode()
 def test_a_function_equals_its_method(folder: Path):
     function = load(folder)
-    assert isinstance(function, Answer)
     name = read_config(folder)["training"]["method"] if (folder / "config.json").is_file() else folder.name
     with engine.using("torch"):
         kind = method_class(name)
         imputer = kind.load(folder) if kind.needs_checkpoint else kind.create(folder.parent.name)
-    for images, missing in scenes(folder.parent.name, (1, 5, 16)):
+    for images, missing in scenes(folder.parent.name, ONES if isinstance(function, SINGLE) else (1, 5, 16)):
         expected = imputer.impute(images, missing, seed=7)
         given = inputs(function, images, missing)
-        if isinstance(imputer, VAEACImputer):
+        if isinstance(function, VAEACAnswer):
             given["normals"] = torch.randn(10, 1, function.draws, generator=torch.Generator().manual_seed(7))[:, 0]
         found = function(**given)
-        torch.testing.assert_close(found["filled"], expected.mean.clamp(0, 1), atol=1e-4, rtol=0)
+        if isinstance(function, GuidedAnswer):
+            measured = {
+                **inputs(guides("score"), images, missing),
+                "residual": found["residual"],
+                "stretch": found["stretch"],
+            }
+            found |= guides("score")(**measured)
+        pixel = 5e-4 if isinstance(function, SINGLE) else 1e-4
+        torch.testing.assert_close(found["filled"], expected.mean.clamp(0, 1), atol=pixel, rtol=0)
         assert ("deviation" in found) == (expected.variance is not None)
         if expected.variance is not None:
-            torch.testing.assert_close(found["deviation"], expected.variance.sqrt(), atol=1e-4, rtol=1e-4)
+            torch.testing.assert_close(found["deviation"], expected.variance.sqrt(), atol=pixel, rtol=1e-4)
         if expected.density is not None:
             nll = -expected.density.log_prob(flatten(images), flatten_missing(missing, images.shape[1]))
             torch.testing.assert_close(found["nll"], nll.float(), atol=1e-2, rtol=1e-4)
-        if isinstance(imputer, VAEACImputer):
+        if isinstance(function, VAEACAnswer):
             torch.testing.assert_close(found["samples"], expected.sample(10, noise=False), atol=1e-5, rtol=0)
 
 
@@ -180,3 +215,35 @@ def test_a_belief_is_that_of_the_source():
     torch.testing.assert_close(found["mean"][heavy], leading.components.mean[heavy], atol=1e-4, rtol=0)
     covariances = [parts.mT @ parts for parts in (found["factors"][heavy], leading.components.factors[heavy])]
     torch.testing.assert_close(*covariances, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.8], ids=["few pixels hidden", "most pixels hidden"])
+@torch.inference_mode()
+def test_a_linear_answer_is_a_dense_gaussian_with_a_temperature(share: float):
+    generator = torch.Generator().manual_seed(0)
+    channels, side, temperature = 2, 6, 3.0
+    size = channels * side**2
+    mean, factors = torch.rand(size, generator=generator), torch.randn(BLOCK, size, generator=generator) / 5
+    noise = 0.05 + 0.1 * torch.rand(size, generator=generator)
+    mixture = SharedMixture.prior(torch.zeros(1), SharedComponents(mean[None], factors[None], noise[None]))
+    imputer = MFAImputer((channels, side, side), mixture, temperature)
+    answer, products = LinearAnswer(imputer), Products(imputer)
+    images = torch.rand(1, channels, side, side, generator=generator)
+    missing = torch.rand(1, 1, side, side, generator=generator) < share
+    whole = products(missing=torch.ones_like(missing))["products"]
+    draws = 50_000
+    found = answer(images, missing, torch.randn(draws, answer.draws, generator=generator), whole=whole)
+
+    hidden = missing.expand_as(images).flatten()
+    a, seen = factors[:, hidden], factors[:, ~hidden] / (temperature * noise[~hidden])
+    covariance = torch.linalg.inv(torch.eye(BLOCK) + seen @ factors[:, ~hidden].T)
+    x = images.flatten()
+    centre = mean[hidden] + (x - mean)[~hidden] @ seen.T @ covariance @ a
+    shared = a.T @ covariance @ a
+    dense = MultivariateNormal(centre, shared + noise[hidden].diag())
+    torch.testing.assert_close(found["linear_mean"][0, hidden], centre)
+    torch.testing.assert_close(found["deviation"].flatten()[hidden], dense.variance.sqrt())
+    torch.testing.assert_close(found["nll"][0], -dense.log_prob(x[hidden]), atol=1e-3, rtol=1e-4)
+    drawn = found["linear_draws"][:, 0, hidden]
+    torch.testing.assert_close(drawn.mean(0), torch.zeros_like(centre), atol=0.02, rtol=0)
+    torch.testing.assert_close(drawn.T.cov(), shared, atol=0.05 * shared.max().item(), rtol=0)

@@ -11,7 +11,7 @@ from torch import Tensor
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.lite.answers import GRAPHS
+from dmfa_demo.lite.functions import GRAPHS
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, folder_of
 from dmfa_demo.networks import engine
 from dmfa_demo.networks.engine import SUFFIX

@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.lite.answers import TensorFunction, answer_of, functions_of
+from dmfa_demo.lite.answers import TensorFunction
+from dmfa_demo.lite.functions import answer_of, functions_of
 from dmfa_demo.lite.weights import PREFIX, point_into
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.classifier import CLASSIFIERS
@@ -218,6 +219,8 @@ def _export(method: _Graph) -> ModelProto:
     """Return the graph of a method, including its weights."""
     from onnxscript.optimizer import optimize_ir
 
+    from train.engine.inverse import translations
+
     inputs = tuple(tensor.clone() for tensor in method.inputs)  # inference tensors cannot be exported
     with _quiet(), torch.no_grad():
         traced = torch.export.export(
@@ -231,6 +234,7 @@ def _export(method: _Graph) -> ModelProto:
             output_names=method.outputs or None,
             verbose=False,
             optimize=False,
+            custom_translation_table=translations(),
         )
         assert program is not None
         # Operations on weights, and those with a large result, are not folded, so that only weights are large constants.

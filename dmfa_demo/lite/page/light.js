@@ -121,7 +121,7 @@ async function write(value, mask) {
     if (chosen.walk) said.set("walk", chosen.walk);
     if (chosen.map && chosen.map !== dataset.maps[0].name) said.set("map", chosen.map);
     if (chosen.step !== manifest.walks.sizes[0][1]) said.set("step", String(chosen.step));
-    if (chosen.of && chosen.of !== dataset.methods.find((method) => method.factors)?.name) said.set("of", chosen.of);
+    if (chosen.of && chosen.of !== dataset.sliders[0]?.name) said.set("of", chosen.of);
     if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
     if (run === running) history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
 }

@@ -1,7 +1,7 @@
 // Asks the worker for answers of models, and gives random numbers.
 
 /** @typedef {{data: Float32Array | Uint8Array, dims: number[]}} Values */
-/** @typedef {{graph: string, weights: string | null, bytes: number, inputs: Record<string, number>, outputs: string[]}} Model */
+/** @typedef {{graph: string, weights: string | null, bytes: number, graphs: number, inputs: Record<string, number>, outputs: string[]}} Model */
 
 const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
 const waiting = new Map();
@@ -24,13 +24,14 @@ worker.addEventListener("error", (event) => {
  * @param {Model} model
  * @param {Record<string, Values>} inputs all inputs that the model may use; others are left out.
  * @param {(share: number) => void} progress called while the model is loaded.
+ * @param {boolean} once whether the model will not be used again.
  * @returns {Promise<Record<string, Values>>}
  */
-export function compute(model, inputs, progress = () => {}) {
+export function compute(model, inputs, progress = () => {}, once = false) {
     const given = Object.fromEntries(Object.entries(inputs).filter(([name]) => name in model.inputs));
     return new Promise((resolve, reject) => {
         waiting.set(++last, { resolve, reject, progress });
-        worker.postMessage({ id: last, model, inputs: given });
+        worker.postMessage({ id: last, model, inputs: given, once });
     });
 }
 

@@ -19,10 +19,7 @@ const number = (value, digits) => value.toFixed(digits).replace("-", "−");
 async function complete(method, scene, ask, options) {
     const { draws = 0, progress, onStep } = options;
     const { dims } = scene.inputs.images;
-    if (!method.walk) {
-        const drawn = method.inputs.normals ? { normals: normals(scene.seed, [draws, method.inputs.normals]) } : {};
-        return ask(method, drawn, progress);
-    }
+    if (!method.walk) return answerOf(method, scene, ask, { draws, seed: scene.seed, progress });
     let filled = { data: noisy(scene), dims }, found = null;
     const step_size = { data: Float32Array.of(method.walk.size), dims: [1] };
     for (let step = 0; step <= method.walk.steps; step++) {
@@ -33,6 +30,30 @@ async function complete(method, scene, ask, options) {
         filled = found.filled;
     }
     return found;
+}
+
+const linear = new WeakMap(), wholes = new Map(); // answers of guides, by scene; what they need that no picture changes, by graph
+
+/**
+ * Compute what a method's graph answers with some draws; null if the scene has changed. A method with a guide receives the guide's answer,
+ * which is computed once for all methods.
+ */
+async function answerOf(method, scene, ask, { draws, seed, progress }) {
+    if (method.guide) {
+        const believed = await answerOf(method.guide, scene, ask, { draws, seed, progress });
+        const found = believed && (await ask(method, believed, progress));
+        const likelihood = found && (await ask(method.score, { ...believed, ...found }, progress));
+        return likelihood && { ...found, ...likelihood };
+    }
+    const given = method.inputs.normals ? { normals: normals(seed, [draws, method.inputs.normals]) } : {};
+    if (!method.products) return ask(method, given, progress);
+    const key = [draws, seed].join(), known = linear.get(scene.inputs) ?? new Map();
+    if (!known.has(key)) {
+        const missing = { data: new Uint8Array(scene.mask.length).fill(1), dims: scene.inputs.missing.dims };
+        if (!wholes.has(method.graph)) wholes.set(method.graph, (await compute(method.products, { missing }, progress, true)).products);
+        linear.set(scene.inputs, known.set(key, await ask(method, { ...given, whole: wholes.get(method.graph) }, progress)));
+    }
+    return known.get(key);
 }
 
 /** Return the scene's image with uniform noise in the hole. */
@@ -120,7 +141,7 @@ export const compare = {
                 const hidden = countHidden(scene.mask);
                 seen.say(`${hidden} of ${scene.mask.length} pixels hidden`);
                 note.textContent = hidden ? EXPLANATIONS[chosen.show] : "Nothing is hidden, so there is nothing to guess. Paint over the picture.";
-                for (const method of shown()) {
+                for (const method of shown().sort((one, other) => Number(!!one.products || !!one.guide) - Number(!!other.products || !!other.guide))) {
                     const { loading, say, canvas } = cards.get(method);
                     const onStep = (points, _, step) => { if (chosen.show === "mean" && step % 5 === 0) drawImage(canvas, points.data, dataset.shape); };
                     if (method.recorded && scene.first && chosen.show === "mean" && !ever) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
@@ -161,8 +182,8 @@ export const samples = {
                 const size = scene.image.length, hidden = countHidden(scene.mask) * dataset.shape[0];
                 for (const method of methods) {
                     const one = strips.get(method);
-                    const drawn = normals(scene.seed + 1000 * chosen.seed, [chosen.count, method.inputs.normals]);
-                    const found = await attempt(one.say, one.clear, () => ask(method, { normals: drawn }, loading(one.say)));
+                    const options = { draws: chosen.count, seed: scene.seed + 1000 * chosen.seed, progress: loading(one.say) };
+                    const found = await attempt(one.say, one.clear, () => answerOf(method, scene, ask, options));
                     if (found === null) return;
                     if (!found) continue;
                     const pictures = Array.from({ length: chosen.count }, (_, i) => found.samples.data.subarray(i * size, (i + 1) * size));
@@ -181,7 +202,7 @@ const SLIDERS = 4;
 export const factors = {
     title: "Factors",
     controls(host, { dataset, chosen, changed }) {
-        const methods = dataset.methods.filter((method) => method.factors);
+        const methods = dataset.sliders;
         const of = choice("Whose Gaussian", methods.map(({ title, name }) => [title, name]), (name) => { chosen.of = name; changed(true); });
         if (!methods.some(({ name }) => name === chosen.of)) chosen.of = methods[0]?.name;
         of.show(chosen.of);

@@ -1,5 +1,5 @@
-// Runs the models, one request after another. A request is {id, model, inputs}: a model of the manifest, and {name: {data, dims}}. The
-// response is {id, outputs} or {id, error}; while a model is loaded, {id, loaded, bytes}.
+// Runs the models, one request after another. A request is {id, model, inputs, once}: a model of the manifest, {name: {data, dims}}, and
+// whether the model will not be used again. The response is {id, outputs} or {id, error}; while a model is loaded, {id, loaded, bytes}.
 import * as ort from "./runtime/ort.wasm.min.mjs";
 
 ort.env.wasm.numThreads = 1; // static hosts do not isolate origins, which threads need
@@ -7,12 +7,12 @@ ort.env.wasm.wasmPaths = new URL("runtime/", import.meta.url).href;
 ort.env.logLevel = "error";
 
 const sessions = new Map(); // graph -> promise of a session
-const weights = new Map(); // path -> promise of bytes, while a session is made
+const weights = new Map(); // path -> {bytes: promise, left: the number of graphs that will read them}
 
 let queue = Promise.resolve();
 addEventListener("message", ({ data }) => { queue = queue.then(() => answer(data)); });
 
-async function answer({ id, model, inputs }) {
+async function answer({ id, model, inputs, once }) {
     try {
         const session = await load(model, (loaded) => postMessage({ id, loaded, bytes: model.bytes }));
         const given = {};
@@ -21,6 +21,9 @@ async function answer({ id, model, inputs }) {
         const found = await session.run(given), outputs = {};
         for (const [name, tensor] of Object.entries(found)) outputs[name] = { data: tensor.data, dims: tensor.dims };
         postMessage({ id, outputs });
+        if (!once) return;
+        sessions.delete(model.graph);
+        await session.release();
     } catch (error) {
         postMessage({ id, error: String(error?.message ?? error) });
     }
@@ -35,12 +38,19 @@ function load(model, report) {
     return sessions.get(model.graph);
 }
 
-async function create({ graph, weights: path }, report) {
+async function create({ graph, weights: path, graphs }, report) {
     const content = await read(graph, report), before = content.byteLength;
     let externalData = [];
     if (path) {
-        if (!weights.has(path)) weights.set(path, read(path, (loaded) => report(before + loaded)));
-        externalData = [{ path: path.split("/").pop(), data: await weights.get(path).finally(() => weights.delete(path)) }];
+        if (!weights.has(path)) weights.set(path, { bytes: read(path, (loaded) => report(before + loaded)), left: graphs });
+        const known = weights.get(path);
+        try {
+            externalData = [{ path: path.split("/").pop(), data: await known.bytes }];
+        } catch (error) {
+            weights.delete(path); // the next request tries again
+            throw error;
+        }
+        if (--known.left === 0) weights.delete(path);
     }
     return ort.InferenceSession.create(content, { executionProviders: ["wasm"], externalData });
 }
