@@ -30,7 +30,7 @@ from dmfa_demo.models.mfa import MFAImputer
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
 from dmfa_demo.models.vaeac import GuidedVAEACImputer, VAEACImputer
 from dmfa_demo.registry import method_class
-from dmfa_demo.storage.checkpoints import load_network, read_config
+from dmfa_demo.storage.checkpoints import beside, load_network, read_config
 
 # The names of their graphs.
 GRAPHS = tuple(kind.name for kind in (Answer, WalkStep, MapStep, Belief, Prediction, Products, Score))
@@ -53,7 +53,7 @@ def functions_of(folder: Path) -> list[TensorFunction]:
         return [Prediction(classifier, Belief(source) if isinstance(source, MixtureAnswer) else None)]
     imputer = method_class(training["method"]).load(folder)
     answer = answer_of(imputer)
-    if answer is None:
+    if answer is None or (isinstance(answer, GuidedAnswer) and not _uses_all_factors(folder)):
         return []
     if isinstance(answer, LinearAnswer):
         assert isinstance(imputer, MFAImputer)
@@ -69,7 +69,9 @@ def answer_of(imputer: Imputer) -> TensorFunction | None:
     There is none for a guided VAEAC, whose latents are eigenvectors, for which ONNX has no operator.
     """
     if isinstance(imputer, GuidedDMFAImputer):
-        return GuidedAnswer(imputer) if imputer.network.config.noise_share == 1 else None
+        guide, config = imputer.guide, imputer.network.config
+        linear = guide.temperature != 1 and guide.mixture.components.factors.shape[1] % BLOCK == 0
+        return GuidedAnswer(imputer) if linear and config.noise_share == 1 else None
     if isinstance(imputer, GuidedVAEACImputer):
         return None
     if isinstance(imputer, DMFAImputer):
@@ -84,3 +86,9 @@ def answer_of(imputer: Imputer) -> TensorFunction | None:
     if isinstance(imputer, UniversalMarginalizerImputer | ContextEncoderImputer):
         return SingleAnswer(imputer)
     return ConstantAnswer(imputer) if isinstance(imputer, MeanImputer) else None
+
+
+def _uses_all_factors(folder: Path) -> bool:
+    """Return whether a guided method uses its guide as it is, like the guide's graph."""
+    config = read_config(folder)["network"]
+    return read_config(beside(folder, config["guide"]))["network"]["factors"] <= config["factors"]
