@@ -1,11 +1,18 @@
 """Time MFA at the paper's size, K = 50 and l = 6: fitting 60,000 digits, and conditioning 1,000, each with a different mask.
 
 Each is measured twice in separate processes: once for time, and once for memory, with an allocator that returns freed memory at
-once (Linux only; elsewhere memory is not measured). python -m benchmarks.mfa
+once (Linux only; elsewhere memory is not measured).
+
+python -m benchmarks.mfa [--torch-mfa FOLDER]
+
+With a checkout of github.com/eitanrich/torch-mfa, its conditional mean, which uses the best component only, is timed beside ours, one
+digit at a time, both with the same mixture.
 """
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
 import math
 import multiprocessing
 import os
@@ -31,7 +38,12 @@ ROWS, COPIED_ROWS, REPEATS = 1_000, 50, 5
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print all tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--torch-mfa", type=Path, metavar="FOLDER", help="a checkout of torch-mfa")
+    other = parser.parse_args().torch_mfa
+    if other is not None:
+        _compare(other)
     threads = f"{torch.get_num_threads()} threads"
     title = f"Fitting {FIT_ROWS} x 784, K = {COMPONENTS}, l = {FACTORS}, {ITERATIONS} iterations, {threads}"
     report(title, ("what", "seconds", "MB more"), [("k-means and EM", *_alone(_fit_all))])
@@ -45,6 +57,31 @@ def main() -> None:
         rows.append((name, count, 1000 * seconds / count, megabytes, 1024 * megabytes / count))
     columns = ("what", "rows", "ms per row", "MB more", "kB per row")
     report(f"Conditioning, K = {COMPONENTS}, l = {FACTORS}, a mask for each row, {threads}", columns, rows)
+
+
+@torch.inference_mode()
+def _compare(folder: Path) -> None:
+    """Print the time of a conditional mean, ours and that of torch-mfa."""
+    spec = importlib.util.spec_from_file_location("torch_mfa", folder / "mfa.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    mixture, x, missing = _scene(COPIED_ROWS)
+    parts, theirs = mixture.components, module.MFA(COMPONENTS, x.shape[1], FACTORS)
+    theirs.PI_logits.copy_(mixture.log_weights[0])
+    theirs.MU.copy_(parts.mean)
+    theirs.A.copy_(parts.factors.mT)
+    theirs.log_D.copy_(parts.noise.log())
+    spent: dict[str, list[float]] = {"torch-mfa, best component": [], "ours, all components": []}
+    for row, hole in zip(x.split(1), missing.split(1)):
+        seen = (~hole[0]).nonzero()[:, 0]
+        calls = (lambda: theirs.conditional_reconstruct(row, seen), lambda: mixture.condition(row, hole).mean)  # noqa: B023
+        for times, call in zip(spent.values(), calls):
+            started = time.perf_counter()
+            call()
+            times.append(1000 * (time.perf_counter() - started))
+    rows = [(name, statistics.median(times)) for name, times in spent.items()]
+    report(f"Conditional mean of one digit, K = {COMPONENTS}, l = {FACTORS}", ("what", "ms"), rows)
 
 
 def _alone(work: Callable[[], tuple[float, float]]) -> tuple[float, float]:
