@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr
 from functools import reduce
 from operator import or_
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import tyro
 
-from dmfa_demo.data.datasets import DatasetName
+from dmfa_demo.data.datasets import BUILT_IN
 from dmfa_demo.options import OptionError
 from train.engine.run import DatasetConfig
 from train.methods import (
@@ -97,6 +97,6 @@ def _named(words: Sequence[str]) -> str:
     """Return the data set that a command line names, on which the defaults of all other options depend."""
     for word, after in zip(words, [*words[1:], ""]):
         name = after if word == "--dataset" else word.removeprefix("--dataset=")
-        if name in get_args(DatasetName) and word.startswith("--dataset"):
+        if name in BUILT_IN and word.startswith("--dataset"):
             return name
-    return get_args(DatasetName)[0]
+    return BUILT_IN[0]

@@ -1,4 +1,4 @@
-"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, and the small sample set in the repository."""
+"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, the small sample set in the repository, and folders of images."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.data.celeba import ATTRIBUTES, VIEWS, read_celeba
+from dmfa_demo.data.folder import Folder
 
 Split = Literal["train", "validation", "test"]
-
-DatasetName = Literal["mnist", "fashion-mnist", "celeba", "celeba32"]
 
 # The last images of the official training part are for validation; the official test part is for the final figures only.
 VALIDATION_SIZE = 5_000
@@ -31,11 +30,12 @@ class Dataset:
         title: its name on the page.
         shape: (C, H, W) of its images.
         classes: names of a classifier's outputs: one of these for each image, or any number of them (`several`).
-        licence: the licence of its images, and their authors.
+        licence: the licence of its images, and their authors; "" if it is not stated.
         several: whether an image may be in several classes, or none; its label is then a row of 0 and 1.
         mirrored: whether mirror images are as plausible as images.
         shareable: whether its images may be distributed, alone or inside a checkpoint.
         caution: what its images leave out and what models therefore get wrong, for visitors; "" where that does no harm.
+        samples: the file with its samples, if it is not bundled.
     """
 
     title: str
@@ -46,10 +46,11 @@ class Dataset:
     mirrored: bool = False
     shareable: bool = True
     caution: str = ""
+    samples: Path | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Names of disjoint groups of the images: the classes or, where an image may be in several, whether it is in the first."""
+        """Names of disjoint groups of the images: the classes or, where an image may be in several, whether it is in the first; () without classes."""
         return (f"not {self.classes[0]}", self.classes[0]) if self.several else self.classes
 
 
@@ -94,6 +95,12 @@ DATASETS: dict[str, Dataset] = {
         caution=_CAUTION,
     ),
 }
+
+# Those of the project; `DATASETS` may have others later.
+BUILT_IN = tuple(DATASETS)
+
+# The folders that `use_folder` has named, by data set.
+_FOLDERS: dict[str, Folder] = {}
 
 SAMPLES = Path(__file__).parent / "samples"
 
@@ -210,8 +217,29 @@ def dataset_named(name: str) -> Dataset:
     return DATASETS[name]
 
 
+def use_folder(folder: Folder, licence: str = "") -> str:
+    """Add a folder of images to `DATASETS`; return the name of the data set, which `load_split` then reads.
+
+    Raises:
+        ValueError: If a data set of the project has this name.
+    """
+    if folder.name in BUILT_IN:
+        raise ValueError(f"{folder.name} is a data set of the project; rename the folder {folder.path}")
+    title = folder.path.resolve().name
+    DATASETS[folder.name] = Dataset(title=title, shape=folder.shape, classes=folder.classes, licence=licence)  # fmt: skip
+    _FOLDERS[folder.name] = folder
+    return folder.name
+
+
+def is_folder(dataset: str) -> bool:
+    """Return whether a data set is a folder of images named by `use_folder`."""
+    return dataset in _FOLDERS
+
+
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
     """Load a split: 55,000, 5,000 and 10,000 images of MNIST and Fashion-MNIST for training, validation and test; CelebA by its partition.
+
+    The split of a folder of images is described in folder.py.
 
     Args:
         dataset: a key of `DATASETS`.
@@ -224,6 +252,8 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
         FileNotFoundError: If the data are missing and cannot be downloaded.
     """
     dataset_named(dataset)
+    if is_folder(dataset):
+        return LabelledImages(*_FOLDERS[dataset].read(split))
     if dataset in VIEWS:
         return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
     return _torchvision(dataset, split, root)
@@ -270,7 +300,7 @@ def load_samples(dataset: str) -> LabelledImages:
         ValueError: If there are no bundled samples of `dataset`.
         FileNotFoundError: If `CELEBA_VARIABLE` names a folder without CelebA.
     """
-    path = SAMPLES / f"{dataset}.npz"
+    path = (dataset in DATASETS and DATASETS[dataset].samples) or SAMPLES / f"{dataset}.npz"
     if dataset not in DATASETS or not path.is_file():
         known = sorted(path.stem for path in SAMPLES.glob("*.npz"))
         raise ValueError(f"no bundled samples of {dataset!r:.40}; available: {', '.join(known)}")
@@ -289,4 +319,5 @@ def sample_caption(dataset: str, number: int) -> str:
     samples = load_samples(dataset)
     if dataset == "celeba":
         return PORTRAITS[number] if number < len(PORTRAITS) else f"CelebA {samples.indices[number]:06d}"
-    return f"{DATASETS[dataset].classes[samples.labels[number]]}, test image {samples.indices[number]}"
+    name = f"test image {samples.indices[number]}"
+    return f"{DATASETS[dataset].classes[samples.labels[number]]}, {name}" if samples.has_labels[number] else name

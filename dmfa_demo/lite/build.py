@@ -202,7 +202,7 @@ def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> di
         "licence": about.licence,
         "classes": about.classes,
         "several": about.several,
-        "labels": [row.nonzero()[:, 0].tolist() if about.several else [int(row)] for row in samples.labels],
+        "labels": [Scene.sample(name, number).labels for number in range(len(samples))],
         "methods": [*writer.methods()],
         "sliders": [*writer.sliders()],
         "maps": [*writer.maps()],

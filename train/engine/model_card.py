@@ -8,12 +8,13 @@ from types import SimpleNamespace
 from typing import Any
 
 from dmfa_demo.data.celeba import VIEWS
-from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.data.datasets import BUILT_IN, DATASETS
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
 from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG
+from dmfa_demo.storage.own_data import ABOUT, read_description
 
 METRICS = "metrics.json"
 
@@ -32,6 +33,7 @@ _SUBSET, _ABOUT_SUBSET = (
     "again by person: 8,003 for training, 499 for choices, 988 for the test. So the test faces are not CelebA's test part.",
 )
 _SPLITS["fashion-mnist"], _SPLITS["celeba32"] = _SPLITS["mnist"], _SPLITS["celeba"]
+_OWN_SPLITS = "A tenth of the images is for choices and a tenth for the test, unless the folder has its own parts; the test part is used only for the figures below."
 
 _ABOUT_FACES = """## Whose faces, and what it must not be used for
 
@@ -67,11 +69,13 @@ def write_model_card(folder: Path) -> None:
     results = folder / METRICS
     rows = json.loads(results.read_text()) if results.is_file() else []
     about, training, network = config["about"], config["training"], config["network"]
-    method, dataset = _described(training), DATASETS[training["dataset"]]
+    method = _described(training)
+    described = folder.parent / ABOUT
+    dataset = read_description(described) if described.is_file() else DATASETS[training["dataset"]]
     faces = training["dataset"] in VIEWS
     lines = [
         "---",
-        *(["license: other", "license_name: celeba-non-commercial-research"] if faces else ["license: mit"]),
+        *_licence(training["dataset"]),
         "library_name: dmfa-demo",
         f"datasets: [{training['dataset']}]",
         "---",
@@ -84,7 +88,7 @@ def write_model_card(folder: Path) -> None:
         f"    {about['command']}",
         "",
         f"- Data: {about['training_images']:,} training images of {dataset.licence}. "
-        + _SPLITS[training["dataset"]]
+        + _SPLITS.get(training["dataset"], _OWN_SPLITS)
         + (_ABOUT_SUBSET if faces and about["training_images"] == _SUBSET else ""),
         *([f"- Hidden while training: `{training['masks']}`."] if "masks" in training else []),
         *(
@@ -119,6 +123,13 @@ def write_model_card(folder: Path) -> None:
         *(["", _ABOUT_FACES.rstrip()] if faces else []),
     ]
     (folder / "README.md").write_text("\n".join(lines) + "\n")
+
+
+def _licence(dataset: str) -> list[str]:
+    """Return the lines of the front matter about the licence."""
+    if dataset in VIEWS:
+        return ["license: other", "license_name: celeba-non-commercial-research"]
+    return ["license: mit"] if dataset in BUILT_IN else ["license: other"]
 
 
 _DRAWINGS = [

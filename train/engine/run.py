@@ -11,12 +11,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self, cast
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
-from dmfa_demo.data.datasets import DATASETS, DatasetName, LabelledImages, load_split
+from dmfa_demo.data.datasets import BUILT_IN, DATASETS, LabelledImages, is_folder, load_split, use_folder
+from dmfa_demo.data.folder import Folder
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.latent_map import MAP
@@ -24,8 +25,12 @@ from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.options import OptionError, Options
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
+from dmfa_demo.storage.own_data import describe
 from train.engine.graphs import write_graphs
 from train.engine.model_card import METRICS, write_model_card
+
+# What precedes the path of a folder of images.
+FOLDER = "folder:"
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,27 @@ class DatasetConfig(Options):
     recipes: ClassVar[dict[str, dict[str, Any]]] = {}
     """differences from the defaults, for each data set"""
 
-    dataset: DatasetName = "mnist"
+    dataset: str = "mnist"
+    """mnist, fashion-mnist, celeba, celeba32, or folder:PATH, a folder of images of your own"""
     data_root: Path = Path("data")
     """the folder with MNIST and FashionMNIST, which are downloaded to it, and celeba, which is not"""
+    size: int = 32
+    """height and width of the images of folder:PATH, divisible by 4"""
+    licence: str = ""
+    """the licence of the images of folder:PATH and their authors, for the model card and the page"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.dataset.startswith(FOLDER):
+            try:
+                folder = Folder(Path(self.dataset.removeprefix(FOLDER)).expanduser(), self.size)
+                object.__setattr__(self, "dataset", use_folder(folder, self.licence))
+            except ValueError as error:
+                raise OptionError(str(error)) from error
+        elif self.dataset not in DATASETS:
+            raise OptionError(
+                f"--dataset must be one of {', '.join(BUILT_IN)} or {FOLDER}PATH; got {self.dataset!r:.80}"
+            )
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -55,7 +78,7 @@ class DatasetConfig(Options):
     @classmethod
     def for_dataset(cls, dataset: str, **settings: Any) -> Self:
         """Return the defaults for a data set, with some settings replaced."""
-        return cls(dataset=cast(DatasetName, dataset), **{**cls.recipes.get(dataset, {}), **settings})
+        return cls(dataset=dataset, **{**cls.recipes.get(dataset, {}), **settings})
 
 
 @dataclass(frozen=True)
@@ -95,7 +118,7 @@ class RunConfig(DatasetConfig):
     def settings(self) -> dict[str, Any]:
         """Return all settings that affect the result, as JSON: "network" and "training", without this machine's folders."""
         training = {"dataset": self.dataset, "method": self.method, **asdict(self)}
-        for private in ("run_folder", "output", "data_root"):
+        for private in ("run_folder", "output", "data_root", "size", "licence"):
             training.pop(private)
         return json.loads(json.dumps({"network": training.pop("network"), "training": training}))
 
@@ -193,6 +216,8 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     for older in (folder / METRICS, folder / MAP, *folder.glob(f"*{SUFFIX}")):
         older.unlink(missing_ok=True)
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
+    if is_folder(config.dataset):
+        describe(folder.parent, config.dataset)
     write_model_card(folder)
     print(f"wrote {folder}")
     export(folder)
@@ -219,7 +244,8 @@ def command_line() -> str:
             if "=" not in word:
                 next(words, None)
         else:
-            kept.append(word)
+            option, found, path = word.partition(FOLDER)
+            kept.append(f"{option}{FOLDER}{Path(path).name}" if found else word)
     return shlex.join(["python", "-m", "train", *kept])
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import ClassVar, cast
 
@@ -21,7 +21,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dmfa_demo import metrics
-from dmfa_demo.data.datasets import DATASETS, load_split, to_float
+from dmfa_demo.data.datasets import DATASETS, is_folder, load_split, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 from dmfa_demo.models.baselines import KNNImputer
@@ -45,6 +45,8 @@ MICE_ROWS = 1_000
 
 GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
+# Of a folder of images, beside a square of half its size.
+OWN_PROTOCOLS = ("half", "noise75", "strokes")
 
 # In the order of the tables.
 MEASURES = ("nll", "nll_median", "nll_wide_floor", "sse", "sse_sample", "psnr", "psnr_image", "psnr_sample", "psnr_sample_image", "psnr_best10", "psnr_best10_image", "distance", "ssim", "coverage90", "crps", "milliseconds", "milliseconds_100")  # fmt: skip
@@ -79,6 +81,9 @@ def evaluate(config: Evaluation) -> None:
     Raises:
         ValueError: If a method or protocol does not exist.
     """
+    if is_folder(config.dataset) and config.protocol == PROTOCOLS:
+        half = DATASETS[config.dataset].shape[-1] // 2
+        config = replace(config, protocol=(f"square{half}", *OWN_PROTOCOLS))
     if not available_methods(config.dataset) and not config.method:
         raise ValueError(
             f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
@@ -122,6 +127,8 @@ def evaluate(config: Evaluation) -> None:
 
 def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
     """Return the methods without a checkpoint: the digest of the weights they use, if any, and a function that makes one for a protocol."""
+    if is_folder(config.dataset):
+        return {}
     if DATASETS[config.dataset].shareable:
         return {"mice": ("", lambda protocol: mice(config.dataset, protocol, config.data_root))}
     neighbours = cache(lambda: nearest(config.dataset, config.data_root))

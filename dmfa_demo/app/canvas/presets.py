@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT
+from dmfa_demo.storage.own_data import find_described
+
 _DIGITS = (
     ("Square 14×14", "square14"),
     ("Rectangle 10×15", "rect10x15"),
@@ -44,10 +48,29 @@ class Offer:
     presets: tuple[tuple[str, str], ...]
 
 
-# The page starts with the first.
-OFFERS = {
+_BUILT_IN = {
     "mnist": Offer("MNIST", 42, _DIGITS),
     "fashion-mnist": Offer("Fashion-MNIST", 93, _DIGITS),
     "celeba": Offer("Faces", 0, _FACES),
 }
+
+
+def _offers() -> dict[str, Offer]:
+    """Return the offers for the data sets with checkpoints; those of the project if there are no checkpoints."""
+    offers = {**_BUILT_IN, **{name: _own(name) for name in find_described(ROOT)}}
+    trained = {name: offer for name, offer in offers.items() if any((ROOT / name).glob(f"*/{CONFIG}"))}
+    return trained or _BUILT_IN
+
+
+def _own(dataset: str) -> Offer:
+    """Return the offer for a data set of your own: squares and rectangles of half its size, and the presets that fit any size."""
+    about = DATASETS[dataset]
+    half = about.shape[-1] // 2
+    return Offer(
+        about.title, 0, ((f"Square {half}×{half}", f"square{half}"), ("Rectangle", "rectangles"), *_DIGITS[2:])
+    )
+
+
+# The page starts with the first.
+OFFERS = _offers()
 START = next(iter(OFFERS))

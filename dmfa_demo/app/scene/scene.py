@@ -55,8 +55,9 @@ class Scene:
             raise ValueError(
                 f"there is no sample {number!r:.20} of {dataset}; samples are numbered 0 to {len(samples) - 1}"
             )
-        label = samples.labels[number]
-        labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
+        label, labels = samples.labels[number], None
+        if samples.has_labels[number]:
+            labels = (int(label),) if label.dim() == 0 else tuple(label.nonzero().flatten().tolist())
         return cls(dataset, to_float(samples.images[number]), sample_caption(dataset, number), labels, number)
 
     @classmethod

@@ -17,7 +17,7 @@ _HINT = "Paint over the picture, or begin with one of these."
 
 
 class ExampleList(gr.HTML):
-    """A choice among `EXAMPLES`; its value is an `Example`."""
+    """A choice among `EXAMPLES`; its value is an `Example`. Without any it is hidden."""
 
     def __init__(self, **kwargs: Any):
         buttons = "".join(map(_button, EXAMPLES))
@@ -27,6 +27,7 @@ class ExampleList(gr.HTML):
             css_template=(_FILES / "example_list.css").read_text(),
             js_on_load=(_FILES / "example_list.js").read_text(),
             apply_default_css=False,
+            visible=bool(EXAMPLES),
             **kwargs,
         )
 

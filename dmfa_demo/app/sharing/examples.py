@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
 
@@ -44,7 +45,7 @@ class Example:
         return first.changed(sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
 
 
-EXAMPLES = (
+_EXAMPLES = (
     Example(
         title="A 4, or a 9?",
         sentence="Only the lower half is visible, and both would fit: the samples differ, and the mean is a blur of all of them.",
@@ -123,3 +124,6 @@ EXAMPLES = (
         hole="noise80",
     ),
 )
+
+# Those whose data set the page offers.
+EXAMPLES = tuple(example for example in _EXAMPLES if example.dataset in OFFERS)

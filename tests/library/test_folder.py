@@ -1,0 +1,170 @@
+"""A folder of images: splits, classes, sizes, colours, and errors that say what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from dmfa_demo.data.datasets import DATASETS, load_samples, load_split, sample_caption, use_folder
+from dmfa_demo.data.folder import SPLITS, Folder
+from dmfa_demo.storage.own_data import ABOUT, EACH, SAMPLES, describe, find_described
+from tests.pictures import draw_pictures, known_data_sets_kept
+
+
+@pytest.fixture(autouse=True)
+def forgotten() -> Iterator[None]:
+    with known_data_sets_kept():
+        yield
+
+
+def numbers(folder: Folder) -> dict[str, set[int]]:
+    return {split: set(folder.read(split)[2].tolist()) for split in SPLITS}
+
+
+def test_every_image_is_in_one_split_whatever_else_is_in_the_folder(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    folder = Folder(path, 16)
+    found = numbers(folder)
+    assert sorted(number for split in found.values() for number in split) == list(range(120))
+    assert all(len(found[split]) in range(3, 25) for split in ("validation", "test"))
+    test = {folder.files[number] for number in found["test"]}
+    (path / "cats" / "notes.txt").touch()
+    Image.new("RGB", (8, 8)).save(path / "cats" / "another.png")
+    more = Folder(path, 16)
+    assert {more.files[number] for number in numbers(more)["test"]} - {path / "cats" / "another.png"} == test
+
+
+@pytest.mark.parametrize("parts", [("train", "test"), SPLITS])
+def test_parts_of_a_folder_are_kept(tmp_path: Path, parts: tuple[str, ...]):
+    for part in parts:
+        draw_pictures(tmp_path / "pets" / part)
+    folder = Folder(tmp_path / "pets", 16)
+    assert folder.classes == ("cats", "dogs")
+    for split, found in numbers(folder).items():
+        names = {folder.files[number].relative_to(tmp_path / "pets").parts[0] for number in found}
+        assert names == {split if split in parts else "train"}
+    assert len(numbers(folder)["test"]) == 120
+
+
+def test_classes_are_the_folders_names(tmp_path: Path):
+    folder = Folder(draw_pictures(tmp_path / "pets"), 16)
+    images, labels, found = folder.read("train")
+    assert images.dtype == torch.uint8 and images.shape[1:] == folder.shape == (3, 16, 16)
+    for label, number in zip(labels, found):
+        assert folder.files[number].parent.name == folder.classes[label]
+    assert images[labels == 0].float().mean() < 90 < 120 < images[labels == 1].float().mean()
+
+
+def test_a_folder_without_subfolders_has_no_classes(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    for image in (path / "cats").iterdir():
+        image.rename(path / image.name)
+    folder = Folder(path, 16)
+    assert folder.classes == () and set(folder.read("train")[1].tolist()) == {-1}
+
+
+def test_grey_images_have_one_channel(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets", mode="L")
+    assert Folder(path, 28).shape == (1, 28, 28)
+    Image.new("RGB", (30, 30), (10, 10, 10)).save(path / "cats" / "colour.png")
+    assert Folder(path, 28).shape == (3, 28, 28)
+
+
+def read_one(path: Path, image: Image.Image, name: str = "0.png", **options: object) -> np.ndarray:
+    """Return the pixels `(H, W, C)` of an image read at 8 x 8."""
+    for part in SPLITS:
+        (path / part).mkdir(parents=True, exist_ok=True)
+        image.save(path / part / name, **options)
+    return Folder(path, 8).read("train")[0][0].permute(1, 2, 0).numpy()
+
+
+def test_the_middle_of_an_image_is_used(tmp_path: Path):
+    wide = Image.new("RGB", (24, 8), "red")
+    wide.paste("blue", (8, 0, 16, 8))
+    assert (read_one(tmp_path, wide) == (0, 0, 255)).all()
+
+
+def test_photos_are_turned_upright(tmp_path: Path):
+    photo = Image.new("RGB", (16, 16), "red")
+    photo.paste("blue", (0, 0, 16, 8))  # on top of the file
+    exif = Image.Exif()
+    exif[0x0112] = 3  # the camera was upside down
+    turned = read_one(tmp_path, photo, "0.jpg", exif=exif, quality=100)
+    assert turned[7, 4, 2] > 200 > 50 > turned[0, 4, 2]
+
+
+def test_transparent_pixels_are_white(tmp_path: Path):
+    assert (read_one(tmp_path, Image.new("RGBA", (8, 8), (200, 0, 0, 0))) == 255).all()
+
+
+@pytest.mark.parametrize("size", [0, 4, 30, 260])
+def test_other_sizes_are_refused(tmp_path: Path, size: int):
+    with pytest.raises(ValueError, match=f"--size must be from 8 to 256 and divisible by 4.*got {size}"):
+        Folder(draw_pictures(tmp_path / "pets", count=1), size)
+
+
+def test_bad_folders_are_named(tmp_path: Path):
+    with pytest.raises(ValueError, match="there is no folder .*pets"):
+        Folder(tmp_path / "pets", 32)
+    with pytest.raises(ValueError, match="has no images"):
+        Folder(tmp_path, 32)
+    path = draw_pictures(tmp_path / "mnist", count=1)
+    with pytest.raises(ValueError, match="mnist is a data set of the project; rename the folder"):
+        use_folder(Folder(path, 32))
+    with pytest.raises(ValueError, match="none of them for (validation|test|train)"):
+        for split in SPLITS:
+            Folder(path, 32).read(split)
+
+
+def test_damaged_images_are_named(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    good = (path / "cats" / "0.png").read_bytes()
+    for content in (b"", b"not an image", good[:200]):
+        (path / "cats" / "0.png").write_bytes(content)
+        with pytest.raises(ValueError, match="0.png cannot be read as an image .*; delete it"):
+            for split in SPLITS:
+                Folder(path, 32).read(split)
+
+
+def test_a_described_data_set_is_found_again(tmp_path: Path):
+    name = use_folder(Folder(draw_pictures(tmp_path / "My pets!"), 16), "public domain")
+    assert name == "my-pets" and len(load_split(name, "train")) > 80
+    root = tmp_path / "checkpoints"
+    describe(root / name, name)
+    DATASETS[name] = replace(DATASETS[name], licence="")
+    describe(root / name, name)  # by another training, without a licence
+    expected, test = DATASETS.pop(name), load_split
+    assert find_described(root) == [name]
+    found = DATASETS[name]
+    assert (found.title, found.shape, found.classes, found.licence) == (
+        "My pets!",
+        (3, 16, 16),
+        ("cats", "dogs"),
+        "public domain",
+    )
+    assert found.kinds == expected.kinds and test is load_split
+    samples = load_samples(name)
+    assert samples.images.shape[1:] == found.shape and samples.labels.bincount().max() <= EACH
+    assert sample_caption(name, 0).startswith("cats, test image ")
+    assert set(samples.indices.tolist()) <= numbers(Folder(tmp_path / "My pets!", 16))["test"]
+
+
+def test_damaged_descriptions_are_left_out_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    name = use_folder(Folder(draw_pictures(tmp_path / "pets"), 16))
+    describe(tmp_path / "root" / name, name)
+    about = (tmp_path / "root" / name / ABOUT).read_text()
+    for place, content in (("no-json", "{"), ("no-shape", "{}"), ("no-samples", about), ("mnist", about)):
+        (tmp_path / "root" / place).mkdir()
+        (tmp_path / "root" / place / ABOUT).write_text(content)
+    (tmp_path / "root" / "other-size").mkdir()
+    (tmp_path / "root" / "other-size" / ABOUT).write_text(about.replace("16", "32"))
+    (tmp_path / "root" / "other-size" / SAMPLES).write_bytes((tmp_path / "root" / name / SAMPLES).read_bytes())
+    assert find_described(tmp_path / "root") == [name]
+    said = capsys.readouterr().err
+    assert all(place in said for place in ("no-json", "no-shape", "no-samples", "mnist", "other-size"))

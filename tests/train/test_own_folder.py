@@ -1,0 +1,65 @@
+"""Training and measuring on a folder of images of one's own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.pictures import draw_pictures
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of checkpoints after training and measuring a mean image."""
+    folder = tmp_path_factory.mktemp("own")
+    pets = ("--dataset", f"folder:{draw_pictures(folder / 'pets')}", "--size", "16")
+    for words in (("mean", *pets, "--licence", "public domain"), ("evaluate", *pets, "--seeds", "1")):
+        done = train(folder / "checkpoints", *words)
+        assert done.returncode == 0, done.stderr
+    return folder / "checkpoints"
+
+
+def train(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run `python -m train` with another folder of checkpoints."""
+    variables = {"DMFA_DEMO_CHECKPOINTS": str(root), "PATH": "", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "train", *words]
+    return subprocess.run(command, cwd=REPOSITORY, env=variables, capture_output=True, text=True)
+
+
+def test_the_card_names_the_data_and_no_folder_of_this_machine(root: Path):
+    card = (root / "pets" / "mean" / "README.md").read_text()
+    assert "python -m train mean --dataset folder:pets --size 16" in card and str(root.parent) not in card
+    assert "training images of public domain" in card and "license: other" in card
+    config = json.loads((root / "pets" / "mean" / "config.json").read_text())
+    assert config["network"]["height"] == 16 and config["training"]["dataset"] == "pets"
+
+
+def test_all_methods_are_measured_on_holes_of_its_size(root: Path):
+    rows = json.loads((root / "pets" / "results.json").read_text())["rows"]
+    assert {row["protocol"] for row in rows} == {"square8", "half", "noise75", "strokes"}
+    assert {row["method"] for row in rows} == {"mean", "zero"}
+    errors = {row["method"]: row["value"] for row in rows if (row["protocol"], row["metric"]) == ("half", "sse")}
+    assert errors["mean"] < errors["zero"]
+
+
+def test_the_same_checkpoint_is_recognised(root: Path):
+    again = train(root, "mean", "--dataset", f"folder:{root.parent / 'pets'}", "--size", "32")
+    assert again.returncode == 1 and "contains a checkpoint with other settings" in again.stderr
+    assert "network.height is 16, not 32" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataset", "said"),
+    [
+        ("gears", "--dataset must be one of mnist, fashion-mnist, celeba, celeba32 or folder:PATH; got 'gears'"),
+        ("folder:nowhere", "there is no folder nowhere; give one with images as --dataset folder:PATH"),
+    ],
+)
+def test_other_data_sets_are_refused_in_one_line(tmp_path: Path, dataset: str, said: str):
+    done = train(tmp_path, "mean", "--dataset", dataset)
+    assert done.returncode != 0 and done.stderr == f"error: {said}\n"
