@@ -19,7 +19,7 @@ from dmfa_demo.lite.answers import (
     VAEACAnswer,
     WalkStep,
 )
-from dmfa_demo.lite.guided import BLOCK, GuidedAnswer, LinearAnswer, Products, Score
+from dmfa_demo.lite.guided import GuidedAnswer, LinearAnswer, Products, Score
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import MeanImputer
 from dmfa_demo.models.classifier import CLASSIFIERS, KNNClassifier
@@ -70,17 +70,18 @@ def answer_of(imputer: Imputer) -> TensorFunction | None:
     """
     if isinstance(imputer, GuidedDMFAImputer):
         guide, config = imputer.guide, imputer.network.config
-        linear = guide.temperature != 1 and guide.mixture.components.factors.shape[1] % BLOCK == 0
-        return GuidedAnswer(imputer) if linear and config.noise_share == 1 else None
+        return GuidedAnswer(imputer) if guide.temperature != 1 and config.noise_share == 1 else None
     if isinstance(imputer, GuidedVAEACImputer):
         return None
     if isinstance(imputer, DMFAImputer):
         return DMFAAnswer(imputer) if imputer.network.config.factors else None
     if isinstance(imputer, MFAImputer):
         components, factors, _ = imputer.mixture.components.factors.shape
+        if not factors:
+            return None
         if imputer.temperature == 1:
-            return MFAAnswer(imputer) if factors else None
-        return LinearAnswer(imputer) if components == 1 and factors % BLOCK == 0 else None
+            return MFAAnswer(imputer)
+        return LinearAnswer(imputer) if components == 1 else None
     if isinstance(imputer, VAEACImputer):
         return VAEACAnswer(imputer)
     if isinstance(imputer, UniversalMarginalizerImputer | ContextEncoderImputer):

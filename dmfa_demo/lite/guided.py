@@ -21,13 +21,14 @@ import math
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dmfa_demo.densities.guide import FREEDOM, Guidance
 from dmfa_demo.lite.answers import Answer, TensorFunction, Tensors, pasted, scored
 from dmfa_demo.models.dmfa import GuidedDMFAImputer
 from dmfa_demo.models.mfa import MFAImputer, tensors_of
 
-# The number of rows that a graph inverts at a time (see train/engine/inverse.py), a divisor of the number of factors.
+# The number of rows that a graph inverts at a time (see train/engine/inverse.py).
 BLOCK = 24
 
 
@@ -43,8 +44,11 @@ def _(matrix: Tensor) -> Tensor:
 
 def inverse_and_log_det(matrix: Tensor) -> tuple[Tensor, Tensor]:
     """Return the inverse `(l, l)` and the logarithm of the determinant `()` of a positive definite matrix `(l, l)`."""
+    size, more = len(matrix), -len(matrix) % BLOCK
+    if more:  # independent values with variance one fill the last block
+        matrix = F.pad(matrix, (0, more, 0, more)) + F.pad(torch.ones(more), (size, 0)).diag()
     both = _inverse_and_log_det(matrix)
-    return both[:-1], both[-1, 0]
+    return both[:size, :size], both[-1, 0]
 
 
 class _Gaussian:

@@ -13,7 +13,7 @@ from dmfa_demo.densities.shared_mixture import SharedComponents, SharedMixture
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
 from dmfa_demo.lite.answers import Belief, MapStep, Prediction, TensorFunction, VAEACAnswer, WalkStep, draw
 from dmfa_demo.lite.functions import GRAPHS, answer_of, functions_of
-from dmfa_demo.lite.guided import BLOCK, GUIDING, GuidedAnswer, LinearAnswer, Products, Score
+from dmfa_demo.lite.guided import GUIDING, GuidedAnswer, LinearAnswer, Products, Score
 from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.models.dynamics import impute_along, latent_field
 from dmfa_demo.models.latent_map import LatentMap
@@ -221,9 +221,9 @@ def test_a_belief_is_that_of_the_source():
 @torch.inference_mode()
 def test_a_linear_answer_is_a_dense_gaussian_with_a_temperature(share: float):
     generator = torch.Generator().manual_seed(0)
-    channels, side, temperature = 2, 6, 3.0
+    channels, side, latents, temperature = 2, 6, 10, 3.0
     size = channels * side**2
-    mean, factors = torch.rand(size, generator=generator), torch.randn(BLOCK, size, generator=generator) / 5
+    mean, factors = torch.rand(size, generator=generator), torch.randn(latents, size, generator=generator) / 5
     noise = 0.05 + 0.1 * torch.rand(size, generator=generator)
     mixture = SharedMixture.prior(torch.zeros(1), SharedComponents(mean[None], factors[None], noise[None]))
     imputer = MFAImputer((channels, side, side), mixture, temperature)
@@ -236,7 +236,7 @@ def test_a_linear_answer_is_a_dense_gaussian_with_a_temperature(share: float):
 
     hidden = missing.expand_as(images).flatten()
     a, seen = factors[:, hidden], factors[:, ~hidden] / (temperature * noise[~hidden])
-    covariance = torch.linalg.inv(torch.eye(BLOCK) + seen @ factors[:, ~hidden].T)
+    covariance = torch.linalg.inv(torch.eye(latents) + seen @ factors[:, ~hidden].T)
     x = images.flatten()
     centre = mean[hidden] + (x - mean)[~hidden] @ seen.T @ covariance @ a
     shared = a.T @ covariance @ a
