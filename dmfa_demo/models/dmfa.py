@@ -25,6 +25,7 @@ from dmfa_demo.densities.shared_mixture import SharedComponents
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.models.guided import GuidedConfig, GuidedDMFA, load_guide
 from dmfa_demo.networks.engine import graph
+from dmfa_demo.networks.plug_in import network_class
 from dmfa_demo.networks.unet import UNet, observe, to_pixels
 from dmfa_demo.options import NonNegativeInt, PositiveFloat, PositiveInt, Width
 from dmfa_demo.storage.checkpoints import beside, load_network, read_config
@@ -52,6 +53,8 @@ class DMFAConfig(ImageShape):
     """dense: one linear layer of all features, as in the paper's grey-scale network"""
     noise_floor: PositiveFloat = NOISE_FLOOR
     """the smallest noise variance, in units of (pixel value in [0, 1])^2"""
+    network: str | None = None
+    """the "module:class" of a network of your own in place of the U-Net, see docs/extending.md"""
     mirrored: bool = False
     """whether a trained network also runs on the mirror image and both answers are mixed, for data sets whose mirror images are as
     plausible: twice the time, and a mixture of twice as many Gaussians"""
@@ -69,7 +72,8 @@ class DMFA(nn.Module):
         super().__init__()
         self.config = config
         width, maps = config.widths[0], config.components * (2 + config.factors) * config.channels
-        self.unet = UNet(config.channels + 1, config.widths, config.blocks)
+        build = UNet if config.network is None else network_class(config.network)
+        self.unet = build(config.channels + 1, config.widths, config.blocks)
         self.norm = nn.GroupNorm(8, width)
         if config.head == "convolutional":
             self.head = nn.Conv2d(width, maps * UNet.BLOCK**2, 1)
