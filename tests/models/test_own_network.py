@@ -43,10 +43,10 @@ def test_it_is_trained_and_loaded_like_the_u_net(small_mnist: Path, tmp_path: Pa
     words = (
         f"dmfa --network {PLACE} --widths 8 16 --steps 2 --batch-size 8 --validate-every 2 --data-root {small_mnist}"
     )
-    done = train(*words.split(), "--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out"), graphs=True)
+    done = train(*words.split(), "--run-folder", str(tmp_path / "run"), "--output", str(tmp_path / "out"))
     assert done.returncode == 0, done.stderr
     imputer = DMFAImputer.load(tmp_path / "out")
-    assert type(imputer.network.unet).__name__ == "Plain" and (tmp_path / "out" / "model.onnx").is_file()
+    assert type(imputer.network.unet).__name__ == "Plain"
     images, missing = torch.rand(2, 1, 28, 28), torch.rand(2, 1, 28, 28) < 0.5
     imputation = imputer.impute(images, missing, seed=0)
     assert torch.equal(imputation.mean[~missing], images[~missing]) and imputation.mean.isfinite().all()
