@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import gradio as gr
@@ -24,7 +25,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.lite.__main__ import parser as light_page_parser
 from dmfa_demo.registry import METHODS
 from tests.conftest import PATIENCE, REPOSITORY
-from tests.pictures import known_data_sets_kept
+from tests.pictures import draw_pictures, known_data_sets_kept
 from train.__main__ import COMMANDS
 from train.commands import parse
 from train.report import tables
@@ -133,9 +134,16 @@ def expect_command(words: list[str]) -> None:
 
 def expect_training_command(words: list[str]) -> None:
     """Fail unless `python -m train` accepts these words; runs nothing. A folder of pictures stands for those of a user."""
-    words = [f"folder:{REPOSITORY / 'docs'}" if word.startswith("folder:") else word for word in words]
+    with TemporaryDirectory() as folder, known_data_sets_kept():
+        if any(word.startswith("folder:") for word in words):
+            pictures = f"folder:{draw_pictures(Path(folder) / 'pictures')}"
+            words = [pictures if word.startswith("folder:") else word for word in words]
+        _parse(words)
+
+
+def _parse(words: list[str]) -> None:
     try:
-        with contextlib.redirect_stdout(io.StringIO()), known_data_sets_kept():
+        with contextlib.redirect_stdout(io.StringIO()):
             parse(words, COMMANDS)
     except SystemExit as end:  # --help
         assert "--help" in words and not end.code, words

@@ -199,6 +199,7 @@ def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> di
         "start": _bits(Address.first(name).mask),
         "presets": [{"label": label, "masks": [*map(_bits, same)]} for label, same in holes.items()],
         "caution": about.caution,
+        "aligner": name == "celeba",
         "licence": about.licence,
         "classes": about.classes,
         "several": about.several,
@@ -253,9 +254,10 @@ class _Models:
         if "linear_mean" in needed:
             guide = read_config(path)["network"]["guide"]
             others = {"guide": self.answer(guide), "score": self.model(path.parent / guide, "score")}
+        model = cast(dict[str, Any], self.model(path, "answer"))  # first, since it decides the precision
         if "whole" in needed:
             others = {"products": self.model(path, "products")}
-        return {**cast(dict[str, Any], self.model(path, "answer")), **others}
+        return {**model, **others}
 
     def sliders(self) -> Iterator[dict[str, Any]]:
         """Yield the methods of the tab Factors: those whose draws are combinations of a few factors."""

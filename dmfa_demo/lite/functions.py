@@ -55,18 +55,19 @@ def functions_of(folder: Path) -> list[TensorFunction]:
     answer = answer_of(imputer)
     if answer is None or (isinstance(answer, GuidedAnswer) and not _uses_all_factors(folder)):
         return []
+    if training.get("incomplete") is not None:
+        return [Belief(answer)] if isinstance(answer, MixtureAnswer) else []
     if isinstance(answer, LinearAnswer):
         assert isinstance(imputer, MFAImputer)
         return [answer, Products(imputer), Score(imputer)]
-    if training.get("incomplete") is None:
-        return [answer]
-    return [Belief(answer)] if isinstance(answer, MixtureAnswer) else []
+    return [answer]
 
 
 def answer_of(imputer: Imputer) -> TensorFunction | None:
     """Return a method's answer as a function of tensors; None if there is none.
 
-    There is none for a guided VAEAC, whose latents are eigenvectors, for which ONNX has no operator.
+    There is none without factors, for a guided VAEAC, whose latents need eigenvectors, which ONNX cannot compute, and for settings that no
+    shipped checkpoint has, such as a temperature with several components.
     """
     if isinstance(imputer, GuidedDMFAImputer):
         guide, config = imputer.guide, imputer.network.config

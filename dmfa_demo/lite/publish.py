@@ -19,7 +19,7 @@ colorTo: gray
 sdk: static
 app_file: index.html
 pinned: false
-license: mit
+license: other
 ---
 
 Paint over a picture and compare what missing-data models believe is behind the paint. Everything runs in your browser.

@@ -1,4 +1,4 @@
-"""Data sets of your own on the page: their description and samples, written beside their checkpoints by the first training.
+"""Data sets of your own on the page: their description and samples, written beside their checkpoints by each training.
 
 CHECKPOINTS/flowers/dataset.json    title, shape, classes, licence
 CHECKPOINTS/flowers/samples.npz     some test images, for the page
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from dmfa_demo.data.datasets import BUILT_IN, DATASETS, Dataset, LabelledImages, load_split
+from dmfa_demo.storage.checkpoints import SETTING
 from dmfa_demo.storage.files import write_bytes, write_text
 
 ABOUT, SAMPLES = "dataset.json", "samples.npz"
@@ -24,28 +25,36 @@ EACH, MOST = 10, 100
 
 
 def describe(folder: Path, dataset: str) -> None:
-    """Write the description and the samples of a folder of images into the folder of its checkpoints; a licence stated earlier is kept."""
+    """Write the description and the samples of a folder of images into the folder of its checkpoints; a licence stated earlier is kept.
+
+    Raises:
+        ValueError: If the folder has the description of other images, or it is damaged.
+    """
     about, licence = DATASETS[dataset], DATASETS[dataset].licence
-    if not licence and (folder / ABOUT).is_file():
-        licence = read_description(folder / ABOUT).licence
+    if (folder / ABOUT).is_file():
+        before = read_description(folder / ABOUT)
+        if (before.shape, before.classes) != (about.shape, about.classes):
+            raise ValueError(
+                f"{folder} has checkpoints for images of {before.shape} in {len(before.classes)} classes; these are of {about.shape} in "
+                f"{len(about.classes)}. Rename the folder of images, or use another folder of checkpoints ({SETTING})"
+            )
+        licence = licence or before.licence
     licence = licence or f"{about.title} (licence not stated)"
     content = {"title": about.title, "shape": about.shape, "classes": about.classes, "licence": licence}
-    folder.mkdir(parents=True, exist_ok=True)
-    chosen = choose_samples(load_split(dataset, "test"))
-    file = io.BytesIO()
+    chosen, file = choose_samples(load_split(dataset, "test")), io.BytesIO()
     np.savez_compressed(
         file, images=chosen.images.numpy(), labels=chosen.labels.numpy(), indices=chosen.indices.numpy()
     )
+    folder.mkdir(parents=True, exist_ok=True)
     write_bytes(folder / SAMPLES, file.getvalue())
     write_text(folder / ABOUT, json.dumps(content, indent=2) + "\n")
 
 
 def choose_samples(test: LabelledImages) -> LabelledImages:
-    """Return up to `EACH` images of each class, class by class, and at most `MOST` in all."""
-    rows = [(test.labels == label).nonzero()[:EACH, 0] for label in test.labels.unique()]
-    if len(rows) == 1:
-        rows = [torch.arange(min(MOST, len(test)))]
-    kept = torch.cat(rows)[:MOST]
+    """Return the first images of each class, class by class: up to `EACH`, and at most `MOST` in all."""
+    labels = test.labels.unique()
+    each = MOST if len(labels) == 1 else max(1, min(EACH, MOST // len(labels)))
+    kept = torch.cat([(test.labels == label).nonzero()[:each, 0] for label in labels])[:MOST]
     return LabelledImages(test.images[kept], test.labels[kept], test.indices[kept])
 
 
@@ -59,32 +68,46 @@ def find_described(root: Path) -> list[str]:
         name = path.parent.name
         try:
             if name in BUILT_IN:
-                raise ValueError(f"{name} is a data set of the project")
+                raise ValueError(f"{path}: {name} is a data set of the project")
             DATASETS[name] = read_description(path)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            print(f"left out: {path}: {error!r:.200}", file=sys.stderr)
+        except ValueError as error:
+            print(f"left out: {error}", file=sys.stderr)
         else:
             found.append(name)
     return found
 
 
 def read_description(path: Path) -> Dataset:
-    """Read the description of a data set and check its samples.
+    """Read the description of a data set, and check its samples.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError: If a file is missing or damaged.
+        ValueError: If one of the files is missing or damaged.
     """
-    content = json.loads(path.read_text())
+    try:
+        return _read(path)
+    except Exception as error:  # numpy and zipfile raise many kinds
+        raise ValueError(
+            f"{path} or {SAMPLES} beside it is missing or damaged ({error!r:.200}); train again"
+        ) from error
+
+
+def _read(path: Path) -> Dataset:
+    content, samples = json.loads(path.read_text()), path.with_name(SAMPLES)
     channels, height, width = map(int, content["shape"])
-    samples = path.with_name(SAMPLES)
-    with np.load(samples, allow_pickle=False) as archive:
-        images = archive["images"]
+    classes = tuple(map(str, content["classes"]))
+    with np.load(io.BytesIO(samples.read_bytes()), allow_pickle=False) as archive:
+        images, labels, indices = (archive[name] for name in ("images", "labels", "indices"))
     if images.shape[1:] != (channels, height, width) or images.dtype != np.uint8 or not len(images):
-        raise ValueError(f"{SAMPLES} has {images.dtype} {images.shape}, not uint8 images of {channels, height, width}")
+        raise ValueError(f"there are {images.dtype} {images.shape}, not uint8 images of {channels, height, width}")
+    for numbers in (labels, indices):
+        if numbers.dtype != np.int64 or numbers.shape != images.shape[:1]:
+            raise ValueError(f"labels and indices must be int64 {images.shape[:1]}")
+    if labels.max() >= len(classes):
+        raise ValueError(f"there are {len(classes)} classes, but labels up to {labels.max()}")
     return Dataset(
         title=str(content["title"]),
         shape=(channels, height, width),
-        classes=tuple(map(str, content["classes"])),
+        classes=classes,
         licence=str(content["licence"]),
         samples=samples,
     )

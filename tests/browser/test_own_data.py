@@ -36,7 +36,7 @@ def test_only_this_data_set_is_offered(page: Page):
     expect(page.locator("#examples")).to_have_count(0)
     expect(page.locator("#compare")).to_contain_text("cats, test image")
     stroke(page, (0.1, 0.2), (0.9, 0.2))
-    expect(page.locator("#compare")).to_contain_text(f"{hidden(page)} of 256 pixels hidden")
+    expect(page.locator("#compare")).to_contain_text(f"{hidden(page)} of 400 pixels hidden")
 
 
 def test_every_tab_opens(page: Page):

@@ -188,7 +188,7 @@ def test_mice_is_fitted_for_each_kind_of_hole_and_has_figures_without_a_checkpoi
         (dict(protocol=("dust",)), "unknown mask family"),
         (dict(method=("gan",)), "known methods"),
         (dict(protocol=("square40",)), "does not fit"),
-        (dict(dataset="nowhere"), "no method has a checkpoint for nowhere"),
+        (dict(dataset="nowhere"), "--dataset must be one of mnist, .*; got 'nowhere'"),
     ],
 )
 def test_invalid_choices_are_refused_before_anything_is_computed(small_mnist, options, message):

@@ -17,7 +17,7 @@ from tests.pictures import draw_pictures
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of checkpoints after training and measuring a mean image."""
     folder = tmp_path_factory.mktemp("own")
-    pets = ("--dataset", f"folder:{draw_pictures(folder / 'pets')}", "--size", "16")
+    pets = ("--dataset", f"folder:{draw_pictures(folder / 'pets')}", "--size", "20")
     for words in (("mean", *pets, "--licence", "public domain"), ("evaluate", *pets, "--seeds", "1")):
         done = train(folder / "checkpoints", *words)
         assert done.returncode == 0, done.stderr
@@ -33,30 +33,55 @@ def train(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def test_the_card_names_the_data_and_no_folder_of_this_machine(root: Path):
     card = (root / "pets" / "mean" / "README.md").read_text()
-    assert "python -m train mean --dataset folder:pets --size 16" in card and str(root.parent) not in card
+    assert "python -m train mean --dataset folder:pets --size 20" in card and str(root.parent) not in card
     assert "training images of public domain" in card and "license: other" in card
     config = json.loads((root / "pets" / "mean" / "config.json").read_text())
-    assert config["network"]["height"] == 16 and config["training"]["dataset"] == "pets"
+    assert config["network"]["height"] == 20 and config["training"]["dataset"] == "pets"
 
 
 def test_all_methods_are_measured_on_holes_of_its_size(root: Path):
     rows = json.loads((root / "pets" / "results.json").read_text())["rows"]
-    assert {row["protocol"] for row in rows} == {"square8", "half", "noise75", "strokes"}
+    assert {row["protocol"] for row in rows} == {"square10", "half", "noise75", "strokes"}
     assert {row["method"] for row in rows} == {"mean", "zero"}
     errors = {row["method"]: row["value"] for row in rows if (row["protocol"], row["metric"]) == ("half", "sse")}
     assert errors["mean"] < errors["zero"]
 
 
-def test_the_same_checkpoint_is_recognised(root: Path):
-    again = train(root, "mean", "--dataset", f"folder:{root.parent / 'pets'}", "--size", "32")
-    assert again.returncode == 1 and "contains a checkpoint with other settings" in again.stderr
-    assert "network.height is 16, not 32" in again.stderr
+def test_checkpoints_of_other_images_are_kept(root: Path, tmp_path: Path):
+    pets = f"folder:{root.parent / 'pets'}"
+    again = train(root, "mean", "--dataset", pets, "--size", "32")
+    assert again.returncode == 1 and "network.height is 20, not 32" in again.stderr
+    other = train(root, "knn", "--references", "5", "--dataset", pets, "--size", "32")
+    assert other.returncode == 1 and "has checkpoints for images of (3, 20, 20)" in other.stderr
+    different = f"folder:{draw_pictures(tmp_path / 'pets', ('birds',))}"
+    other = train(root, "knn", "--references", "5", "--dataset", different)
+    assert other.returncode == 1 and "in 2 classes; these are of (3, 20, 20) in 1" in other.stderr
+    assert not (root / "pets" / "knn").exists()
+
+
+def test_another_output_gets_no_description(root: Path, tmp_path: Path):
+    pets = f"folder:{root.parent / 'pets'}"
+    done = train(root, "mean", "--dataset", pets, "--output", str(tmp_path / "somewhere"))
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["somewhere"]
+
+
+def test_a_classifier_needs_classes(root: Path, tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    for image in [*path.glob("*/*")]:
+        image.rename(path / f"{image.parent.name}-{image.name}")
+    done = train(tmp_path / "root", "classifier", "--dataset", f"folder:{path}")
+    assert (
+        done.returncode == 1
+        and done.stderr == "error: pets has no classes; put the images of each class in a folder of its own\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("dataset", "said"),
     [
         ("gears", "--dataset must be one of mnist, fashion-mnist, celeba, celeba32 or folder:PATH; got 'gears'"),
+        ("folder:", "--dataset folder: needs the path of a folder"),
         ("folder:nowhere", "there is no folder nowhere; give one with images as --dataset folder:PATH"),
     ],
 )

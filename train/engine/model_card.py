@@ -71,7 +71,8 @@ def write_model_card(folder: Path) -> None:
     about, training, network = config["about"], config["training"], config["network"]
     method = _described(training)
     described = folder.parent / ABOUT
-    dataset = read_description(described) if described.is_file() else DATASETS[training["dataset"]]
+    own = training["dataset"] not in BUILT_IN and described.is_file()
+    dataset = read_description(described) if own else DATASETS[training["dataset"]]
     faces = training["dataset"] in VIEWS
     lines = [
         "---",
@@ -178,7 +179,12 @@ def _figures(rows: list[dict], network: dict, method: Any, dataset: str) -> list
         "",
         about,
         "",
-        *(_table(rows) or [f"Not measured yet: `python -m train evaluate --dataset {dataset}`."]),
+        *(
+            _table(rows)
+            or [
+                f"Not measured yet: `python -m train evaluate --dataset {dataset if dataset in BUILT_IN else f'folder:{dataset}'}`."
+            ]
+        ),
         "",
     ]
 

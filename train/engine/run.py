@@ -25,12 +25,12 @@ from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.options import OptionError, Options
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
-from dmfa_demo.storage.own_data import describe
+from dmfa_demo.storage.own_data import ABOUT, SAMPLES, describe, read_description
 from train.engine.graphs import write_graphs
 from train.engine.model_card import METRICS, write_model_card
 
-# What precedes the path of a folder of images.
-FOLDER = "folder:"
+# What precedes the path of a folder of images, and the size of its images.
+FOLDER, USUAL_SIZE = "folder:", 32
 
 
 @dataclass(frozen=True)
@@ -44,8 +44,8 @@ class DatasetConfig(Options):
     """mnist, fashion-mnist, celeba, celeba32, or folder:PATH, a folder of images of your own"""
     data_root: Path = Path("data")
     """the folder with MNIST and FashionMNIST, which are downloaded to it, and celeba, which is not"""
-    size: int = 32
-    """height and width of the images of folder:PATH, divisible by 4"""
+    size: int | None = None
+    """height and width of the images of folder:PATH, divisible by 4; by default those of its checkpoints, or 32"""
     licence: str = ""
     """the licence of the images of folder:PATH and their authors, for the model card and the page"""
 
@@ -53,14 +53,28 @@ class DatasetConfig(Options):
         super().__post_init__()
         if self.dataset.startswith(FOLDER):
             try:
-                folder = Folder(Path(self.dataset.removeprefix(FOLDER)).expanduser(), self.size)
-                object.__setattr__(self, "dataset", use_folder(folder, self.licence))
-            except ValueError as error:
+                object.__setattr__(self, "dataset", self._use_folder(self.dataset.removeprefix(FOLDER)))
+            except (ValueError, RuntimeError) as error:  # RuntimeError for an unknown user, as in ~user/pictures
                 raise OptionError(str(error)) from error
+        elif (self.size is not None or self.licence) and not is_folder(self.dataset):
+            raise OptionError(f"--size and --licence describe the images of --dataset {FOLDER}PATH")
         elif self.dataset not in DATASETS:
             raise OptionError(
                 f"--dataset must be one of {', '.join(BUILT_IN)} or {FOLDER}PATH; got {self.dataset!r:.80}"
             )
+
+    def _use_folder(self, path: str) -> str:
+        """Add a folder of images to the data sets; return its name."""
+        if not path:
+            raise ValueError(f"--dataset {FOLDER} needs the path of a folder")
+        place = Path(path).expanduser()
+        described, usual = ROOT / Folder.name_of(place) / ABOUT, USUAL_SIZE
+        if described.is_file():
+            usual = read_description(described).shape[-1]
+        name = use_folder(Folder(place, usual if self.size is None else self.size), self.licence)
+        if described.is_file():
+            DATASETS[name] = replace(DATASETS[name], samples=described.with_name(SAMPLES))
+        return name
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -129,6 +143,12 @@ class RunConfig(DatasetConfig):
                 f"{self.checkpoint} contains a checkpoint with other settings; name another folder with --output (and --run-folder). "
                 f"There {found}"
             )
+        self.describe_data()
+
+    def describe_data(self) -> None:
+        """Write the description of a folder of images beside its checkpoints, before hours of training."""
+        if is_folder(self.dataset) and self.checkpoint.parent.name == self.dataset:
+            describe(self.checkpoint.parent, self.dataset)
 
     def is_finished(self) -> bool:
         """Return whether the checkpoint exists, made with the same settings."""
@@ -216,8 +236,6 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
     for older in (folder / METRICS, folder / MAP, *folder.glob(f"*{SUFFIX}")):
         older.unlink(missing_ok=True)
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
-    if is_folder(config.dataset):
-        describe(folder.parent, config.dataset)
     write_model_card(folder)
     print(f"wrote {folder}")
     export(folder)
@@ -244,9 +262,16 @@ def command_line() -> str:
             if "=" not in word:
                 next(words, None)
         else:
-            option, found, path = word.partition(FOLDER)
-            kept.append(f"{option}{FOLDER}{Path(path).name}" if found else word)
+            kept.append(_without_path(word))
     return shlex.join(["python", "-m", "train", *kept])
+
+
+def _without_path(word: str) -> str:
+    """Return a word of the command line; of the path of a folder of images only the last part."""
+    option, equals, value = word.rpartition("=") if word.startswith("--dataset=") else ("", "", word)
+    if not value.startswith(FOLDER):
+        return word
+    return f"{option}{equals}{FOLDER}{Path(os.path.abspath(value.removeprefix(FOLDER))).name}"
 
 
 def hardware(device: torch.device | str = "cpu") -> str:

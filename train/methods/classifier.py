@@ -23,7 +23,7 @@ from dmfa_demo import metrics
 from dmfa_demo.data.celeba import ATTRIBUTES
 from dmfa_demo.data.datasets import DATASETS, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
-from dmfa_demo.options import PositiveInt
+from dmfa_demo.options import OptionError, PositiveInt
 from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
@@ -85,6 +85,8 @@ class ClassifierTraining(RunConfig):
     def __post_init__(self):
         super().__post_init__()
         about = DATASETS[self.dataset]
+        if not about.classes:
+            raise OptionError(f"{self.dataset} has no classes; put the images of each class in a folder of its own")
         method = CLASSIFIERS[self.treatment].source_method
         source = "" if method is None else f"{method}-{self.incomplete}"
         network = replace(self.network, classes=len(about.classes), several=about.several, source=source)
@@ -117,6 +119,7 @@ def train(config: ClassifierTraining) -> None:
     Raises:
         FileNotFoundError: If the treatment's source is not trained yet.
     """
+    config.describe_data()
     kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
     folder = config.checkpoint
     source = load_source(kind, beside / config.network.source)

@@ -2,7 +2,7 @@
 
 Correlations come from the guide, so the loss needs no covariance: -log N(x_i; m_i, s_i^2) and the squared error. The guide's
 computations for one hole take as long as the network takes for a few images; so holes come from a collection that is prepared
-once, and are mirrored at random, with the picture.
+once, and are mirrored at random, with the picture, if the data set allows it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.data.datasets import load_split, to_float
+from dmfa_demo.data.datasets import DATASETS, load_split, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.densities.guide import Guidance
 from dmfa_demo.imputation import flatten, flatten_missing
@@ -64,13 +64,13 @@ def train(config: GuidedTraining) -> None:
     guide = load_guide(beside(config.checkpoint, config.network.guide), config.network.factors)
     family, (channels, height, width) = mask_family(config.masks), config.network.shape
     holes = family(config.holes, height, width, torch.Generator().manual_seed(config.loop.seed))
-    holes = Holes.prepare(guide, holes, channels)
+    holes, mirrored = Holes.prepare(guide, holes, channels), DATASETS[config.dataset].mirrored
 
     def draw(rows: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         images, chosen = to_float(training.images[rows]), torch.randint(config.holes, rows.shape, generator=generator)
         guidance = holes.explain(guide, images, chosen)
         mean, deviation = guidance.mean.view_as(images), guidance.deviation.view_as(images)
-        turned = torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5
+        turned = (torch.rand(len(rows), 1, 1, 1, generator=generator) < 0.5) & mirrored
         return tuple(
             torch.where(turned, part.flip(-1), part) for part in (images, holes.missing[chosen], mean, deviation)
         )

@@ -58,8 +58,8 @@ class Evaluation(DatasetConfig):
 
     method: tuple[str, ...] = ()
     """the methods; by default all with a checkpoint, and MICE"""
-    protocol: tuple[str, ...] = PROTOCOLS
-    """mask families, see dmfa_demo/data/masks.py"""
+    protocol: tuple[str, ...] = ()
+    """mask families, see dmfa_demo/data/masks.py; by default those of the papers, or some that fit a folder of images"""
     test_set: str = ""
     """the name of another test set, such as official, in --data-root; it is appended to the protocols' names"""
     seeds: PositiveInt = 3
@@ -81,13 +81,10 @@ def evaluate(config: Evaluation) -> None:
     Raises:
         ValueError: If a method or protocol does not exist.
     """
-    if is_folder(config.dataset) and config.protocol == PROTOCOLS:
+    if not config.protocol:
         half = DATASETS[config.dataset].shape[-1] // 2
-        config = replace(config, protocol=(f"square{half}", *OWN_PROTOCOLS))
-    if not available_methods(config.dataset) and not config.method:
-        raise ValueError(
-            f"no method has a checkpoint for {config.dataset}; train one first, for example python -m train dmfa"
-        )
+        usual = (f"square{half}", *OWN_PROTOCOLS) if is_folder(config.dataset) else PROTOCOLS
+        config = replace(config, protocol=usual)
     offline = {} if config.test_set else _offline(config)  # they need the training images
     methods = config.method or (*available_methods(config.dataset), *offline)
     for method in methods:

@@ -22,7 +22,7 @@ from dmfa_demo.data.mask_text import mask_from_text, mask_text
 
 # The hole on the first visit, the same share of every picture. With this seed the first digit may be a 4 or a 9, so that means blur,
 # samples differ and classifiers are unsure.
-START_MASK, START_SEED = "square14", 6
+START_SEED = 6
 
 # The keys of an address, in order.
 NAMES = ("dataset", "sample", "mask", "tab", *FIELDS)
@@ -52,7 +52,9 @@ class Address:
         return cls(
             dataset=dataset,
             sample=OFFERS[dataset].sample,
-            mask=fitted(draw_mask(START_MASK, Scene.sample(START, OFFERS[START].sample), START_SEED), scene),
+            mask=fitted(
+                draw_mask(OFFERS[START].presets[0][1], Scene.sample(START, OFFERS[START].sample), START_SEED), scene
+            ),
             tab=next(iter(TABS)),
             chosen={key: field.default(dataset) for key, field in FIELDS.items()},
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.widgets.script import Script, join_scripts
+from dmfa_demo.data.datasets import BUILT_IN
 from dmfa_demo.data.mask_text import mask_text
 
 
@@ -28,7 +29,12 @@ def _picture(address: Address) -> Script:
         return Script(("import numpy as np", "import torch", "from PIL import Image"), line)
     at = address.sample
     line = f'images = to_float(load_samples("{address.dataset}").images[{at}:{at + 1}])  # (1, C, H, W) in [0, 1]\n'
-    return Script(("from dmfa_demo.data import load_samples, to_float",), line)
+    imports = ("from dmfa_demo.data import load_samples, to_float",)
+    if address.dataset in BUILT_IN:
+        return Script(imports, line)
+    # Only the page looks for data sets beside the checkpoints.
+    more = ("from dmfa_demo.storage.checkpoints import ROOT", "from dmfa_demo.storage.own_data import find_described")
+    return Script((*imports, *more), f"find_described(ROOT)\n{line}")
 
 
 def _hole(address: Address) -> Script:

@@ -155,7 +155,8 @@ class HoleWalk:
         names, classes = DATASETS[self.scene.dataset].kinds, plane.classes.tolist()
         pictures = []
         for name, image, basin in zip(self.holes, self.varied.points, basins):
-            place = f"the basin of “{names[classes[basin]]}”" if basin >= 0 else "no basin"
+            named = f"the basin of “{names[classes[basin]]}”" if names else "a basin"
+            place = named if basin >= 0 else "no basin"
             other = basin != basins[0]
             alt = f"Where the walk ends with the hole {name}: in {place}" + (", another one" if other else "")
             pictures.append(Picture(pixels=grey_or_colour(image), caption=name, alt=alt, framed=other))

@@ -153,9 +153,9 @@ function picture(address) {
 function drawKey() {
     const { classes, names, points } = planes[name];
     const present = [...new Set(points.map(([, , label]) => label))].sort((a, b) => a - b);
-    key.replaceChildren(...present.map((label) => {
+    key.replaceChildren(...present.filter((label) => label in names).map((label) => {
         const item = document.createElement("span"), spot = document.createElement("i");
-        spot.style.background = classes[label];
+        spot.style.background = classes[label % classes.length];
         item.append(spot, names[label]);
         return item;
     }));
@@ -172,7 +172,7 @@ function drawGround() {
     if (image.complete && image.naturalWidth) pen.drawImage(image, 0, 0, plane.clientWidth, plane.clientHeight);
     for (const [z1, z2, label] of points) {
         const [x, y] = place([z1, z2]);
-        pen.fillStyle = classes[label];
+        pen.fillStyle = classes[label % classes.length];
         pen.beginPath(); pen.arc(x, y, 1.8, 0, 7); pen.fill();
     }
     pen.strokeStyle = style.getPropertyValue("--body-text-color"); pen.globalAlpha = 0.55; pen.lineWidth = 1;

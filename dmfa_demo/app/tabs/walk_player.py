@@ -145,12 +145,12 @@ def encode_maps(maps: Maps) -> str:
 def encode_plane(plane: LatentMap) -> dict[str, Any]:
     """Encode a map for the browser."""
     classes = class_colours()
-    colours = [classes[label] for label in plane.classes.tolist()]
+    colours = [classes[label % len(classes)] for label in plane.classes.tolist()]
     return {
         "low": _rounded(plane.low),
         "high": _rounded(plane.high),
         "basins": png_address(_basins(plane, colours)),
-        "points": [[*_rounded(point), label] for point, label in zip(plane.points, plane.labels.tolist())],
+        "points": [[*_rounded(point), max(label, 0)] for point, label in zip(plane.points, plane.labels.tolist())],
         "arrows": _arrows(plane),
         "attractors": [
             {"at": _rounded(place), "picture": png_address(grey_or_colour(picture)), "colour": colour}

@@ -182,7 +182,7 @@ function offer() {
         });
         return button;
     }));
-    const [, height, width] = dataset.shape, rows = Math.ceil(dataset.captions.length / dataset.columns), side = 44;
+    const rows = Math.ceil(dataset.captions.length / dataset.columns), side = 44;
     pictures = choice("Picture", dataset.captions.map((_, number) => ["", number]), (number) => {
         putSample(number, fromRuns(props.value.runs, size()), "picture");
     }, $("samples"));
@@ -193,7 +193,7 @@ function offer() {
         button.style.backgroundSize = `${dataset.columns * side}px ${rows * side}px`;
         button.style.backgroundPosition = `${-(number % dataset.columns) * side}px ${-Math.floor(number / dataset.columns) * side}px`;
     });
-    $("aligner").hidden = dataset.shape[0] !== 3 || width !== height;
+    $("aligner").hidden = !dataset.aligner;
     $("caution").textContent = dataset.caution;
     datasets.show(dataset.name);
 }

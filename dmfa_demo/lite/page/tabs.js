@@ -32,7 +32,7 @@ async function complete(method, scene, ask, options) {
     return found;
 }
 
-const linear = new WeakMap(), wholes = new Map(); // answers of guides, by scene; what they need that no picture changes, by graph
+const linear = new WeakMap(), wholes = new Map(); // answers of guides, by scene; promises of what they need for every picture, by graph
 
 /**
  * Compute what a method's graph answers with some draws; null if the scene has changed. A method with a guide receives the guide's answer,
@@ -50,8 +50,12 @@ async function answerOf(method, scene, ask, { draws, seed, progress }) {
     const key = [draws, seed].join(), known = linear.get(scene.inputs) ?? new Map();
     if (!known.has(key)) {
         const missing = { data: new Uint8Array(scene.mask.length).fill(1), dims: scene.inputs.missing.dims };
-        if (!wholes.has(method.graph)) wholes.set(method.graph, (await compute(method.products, { missing }, progress, true)).products);
-        linear.set(scene.inputs, known.set(key, await ask(method, { ...given, whole: wholes.get(method.graph) }, progress)));
+        if (!wholes.has(method.graph)) {
+            wholes.set(method.graph, compute(method.products, { missing }, progress, true));
+            wholes.get(method.graph).catch(() => wholes.delete(method.graph)); // the next stroke tries again
+        }
+        const { products } = await wholes.get(method.graph);
+        linear.set(scene.inputs, known.set(key, await ask(method, { ...given, whole: products }, progress)));
     }
     return known.get(key);
 }
