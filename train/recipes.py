@@ -135,7 +135,7 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         ),
         *classify((*ALONE, "misconv-dmfa", "dmfa-mean"), ["mixed"], "--seeds 1"),
     ),
-    "celeba32": (Step("dmfa"), Step("mfa")),
+    "celeba32": (Step("dmfa", "dmfa-plain"), Step("mfa"), Step("guided-dmfa")),
 }
 
 

@@ -45,7 +45,11 @@ def test_list_shows_finished_commands_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(recipes, "_run", None)
     monkeypatch.setattr(sys, "argv", ["train", "all", "--dataset", "celeba32", "--list"])
     command_line.main()
-    lines = ["finished  python -m train dmfa --dataset celeba32", "finished  python -m train mfa --dataset celeba32"]
+    lines = [
+        "finished  python -m train dmfa --dataset celeba32 --run-folder runs/celeba32/dmfa-plain --output checkpoints/celeba32/dmfa-plain",
+        "finished  python -m train mfa --dataset celeba32",
+        "finished  python -m train guided-dmfa --dataset celeba32",
+    ]
     assert capsys.readouterr().out.splitlines() == lines
 
 

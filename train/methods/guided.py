@@ -49,6 +49,12 @@ class GuidedTraining(NetworkRunConfig):
             "start": "dmfa-plain",
             "masks": "squares16-40*5+rectangles*1+half*1+strokes*3+noise30-90*1+pattern*1",
         },
+        "celeba32": {
+            "network": GuidedConfig(widths=(32, 96, 192), deviation_scale=1.05),
+            "loop": LoopConfig(steps=14_000, batch_size=32, validate_every=500, save_every=200),
+            "start": "dmfa-plain",
+            "masks": "square16*3+rect12x20*2+squares8-20",
+        },
     }
 
     @property

@@ -49,8 +49,7 @@ class MFATraining(RunConfig):
         # Principal axes without EM, which moves hundreds of factors little. The temperature, of 1, 5, 15, 30 and 60, with the smallest
         # squared error of validation faces; beyond it their likelihood changes by one per cent.
         "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
-        # With so few small faces, one component with many factors is better than many with few.
-        "celeba32": {"network": MFAConfig(components=1, factors=200), "iterations": 8},
+        "celeba32": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
     }
 
 
