@@ -47,26 +47,27 @@ def load(folder: Path, name: str = "answer") -> TensorFunction:
 
 
 @cache
-def guides(name: str) -> TensorFunction:
-    """Return a function of the guide of faces."""
-    return load(ROOT / "celeba" / "mfa", name)
+def guides(name: str, size: int) -> TensorFunction:
+    """Return a function of the guide of faces of this size."""
+    return load(ROOT / ("celeba" if size == 64 else "celeba32") / "mfa", name)
 
 
 def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[str, Tensor]:
     """Return the function's inputs for a scene, with random numbers where it has some."""
     torch.manual_seed(0)
+    size = images.shape[-1]
     if isinstance(function, MapStep):
         return function.examples(len(images), 0)
     if isinstance(function, Products):
         return {"missing": missing}
     if isinstance(function, LinearAnswer):
-        whole = guides("products")(missing=torch.ones_like(missing))["products"]
+        whole = guides("products", size)(missing=torch.ones_like(missing))["products"]
         return {"images": images, "missing": missing, "normals": torch.randn(10, function.draws), "whole": whole}
     if isinstance(function, GuidedAnswer):
-        linear = guides("answer")(**inputs(guides("answer"), images, missing))
+        linear = guides("answer", size)(**inputs(guides("answer", size), images, missing))
         return {"images": images, "missing": missing, **{name: linear[name] for name in GUIDING}}
     if isinstance(function, Score):
-        linear = guides("answer")(**inputs(guides("answer"), images, missing))
+        linear = guides("answer", size)(**inputs(guides("answer", size), images, missing))
         residual = linear["linear_deviation"] * torch.randn(linear["linear_deviation"].shape)
         measured = {name: linear[name] for name in ("inverse", "log_det")}
         return {"missing": missing, "residual": residual, "stretch": torch.ones(1), **measured}
@@ -126,12 +127,9 @@ def test_a_function_equals_its_method(folder: Path):
             given["normals"] = torch.randn(10, 1, function.draws, generator=torch.Generator().manual_seed(7))[:, 0]
         found = function(**given)
         if isinstance(function, GuidedAnswer):
-            measured = {
-                **inputs(guides("score"), images, missing),
-                "residual": found["residual"],
-                "stretch": found["stretch"],
-            }
-            found |= guides("score")(**measured)
+            score = guides("score", images.shape[-1])
+            errors = {name: found[name] for name in ("residual", "stretch")}
+            found |= score(**{**inputs(score, images, missing), **errors})
         pixel = 5e-4 if isinstance(function, SINGLE) else 1e-4
         torch.testing.assert_close(found["filled"], expected.mean.clamp(0, 1), atol=pixel, rtol=0)
         assert ("deviation" in found) == (expected.variance is not None)
@@ -139,7 +137,10 @@ def test_a_function_equals_its_method(folder: Path):
             torch.testing.assert_close(found["deviation"], expected.variance.sqrt(), atol=pixel, rtol=1e-4)
         if expected.density is not None:
             nll = -expected.density.log_prob(flatten(images), flatten_missing(missing, images.shape[1]))
-            torch.testing.assert_close(found["nll"], nll.float(), atol=1e-2, rtol=1e-4)
+            # The methods compute the likelihood of hundreds of factors in double precision.
+            torch.testing.assert_close(
+                found["nll"], nll.float(), atol=1e-2, rtol=1e-3 if isinstance(function, SINGLE) else 1e-4
+            )
         if isinstance(function, VAEACAnswer):
             torch.testing.assert_close(found["samples"], expected.sample(10, noise=False), atol=1e-5, rtol=0)
 

@@ -11,18 +11,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.data.datasets import BUILT_IN, DATASETS, LabelledImages, is_folder, load_split, use_folder
-from dmfa_demo.data.folder import Folder
+from dmfa_demo.data.folder import LARGEST, MULTIPLE, SMALLEST, Folder
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.networks.engine import SUFFIX
-from dmfa_demo.options import OptionError, Options
+from dmfa_demo.options import OptionError, Options, Range
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.storage.own_data import ABOUT, SAMPLES, describe, read_description
@@ -44,7 +44,7 @@ class DatasetConfig(Options):
     """mnist, fashion-mnist, celeba, celeba32, or folder:PATH, a folder of images of your own"""
     data_root: Path = Path("data")
     """the folder with MNIST and FashionMNIST, which are downloaded to it, and celeba, which is not"""
-    size: int | None = None
+    size: Annotated[int, Range(at_least=SMALLEST, at_most=LARGEST, multiple_of=MULTIPLE)] | None = None
     """height and width of the images of folder:PATH, divisible by 4; by default those of its checkpoints, or 32"""
     licence: str = ""
     """the licence of the images of folder:PATH and their authors, for the model card and the page"""
@@ -56,8 +56,6 @@ class DatasetConfig(Options):
                 object.__setattr__(self, "dataset", self._use_folder(self.dataset.removeprefix(FOLDER)))
             except (ValueError, RuntimeError) as error:  # RuntimeError for an unknown user, as in ~user/pictures
                 raise OptionError(str(error)) from error
-        elif (self.size is not None or self.licence) and not is_folder(self.dataset):
-            raise OptionError(f"--size and --licence describe the images of --dataset {FOLDER}PATH")
         elif self.dataset not in DATASETS:
             raise OptionError(
                 f"--dataset must be one of {', '.join(BUILT_IN)} or {FOLDER}PATH; got {self.dataset!r:.80}"
