@@ -87,7 +87,7 @@ def read_description(path: Path) -> Dataset:
         return _read(path)
     except Exception as error:  # numpy and zipfile raise many kinds
         raise ValueError(
-            f"{path} or {SAMPLES} beside it is missing or damaged ({error!r:.200}); train again"
+            f"{path} or {SAMPLES} beside it is missing or damaged ({error!r:.200}); delete {path.name} and train again"
         ) from error
 
 
