@@ -32,7 +32,7 @@ def named(path: Path) -> str:
 
 BATCHES = (1, 5, 16, 16, 16, 16, 16, 14)
 # Those for one image, and the numbers of images with which they are tested.
-SINGLE, ONES = (LinearAnswer, GuidedAnswer, Products, Score), (1,) * 20
+SINGLE, ONES = (LinearAnswer, GuidedAnswer, Products, Score), (1,) * 8
 
 
 def load(folder: Path, name: str = "answer") -> TensorFunction:
