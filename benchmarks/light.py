@@ -31,7 +31,7 @@ STROKE = """async (count) => {
         const box = canvas.getBoundingClientRect(), at = { pointerId: 1, button: 0, bubbles: true, clientX: box.left + box.width * ((i * 0.37) % 1), clientY: box.top + box.height * ((i * 0.61) % 1) };
         let first = 0;
         const watcher = new MutationObserver(() => { first ||= performance.now(); });
-        watcher.observe(cards[2], { childList: true, subtree: true });
+        for (const one of cards.slice(2)) watcher.observe(one, { childList: true, subtree: true });
         const begun = performance.now();
         canvas.dispatchEvent(new PointerEvent("pointerdown", at));
         canvas.dispatchEvent(new PointerEvent("pointerup", at));
@@ -90,7 +90,7 @@ def visit(browser: Browser, address: str) -> tuple[Page, float, float, tuple[flo
     SENT.clear()
     begun = time.perf_counter()
     page.goto(address)
-    page.locator("#compare-cards figure").nth(2).get_by_text("PSNR").wait_for()
+    page.locator("#compare-cards figure").get_by_text("PSNR").first.wait_for()
     first, sent = time.perf_counter() - begun, sum(SENT)
     page.locator('#panel-compare[data-answered][data-state=""]').wait_for()
     return page, first, time.perf_counter() - begun, (sent / 1e6, sum(SENT) / 1e6)

@@ -145,7 +145,9 @@ export const compare = {
                 const hidden = countHidden(scene.mask);
                 seen.say(`${hidden} of ${scene.mask.length} pixels hidden`);
                 note.textContent = hidden ? EXPLANATIONS[chosen.show] : "Nothing is hidden, so there is nothing to guess. Paint over the picture.";
-                for (const method of shown().sort((one, other) => Number(!!one.products || !!one.guide) - Number(!!other.products || !!other.guide))) {
+                // Those that take longest are last; at first, the smallest is loaded first.
+                const slow = ({ products, guide }) => Number(Boolean(products || guide));
+                for (const method of shown().sort((one, other) => slow(one) - slow(other) || (ever ? 0 : one.bytes - other.bytes))) {
                     const { loading, say, canvas } = cards.get(method);
                     const onStep = (points, _, step) => { if (chosen.show === "mean" && step % 5 === 0) drawImage(canvas, points.data, dataset.shape); };
                     if (method.recorded && scene.first && chosen.show === "mean" && !ever) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
