@@ -80,6 +80,11 @@ def inputs(function: TensorFunction, images: Tensor, missing: Tensor) -> dict[st
     return found
 
 
+def test_graphs_name_no_file_of_the_machine_that_exported_them():
+    graphs = list(ROOT.glob("*/*/*.onnx"))
+    assert graphs and [named(path) for path in graphs if b".py" in path.read_bytes()] == []
+
+
 # Absolute and relative tolerance of outputs other than pixels. PSNR is 0.02 dB off where the mean of a face is 0.0005 off.
 WITHIN = {
     "nll": (1e-3, 1e-4),

@@ -35,7 +35,7 @@ from dmfa_demo.storage.files import write_bytes
 from train.engine.elementary import decompositions
 
 if TYPE_CHECKING:
-    from onnx import ModelProto
+    from onnx import GraphProto, ModelProto
 
 OPSET = 20
 # The first version whose exporter uses torch.export by default.
@@ -242,13 +242,21 @@ def _export(method: _Graph) -> ModelProto:
             program.model, should_fold=lambda node: False if _reads_weights(node) else None, output_size_limit=FOLDED
         )
     model = program.model_proto
-    # Most of the size is metadata about the origin of operations.
-    graph = model.graph
+    _strip(model.graph)
+    return model
+
+
+def _strip(graph: GraphProto) -> None:
+    """Remove metadata about the origin of operations, which take most of the size and name files of this machine, also from loops."""
     del graph.value_info[:]
+    del graph.metadata_props[:]
     for part in (*graph.node, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
         part.doc_string = ""
-    return model
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                _strip(attribute.g)
 
 
 def _reads_weights(node: Any) -> bool:
