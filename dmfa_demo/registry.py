@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Sequence
 from functools import cache
 
 from dmfa_demo.imputation import Imputer
+from dmfa_demo.plug_in import class_named
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT, is_usable, load_once, quarantine_on_failure
 
@@ -44,11 +44,9 @@ def methods() -> dict[str, str]:
     known = dict(METHODS)
     for place in filter(None, map(str.strip, os.environ.get(SETTING, "").split(","))):
         try:
-            kind = _class_at(place)
-        except (ImportError, AttributeError, ValueError) as error:
-            raise ValueError(f"{SETTING} names {place!r}, which cannot be imported: {error}") from error
-        if not (isinstance(kind, type) and issubclass(kind, Imputer)):
-            raise ValueError(f"{SETTING} names {place!r}, which is not a subclass of dmfa_demo.Imputer")
+            kind = class_named(place, Imputer, base_name="dmfa_demo.Imputer")
+        except ValueError as error:
+            raise ValueError(f"{SETTING} names {error}") from error
         if known.setdefault(kind.name, place) != place:
             raise ValueError(f"{SETTING} names {place!r}, but a method {kind.name!r} already exists")
     return known
@@ -63,12 +61,7 @@ def method_class(name: str) -> type[Imputer]:
     known = methods()
     if name not in known:
         raise ValueError(f"unknown method {name!r}; known methods: {', '.join(known)}")
-    return _class_at(known[name])
-
-
-def _class_at(place: str) -> type[Imputer]:
-    module, _, attribute = place.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    return class_named(known[name], Imputer, base_name="dmfa_demo.Imputer")
 
 
 def methods_with(trait: str) -> list[str]:

@@ -225,7 +225,7 @@ def use_folder(folder: Folder, licence: str = "") -> str:
     """
     if folder.name in BUILT_IN:
         raise ValueError(f"{folder.name} is a data set of the project; rename the folder {folder.path}")
-    DATASETS[folder.name] = Dataset(title=folder.title, shape=folder.shape, classes=folder.classes, licence=licence)  # fmt: skip
+    DATASETS[folder.name] = Dataset(title=folder.title, shape=folder.shape, classes=folder.classes, licence=licence)
     _FOLDERS[folder.name] = folder
     return folder.name
 

@@ -5,11 +5,11 @@ A checkpoint may come from elsewhere, so only the networks that the environment 
 
 from __future__ import annotations
 
-import importlib
 import os
-from typing import cast
 
 from torch import nn
+
+from dmfa_demo.plug_in import class_named
 
 # Names the networks that may be imported, as "module:class", separated by commas.
 SETTING = "DMFA_DEMO_NETWORKS"
@@ -25,11 +25,7 @@ def network_class(place: str) -> type[nn.Module]:
         raise ValueError(
             f"the network {place!r:.80} is code from outside the project; set {SETTING}={place:.80} if you trust it"
         )
-    module, _, attribute = place.partition(":")
     try:
-        found = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"the network {place!r} cannot be imported: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, nn.Module)):
-        raise ValueError(f"{place!r} is not a subclass of torch.nn.Module")
-    return cast(type[nn.Module], found)
+        return class_named(place, nn.Module, base_name="torch.nn.Module")
+    except ValueError as error:
+        raise ValueError(f"the checkpoint names {error}") from error
