@@ -17,6 +17,8 @@ METHODS: dict[str, str] = {
     "mfa": "dmfa_demo.models.mfa:MFAImputer",
     "vaeac": "dmfa_demo.models.vaeac:VAEACImputer",
     "universal-marginalizer": "dmfa_demo.models.universal_marginalizer:UniversalMarginalizerImputer",
+    "diffusion": "dmfa_demo.models.diffusion:DiffusionImputer",
+    "miwae": "dmfa_demo.models.miwae:MIWAEImputer",
     "dynamics": "dmfa_demo.models.walks:DynamicsImputer",
     "dynamics-knn": "dmfa_demo.models.walks:KNNDynamicsImputer",
     "pseudo-gibbs": "dmfa_demo.models.walks:PseudoGibbsImputer",

@@ -1,7 +1,8 @@
-"""The data sets: MNIST and Fashion-MNIST through torchvision, CelebA, the small sample set in the repository, and folders of images."""
+"""The data sets: MNIST, Fashion-MNIST, CIFAR-10 and SVHN through torchvision, CelebA, the small sample set in the repository, and folders of images."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -93,6 +94,21 @@ DATASETS: dict[str, Dataset] = {
         mirrored=True,
         shareable=False,
         caution=_CAUTION,
+    ),
+    "cifar10": Dataset(
+        title="CIFAR-10",
+        shape=(3, 32, 32),
+        classes=("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        licence="CIFAR-10 (no licence stated, Krizhevsky)",
+        mirrored=True,
+        shareable=False,
+    ),
+    "svhn": Dataset(
+        title="SVHN",
+        shape=(3, 32, 32),
+        classes=tuple("0123456789"),
+        licence="SVHN (non-commercial use only, Netzer et al.)",
+        shareable=False,
     ),
 }
 
@@ -236,15 +252,16 @@ def is_folder(dataset: str) -> bool:
 
 
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
-    """Load a split: 55,000, 5,000 and 10,000 images of MNIST and Fashion-MNIST for training, validation and test; CelebA by its partition.
+    """Load a split: 5,000 of the official training images of MNIST, Fashion-MNIST, CIFAR-10 and SVHN are for validation; CelebA has its own partition.
 
     The split of a folder of images is described in folder.py.
 
     Args:
         dataset: a key of `DATASETS`.
         split: `train`, `validation` or `test`.
-        root: torchvision's data folder, with `MNIST/raw` and `FashionMNIST/raw`, which are downloaded if they are missing, and
-            `celeba`, which no program can download.
+        root: torchvision's data folder, with `MNIST/raw`, `FashionMNIST/raw`, `cifar-10-batches-py` and SVHN's `*_32x32.mat`, which are
+            downloaded if they are missing, and `celeba`, which no program can download. CIFAR-10 may also be a folder `cifar10` of image files,
+            `train/CLASS` and `test/CLASS`.
 
     Raises:
         ValueError: If the data set is unknown, or files are damaged or have too few images.
@@ -255,38 +272,61 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
         return LabelledImages(*_FOLDERS[dataset].read(split))
     if dataset in VIEWS:
         return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
-    return _torchvision(dataset, split, root)
+    part = _official(dataset, train=split != "test", root=root)
+    if split == "test":
+        return part
+    rows = slice(0, -VALIDATION_SIZE) if split == "train" else slice(-VALIDATION_SIZE, None)
+    return LabelledImages(part.images[rows], part.labels[rows], part.indices[rows])
 
 
-def _torchvision(dataset: str, split: Split, root: Path | str) -> LabelledImages:
+def _official(dataset: str, *, train: bool, root: Path | str) -> LabelledImages:
+    """Load all images of the official training or test part."""
+    files = Path(root) / "cifar10"
+    if dataset == "cifar10" and files.is_dir():
+        images, labels, _ = Folder(files, 32).read_all("train" if train else "test")
+    else:
+        images, labels = _torchvision(dataset, train=train, root=root)
+    if dataset == "cifar10":
+        # In the order of a hash, so that the split does not depend on the form in which the images are stored.
+        order = sorted(range(len(images)), key=lambda row: hashlib.sha256(images[row].numpy().tobytes()).digest())
+        images, labels = images[order], labels[order]
+    return LabelledImages(images, labels, torch.arange(len(images)))
+
+
+def _torchvision(dataset: str, *, train: bool, root: Path | str) -> tuple[Tensor, Tensor]:
+    """Return the images of a part, uint8 `(N, C, H, W)`, and their labels."""
     from torchvision import datasets  # only training and measuring need torchvision
 
-    kind = {"mnist": datasets.MNIST, "fashion-mnist": datasets.FashionMNIST}[dataset]
-    folder = Path(root).resolve() / kind.__name__ / "raw"
+    kind, where = {
+        "mnist": (datasets.MNIST, "MNIST/raw"),
+        "fashion-mnist": (datasets.FashionMNIST, "FashionMNIST/raw"),
+        "cifar10": (datasets.CIFAR10, "cifar-10-batches-py"),
+        "svhn": (datasets.SVHN, "*_32x32.mat"),
+    }[dataset]
+    place = Path(root).resolve() / where
     remedy = "delete them, and they are downloaded again, or name another folder with --data-root"
+    which = {"split": "train" if train else "test"} if dataset == "svhn" else {"train": train}
     try:
-        part = kind(str(root), train=split != "test", download=True)
+        part = kind(str(root), **which, download=True)
     except (OSError, RuntimeError) as error:
         raise FileNotFoundError(
             f"{dataset} is not in {Path(root).resolve()} and could not be downloaded ({error}). Name a folder with "
-            f"torchvision's {kind.__name__}/raw with --data-root, or run once with network access."
+            f"torchvision's {where} with --data-root, or run once with network access."
         ) from error
     except (ValueError, AssertionError) as error:  # from files that are empty or not images and labels
-        raise ValueError(f"the files in {folder} are damaged ({error!r:.200}); {remedy}") from error
-    least = 1 if split == "test" else VALIDATION_SIZE + 1
+        raise ValueError(f"the files in {place} are damaged ({error!r:.200}); {remedy}") from error
+    least = VALIDATION_SIZE + 1 if train else 1
     if len(part.data) < least:
         raise ValueError(
-            f"there are {len(part.data)} images in the {'test' if split == 'test' else 'training'} part in {folder}, which needs "
+            f"there are {len(part.data)} images in the {'training' if train else 'test'} part in {place}, which needs "
             f"at least {least:,}"
-            + ("" if split == "test" else f": its last {VALIDATION_SIZE:,} are for validation")
+            + (f": its last {VALIDATION_SIZE:,} are for validation" if train else "")
             + f"; {remedy}"
         )
-    first, last = {
-        "train": (0, len(part.data) - VALIDATION_SIZE),
-        "validation": (len(part.data) - VALIDATION_SIZE, len(part.data)),
-        "test": (0, len(part.data)),
-    }[split]
-    return LabelledImages(part.data[first:last, None], part.targets[first:last], torch.arange(first, last))
+    images, labels = torch.as_tensor(part.data), torch.as_tensor(part.labels if dataset == "svhn" else part.targets)
+    if images.dim() == 3:  # grey
+        return images.unsqueeze(1), labels
+    return (images if images.shape[1] == 3 else images.movedim(-1, 1).contiguous()), labels.long()
 
 
 @cache

@@ -121,8 +121,17 @@ class Folder:
         Raises:
             ValueError: If a file cannot be read.
         """
-        chosen = [number for number, path in enumerate(self.files) if self._split_of(path) == split]
-        images = [self._pixels(self.files[number]) for number in tqdm(chosen, desc=f"reading {self.name}", leave=False)]
+        return self._read(split, [number for number, path in enumerate(self.files) if self._split_of(path) == split])
+
+    def read_all(self, part: str) -> tuple[Tensor, Tensor, Tensor]:
+        """Read a whole part, also the images of it that `read` uses for validation."""
+        return self._read(part, [number for number, path in enumerate(self.files) if self._top(path) == part])
+
+    def _read(self, name: str, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
+        images = [
+            self._pixels(self.files[number])
+            for number in tqdm(chosen, desc=f"reading {self.name}, {name}", leave=False)
+        ]
         labels = [self.classes.index(self._class_of(self.files[number])) if self.classes else -1 for number in chosen]
         return torch.from_numpy(np.stack(images)), torch.tensor(labels), torch.tensor(chosen)
 

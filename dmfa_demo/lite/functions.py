@@ -29,6 +29,7 @@ from dmfa_demo.models.latent_map import MAP, LatentMap
 from dmfa_demo.models.mfa import MFAImputer
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
 from dmfa_demo.models.vaeac import GuidedVAEACImputer, VAEACImputer
+from dmfa_demo.models.wae import WAE
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import beside, load_network, read_config
 
@@ -51,6 +52,8 @@ def functions_of(folder: Path) -> list[TensorFunction]:
         classifier = CLASSIFIERS[training["treatment"]].load(folder)
         source = classifier.source and answer_of(classifier.source)
         return [Prediction(classifier, Belief(source) if isinstance(source, MixtureAnswer) else None)]
+    if training["method"] == WAE.name:
+        return []
     imputer = method_class(training["method"]).load(folder)
     answer = answer_of(imputer)
     if answer is None or (isinstance(answer, GuidedAnswer) and not _uses_all_factors(folder)):

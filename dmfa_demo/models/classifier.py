@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Self, cast
+from typing import Annotated, ClassVar, Self, cast
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +26,7 @@ from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, a
 from dmfa_demo.models.partial_conv import PartialConv2d
 from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import observe
-from dmfa_demo.options import PositiveInt
+from dmfa_demo.options import PositiveInt, Range, Width
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import (
     ROOT,
@@ -51,26 +51,48 @@ class ClassifierConfig(ImageShape):
     """whether an image may be in several classes, or none, each with a separate probability"""
     halvings: PositiveInt = 1
     """how often the resolution is halved; once in the paper's network for MNIST"""
+    widths: tuple[Width, ...] = (32, 64)
+    """filters at each resolution, finest first; the last one holds for all that follow"""
+    early: PositiveInt = 1
+    """the number of [conv n] before the first halving"""
+    late: PositiveInt = 2
+    """the number of [conv n] after the last halving"""
+    hidden: PositiveInt = 20
+    """outputs of the first linear layer"""
+    dropout: Annotated[float, Range(at_least=0, below=1)] = 0.0
+    """the share of values dropped after each [conv n] and each linear layer but the last, in training"""
     source: str = ""
     """the sibling checkpoint that provides imputations or the density; empty for treatments that need none"""
 
 
 class ConvNet(nn.Module):
-    """The paper's network for MNIST: [conv 32], down, [conv 64] x 2, linear 20, linear (appendix A.2).
+    """The paper's networks (appendix A.2): [conv 32], down, [conv 64] x 2, linear 20, linear for MNIST.
 
     [conv n] is a 3 x 3 convolution with n filters, ReLU and batch normalisation; down is a convolution with stride 2. Larger
-    images are halved more often, with one more [conv 64] each time.
+    images are halved more often, with one more [conv n] each time.
     """
 
     def __init__(self, config: ClassifierConfig, in_channels: int):
         super().__init__()
-        layers = [*_block(in_channels, 32)]
-        for width in (32, *[64] * (config.halvings - 1)):
-            layers += [nn.Conv2d(width, width, 3, stride=2, padding=1), *_block(width, 64)]
-        self.features = nn.Sequential(*layers, *_block(64, 64))
+        width, *wider = config.widths
+
+        def block(channels: int, width: int) -> list[nn.Module]:
+            drop = [nn.Dropout(config.dropout)] if config.dropout else []
+            return [nn.Conv2d(channels, width, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(width), *drop]
+
+        layers = block(in_channels, width)
+        for _ in range(config.early - 1):
+            layers += block(width, width)
+        for _ in range(config.halvings):
+            before, width = width, wider.pop(0) if wider else width
+            layers += [nn.Conv2d(before, before, 3, stride=2, padding=1), *block(before, width)]
+        for _ in range(config.late - 1):
+            layers += block(width, width)
+        self.features = nn.Sequential(*layers)
         scale = 2**config.halvings
         positions = -(-config.height // scale) * -(-config.width // scale)
-        self.head = nn.Sequential(nn.Linear(64 * positions, 20), nn.ReLU(), nn.Linear(20, config.classes))
+        drop = [nn.Dropout(config.dropout)] if config.dropout else []
+        self.head = nn.Sequential(nn.Linear(width * positions, config.hidden), nn.ReLU(), *drop, nn.Linear(config.hidden, config.classes))  # fmt: skip
 
     @graph("model")
     def forward(self, images: Tensor) -> Tensor:
@@ -455,7 +477,3 @@ def _known(belief: Imputation | None) -> Imputation:
 
 def _leading(belief: Imputation) -> MixtureOfFactorAnalyzers:
     return belief.mixture.leading(LEADING)
-
-
-def _block(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
-    return nn.Conv2d(in_channels, out_channels, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(out_channels)

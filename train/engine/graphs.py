@@ -27,6 +27,7 @@ from dmfa_demo.lite.functions import answer_of, functions_of
 from dmfa_demo.lite.weights import PREFIX, point_into
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.models.wae import WAE
 from dmfa_demo.networks import engine
 from dmfa_demo.networks.engine import SUFFIX, WEIGHTS_DIGEST
 from dmfa_demo.registry import method_class
@@ -125,6 +126,9 @@ def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
     if training["method"] == "classifier":
         classifier = CLASSIFIERS[training["treatment"]].load(folder)
         return [classifier.network], lambda images, missing, samples: classifier.predict(images, missing)
+    if training["method"] == WAE.name:
+        wae = WAE.load(folder)
+        return [wae.network], lambda images, missing, samples: wae.reconstruct(images, missing)
     imputer = method_class(training["method"]).load(folder)
 
     def use(images: Tensor, missing: Tensor, samples: int) -> None:

@@ -11,11 +11,13 @@ import json
 import math
 import signal
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Self, cast
 
 import torch
 from accelerate import Accelerator
@@ -28,6 +30,9 @@ from dmfa_demo.storage.files import read_metadata, read_tensors, write_tensors, 
 from train.engine.precision import Precision, choose_precision
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
+
+# The number of batches that are drawn in advance where another device computes.
+AHEAD = 4
 
 # Steps in a row without a finite gradient before training gives up.
 MAX_BROKEN = 20
@@ -117,14 +122,15 @@ def fit(
         total=config.steps, initial=step, disable=not accelerator.is_main_process, unit="step", mininterval=1
     )
     started, broken = time.monotonic() - seconds, 0
-    with stop:
+    # A GPU would wait while the processor draws the next batch.
+    ahead = 0 if accelerator.device.type == "cpu" else AHEAD
+    with stop, _Batches(draw, rows=rows, config=config, first=step, ahead=ahead) as batches:
         while step < config.steps:
             for group in optimizer.param_groups:
                 group["lr"] = _learning_rate(step, config)
-            indices = _batch_rows(step, rows, config)
-            generator = torch.Generator().manual_seed(_seed(config.seed, "step", step))
             # Every process draws the full batch and keeps its share, so that the number of processes does not matter.
-            share = [tensor[rank::world].to(accelerator.device) for tensor in draw(indices, generator)]
+            share = [tensor[rank::world].to(accelerator.device) for tensor in next(batches)]
+            torch.manual_seed(_seed(config.seed, "network", step))  # for dropout
             value = _loss_or_nan(loss, wrapped, step, share)
             accelerator.backward(value)
             norm = accelerator.clip_grad_norm_(network.parameters(), config.clip_norm)
@@ -231,6 +237,32 @@ def _batch_rows(step: int, rows: int, config: LoopConfig) -> Tensor:
     epoch, place = divmod(step, rows // config.batch_size)
     order = _epoch_order(rows, config.seed, epoch)
     return order[place * config.batch_size : (place + 1) * config.batch_size]
+
+
+class _Batches:
+    """An iterator over the batches of the steps from `first` on, of which up to `ahead` are drawn in advance in other threads."""
+
+    def __init__(self, draw: Draw, *, rows: int, config: LoopConfig, first: int, ahead: int):
+        self.draw, self.rows, self.config = draw, rows, config
+        self.steps, self.ahead = iter(range(first, config.steps)), ahead
+        self.pool, self.drawn = ThreadPoolExecutor(max(1, ahead // 2)), deque[Future[tuple[Tensor, ...]]]()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.pool.shutdown(cancel_futures=True)
+
+    def __next__(self) -> tuple[Tensor, ...]:
+        if not self.ahead:
+            return self._batch(next(self.steps))
+        while len(self.drawn) < self.ahead and (step := next(self.steps, None)) is not None:
+            self.drawn.append(self.pool.submit(self._batch, step))
+        return self.drawn.popleft().result()
+
+    def _batch(self, step: int) -> tuple[Tensor, ...]:
+        generator = torch.Generator().manual_seed(_seed(self.config.seed, "step", step))
+        return self.draw(_batch_rows(step, self.rows, self.config), generator)
 
 
 @lru_cache(maxsize=1)

@@ -12,6 +12,7 @@ from dmfa_demo.data.datasets import BUILT_IN, DATASETS
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier
 from dmfa_demo.models.latent_map import MAP
+from dmfa_demo.models.wae import WAE
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG
 from dmfa_demo.storage.own_data import ABOUT, read_description
@@ -33,6 +34,7 @@ _SUBSET, _ABOUT_SUBSET = (
     "again by person: 8,003 for training, 499 for choices, 988 for the test. So the test faces are not CelebA's test part.",
 )
 _SPLITS["fashion-mnist"], _SPLITS["celeba32"] = _SPLITS["mnist"], _SPLITS["celeba"]
+_SPLITS["cifar10"] = _SPLITS["svhn"] = _SPLITS["mnist"]
 _OWN_SPLITS = "A tenth of the images is for choices and a tenth for the test, unless the folder has its own parts; the test part is used only for the figures below."
 
 _ABOUT_FACES = """## Whose faces, and what it must not be used for
@@ -145,7 +147,7 @@ _DRAWINGS = [
 
 def is_part(training: dict) -> bool:
     """Return whether a checkpoint, by its settings, is only a part of methods or classifiers, and not measured alone."""
-    is_source = training["method"] != "classifier" and training.get("incomplete") is not None
+    is_source = training["method"] not in ("classifier", WAE.name) and training.get("incomplete") is not None
     return training["method"] in _PARTS or is_source
 
 
@@ -156,8 +158,10 @@ def _steps(loop: dict) -> str:
     )
 
 
-def _described(training: dict) -> type[Imputer] | type[Classifier] | SimpleNamespace:
+def _described(training: dict) -> type[Imputer] | type[Classifier] | type[WAE] | SimpleNamespace:
     """Return the class or namespace that describes a checkpoint."""
+    if training["method"] == WAE.name:
+        return WAE
     if training["method"] == "classifier":
         return CLASSIFIERS[training["treatment"]]
     return _PARTS.get(training["method"]) or method_class(training["method"])
@@ -168,6 +172,11 @@ def _figures(rows: list[dict], network: dict, method: Any, dataset: str) -> list
         about = (
             "Test images; mean over networks trained with different seeds, with the standard error over them; a network for each "
             "kind of hole, of which those of `classify-mixed` are kept. `-complete`: tested on complete images."
+        )
+    elif method is WAE:
+        about = (
+            "Test images, each with one hole: SSIM and PSNR of the whole reconstruction against the complete image, with the standard error "
+            "over images, and the Fréchet distance between features of test images and of as many drawn images."
         )
     else:
         about = (

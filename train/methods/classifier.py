@@ -12,7 +12,7 @@ import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 import tyro
@@ -22,9 +22,13 @@ from torch.nn import functional as F
 from dmfa_demo import metrics
 from dmfa_demo.data.celeba import ATTRIBUTES
 from dmfa_demo.data.datasets import DATASETS, load_split, to_float
+from dmfa_demo.imputation import Imputer
+from dmfa_demo.models.baselines import KNNConfig, KNNImputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
+from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.options import OptionError, PositiveInt
 from dmfa_demo.storage.checkpoints import ROOT, digest
+from train.engine.device import on_training_device
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
 from train.report.papers import REPORTED
@@ -54,6 +58,19 @@ Inputs = tuple[Tensor, ...]
 VALIDATED = 2_000
 
 
+def _loop(**settings: Any) -> LoopConfig:
+    usual = dict(steps=1_600, batch_size=64, learning_rate=2e-3, warmup_steps=50, ema_decay=0.995, validate_every=800)
+    return LoopConfig(**{**usual, **settings})
+
+
+# The settings for CIFAR-10 and SVHN.
+_SMALL_PHOTOS: dict[str, Any] = {
+    "network": ClassifierConfig(early=2, late=3, hidden=128, dropout=0.3),
+    "loop": _loop(steps=12_000, batch_size=128, learning_rate=1e-3, validate_every=1_000),
+    "incomplete": "square16",
+}
+
+
 @dataclass(frozen=True)
 class ClassifierTraining(RunConfig):
     """A classifier of images with holes, trained several times and measured on the test images."""
@@ -67,20 +84,19 @@ class ClassifierTraining(RunConfig):
     seeds: PositiveInt = 3
     """how many times to train"""
     network: tyro.conf.Suppress[ClassifierConfig] = field(default_factory=ClassifierConfig)
-    loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(
-            steps=1_600,
-            batch_size=64,
-            learning_rate=2e-3,
-            warmup_steps=50,
-            ema_decay=0.995,
-            validate_every=800,
-        )
-    )
+    loop: LoopConfig = field(default_factory=lambda: _loop())
 
     method: ClassVar[str] = "classifier"
     without_effect: ClassVar = ("seeds",)
-    recipes: ClassVar = {"celeba": {"network": ClassifierConfig(halvings=3), "incomplete": "mixed"}}
+    recipes: ClassVar = {
+        "celeba": {
+            "network": ClassifierConfig(halvings=3),
+            "loop": _loop(steps=6_000, batch_size=128, validate_every=500),
+            "incomplete": "mixed",
+        },
+        "cifar10": _SMALL_PHOTOS,
+        "svhn": _SMALL_PHOTOS,
+    }
 
     def __post_init__(self):
         super().__post_init__()
@@ -122,13 +138,14 @@ def train(config: ClassifierTraining) -> None:
     config.describe_data()
     kind, beside = CLASSIFIERS[config.treatment], ROOT / config.dataset
     folder = config.checkpoint
-    source = load_source(kind, beside / config.network.source)
     training, validation, test = (
         load_split(config.dataset, part, config.data_root) for part in ("train", "validation", "test")
     )
     size, about = training.images.shape[-2:], identity(config)
     # Drawn for all images, so that those with labels have the same holes as in the training of the source.
-    absent = absent_pixels(config.incomplete, len(training), size, HOLES_SEED)[training.has_labels]
+    absent = absent_pixels(config.incomplete, len(training), size, HOLES_SEED)
+    source = source_of(kind, beside / config.network.source, training.images, absent)
+    absent = absent[training.has_labels]
     training, validation, test = training.labelled(), validation.labelled().first(VALIDATED), test.labelled()
     preparing = kind(config.network, source)
     inputs = prepare(preparing, training.images, absent)
@@ -175,13 +192,35 @@ def train(config: ClassifierTraining) -> None:
         gather(config.dataset)
 
 
+def source_of(kind: type[Classifier], folder: Path, images: Tensor, absent: Tensor) -> Imputer | None:
+    """Load a treatment's source; one that would contain images that may not be distributed has no checkpoint, and is made from the training images."""
+    if kind.source_method == KNNImputer.name and not DATASETS[folder.parent.name].shareable:
+        return IncompleteKNNImputer(images, ~absent, KNNConfig().neighbours)
+    return load_source(kind, folder)
+
+
 @torch.inference_mode()
 def prepare(classifier: Classifier, images: Tensor, missing: Tensor) -> Inputs:
     """Return the network's inputs for uint8 images `(N, C, H, W)` with missing `(N, 1, H, W)`, all at once."""
-    parts = []
-    for x, hidden in zip(to_float(images).split(CHUNK), missing.split(CHUNK)):
-        parts.append(classifier.prepare(x, hidden, classifier.believe(x, hidden)))
-    return tuple(torch.cat(column) for column in zip(*parts))
+    prepared: list[Tensor] = []
+    with on_training_device(classifier.source) as device:
+        for first in range(0, len(images), CHUNK):
+            rows = slice(first, first + CHUNK)
+            x, hidden = to_float(images[rows]).to(device), missing[rows].to(device)
+            found = classifier.prepare(x, hidden, classifier.believe(x, hidden))
+            if not prepared:  # no torch.cat at the end, which would need twice the memory
+                prepared = [part.new_empty(len(images), *part.shape[1:], device="cpu") for part in found]
+            for whole, part in zip(prepared, found):
+                whole[rows] = part
+    return tuple(prepared)
+
+
+def mirror_some(classifier: Classifier, inputs: Inputs, turned: Tensor) -> Inputs:
+    """Return a batch of a classifier's inputs with the mirror images in the rows where `turned`, bool `(B,)`, is True."""
+    return tuple(
+        torch.where(turned.view(-1, *[1] * (part.dim() - 1)), other, part)
+        for part, other in zip(inputs, classifier.mirror(*inputs))
+    )
 
 
 @torch.inference_mode()
@@ -205,11 +244,7 @@ def _fit(
     def draw(rows: Tensor, generator: torch.Generator) -> Inputs:
         inputs = tuple(part[rows] for part in training[0])
         if mirrored:  # at random, with their holes
-            turned = torch.rand(len(rows), generator=generator) < 0.5
-            inputs = tuple(
-                torch.where(turned.view(-1, *[1] * (part.dim() - 1)), other, part)
-                for part, other in zip(inputs, classifier.mirror(*inputs))
-            )
+            inputs = mirror_some(classifier, inputs, torch.rand(len(rows), generator=generator) < 0.5)
         return *inputs, training[1][rows]
 
     def loss(network: nn.Module, step: int, *batch: Tensor) -> Tensor:

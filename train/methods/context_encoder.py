@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +15,13 @@ from dmfa_demo.models.context_encoder import ContextEncoder, ContextEncoderConfi
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import load_training
+
+# The settings for CIFAR-10 and SVHN.
+_SMALL_PHOTOS: dict[str, Any] = {
+    "network": ContextEncoderConfig(latents=128, widths=(32, 64, 128), skips=True),
+    "loop": LoopConfig(steps=20_000, batch_size=64, validate_every=2_000),
+    "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,8 @@ class ContextEncoderTraining(NetworkRunConfig):
             "loop": LoopConfig(steps=12_000, batch_size=32, save_every=200),
             "masks": "square25*2+squares16-40*2+noise30-90+half+strokes",
         },
+        "cifar10": _SMALL_PHOTOS,
+        "svhn": _SMALL_PHOTOS,
     }
 
 

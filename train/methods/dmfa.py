@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,15 @@ from dmfa_demo.options import NonNegativeFloat, PositiveInt, Share
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import absent_pixels, load_training
+
+# The settings for CIFAR-10 and SVHN.
+_SMALL_PHOTOS: dict[str, Any] = {
+    "network": DMFAConfig(components=1, factors=10, widths=(64, 128, 256)),
+    "loop": LoopConfig(steps=40_000, batch_size=64, validate_every=2_000),
+    "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
+    "mse_weight": 100.0,
+    "mse_weight_end": 100.0,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,8 @@ class DMFATraining(NetworkRunConfig):
             "mse_weight": 100.0,
             "mse_weight_end": 100.0,
         },
+        "cifar10": _SMALL_PHOTOS,
+        "svhn": _SMALL_PHOTOS,
     }
 
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from PIL import Image
@@ -25,6 +25,9 @@ from train.engine.em import CHUNK_NUMBERS, Rows, expectation, initialise, maximi
 from train.engine.loop import METRICS, Interrupted, forget_after, read_state, write_state
 from train.engine.model_card import DRAWN, write_model_card
 from train.engine.run import RunConfig, absent_pixels, finish, load_training
+
+# The settings for CIFAR-10 and SVHN.
+_SMALL_PHOTOS: dict[str, Any] = {"network": MFAConfig(components=1, factors=300, temperature=5.0), "em": False}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class MFATraining(RunConfig):
         # squared error of validation faces; beyond it their likelihood changes by one per cent.
         "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
         "celeba32": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
+        "cifar10": _SMALL_PHOTOS,
+        "svhn": _SMALL_PHOTOS,
     }
 
 

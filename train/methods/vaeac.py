@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,13 @@ from train.engine.holes import Holes
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import absent_pixels, load_training
+
+# The settings for CIFAR-10 and SVHN.
+_SMALL_PHOTOS: dict[str, Any] = {
+    "network": VAEACConfig(latents=64, widths=(64, 128, 256), deviation_floor=0.02),
+    "loop": LoopConfig(steps=40_000, batch_size=64, validate_every=2_000),
+    "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
+}
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,8 @@ class VAEACTraining(NetworkRunConfig):
             "holes": 600,
             "start": "dmfa",
         },
+        "cifar10": _SMALL_PHOTOS,
+        "svhn": _SMALL_PHOTOS,
     }
 
     @property
