@@ -66,7 +66,7 @@ def _loop(**settings: Any) -> LoopConfig:
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": ClassifierConfig(early=2, late=3, hidden=128, dropout=0.3),
-    "loop": _loop(steps=12_000, batch_size=128, learning_rate=1e-3, validate_every=1_000),
+    "loop": _loop(steps=6_000, batch_size=256, validate_every=1_000),
     "incomplete": "square16",
 }
 
@@ -91,7 +91,7 @@ class ClassifierTraining(RunConfig):
     recipes: ClassVar = {
         "celeba": {
             "network": ClassifierConfig(halvings=3),
-            "loop": _loop(steps=6_000, batch_size=128, validate_every=500),
+            "loop": _loop(steps=4_000, batch_size=128, validate_every=500),
             "incomplete": "mixed",
         },
         "cifar10": _SMALL_PHOTOS,

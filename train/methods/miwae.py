@@ -54,7 +54,7 @@ def train(config: MIWAETraining) -> None:
     noise = noise_for(len(held_out), torch.Generator().manual_seed(1))
     squares = mask_family(f"square{height // 2}")(len(held_out), height, width, torch.Generator().manual_seed(2))
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode, in which moved weights could not be trained further
     def validate(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         batches = zip(*(tensor.to(device).split(100) for tensor in (held_out, holes, noise)))

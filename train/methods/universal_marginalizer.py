@@ -69,7 +69,7 @@ def train(config: UniversalMarginalizerTraining) -> None:
     parts = part_of(holes, generator)
     order = random_order(holes[: config.chains], generator)
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode, in which moved weights could not be trained further
     def validate(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         values = [
