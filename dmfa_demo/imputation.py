@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,8 +67,6 @@ class Imputation:
         marginal_variance: the variance of each missing pixel `(B, C, H, W)`, for methods that have it without a density.
         trajectory: `(T + 1, B, C, H, W)` for methods that reach their answer in steps, or None.
         sampler: `(count, noise) -> (count, B, C, H, W)`, or None for methods with a single answer.
-        filling: for methods that fill a sample step by step: `count ->` an iterator that yields, at each step, the images so far
-            `(count, B, C, H, W)` and the pixels left `(count, B, 1, H, W)`; the last step is a sample. None for all others.
         latents: the latent space of the samples, or None.
     """
 
@@ -78,7 +75,6 @@ class Imputation:
     marginal_variance: Tensor | None = None
     trajectory: Tensor | None = None
     sampler: Callable[[int, bool], Tensor] | None = None
-    filling: Callable[[int], Iterator[tuple[Tensor, Tensor]]] | None = None
     latents: LatentSpace | None = None
 
     @property
@@ -144,7 +140,9 @@ class Imputer(ABC):
         has_trajectory: whether it reaches its answer in steps, `Imputation.trajectory`.
         starts_walks: whether walks on a map of attractors may start at its mean.
         has_latents: whether it draws answers from a latent space, `Imputation.latents`.
-        fills_in_steps: whether it fills samples step by step, `Imputation.filling`.
+        fills_in_steps: whether it makes samples step by step, see `filling`.
+        steps: how it does that, for visitors; "" if it does not.
+        draws_quickly: whether samples of thousands of images can be drawn within hours, so that they are measured.
         shown_first: whether Compare shows it at first; slow methods and variants of others are not shown.
         other_start: the method with the same walk from another start; None if there is none.
         needs_checkpoint: whether `load` reads it from a checkpoint; `create` makes the others.
@@ -166,6 +164,8 @@ class Imputer(ABC):
     starts_walks: ClassVar[bool] = False
     has_latents: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
+    steps: ClassVar[str] = ""
+    draws_quickly: ClassVar[bool] = True
     shown_first: ClassVar[bool] = True
     other_start: ClassVar[str | None] = None
     needs_checkpoint: ClassVar[bool] = True
@@ -205,11 +205,7 @@ class Imputer(ABC):
         Raises:
             ValueError: If an argument breaks the contract; the message names it and the fix.
         """
-        check(images, missing)
-        if images.shape[1:] != self.shape:
-            raise ValueError(
-                f"this model takes images of (C, H, W) = {self.shape}, got {tuple(images.shape[1:])}; resize them first"
-            )
+        self._check(images, missing)
         seed = torch.Generator().seed() if seed is None else seed
         prediction = self.predict(images, missing, torch.Generator().manual_seed(seed))
 
@@ -227,11 +223,44 @@ class Imputer(ABC):
             ),
             trajectory=map_optional(prediction.trajectory, paste),
             sampler=_sampler(prediction, images, seed, paste_draw),
-            filling=map_optional(prediction.filling, lambda fill: _pasted(fill, paste_draw)),
             latents=map_optional(
                 prediction.latents, lambda space: LatentSpace(space.count, lambda z: paste_draw(space.decode(z)))
             ),
         )
+
+    @torch.inference_mode()
+    def filling(
+        self, images: Tensor, missing: Tensor, count: int, *, seed: int | None = None
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Make `count` samples step by step.
+
+        Args:
+            images, missing, seed: as in `impute`, whose samples are the same.
+
+        Yields:
+            At each step the images so far `(count, B, C, H, W)` and the pixels without a value yet `(count, B, 1, H, W)`; at the last
+            step the samples.
+
+        Raises:
+            ValueError: If the method does not fill in steps, or an argument breaks the contract.
+        """
+        self._check(images, missing)
+        seed = torch.Generator().seed() if seed is None else seed
+        for filled, left in self.fill(images, missing, count, torch.Generator().manual_seed(seed)):
+            yield torch.where(missing, filled.clamp(0, 1), images), left
+
+    def fill(
+        self, images: Tensor, missing: Tensor, count: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Make samples step by step; `filling` overwrites the observed pixels of what this yields."""
+        raise ValueError(f"{self.title} does not fill a hole step by step; use impute")
+
+    def _check(self, images: Tensor, missing: Tensor) -> None:
+        check(images, missing)
+        if images.shape[1:] != self.shape:
+            raise ValueError(
+                f"this model takes images of (C, H, W) = {self.shape}, got {tuple(images.shape[1:])}; resize them first"
+            )
 
 
 Value = TypeVar("Value")
@@ -246,26 +275,18 @@ def map_optional(value: Value | None, do: Callable[[Value], Other]) -> Other | N
 def _sampler(
     prediction: Imputation, images: Tensor, seed: int, paste: Callable[[Tensor], Tensor]
 ) -> Callable[[int, bool], Tensor] | None:
-    """Return the method's sampler, the last step of its filling, or draws from its density, with observed pixels pasted in."""
-    own, fill, density = prediction.sampler, prediction.filling, prediction.density
+    """Return the method's sampler, or draws from its density, with observed pixels pasted in."""
+    own, density = prediction.sampler, prediction.density
 
     @torch.inference_mode()
     def sampler(count: int, noise: bool) -> Tensor:
         if own is not None:
             return paste(own(count, noise))
-        if fill is not None:
-            return paste(deque(fill(count), maxlen=1)[0][0])
         assert density is not None, "a sampler needs a density"
         generator = torch.Generator().manual_seed(seed)
         return paste(density.sample(count, generator, noise).view(count, *images.shape))
 
-    return None if own is None and fill is None and density is None else sampler
-
-
-def _pasted(
-    fill: Callable[[int], Iterator[tuple[Tensor, Tensor]]], paste: Callable[[Tensor], Tensor]
-) -> Callable[[int], Iterator[tuple[Tensor, Tensor]]]:
-    return lambda count: ((paste(filled), left) for filled, left in fill(count))
+    return None if own is None and density is None else sampler
 
 
 def check(images: Tensor, missing: Tensor) -> None:

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import torch
 from azula.denoise import KarrasDenoiser
@@ -112,33 +112,35 @@ def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: in
         missing: bool `(1, H, W)`.
         seed: the same seed and count give the same walks.
     """
-    config, denoiser = network.config, denoiser_of(network)
-    visible = (~missing).expand_as(image)
-    y = to_signal(torch.where(visible, image, 0.5))
-    sampler: DDIMSampler
-    if config.sampler == "mmps":
-        posterior = MMPSDenoiser(
-            denoiser,
-            y[visible],
-            lambda x: x[:, visible],
-            IsotropicCovariance(OBSERVATION_VARIANCE),
-            iterations=config.repeats,
-        )
-        sampler = DDIMSampler(posterior, eta=1.0, steps=config.levels, silent=True)
-    else:
-        sampler = RePaintSampler(
-            denoiser, y, visible, iterations=config.repeats, eta=1.0, steps=config.levels, silent=True
-        )
-    state = torch.Generator().manual_seed(seed).get_state()
     x: Tensor | None = None
-    for time, following in sampler.timesteps.unfold(0, 2, 1):
-        # Not in inference mode: the correction of MMPS needs gradients.
+    # MMPS needs gradients, and so tensors that were not created in inference mode.
+    with torch.inference_mode(False):
+        sampler = _sampler(network, image.clone(), missing.clone())
+        times = sampler.timesteps.unfold(0, 2, 1)
+        state = torch.Generator().manual_seed(seed).get_state()
+    for time, following in times:
         with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.no_grad():
             torch.set_rng_state(state)
             x = sampler.init((count, *image.shape)) if x is None else x
             x = sampler.step(x, time.clone(), following.clone())
             state = torch.get_rng_state()
         yield to_images(x)
+
+
+def _sampler(network: DiffusionNetwork, image: Tensor, missing: Tensor) -> DDIMSampler:
+    """Return the sampler of an image `(C, H, W)`, whose visible pixels steer it."""
+    config, denoiser = network.config, denoiser_of(network)
+    visible = (~missing).expand_as(image)
+    y = to_signal(torch.where(visible, image, 0.5))
+    # Random steps (eta = 1) correct the errors of the steps before.
+    settings: dict[str, Any] = dict(eta=1.0, steps=config.levels, silent=True)
+    if not visible.any():
+        return DDIMSampler(denoiser, **settings)
+    if config.sampler == "repaint":
+        return RePaintSampler(denoiser, y, visible, iterations=config.repeats, **settings)
+    noise = IsotropicCovariance(torch.tensor(OBSERVATION_VARIANCE))
+    given = MMPSDenoiser(denoiser, y[visible], lambda x: x[:, visible], noise, iterations=config.repeats)
+    return DDIMSampler(given, **settings)
 
 
 class DiffusionImputer(Imputer):
@@ -158,37 +160,51 @@ class DiffusionImputer(Imputer):
     colour = "#a8437c"
     has_samples = True
     has_trajectory = True
+    fills_in_steps = True
+    steps = (
+        "This method starts from noise in the hole. A network that learnt to remove noise from complete pictures removes a little of it in "
+        "each step, and the visible pixels steer the step. The first steps decide what is there, the last ones draw its details."
+    )
     shown_first = False
 
     # The number of samples in the mean.
-    SAMPLES = 8
+    SAMPLES = 10
 
     def __init__(self, network: DiffusionNetwork):
         self.network, self.shape = network.eval(), network.config.shape
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        return cls(load_network(folder, DiffusionNetwork, DiffusionConfig))
+        with torch.inference_mode(False):  # see `walk`
+            return cls(load_network(folder, DiffusionNetwork, DiffusionConfig))
+
+    def fill(
+        self, images: Tensor, missing: Tensor, count: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        seed, nothing = generator.initial_seed(), missing.new_zeros(count, *missing.shape)
+        # One row after another, each with the same noise, so that a row's answer does not depend on the others.
+        rows = [walk(self.network, image, hidden, count=count, seed=seed) for image, hidden in zip(images, missing)]
+        for states in zip(*rows):
+            yield torch.stack(states, 1), nothing
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         seed = generator.initial_seed()
 
-        def walks(count: int) -> list[list[Tensor]]:
-            # One row after another, each with the same noise, so that a row's answer does not depend on the others.
-            pairs = zip(images, missing)
-            return [list(walk(self.network, image, hidden, count=count, seed=seed)) for image, hidden in pairs]
+        def walks(count: int) -> list[Tensor]:
+            again = torch.Generator().manual_seed(seed)
+            return [states for states, _ in self.fill(images, missing, count, again)]
 
-        found = walks(self.SAMPLES)
-        drawn = torch.stack([steps[-1] for steps in found], 1)  # (S, B, C, H, W)
+        states = walks(self.SAMPLES)
+        drawn = states[-1]  # (S, B, C, H, W)
 
         def sampler(count: int, noise: bool) -> Tensor:
-            return drawn if count == self.SAMPLES else torch.stack([steps[-1] for steps in walks(count)], 1)
+            return drawn if count == self.SAMPLES else walks(count)[-1]
 
         mean = drawn.mean(0)
         return Imputation(
             mean=mean,
             marginal_variance=(drawn - mean).square().sum(0) / (self.SAMPLES - 1),
             # The walk of the first sample; the answer is the mean of all.
-            trajectory=torch.stack([torch.stack([step[0] for step in steps]) for steps in found], 1),
+            trajectory=torch.stack([state[0] for state in states]),
             sampler=sampler,
         )

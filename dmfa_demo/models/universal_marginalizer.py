@@ -7,6 +7,7 @@ another, each given all before it, draws a joint sample, and the same chain give
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +125,12 @@ class UniversalMarginalizerImputer(Imputer):
     colour = "#a3423a"
     has_samples = True
     fills_in_steps = True
+    steps = (
+        "This method describes only single pixels: how likely ink is in each, given the visible pixels. So it draws one pixel, counts it as "
+        "visible, predicts again, and so on through the hole, in a different order for each picture. This gives complete answers with "
+        "sharp strokes, but takes a pass through the network for each pixel, where other methods draw all pixels at once."
+    )
+    draws_quickly = False
 
     def __init__(self, model: UniversalMarginalizer):
         self.model, self.shape = model.eval(), model.config.shape
@@ -132,20 +139,26 @@ class UniversalMarginalizerImputer(Imputer):
     def load(cls, folder: Path) -> Self:
         return cls(load_network(folder, UniversalMarginalizer, UniversalMarginalizerConfig))
 
+    def fill(
+        self, images: Tensor, missing: Tensor, count: int, generator: torch.Generator
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        seen, holes = as_seen(images, self.model.config.likelihood), missing.repeat(count, 1, 1, 1)
+        steps = fill(
+            self.model,
+            images=seen.repeat(count, 1, 1, 1),
+            missing=holes,
+            order=random_order(holes, generator),
+            generator=generator,
+        )
+        for filled, left in steps:
+            yield filled.unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
+
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        seen, seed = as_seen(images, self.model.config.likelihood), generator.initial_seed()
+        seed = generator.initial_seed()
 
-        def filling(count: int) -> Iterator[tuple[Tensor, Tensor]]:
-            again, holes = torch.Generator().manual_seed(seed), missing.repeat(count, 1, 1, 1)
-            steps = fill(
-                self.model,
-                images=seen.repeat(count, 1, 1, 1),
-                missing=holes,
-                order=random_order(holes, again),
-                generator=again,
-            )
-            for filled, left in steps:
-                yield filled.unflatten(0, (count, -1)), left.unflatten(0, (count, -1))
+        def sampler(count: int, noise: bool) -> Tensor:
+            steps = self.fill(images, missing, count, torch.Generator().manual_seed(seed))
+            return deque(steps, maxlen=1)[0][0]
 
-        marginals = self.model(seen, missing)
-        return Imputation(marginals.mean, marginal_variance=marginals.variance, filling=filling)
+        marginals = self.model(as_seen(images, self.model.config.likelihood), missing)
+        return Imputation(marginals.mean, marginal_variance=marginals.variance, sampler=sampler)

@@ -12,7 +12,8 @@ from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.data.datasets import DATASETS, load_samples, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.densities.factor_analyzer import MixtureDensity
-from dmfa_demo.imputation import Imputation, check, flatten_missing
+from dmfa_demo.imputation import Imputation, Imputer, check, flatten_missing
+from dmfa_demo.models.diffusion import DiffusionImputer
 from dmfa_demo.registry import METHODS, available_methods, method_class
 
 TRAINED = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
@@ -26,20 +27,36 @@ def scene(dataset: str = "mnist", count: int = 6) -> tuple[torch.Tensor, torch.T
     return images, missing
 
 
-def answers(imputation: Imputation, count: int = 2) -> torch.Tensor:
-    """Return the mean, and samples where the method has any, `(1 or 1 + count, B, C, H, W)`."""
+def load(name: str, dataset: str) -> Imputer:
+    """Load a method, with few steps if it takes many."""
+    imputer = load_imputer(name, dataset)
+    if isinstance(imputer, DiffusionImputer):
+        object.__setattr__(imputer.network.config, "levels", 2)
+    return imputer
+
+
+def answers(name: str, dataset: str, images: torch.Tensor, missing: torch.Tensor, seed: int = 0) -> torch.Tensor:
+    """Return the mean, and two samples where the method has any, `(1 or 3, B, C, H, W)`."""
+    imputer = load(name, dataset)
+    imputation = imputer.impute(images, missing, seed=seed)
     if imputation.sampler is None:
         return imputation.mean[None]
-    if imputation.filling is not None:  # its first steps; all would take a minute
-        filled, left = next(islice(imputation.filling(count), 8, None))
+    if not imputer.draws_quickly:  # its first steps; all would take a minute
+        filled, left = next(islice(imputer.filling(images, missing, 2, seed=seed), 8, None))
         return torch.cat([imputation.mean[None], torch.where(left, 0, filled)])
-    return torch.cat([imputation.mean[None], imputation.sample(count)])
+    return torch.cat([imputation.mean[None], imputation.sample(2)])
+
+
+@cache
+def answered(dataset: str, name: str) -> torch.Tensor:
+    """Return a method's answers to the scene, shared by several tests."""
+    return answers(name, dataset, *scene(dataset))
 
 
 @cache
 def imputed(dataset: str, name: str) -> Imputation:
-    """Return a method's answer to the scene, shared by several tests."""
-    return load_imputer(name, dataset).impute(*scene(dataset), seed=0)
+    """Return a method's imputation of the scene, shared by several tests."""
+    return load(name, dataset).impute(*scene(dataset), seed=0)
 
 
 SHIPPED = {
@@ -83,11 +100,10 @@ FAR = torch.nan, torch.inf, 1e38, -1e38
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_hidden_values_are_ignored(dataset, name):
-    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
-    ours = answers(imputed(dataset, name))
+    images, missing = scene(dataset)
     for other in (1 - images, torch.rand_like(images), *(torch.full_like(images, far) for far in FAR)):
         changed = torch.where(missing, other, images)
-        assert torch.equal(ours, answers(imputer.impute(changed, missing, seed=0)))
+        assert torch.equal(answered(dataset, name), answers(name, dataset, changed, missing))
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
@@ -97,7 +113,7 @@ def test_observed_pixels_are_returned_exactly(dataset, name):
     visible = ~missing.expand_as(images)
     assert torch.equal(imputation.mean[visible], images[visible])
     assert torch.equal(imputation.mean[0], images[0])  # nothing missing there
-    values = answers(imputation)
+    values = answered(dataset, name)
     assert torch.equal(values[:, visible], images[visible].expand(len(values), -1))
     assert values.min() >= 0 and values.max() <= 1
 
@@ -133,25 +149,36 @@ def test_has_samples_matches_the_imputation(dataset, name):
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_the_same_seed_gives_the_same_pixels(dataset, name):
-    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
-    first, again = (imputer.impute(images, missing, seed=1) for _ in range(2))
-    assert torch.equal(answers(first), answers(again))
-    if first.filling is not None:  # a sample takes a step for each missing pixel
+    (images, missing), imputer = scene(dataset), load(name, dataset)
+    assert torch.equal(answers(name, dataset, images, missing), answered(dataset, name))
+    if not imputer.draws_quickly:  # a sample takes a step for each missing pixel
         inside = torch.zeros_like(missing)
         inside[..., 10:18, 10:18] = True
         missing = missing & inside
-        first = imputer.impute(images, missing, seed=1)
+    first = imputer.impute(images, missing, seed=1)
     other = imputer.impute(images, missing, seed=2)
     assert first.sampler is None or not torch.equal(first.sample(2), other.sample(2))
 
 
 @pytest.mark.parametrize(("dataset", "name"), TRAINED)
 def test_answer_does_not_depend_on_the_batch(dataset, name):
-    (images, missing), imputer = scene(dataset), load_imputer(name, dataset)
+    (images, missing), imputer = scene(dataset), load(name, dataset)
     together = imputed(dataset, name).mean
     rows = zip(images.split(1), missing.split(1))
     alone = torch.cat([imputer.impute(*row, seed=0).mean for row in rows])
     torch.testing.assert_close(together, alone, atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_steps_end_with_the_samples_or_are_refused(dataset, name):
+    (images, missing), imputer = scene(dataset), load(name, dataset)
+    images, missing = images[2:], missing[2:] & mask_family("square8")(4, *images.shape[-2:], torch.Generator())
+    if not imputer.fills_in_steps:
+        with pytest.raises(ValueError, match="does not fill a hole step by step"):
+            next(imputer.filling(images, missing, 1))
+        return
+    *_, (last, left) = imputer.filling(images, missing, 2, seed=3)
+    assert torch.equal(last, imputer.impute(images, missing, seed=3).sample(2)) and not left.any() and imputer.steps
 
 
 @pytest.mark.parametrize("name", METHODS)

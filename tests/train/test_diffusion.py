@@ -1,0 +1,54 @@
+"""Training the denoiser of diffusion, and MIWAE, on a few digits."""
+
+import torch
+
+from dmfa_demo.data.datasets import LabelledImages
+from dmfa_demo.models.diffusion import DiffusionConfig, DiffusionImputer, DiffusionNetwork, denoiser_of, to_signal
+from dmfa_demo.models.miwae import MIWAEImputer
+from train.commands import parse
+from train.methods import diffusion, miwae
+from train.methods.diffusion import DiffusionObjective
+
+
+def few(*place) -> LabelledImages:
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (40, 1, 28, 28), generator=generator, dtype=torch.uint8)
+    return LabelledImages(images, torch.arange(40) % 10, torch.arange(40))
+
+
+def test_loss_is_azulas_with_the_same_noise(monkeypatch):
+    torch.manual_seed(0)
+    network = DiffusionNetwork(DiffusionConfig(height=8, width=8, widths=(8,), blocks=1))
+    images, time, noise = torch.rand(5, 1, 8, 8), torch.rand(5), torch.randn(5, 1, 8, 8)
+    monkeypatch.setattr(torch, "randn_like", lambda x: noise)
+    twin = denoiser_of(network).loss(to_signal(images), time)
+    torch.testing.assert_close(DiffusionObjective(network)(images, time, noise), twin)
+
+
+def test_diffusion_trains(tmp_path, monkeypatch):
+    monkeypatch.setattr(diffusion, "load_split", few)
+    monkeypatch.setattr(diffusion, "load_training", few)
+    words = f"diffusion --steps 3 --batch-size 8 --widths 8 --blocks 1 --levels 2 --run-folder {tmp_path}/run --output {tmp_path}/d"
+    diffusion.train(parse(words.split()))
+    imputer = DiffusionImputer.load(tmp_path / "d")
+    assert imputer.impute(torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5, seed=0).mean.isfinite().all()
+
+
+def test_miwae_trains_without_hidden_pixels(tmp_path, monkeypatch):
+    """Changing what is never known in training changes nothing."""
+    found = []
+    for change in (False, True):
+
+        def images(*place, change=change, **named):
+            known = few()
+            absent = miwae.absent_pixels("noise50", 40, (28, 28), 0)
+            other = torch.where(absent, 255 - known.images, known.images)
+            return LabelledImages(other if change else known.images, known.labels, known.indices)
+
+        monkeypatch.setattr(miwae, "load_training", images)
+        monkeypatch.setattr(miwae, "load_split", few)
+        place = tmp_path / str(change)
+        words = f"miwae --steps 3 --batch-size 8 --widths 8 16 --latents 3 --run-folder {place}/run --output {place}/m"
+        miwae.train(parse(words.split()))
+        found.append(MIWAEImputer.load(place / "m").model.state_dict())
+    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
