@@ -11,6 +11,7 @@ from typing import Any
 
 from dmfa_demo.data.celeba import ATTRIBUTES
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.models.wae import folder_of as folder_of_wae
 from dmfa_demo.registry import method_class
 
 
@@ -60,6 +61,8 @@ MEASURES = {
     "crps": Measure(title="CRPS", short="CRPS", digits=4, more=False, meaning="Continuous ranked probability score per hidden pixel; for a single guess, its absolute error."),
     "milliseconds": Measure(title="Time, ms an image", short="ms", digits=2, more=False, meaning="Time for one image of a batch, on the machine that measured."),
     "milliseconds_100": Measure(title="Time of 100 samples, ms", short="ms, 100 samples", digits=1, more=False, meaning="Time to draw 100 samples of one image's hole, on the machine that measured."),
+    "frechet": Measure(title="Fréchet distance of drawn images", short="Fréchet distance", digits=1, more=False, meaning="Fréchet distance between Gaussians fitted to the features of test images and of as many drawn images; the features are those of our classifier of complete images before its last layer, so it cannot be compared with a FID."),
+    "fid": Measure(title="FID of drawn images", short="FID", digits=2, more=False, meaning="The same with the features of an Inception network."),
     "accuracy": Measure(title="Accuracy", short="Accuracy", digits=3, more=True, meaning="Share of test images whose class is recognised; for faces, share of correct answers about one attribute each."),
     "label_nll": Measure(title="NLL of the class, nats", short="NLL, class", digits=3, more=False, meaning="Negative log-likelihood of the true class: how much the truth surprises the classifier; for faces the mean over attributes."),
     "balanced_accuracy": Measure(title="Balanced accuracy, all attributes", short="Balanced", digits=3, more=True, meaning="The mean of the shares of faces with and without an attribute that are recognised, averaged over attributes; a constant answer gives 0.5."),
@@ -102,6 +105,11 @@ PROTOCOLS = {
     "classify-trapezoid-complete": "Learn with trapezoid, see all",
     "classify-noise75": "Classify, noise 75 %",
     "classify-noise75-complete": "Learn with noise 75 %, see all",
+    "classify-square16": "Classify, square 16×16",
+    "classify-square16-complete": "Learn with square 16×16, see all",
+    "reconstruct-square14": "Reconstruct, square 14×14",
+    "reconstruct-square16": "Reconstruct, square 16×16",
+    "reconstruct-square32": "Reconstruct, square 32×32",
     "classify-mixed": "Classify, mixed holes",
     "classify-mixed-complete": "Learn with mixed holes, see all",
 }
@@ -137,8 +145,9 @@ def row_of_paper(row: dict[str, Any]) -> str | None:
 
 
 def classifier_of(row: dict[str, Any]) -> type[Classifier] | None:
-    """Return the classifier of a row, or None for an imputation method."""
-    return {folder_of(name): kind for name, kind in CLASSIFIERS.items()}.get(row.get("method", ""))
+    """Return the treatment of missing pixels of a row of a classifier or a WAE, or None for an imputation method."""
+    folders = {folder(name): kind for name, kind in CLASSIFIERS.items() for folder in (folder_of, folder_of_wae)}
+    return folders.get(row.get("method", ""))
 
 
 def title_of(row: dict[str, Any]) -> str:

@@ -32,7 +32,7 @@ from train.methods import (
     vaeac_synthetic,
     wae,
 )
-from train.report import evaluate, export, gallery, line_masks, publish, tables
+from train.report import evaluate, export, from_holes, gallery, line_masks, publish, tables
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
@@ -57,6 +57,7 @@ COMMANDS: Commands = {
     "mean": baselines.mean,
     "evaluate": evaluate.evaluate,
     "export": export.export,
+    "from-holes": from_holes.compare,
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,

@@ -11,6 +11,7 @@ from dmfa_demo.app.tabs.first_layer import FirstLayer
 from dmfa_demo.app.tabs.latent_walk import LatentWalk
 from dmfa_demo.app.tabs.part import Part
 from dmfa_demo.app.tabs.predictions import Predictions
+from dmfa_demo.app.tabs.reconstruct_and_dream import ReconstructAndDream
 from dmfa_demo.app.tabs.results import ResultsTab
 from dmfa_demo.app.tabs.samples import SamplesTab
 from dmfa_demo.app.tabs.step_by_step import StepByStep
@@ -19,7 +20,7 @@ from dmfa_demo.app.widgets.fields import AddressField
 TABS: dict[str, tuple[type[Part], ...]] = {
     "compare": (CompareTab,),
     "factors": (FactorsTab,),
-    "samples": (SamplesTab, LatentWalk, StepByStep),
+    "samples": (SamplesTab, LatentWalk, StepByStep, ReconstructAndDream),
     "attractors": (AttractorsTab,),
     "predictions": (Predictions, ChangingMind, FirstLayer),
     "learn": (LearnTab,),
