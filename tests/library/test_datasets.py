@@ -3,8 +3,11 @@
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+import torchvision
+from PIL import Image
 
 from dmfa_demo.data import datasets
 from dmfa_demo.data.datasets import (
@@ -139,3 +142,48 @@ def test_labelled_leaves_out_images_without_labels():
     assert one.labels.tolist() == [4, 0] and one.indices.tolist() == [0, 2] and len(one.images) == 2
     several = LabelledImages(images, torch.tensor([[1, 0], [-1, -1], [0, 0]]), torch.arange(3)).labelled()
     assert several.indices.tolist() == [0, 2]
+
+
+class FewPhotos:
+    """A stand-in for torchvision's CIFAR-10 and SVHN, with few random photos."""
+
+    def __init__(self, root: str, download: bool, train: bool = True, split: str = ""):
+        train, like_svhn = (split == "train" if split else train), bool(split)
+        generator = torch.Generator().manual_seed(int(train))
+        pixels = torch.randint(256, (40, 3, 32, 32), generator=generator, dtype=torch.uint8).numpy()
+        labels = [row % 10 for row in range(40)]
+        if like_svhn:
+            self.data, self.labels = pixels, np.array(labels)
+        else:
+            self.data, self.targets = pixels.transpose(0, 2, 3, 1), labels
+
+
+@pytest.fixture
+def few_photos(monkeypatch):
+    for name in ("CIFAR10", "SVHN"):
+        monkeypatch.setattr(torchvision.datasets, name, FewPhotos)
+    monkeypatch.setattr(datasets, "VALIDATION_SIZE", 10)
+
+
+@pytest.mark.parametrize("dataset", ["cifar10", "svhn"])
+def test_photos_have_three_splits(few_photos, dataset):
+    parts = {split: load_split(dataset, split) for split in ("train", "validation", "test")}
+    assert [len(part) for part in parts.values()] == [30, 10, 40]
+    for part in parts.values():
+        assert part.images.shape[1:] == (3, 32, 32) == DATASETS[dataset].shape and part.labels.dtype == torch.int64
+        assert part.images.dtype == torch.uint8
+    known = {bytes(image.numpy()) for image in torch.cat([parts["train"].images, parts["validation"].images])}
+    assert len(known) == 40
+
+
+def test_cifar_in_a_folder_has_the_same_splits_as_torchvisions(few_photos, tmp_path):
+    names = DATASETS["cifar10"].classes
+    for train in (True, False):
+        found = FewPhotos("", True, train=train)
+        for row, (pixels, label) in enumerate(zip(found.data, found.targets)):
+            place = tmp_path / "cifar10" / ("train" if train else "test") / names[label]
+            place.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(place / f"{97 * row % 40}.png")
+    for split in ("train", "validation", "test"):
+        folder, official = load_split("cifar10", split, tmp_path), load_split("cifar10", split)
+        assert torch.equal(folder.images, official.images) and torch.equal(folder.labels, official.labels)

@@ -106,18 +106,19 @@ class StepByStep(Part):
             return
         method, imputer = method_class(name), load_imputer(name, scene.dataset)
         shown = cache.recall(scene, _key(name, missing), lambda: [""])
-        until, filled = time.monotonic() + PERIOD, scene.image[None, None]
         steps = imputer.filling(scene.image[None], missing[None, None], SHOWN, seed=seed)
-        for number, (filled, left) in enumerate(steps, 1):
-            if time.monotonic() < until:
-                continue
-            pictures = [
-                Picture(with_holes(image, hole[0]), "", f"Sample {row} of {method.title} so far")
-                for row, (image, hole) in enumerate(zip(filled[:, 0], left[:, 0]), 1)
-            ]
-            count = int(left[0].sum())
-            yield strip(method, pictures, _left(count) if count else f"step {number}")
-            until = time.monotonic() + PERIOD
+        filled, left = next(steps)
+        until = time.monotonic() + PERIOD
+        for number, following in enumerate(steps, 1):
+            if time.monotonic() >= until:
+                pictures = [
+                    Picture(with_holes(image, hole[0]), "", f"Sample {row} of {method.title} so far")
+                    for row, (image, hole) in enumerate(zip(filled[:, 0], left[:, 0]), 1)
+                ]
+                count = int(left[0].sum())
+                yield strip(method, pictures, _left(count) if count else f"step {number}")
+                until = time.monotonic() + PERIOD
+            filled, left = following
         pictures = sample_pictures(method, filled[:, 0], psnr_in_hole(filled[:, 0], scene, missing))
         shown[0] = strip(method, pictures, "filled")
         yield shown[0]
