@@ -36,6 +36,16 @@ DENSITY = "dmfa --components 1 --widths 32 64 --batch-size 64"
 MIXTURE = "mfa --components 50 --factors 6 --iterations 12"
 MIXED_HOLES = "--masks squares8-20*3+half+strokes*3+noise30-90*2 --steps 6000 --validate-every 6000"
 SQUARE_HOLES = "--masks square14*2+squares8-20 --steps 6000 --validate-every 6000"
+# Steps and interval of validation of each WAE: as many as a GPU made in the same time.
+WAES = {
+    "complete": (9_000, 2_500),
+    "misconv-dmfa": (5_000, 1_500),
+    "dmfa-mean": (6_500, 2_000),
+    "knn": (5_000, 1_500),
+    "mask": (6_500, 2_000),
+    "zero": (6_000, 1_500),
+    "partial-conv": (4_500, 1_500),
+}
 # Classifiers without a source, and all classifiers.
 ALONE = ("complete", "mask", "zero", "partial-conv")
 TREATMENTS = ("complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv")
@@ -104,6 +114,11 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         *classify(TREATMENTS, ["mixed"], "--seeds 1"),
         *classify(TREATMENTS, ["square14"]),
         *classify(("misconv-dmfa", "knn", "mask", "zero", "partial-conv"), ["trapezoid", "noise75"], "--steps 1000"),
+        Step("diffusion"),
+        *(
+            Step(f"wae --treatment {name} --steps {steps} --validate-every {every}", f"wae-{name}")
+            for name, (steps, every) in WAES.items()
+        ),
     ),
     "fashion-mnist": (
         *map(Step, SMALL),
@@ -117,6 +132,7 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         incomplete(f"{DENSITY} {SQUARE_HOLES}", "square14"),
         incomplete("knn", "square14"),
         *classify([name for name in TREATMENTS if name != "misconv-mfa"], ["square14"], "--steps 1000 --seeds 1"),
+        Step("diffusion"),
     ),
     "celeba": (
         Step("dmfa", "dmfa-plain"),
@@ -129,13 +145,26 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         Step("attractors"),
         Step("dynamics"),
         incomplete(
-            "dmfa --components 1 --factors 4 --widths 32 64 --masks squares16-40*3+half+strokes*3+noise30-90*2 --steps 4000 "
-            "--validate-every 4000",
+            "dmfa --components 1 --factors 4 --widths 32 64 128 --masks squares16-40*3+half+strokes*3+noise30-90*2 --batch-size 64 "
+            "--steps 3000 --validate-every 1000",
             "mixed",
         ),
         *classify((*ALONE, "misconv-dmfa", "dmfa-mean"), ["mixed"], "--seeds 1"),
+        Step("diffusion"),
     ),
     "celeba32": (Step("dmfa", "dmfa-plain"), Step("mfa"), Step("guided-dmfa")),
+    **{
+        photos: (
+            *map(Step, ("mean", "mfa", "dmfa", "vaeac", "context-encoder")),
+            incomplete(
+                "dmfa --components 1 --factors 4 --widths 64 128 --masks square16*2+squares8-20 --steps 5000",
+                "square16",
+            ),
+            incomplete("mfa --components 50 --factors 6 --iterations 12 --temperature 1 --em", "square16"),
+            *classify(TREATMENTS, ["square16"]),
+        )
+        for photos in ("cifar10", "svhn")
+    },
 }
 
 

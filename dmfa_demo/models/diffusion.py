@@ -78,11 +78,11 @@ class DiffusionNetwork(nn.Module):
 
     def forward(self, x: Tensor, level: Tensor) -> Tensor:
         """Map scaled noisy images `(B, C, H, W)` and log noise-to-signal ratios `(B,)` or `()` to `(B, C, H, W)`."""
-        height, width = x.shape[-2:]
-        multiple = BLOCK << (len(self.config.widths) - 1)
-        padded = F.pad(x, (0, -width % multiple, 0, -height % multiple))
+        config = self.config
+        multiple = BLOCK << (len(config.widths) - 1)
+        padded = F.pad(x, (0, -config.width % multiple, 0, -config.height % multiple))
         found = self.unet(F.pixel_unshuffle(padded, BLOCK), self.level(level))
-        return F.pixel_shuffle(found, BLOCK)[..., :height, :width]
+        return F.pixel_shuffle(found, BLOCK)[..., : config.height, : config.width]
 
 
 def denoiser_of(network: nn.Module) -> KarrasDenoiser:
@@ -114,12 +114,13 @@ def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: in
     """
     x: Tensor | None = None
     # MMPS needs gradients, and so tensors that were not created in inference mode.
-    with torch.inference_mode(False):
+    fast = network.config.sampler != "mmps"
+    with torch.inference_mode(fast):
         sampler = _sampler(network, image.clone(), missing.clone())
         times = sampler.timesteps.unfold(0, 2, 1)
         state = torch.Generator().manual_seed(seed).get_state()
     for time, following in times:
-        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]), torch.inference_mode(False), torch.no_grad():
+        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]), torch.inference_mode(fast), torch.no_grad():
             torch.set_rng_state(state)
             x = sampler.init((count, *image.shape)) if x is None else x
             x = sampler.step(x, time.clone(), following.clone())

@@ -28,7 +28,7 @@ WEIGHTS, CONFIG = "model.safetensors", "config.json"
 # Beside the methods' folders: the measured figures of all of them.
 RESULTS = "results.json"
 # Checkpoints with more numbers than this store two bytes for each instead of four, to stay small enough for a repository.
-LARGE = 2_000_000
+LARGE = 1_000_000
 _DAMAGED: set[Path] = set()
 # Held while a checkpoint is loaded; reentrant, since a checkpoint may need that of another method.
 _LOADING = RLock()

@@ -174,7 +174,7 @@ def test_mice_is_fitted_for_each_kind_of_hole_and_has_figures_without_a_checkpoi
         return type("Stand", (), {"name": "mice", "paper": "MICE", "impute": imputer.impute})()
 
     monkeypatch.setattr(evaluate, "mice", stand_in)
-    monkeypatch.setattr(evaluate, "MICE_ROWS", 30)
+    monkeypatch.setitem(evaluate.FEWER, "mice", 30)
     run(small_mnist, "square13", "half", method=("mice",))
     rows = json.loads((shipped / "mice" / "metrics.json").read_text())
     assert fitted == ["square13", "half"] and {row["n"] for row in rows} == {30}

@@ -108,6 +108,11 @@ def write_model_card(folder: Path) -> None:
             if "weights" in config
             else []
         ),
+        *(
+            [f"- Stopped after {about['stopped_after']:,} steps; these are the averaged weights at that point."]
+            if "stopped_after" in about
+            else []
+        ),
         f"- Time: {about['minutes']} minutes on {about['hardware']}, torch {about['torch']}. Size: {about['parameters']:,} numbers.",
         f"- Settings: `{json.dumps(network)}`",
         *(

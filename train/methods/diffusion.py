@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -15,19 +15,25 @@ from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import load_training
 
 
+def _loop(**settings: Any) -> LoopConfig:
+    return LoopConfig(batch_size=128, ema_decay=0.9995, **settings)
+
+
 @dataclass(frozen=True)
 class DiffusionTraining(NetworkRunConfig):
     """Diffusion: a denoiser of complete images."""
 
     network: DiffusionConfig = field(default_factory=DiffusionConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=60_000, batch_size=128, ema_decay=0.9995))
+    loop: LoopConfig = field(default_factory=lambda: _loop(steps=28_500, validate_every=7_500))
 
     method = "diffusion"
     without_effect = ("sampler", "levels", "repeats")
     recipes: ClassVar = {
+        "fashion-mnist": {"loop": _loop(steps=25_500, validate_every=6_500)},
+        # Stopped after 15,176 steps.
         "celeba": {
             "network": DiffusionConfig(widths=(48, 96, 192)),
-            "loop": LoopConfig(steps=60_000, batch_size=128, learning_rate=5e-4, ema_decay=0.9995),
+            "loop": _loop(steps=17_000, validate_every=4_500, learning_rate=5e-4),
         },
     }
 

@@ -39,9 +39,8 @@ BATCH = 100
 SAMPLES = 16
 BOOTSTRAPS = 200
 
-# Measured but not shipped: MICE, which is slow and fitted anew for each kind of hole, on this many test images only; and methods that
-# would contain images that may not be distributed.
-MICE_ROWS = 1_000
+# Measured on this many test images only, with one mask each: MICE, which is fitted anew for each kind of hole, and diffusion, both slow.
+FEWER = {"mice": 1_000, "diffusion": 200}
 
 GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")
@@ -97,8 +96,8 @@ def evaluate(config: Evaluation) -> None:
         protocol = f"{family}-{config.test_set}" if config.test_set else family
         for method in methods:
             folder = ROOT / config.dataset / method
-            images = test[: min(config.limit or len(test), MICE_ROWS if method == "mice" else len(test))]
-            seeds = 1 if method == "mice" else config.seeds
+            images = test[: min(config.limit or len(test), FEWER.get(method, len(test)))]
+            seeds = 1 if method in FEWER else config.seeds
             weights, make = offline.get(method, (digest(folder), None))
             wanted = (protocol, len(images), seeds, weights)
             if not (config.again or config.limit) and wanted in {
@@ -123,7 +122,7 @@ def evaluate(config: Evaluation) -> None:
 
 
 def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
-    """Return the methods without a checkpoint: the digest of the weights they use, if any, and a function that makes one for a protocol."""
+    """Return the methods without a checkpoint, MICE and those that would contain images that may not be distributed: the digest of the weights they use, if any, and a function that makes one for a protocol."""
     if is_folder(config.dataset):
         return {}
     if DATASETS[config.dataset].shareable:
