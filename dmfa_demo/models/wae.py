@@ -3,8 +3,9 @@
     image + missing mask  ->  treatment  ->  encoder  ->  latents z  ->  decoder  ->  the whole image
 
 The encoder is the network of a classifier (classifier.py) with d outputs in place of classes, so each treatment of missing pixels
-works in it unchanged. In training the squared error is taken over the observed pixels only, and the latents are matched to a
-standard normal distribution, whose draws the decoder turns into new images.
+works in it unchanged. In training the squared error is taken over the observed pixels only, and an adversary draws the latents towards a
+standard normal distribution. New images are decoded from a mixture of Gaussians fitted to the latents of training images, since the
+adversary succeeds only roughly (Ghosh et al., *From variational to deterministic autoencoders*, 2020, section 4).
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfi
 from dmfa_demo.networks.engine import graph
 from dmfa_demo.options import PositiveInt, Width
 from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, quarantine_on_failure
+
+# K, the number of Gaussians in the distribution of latents.
+COMPONENTS = 10
 
 
 @dataclass(frozen=True)
@@ -69,11 +73,29 @@ class Decoder(ConvolutionalDecoder):
 
 
 class WAENetwork(nn.Module):
-    """An encoder for a treatment of missing pixels, and a decoder."""
+    """An encoder for a treatment of missing pixels, a decoder, and the distribution of latents: a mixture of `COMPONENTS` Gaussians.
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module):
+    Attributes:
+        weights, means: `(K,)` and `(K, d)`.
+        scales: `(K, d, d)`, lower triangular Cholesky factors of the covariances.
+    """
+
+    weights: Tensor
+    means: Tensor
+    scales: Tensor
+
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, latents: int):
         super().__init__()
         self.encoder, self.decoder = encoder, decoder
+        self.register_buffer("weights", torch.full((COMPONENTS,), 1 / COMPONENTS))
+        self.register_buffer("means", torch.zeros(COMPONENTS, latents))
+        self.register_buffer("scales", torch.eye(latents).repeat(COMPONENTS, 1, 1))
+
+    def draw(self, count: int, generator: torch.Generator) -> Tensor:
+        """Return draws of the latents `(count, d)`."""
+        rows = torch.multinomial(self.weights, count, replacement=True, generator=generator)
+        white = torch.randn(count, self.means.shape[1], generator=generator)
+        return self.means[rows] + torch.einsum("nij,nj->ni", self.scales[rows], white)
 
 
 class WAE:
@@ -96,7 +118,7 @@ class WAE:
     def __init__(self, config: WAEConfig, source: Imputer | None):
         self.config = config
         self.treatment: Classifier = CLASSIFIERS[config.treatment](config.encoder, source)
-        self.network = WAENetwork(self.treatment.network, Decoder(config.decoder))
+        self.network = WAENetwork(self.treatment.network, Decoder(config.decoder), config.latents)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -131,8 +153,8 @@ class WAE:
 
     @torch.inference_mode()
     def dream(self, count: int, generator: torch.Generator) -> Tensor:
-        """Return `count` images `(count, C, H, W)` decoded from draws of the standard normal distribution of latents."""
-        return self.network.decoder(torch.randn(count, self.config.latents, generator=generator))
+        """Return `count` images `(count, C, H, W)` decoded from draws of the distribution of latents."""
+        return self.network.decoder(self.network.draw(count, generator))
 
 
 def folder_of(treatment: str) -> str:

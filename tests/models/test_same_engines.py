@@ -15,6 +15,7 @@ from dmfa_demo.lite.functions import GRAPHS
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, folder_of
 from dmfa_demo.networks import engine
 from dmfa_demo.networks.engine import SUFFIX
+from dmfa_demo.models.diffusion import DiffusionImputer
 from dmfa_demo.registry import available_methods, method_class
 from dmfa_demo.storage.checkpoints import ROOT, weights_of
 from train.engine.graphs import load_networks
@@ -22,7 +23,10 @@ from train.engine.graphs import load_networks
 # Those of the light page are tested in tests/lite/test_answers.py.
 OWN = [path for path in ROOT.glob(f"*/*/*{SUFFIX}") if path.stem not in GRAPHS]
 FOLDERS = sorted({path.parent for path in OWN})
-METHODS = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
+# Diffusion has no graph, and takes minutes.
+METHODS = [
+    (dataset, name) for dataset in OFFERS for name in available_methods(dataset) if name != DiffusionImputer.name
+]
 CLASSIFYING = [(dataset, name) for dataset in OFFERS for name in available_classifiers(dataset)]
 MASKS = "half+quarter+square13+squares8-20+rectangles+strokes+noise30-90+line3"
 # Batch sizes, 100 images in all.

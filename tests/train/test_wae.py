@@ -51,6 +51,21 @@ def test_training_writes_a_checkpoint_and_its_figures(tmp_path, few, words):
     assert "never known" in (tmp_path / "wae" / "README.md").read_text().lower()
 
 
+def test_described_latents_have_the_moments_of_the_images():
+    torch.manual_seed(0)
+    trained = WAE(WAEConfig(treatment="zero", latents=3, widths=(8, 8)), None)
+    trained.network.eval()
+    inputs = trained.treatment.prepare(torch.rand(500, 1, 28, 28), torch.zeros(500, 1, 28, 28, dtype=torch.bool), None)
+    wae.describe_latents(trained, inputs)
+    with torch.no_grad():
+        z, drawn = (
+            trained.encode(trained.network, *inputs),
+            trained.network.draw(20_000, torch.Generator().manual_seed(0)),
+        )
+    torch.testing.assert_close(drawn.mean(0), z.mean(0), atol=0.1 * z.std().item(), rtol=0)
+    torch.testing.assert_close(drawn.std(0), z.std(0), atol=2e-2, rtol=0.1)
+
+
 def test_loss_counts_observed_pixels_only():
     torch.manual_seed(0)
     objective = WAEObjective(

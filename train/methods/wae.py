@@ -12,8 +12,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import ClassVar, Literal, cast
 
+import numpy as np
 import torch
 import tyro
+from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
@@ -21,7 +23,7 @@ from dmfa_demo import metrics
 from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, CompleteClassifier
 from dmfa_demo.models.classifier import folder_of as folder_of_classifier
-from dmfa_demo.models.wae import WAE, WAEConfig, WAENetwork, folder_of
+from dmfa_demo.models.wae import COMPONENTS, WAE, WAEConfig, WAENetwork, folder_of
 from dmfa_demo.options import NonNegativeFloat
 from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.engine.loop import LoopConfig, fit
@@ -30,6 +32,9 @@ from train.methods.autoencoder import Critic, mmd
 from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_of
 from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
+
+# The number of training images to whose latents their distribution is fitted.
+DESCRIBED = 10_000
 
 MEASURES = ("ssim", "psnr_image", "frechet", "fid")
 
@@ -157,14 +162,26 @@ def train(config: WAETraining) -> None:
         folder=config.folder,
         identity=json.dumps([config.settings, source, len(training)]),
     )
-    finish(config, objective.network.state_dict(), seconds, training)
     trained = objective.wae
     trained.network.cpu().eval()
+    describe_latents(trained, tuple(part[:DESCRIBED] for part in inputs))
+    finish(config, trained.network.state_dict(), seconds, training)
     rows = _measure(config, trained, test)
     print(table(rows), flush=True)
     write_rows(config.checkpoint, [*read_rows(config.checkpoint), *rows])
     if config.output is None:
         gather(config.dataset)
+
+
+@torch.no_grad()
+def describe_latents(wae: WAE, inputs: tuple[Tensor, ...]) -> None:
+    """Fit the distribution of latents to those of prepared inputs, in place."""
+    batches = zip(*(part.split(CHUNK) for part in inputs))
+    z = torch.cat([wae.encode(wae.network, *batch) for batch in batches]).double().numpy()
+    fitted = GaussianMixture(COMPONENTS, reg_covar=1e-4, random_state=0).fit(z)
+    found = fitted.weights_, fitted.means_, np.linalg.cholesky(fitted.covariances_)
+    for buffer, values in zip((wae.network.weights, wae.network.means, wae.network.scales), found):
+        buffer.copy_(torch.from_numpy(values))
 
 
 @torch.inference_mode()

@@ -14,7 +14,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
 from dmfa_demo.data.datasets import load_split, to_float
@@ -107,7 +106,8 @@ def write_studies(path: Path, studies: dict) -> None:
 
 def draw(errors: dict[str, list[tuple[int, float, float]]]) -> Figure:
     """Return a plot of the squared error against the share of pixels never known, with a line for each method."""
-    figure, axes = plt.subplots(figsize=(6.4, 3.6), layout="constrained")
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
     for name, points in errors.items():
         method, (shares, values, bars) = method_class(name), zip(*points)
         axes.errorbar(shares, values, [2 * bar for bar in bars], color=method.colour, marker="o", capsize=2)

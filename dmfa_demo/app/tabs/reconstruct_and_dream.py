@@ -91,7 +91,7 @@ def _strip(wae: WAE, reconstruction: Tensor, scene: Scene, seed: int, cache: Imp
         pictures.append(
             Picture(grey_or_colour(dream), "", f"Image {number} drawn by the auto-encoder with {kind.title}")
         )
-    return strip(kind, pictures, "repainted, then drawn from random latents", title=kind.title)
+    return strip(kind, pictures, "repainted, then dreamt", title=kind.title)
 
 
 def _seeded(seed: int) -> torch.Generator:
@@ -101,5 +101,5 @@ def _seeded(seed: int) -> torch.Generator:
 _EXPLANATION = (
     "These auto-encoders never saw the pixels in one hole of each training picture: the error counts only where a pixel is known. They differ in "
     "how the encoder treats the hole. The framed picture is the whole picture as the decoder repaints it from its few latents, visible "
-    "pixels included, with its distance from the complete picture; the others are decoded from random latents."
+    "pixels included, with its distance from the complete picture; the others are decoded from latents drawn like those of training pictures."
 )
