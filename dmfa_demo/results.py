@@ -139,12 +139,12 @@ def with_published(
 
 def row_of_paper(row: dict[str, Any]) -> str | None:
     """Return the name of the paper's row that a row of ours is compared with, or None."""
-    if kind := classifier_of(row):
+    if kind := treatment_of(row):
         return kind.paper
     return row.get("title") or method_class(row["method"]).paper
 
 
-def classifier_of(row: dict[str, Any]) -> type[Classifier] | None:
+def treatment_of(row: dict[str, Any]) -> type[Classifier] | None:
     """Return the treatment of missing pixels of a row of a classifier or a WAE, or None for an imputation method."""
     folders = {folder(name): kind for name, kind in CLASSIFIERS.items() for folder in (folder_of, folder_of_wae)}
     return folders.get(row.get("method", ""))

@@ -13,9 +13,9 @@ from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.lite.functions import GRAPHS
 from dmfa_demo.models.classifier import CLASSIFIERS, available_classifiers, folder_of
+from dmfa_demo.models.diffusion import DiffusionImputer
 from dmfa_demo.networks import engine
 from dmfa_demo.networks.engine import SUFFIX
-from dmfa_demo.models.diffusion import DiffusionImputer
 from dmfa_demo.registry import available_methods, method_class
 from dmfa_demo.storage.checkpoints import ROOT, weights_of
 from train.engine.graphs import load_networks

@@ -16,7 +16,7 @@ from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.registry import METHODS, method_class
 from dmfa_demo.storage import checkpoints
 from dmfa_demo.storage.checkpoints import ROOT
-from train.methods import classifier
+from train.methods import classifier, wae
 from train.report import evaluate
 from train.report import rows as report_rows
 from train.report.evaluate import Evaluation, measure
@@ -198,7 +198,7 @@ def test_invalid_choices_are_refused_before_anything_is_computed(small_mnist, op
 
 def test_every_reported_figure_names_its_source():
     assert all(value and source for value, source in REPORTED.values())
-    measures = (*evaluate.MEASURES, *classifier.MEASURES)
+    measures = (*evaluate.MEASURES, *classifier.MEASURES, *wae.MEASURES)
     assert all(row["metric"] in measures for dataset in DATASETS for row in published(dataset))
 
 

@@ -21,7 +21,27 @@ from train.recipes import RECIPES, All, Step, incomplete
 from train.report.rows import Row
 
 # Trained and measured, but not used on the page.
-NOT_SHIPPED = {("fashion-mnist", "knn --incomplete square14")}
+NOT_SHIPPED = {
+    ("fashion-mnist", step.command)
+    for step in RECIPES["fashion-mnist"]
+    if step.folder in ("knn-square14", "dmfa-square14")
+} | {
+    ("mnist", step.command)
+    for step in RECIPES["mnist"]
+    if step.folder
+    in (
+        "dmfa-trapezoid",
+        "dmfa-noise75",
+        "knn-trapezoid",
+        "knn-noise75",
+        "mfa-square14",
+        "wae-dmfa-mean",
+        "wae-knn",
+        "wae-partial-conv",
+    )
+}
+# Their images may not be distributed, and their models are not on the page.
+NOT_ON_THE_PAGE = ("cifar10", "svhn")
 
 
 @pytest.mark.parametrize("dataset", RECIPES)
@@ -29,6 +49,8 @@ def test_shipped_checkpoints_were_made_by_the_recipe(dataset):
     configs = {step.command: step.config(dataset) for step in RECIPES[dataset]}
     assert len(configs) == len(RECIPES[dataset])
     assert not {command: found for command, config in configs.items() if (found := config.differences())}
+    if dataset in NOT_ON_THE_PAGE:
+        return
     left = {(dataset, command) for command, config in configs.items() if not config.is_finished()}
     assert left == {one for one in NOT_SHIPPED if one[0] == dataset}
 

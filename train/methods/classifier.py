@@ -103,8 +103,7 @@ class ClassifierTraining(RunConfig):
         about = DATASETS[self.dataset]
         if not about.classes:
             raise OptionError(f"{self.dataset} has no classes; put the images of each class in a folder of its own")
-        method = CLASSIFIERS[self.treatment].source_method
-        source = "" if method is None else f"{method}-{self.incomplete}"
+        source = source_name(CLASSIFIERS[self.treatment], self.dataset, self.incomplete)
         network = replace(self.network, classes=len(about.classes), several=about.several, source=source)
         object.__setattr__(self, "network", network)
 
@@ -144,7 +143,7 @@ def train(config: ClassifierTraining) -> None:
     size, about = training.images.shape[-2:], identity(config)
     # Drawn for all images, so that those with labels have the same holes as in the training of the source.
     absent = absent_pixels(config.incomplete, len(training), size, HOLES_SEED)
-    source = source_of(kind, beside / config.network.source, training.images, absent)
+    source = source_of(kind, beside, name=config.network.source, images=training.images, absent=absent)
     absent = absent[training.has_labels]
     training, validation, test = training.labelled(), validation.labelled().first(VALIDATED), test.labelled()
     preparing = kind(config.network, source)
@@ -192,11 +191,21 @@ def train(config: ClassifierTraining) -> None:
         gather(config.dataset)
 
 
-def source_of(kind: type[Classifier], folder: Path, images: Tensor, absent: Tensor) -> Imputer | None:
-    """Load a treatment's source; one that would contain images that may not be distributed has no checkpoint, and is made from the training images."""
-    if kind.source_method == KNNImputer.name and not DATASETS[folder.parent.name].shareable:
+def source_name(kind: type[Classifier], dataset: str, incomplete: str) -> str:
+    """Return the name of the checkpoint with a treatment's source; "" for none.
+
+    A source that would contain images that may not be distributed has no checkpoint.
+    """
+    if kind.source_method is None or (kind.source_method == KNNImputer.name and not DATASETS[dataset].shareable):
+        return ""
+    return f"{kind.source_method}-{incomplete}"
+
+
+def source_of(kind: type[Classifier], beside: Path, *, name: str, images: Tensor, absent: Tensor) -> Imputer | None:
+    """Load a treatment's source from its checkpoint or, if it has none, make it from the training images."""
+    if kind.source_method == KNNImputer.name and not name:
         return IncompleteKNNImputer(images, ~absent, KNNConfig().neighbours)
-    return load_source(kind, folder)
+    return load_source(kind, beside / name)
 
 
 @torch.inference_mode()

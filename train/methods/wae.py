@@ -29,7 +29,7 @@ from dmfa_demo.storage.checkpoints import ROOT, digest
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
 from train.methods.autoencoder import Critic, mmd
-from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_of
+from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_name, source_of
 from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
 
@@ -70,8 +70,7 @@ class WAETraining(RunConfig):
 
     def __post_init__(self):
         super().__post_init__()
-        method = CLASSIFIERS[self.treatment].source_method
-        source = "" if method is None else f"{method}-{self.incomplete}"
+        source = source_name(CLASSIFIERS[self.treatment], self.dataset, self.incomplete)
         object.__setattr__(self, "network", replace(self.network, treatment=self.treatment, source=source))
 
     @property
@@ -120,7 +119,8 @@ def train(config: WAETraining) -> None:
     )
     size, mirrored = training.images.shape[-2:], DATASETS[config.dataset].mirrored
     absent = absent_pixels(config.incomplete, len(training), size, HOLES_SEED)
-    wae = WAE(config.network, source_of(kind, beside / config.network.source, training.images, absent))
+    source = source_of(kind, beside, name=config.network.source, images=training.images, absent=absent)
+    wae = WAE(config.network, source)
     inputs = prepare(wae.treatment, training.images, absent)
     validation = validation.first(VALIDATED)
     holes = absent_pixels(config.incomplete, len(validation), size, 1)
@@ -151,7 +151,7 @@ def train(config: WAETraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     objective = WAEObjective(WAE(config.network, wae.treatment.source), config.match, config.by)
-    source = config.network.source and digest(beside / config.network.source)
+    weights = config.network.source and digest(beside / config.network.source)
     seconds = fit(
         objective,
         rows=len(training),
@@ -160,7 +160,7 @@ def train(config: WAETraining) -> None:
         validate=validate,
         config=config.loop,
         folder=config.folder,
-        identity=json.dumps([config.settings, source, len(training)]),
+        identity=json.dumps([config.settings, weights, len(training)]),
     )
     trained = objective.wae
     trained.network.cpu().eval()

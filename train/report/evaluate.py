@@ -40,7 +40,7 @@ SAMPLES = 16
 BOOTSTRAPS = 200
 
 # Measured on this many test images only, with one mask each: MICE, which is fitted anew for each kind of hole, and diffusion, both slow.
-FEWER = {"mice": 1_000, "diffusion": 200}
+FEWER = {"mice": 1_000, "diffusion": 40}
 
 GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")

@@ -26,7 +26,7 @@ from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
 from dmfa_demo.registry import available_methods, method_class, methods
-from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, classifier_of, formatted, title_of, with_published
+from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, formatted, title_of, treatment_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 
 
@@ -226,12 +226,12 @@ def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
 def _info(row: dict[str, Any]) -> str:
     """Return the "i" of a row with one of our methods."""
     name = row.get("method", "")
-    return info_button(name, title_of(row)) if name in methods() or classifier_of(row) else ""
+    return info_button(name, title_of(row)) if name in methods() or treatment_of(row) else ""
 
 
 def _colour(row: dict[str, Any]) -> str:
     """Return the colour of our method, or none for a row without one of the page's methods."""
-    if kind := classifier_of(row):
+    if kind := treatment_of(row):
         return kind.colour
     return method_class(row["method"]).colour if row.get("method") in methods() else "currentColor"
 
@@ -256,7 +256,7 @@ def _table(rows: list[dict[str, Any]], hardware: str) -> str:
             f"<small>{_sizes(first)}</small></th>"
         )
         body += "".join(_cell(line.get(name), MEASURES[name]) for name in shown) + "</tr>"
-    if any(classifier_of(row) for row in rows):
+    if any(row["metric"] == "accuracy" for row in rows):
         errors, counted = "over networks trained with different seeds", "test images × networks"
     else:
         errors, counted = "over images", "test images × masks of each"
