@@ -60,10 +60,10 @@ def record_texts(place: Locator) -> Callable[[], list[str]]:
 
 def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
     page.get_by_role("tab", name="Samples").click()
-    filling = page.locator("#filling")
+    filling = page.locator("#filling-universal-marginalizer")
     expect(filling).to_contain_text("196 pixels to fill")
     seen = record_texts(filling)
-    page.locator("#fill").click()
+    page.locator("#fill-universal-marginalizer").click()
     expect(filling).to_contain_text("filled")
     left = [int(found[1]) for text in seen() if (found := re.search(r"(\d+) pixels? to fill", text))]
     assert left == sorted(left, reverse=True) and left and left[-1] < 196
@@ -75,9 +75,27 @@ def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
     expect(filling).to_contain_text("filled")
     page.locator("#preset-line3").click()
     expect(filling).to_contain_text("700 pixels to fill")
-    page.locator("#fill").click()
+    page.locator("#fill-universal-marginalizer").click()
     expect(filling).not_to_contain_text("700 pixels to fill")
     page.locator("#preset-half").click()
     expect(filling).to_contain_text("392 pixels to fill")
     page.wait_for_timeout(1_000)
     expect(filling).to_contain_text("392 pixels to fill")
+
+
+def test_diffusion_removes_noise_step_by_step(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    filling = page.locator("#filling-diffusion")
+    expect(filling).to_contain_text("196 pixels to fill")
+    seen = record_texts(filling)
+    page.locator("#fill-diffusion").click()
+    expect(filling).to_contain_text("filled", timeout=60_000)
+    assert any(re.search(r"step \d+", text) for text in seen())
+    expect(filling.locator(".framed")).to_have_count(1)
+
+
+def test_auto_encoders_reconstruct_and_dream(page: Page):
+    page.get_by_role("tab", name="Samples").click()
+    dreams = page.locator("#dreams")
+    expect(dreams.get_by_text("MisConv (DMFA)")).to_be_visible()
+    expect(dreams.locator(".framed")).to_have_count(4)

@@ -171,7 +171,7 @@ def test_mice_is_fitted_for_each_kind_of_hole_and_has_figures_without_a_checkpoi
     def stand_in(dataset, protocol, data_root):
         fitted.append(protocol)
         imputer = load_imputer("mean", "mnist")
-        return type("Stand", (), {"name": "mice", "paper": "MICE", "impute": imputer.impute})()
+        return type("Stand", (), {"name": "mice", "paper": "MICE", "impute": imputer.impute, "draws_quickly": True})()
 
     monkeypatch.setattr(evaluate, "mice", stand_in)
     monkeypatch.setitem(evaluate.FEWER, "mice", 30)
