@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, cast
 
 import torch
 from azula.denoise import KarrasDenoiser
@@ -138,7 +138,7 @@ def _sampler(network: DiffusionNetwork, image: Tensor, missing: Tensor) -> DDIMS
     if not visible.any():
         return DDIMSampler(denoiser, **settings)
     if config.sampler == "repaint":
-        return RePaintSampler(denoiser, y, visible, iterations=config.repeats, **settings)
+        return RePaintSampler(denoiser, y, cast(torch.BoolTensor, visible), iterations=config.repeats, **settings)
     noise = IsotropicCovariance(torch.tensor(OBSERVATION_VARIANCE))
     given = MMPSDenoiser(denoiser, y[visible], lambda x: x[:, visible], noise, iterations=config.repeats)
     return DDIMSampler(given, **settings)

@@ -16,7 +16,7 @@ from dmfa_demo.imputation import Imputer
 def on_training_device(imputer: Imputer | None) -> Iterator[torch.device]:
     """Move an imputer's networks to the device of training in this context; yield that device, or the CPU for an imputer without networks."""
     networks = [] if imputer is None else [part for part in vars(imputer).values() if isinstance(part, nn.Module)]
-    device = PartialState().device if networks else torch.device("cpu")
+    device = torch.device(PartialState().device or "cpu") if networks else torch.device("cpu")
     for network in networks:
         network.to(device)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -59,7 +60,7 @@ def train(config: MIWAETraining) -> None:
         device = next(network.parameters()).device
         batches = zip(*(tensor.to(device).split(100) for tensor in (held_out, holes, noise)))
         bound = torch.cat([network(*batch) for batch in batches]).mean().item()
-        model = network.model.cpu()
+        model = cast(MIWAE, network.model).cpu()
         found = MIWAEImputer(model).impute(held_out[:200], squares[:200], seed=0)
         network.to(device)
         hidden = flatten_missing(squares[:200], held_out.shape[1])

@@ -21,7 +21,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
-from dmfa_demo.models.classifier import CLASSIFIERS, CompleteClassifier
+from dmfa_demo.models.classifier import CLASSIFIERS, CompleteClassifier, ConvNet
 from dmfa_demo.models.classifier import folder_of as folder_of_classifier
 from dmfa_demo.models.wae import COMPONENTS, WAE, WAEConfig, WAENetwork, folder_of
 from dmfa_demo.options import NonNegativeFloat
@@ -179,7 +179,7 @@ def describe_latents(wae: WAE, inputs: tuple[Tensor, ...]) -> None:
     batches = zip(*(part.split(CHUNK) for part in inputs))
     z = torch.cat([wae.encode(wae.network, *batch) for batch in batches]).double().numpy()
     fitted = GaussianMixture(COMPONENTS, reg_covar=1e-4, random_state=0).fit(z)
-    found = fitted.weights_, fitted.means_, np.linalg.cholesky(fitted.covariances_)
+    found = fitted.weights_, fitted.means_, np.linalg.cholesky(np.asarray(fitted.covariances_))
     for buffer, values in zip((wae.network.weights, wae.network.means, wae.network.scales), found):
         buffer.copy_(torch.from_numpy(values))
 
@@ -237,13 +237,14 @@ class _Features(nn.Module):
 
     def __init__(self, classifier: CompleteClassifier):
         super().__init__()
-        self.network = classifier.network
+        network = cast(ConvNet, classifier.network)
+        self.network = nn.Sequential(network.features, nn.Flatten(), *list(network.head)[:-1])
         self.num_features = classifier.config.hidden
 
     def forward(self, images: Tensor) -> Tensor:
         """Map images `(B, C, H, W)`, uint8 or in [0, 1], to features `(B, num_features)`."""
         images = to_float(images) if images.dtype == torch.uint8 else images
-        return self.network.head[:-1](self.network.features(images).flatten(1))
+        return self.network(images)
 
 
 @torch.inference_mode()

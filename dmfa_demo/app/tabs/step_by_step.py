@@ -88,7 +88,7 @@ class StepByStep(Part):
         ]
         # A stroke ends the filling, since it changes the hole.
         strokes = [painter.release, painter.painted(panel)]  # pyright: ignore[reportAttributeAccessIssue]
-        gr.on(strokes, None, [], [], cancels=filled)
+        gr.on(strokes, None, [], [], cancels=[*filled])
         return []
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
