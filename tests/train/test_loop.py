@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from train.engine.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, fit, read_metrics
+from train.engine.loop import BEST, METRICS, STATE, Interrupted, LoopConfig, _Batches, fit, read_metrics
 
 CONFIG = LoopConfig(
     steps=9,
@@ -307,3 +307,28 @@ def test_metrics_are_lines_of_json(tmp_path):
     run(tmp_path)
     row = json.loads((tmp_path / METRICS).read_text().splitlines()[0])
     assert {"step", "seconds", "loss", "validation"} <= set(row)
+
+
+@pytest.mark.parametrize("first", [0, 3])
+def test_batches_drawn_ahead_are_the_same(first):
+    def draw(rows: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        return rows, torch.rand(2, generator=generator)
+
+    config = LoopConfig(steps=9, batch_size=4)
+    found = []
+    for ahead in (0, 4):
+        with _Batches(draw, rows=20, config=config, first=first, ahead=ahead) as batches:
+            found.append([next(batches) for _ in range(first, config.steps)])
+    for one, other in zip(*found):
+        assert all(torch.equal(a, b) for a, b in zip(one, other))
+
+
+def test_an_error_in_a_batch_drawn_ahead_is_raised():
+    def draw(rows: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, ...]:
+        raise ValueError("no such image")
+
+    with (
+        _Batches(draw, rows=20, config=LoopConfig(steps=9, batch_size=4), first=0, ahead=2) as batches,
+        pytest.raises(ValueError, match="no such image"),
+    ):
+        next(batches)
