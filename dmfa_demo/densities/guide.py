@@ -24,6 +24,8 @@ from dmfa_demo.densities.shared_mixture import ConditionalMixture, SharedCompone
 
 # Degrees of freedom: the prior of the scale weighs as much as this many visible values, each of which counts 1 / t.
 FREEDOM = 20.0
+# The error of a precision near 1 in float32.
+ROUNDING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -176,6 +178,8 @@ class Guide:
         half = torch.linalg.solve_triangular(lower, whole.expand_as(lower), upper=False)
         ratio = torch.linalg.solve_triangular(lower, half.mT, upper=False)
         gain, turned = (part[..., -count:].flip(-1) for part in torch.linalg.eigh(ratio.float()))
+        # What the hidden part says nothing about keeps its precision; rounding would paint it outside the hole.
+        gain = torch.where(gain - 1 < ROUNDING, 1, gain)
         ways = torch.linalg.solve_triangular(lower.mT, turned.to(lower), upper=True)
         darker = (components.factors[0].sum(1) @ ways).unsqueeze(-2) < 0
         return torch.where(darker, -ways, ways).float(), gain

@@ -34,8 +34,8 @@ from dmfa_demo.storage.checkpoints import (
     fill,
     is_usable,
     load_checkpoint,
+    load_chosen,
     load_once,
-    quarantine_on_failure,
 )
 
 # The number of components of a mixture that a classifier averages over; the others have little weight.
@@ -244,14 +244,17 @@ class Classifier(ABC):
 
 def predict_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tensor) -> list[Tensor]:
     """Return each classifier's probabilities `(B, classes)`, in order; a source that several share runs once."""
+    beliefs = believe_all(classifiers, images, missing)
+    return [classifier.predict(images, missing, belief) for classifier, belief in zip(classifiers, beliefs)]
+
+
+def believe_all(classifiers: Sequence[Classifier], images: Tensor, missing: Tensor) -> list[Imputation | None]:
+    """Return what each classifier's source believes, in order; a source that several share runs once."""
     beliefs: dict[int, Imputation | None] = {}
-    answers = []
     for classifier in classifiers:
-        key = id(classifier.source)
-        if key not in beliefs:
-            beliefs[key] = classifier.believe(images, missing)
-        answers.append(classifier.predict(images, missing, beliefs[key]))
-    return answers
+        if id(classifier.source) not in beliefs:
+            beliefs[id(classifier.source)] = classifier.believe(images, missing)
+    return [beliefs[id(classifier.source)] for classifier in classifiers]
 
 
 class CompleteClassifier(Classifier):
@@ -452,14 +455,14 @@ def load_classifier(name: str, dataset: str) -> Classifier:
     Raises:
         ValueError: If it does not exist; the message lists those available.
     """
-    known = available_classifiers(dataset)
-    if name not in known:
-        raise ValueError(
-            f"no classifier {name!r:.40} for data set {dataset!r:.40}; available: {', '.join(known) or 'none'}"
-        )
-    folder = ROOT / dataset / folder_of(name)
-    with quarantine_on_failure(folder):
-        return CLASSIFIERS[name].load(folder)
+    return load_chosen(
+        name,
+        kind="classifier",
+        dataset=dataset,
+        known=available_classifiers(dataset),
+        load=lambda folder: CLASSIFIERS[name].load(folder),
+        folder=ROOT / dataset / folder_of(name),
+    )
 
 
 def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:

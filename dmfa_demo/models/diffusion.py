@@ -13,10 +13,9 @@ Schedules, samplers and both kinds of guidance are those of the library azula.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 from typing import Any, Literal, Self, cast
 
 import torch
@@ -30,6 +29,7 @@ from azula.noise import CosineSchedule
 from azula.sample import DDIMSampler
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer
 from dmfa_demo.options import PositiveInt, Width
@@ -100,8 +100,17 @@ def to_images(signal: Tensor) -> Tensor:
     return (0.5 * signal + 0.5).clamp(0, 1)
 
 
-# azula draws from PyTorch's global generator, which one walk at a time may use.
-_GLOBAL_GENERATOR = Lock()
+class _DrawFrom(TorchFunctionMode):
+    """A context in which azula draws from a given generator, since other threads use PyTorch's global one at the same time."""
+
+    def __init__(self, generator: torch.Generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.randn_like:
+            return torch.randn(args[0].shape, generator=self.generator).to(args[0])
+        return func(*args, **(kwargs or {}))
 
 
 def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: int, seed: int) -> Iterator[Tensor]:
@@ -113,18 +122,16 @@ def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: in
         seed: the same seed and count give the same walks.
     """
     x: Tensor | None = None
+    draw = _DrawFrom(torch.Generator().manual_seed(seed))
     # MMPS needs gradients, and so tensors that were not created in inference mode.
     fast = network.config.sampler != "mmps"
     with torch.inference_mode(fast):
         sampler = _sampler(network, image.clone(), missing.clone())
         times = sampler.timesteps.unfold(0, 2, 1)
-        state = torch.Generator().manual_seed(seed).get_state()
     for time, following in times:
-        with _GLOBAL_GENERATOR, torch.random.fork_rng(devices=[]), torch.inference_mode(fast), torch.no_grad():
-            torch.set_rng_state(state)
+        with draw, torch.inference_mode(fast), torch.no_grad():
             x = sampler.init((count, *image.shape)) if x is None else x
             x = sampler.step(x, time.clone(), following.clone())
-            state = torch.get_rng_state()
         yield to_images(x)
 
 
@@ -191,21 +198,22 @@ class DiffusionImputer(Imputer):
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         seed = generator.initial_seed()
 
-        def walks(count: int) -> list[Tensor]:
-            again = torch.Generator().manual_seed(seed)
-            return [states for states, _ in self.fill(images, missing, count, again)]
+        def walks(count: int) -> tuple[Tensor, Tensor]:
+            """Return the walk of the first sample `(T, B, C, H, W)` and all samples `(count, B, C, H, W)`."""
+            first, states = [], images.expand(count, *images.shape)
+            for states, _ in self.fill(images, missing, count, torch.Generator().manual_seed(seed)):
+                first.append(states[0])
+            return torch.stack(first), states
 
-        states = walks(self.SAMPLES)
-        drawn = states[-1]  # (S, B, C, H, W)
+        first, drawn = walks(self.SAMPLES)
 
         def sampler(count: int, noise: bool) -> Tensor:
-            return drawn if count == self.SAMPLES else walks(count)[-1]
+            return drawn if count == self.SAMPLES else walks(count)[1]
 
         mean = drawn.mean(0)
         return Imputation(
             mean=mean,
             marginal_variance=(drawn - mean).square().sum(0) / (self.SAMPLES - 1),
-            # The walk of the first sample; the answer is the mean of all.
-            trajectory=torch.stack([state[0] for state in states]),
+            trajectory=first,  # of one sample; the answer is the mean of all
             sampler=sampler,
         )

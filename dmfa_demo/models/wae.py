@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check
 from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder
-from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, load_source
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, believe_all, load_source
 from dmfa_demo.networks.engine import graph
 from dmfa_demo.options import PositiveInt, Width
-from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, quarantine_on_failure
+from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, load_chosen
 
 # K, the number of Gaussians in the distribution of latents.
 COMPONENTS = 10
@@ -112,6 +112,7 @@ class WAE:
         "An auto-encoder that learns from images with holes and paints whole images, also new ones from random latents."
     )
     limits = "Everything passes through a few latents, so it also repaints the visible pixels, smoother than they are."
+    formula = "x ≈ g(f(x_o, mask)), with the squared error over the visible pixels only; new images are g(z) for latents z drawn like those of training images"
     citation = "Tolstikhin, Bousquet, Gelly, Schölkopf: Wasserstein auto-encoders (2018)"
     url = "https://arxiv.org/abs/1711.01558"
 
@@ -174,23 +175,17 @@ def load_wae(treatment: str, dataset: str) -> WAE:
     Raises:
         ValueError: If it does not exist; the message lists those available.
     """
-    known = available_waes(dataset)
-    if treatment not in known:
-        raise ValueError(
-            f"no WAE {treatment!r:.40} for data set {dataset!r:.40}; available: {', '.join(known) or 'none'}"
-        )
-    folder = ROOT / dataset / folder_of(treatment)
-    with quarantine_on_failure(folder):
-        return WAE.load(folder)
+    return load_chosen(
+        treatment,
+        kind="WAE",
+        dataset=dataset,
+        known=available_waes(dataset),
+        load=WAE.load,
+        folder=ROOT / dataset / folder_of(treatment),
+    )
 
 
 def reconstruct_all(waes: Sequence[WAE], images: Tensor, missing: Tensor) -> list[Tensor]:
     """Return each WAE's reconstruction `(B, C, H, W)`, in order; a source that several share runs once."""
-    beliefs: dict[int, Imputation | None] = {}
-    answers = []
-    for wae in waes:
-        key = id(wae.treatment.source)
-        if key not in beliefs:
-            beliefs[key] = wae.treatment.believe(images, missing)
-        answers.append(wae.reconstruct(images, missing, beliefs[key]))
-    return answers
+    beliefs = believe_all([wae.treatment for wae in waes], images, missing)
+    return [wae.reconstruct(images, missing, belief) for wae, belief in zip(waes, beliefs)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -36,6 +36,7 @@ _LOADED: dict[tuple[type[Imputer], Path], Imputer] = {}
 
 Network = TypeVar("Network", bound=nn.Module)
 Config = TypeVar("Config")
+Loaded = TypeVar("Loaded")
 
 
 def save_checkpoint(folder: Path, tensors: dict[str, Tensor], config: dict[str, Any]) -> None:
@@ -178,6 +179,26 @@ def _is_of_the_machine(error: Exception) -> bool:
         return not isinstance(error, FileNotFoundError)
     # For main memory, torch reports this only in the message.
     return isinstance(error, MemoryError | ImportError) or (isinstance(error, RuntimeError) and "memory" in str(error))
+
+
+def load_chosen(
+    name: str, *, kind: str, dataset: str, known: Sequence[str], load: Callable[[Path], Loaded], folder: Path
+) -> Loaded:
+    """Load what `name` chooses among the known checkpoints of a data set.
+
+    Args:
+        kind: what it is, for the message.
+        load: loads it from its folder.
+
+    Raises:
+        ValueError: If it is not known, with a message that lists those available, or as `quarantine_on_failure` does.
+    """
+    if name not in known:
+        raise ValueError(
+            f"no {kind} {name!r:.40} for data set {dataset!r:.40}; available: {', '.join(known) or 'none'}"
+        )
+    with quarantine_on_failure(folder):
+        return load(folder)
 
 
 def load_once(imputer_class: type[Imputer], folder: Path) -> Imputer:

@@ -42,7 +42,8 @@ def names(html: str) -> list[str]:
 
 
 def test_all_measures_and_protocols_have_titles():
-    assert set(MEASURES) == {*evaluate.MEASURES, *wae.MEASURES, *classifier.MEASURES}
+    drawn = [name for name in wae.MEASURES if name not in evaluate.MEASURES]
+    assert tuple(MEASURES) == (*evaluate.MEASURES, *drawn, *classifier.MEASURES)
     assert set(PROTOCOLS) >= {row["protocol"] for row in ROWS} | set(evaluate.PROTOCOLS)
     for recipe in evaluate.Evaluation.recipes.values():
         assert set(PROTOCOLS) >= set(recipe["protocol"])

@@ -58,12 +58,18 @@ def record_texts(place: Locator) -> Callable[[], list[str]]:
     return lambda: place.evaluate("(place) => place.seen")
 
 
-def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
+def start_filling(page: Page, name: str) -> tuple[Locator, Callable[[], list[str]]]:
+    """Open Samples and start a method's filling; return its strip, and a function that returns the texts seen there."""
     page.get_by_role("tab", name="Samples").click()
-    filling = page.locator("#filling-universal-marginalizer")
+    filling = page.locator(f"#filling-{name}")
     expect(filling).to_contain_text("196 pixels to fill")
     seen = record_texts(filling)
-    page.locator("#fill-universal-marginalizer").click()
+    page.locator(f"#fill-{name}").click()
+    return filling, seen
+
+
+def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
+    filling, seen = start_filling(page, "universal-marginalizer")
     expect(filling).to_contain_text("filled")
     left = [int(found[1]) for text in seen() if (found := re.search(r"(\d+) pixels? to fill", text))]
     assert left == sorted(left, reverse=True) and left and left[-1] < 196
@@ -84,11 +90,7 @@ def test_pixel_by_pixel_filling_ends_when_the_mask_changes(page: Page):
 
 
 def test_diffusion_removes_noise_step_by_step(page: Page):
-    page.get_by_role("tab", name="Samples").click()
-    filling = page.locator("#filling-diffusion")
-    expect(filling).to_contain_text("196 pixels to fill")
-    seen = record_texts(filling)
-    page.locator("#fill-diffusion").click()
+    filling, seen = start_filling(page, "diffusion")
     expect(filling).to_contain_text("filled", timeout=60_000)
     assert any(re.search(r"step \d+", text) for text in seen())
     expect(filling.locator(".framed")).to_have_count(1)

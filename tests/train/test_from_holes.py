@@ -8,14 +8,15 @@ import torch
 from dmfa_demo.data.datasets import LabelledImages
 from dmfa_demo.registry import load_imputer
 from train.commands import parse
-from train.report import from_holes
-from train.report.from_holes import COMMANDS, SHARES, FromHoles, compare, draw, write_studies
-from train.report.tables import STUDIES
+from train.report import from_holes, tables
+from train.report.from_holes import COMMANDS, SHARES, FromHoles, compare, draw
 
 
-def test_studies_are_written_as_they_are_kept(tmp_path):
-    write_studies(tmp_path / "studies.json", json.loads(STUDIES.read_text()))
-    assert (tmp_path / "studies.json").read_text() == STUDIES.read_text()
+def test_studies_are_written_as_they_are_kept(tmp_path, monkeypatch):
+    kept = tables.STUDIES.read_text()
+    monkeypatch.setattr(tables, "STUDIES", tmp_path / "studies.json")
+    tables.write_studies(json.loads(kept))
+    assert tables.STUDIES.read_text() == kept
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -42,7 +43,10 @@ def test_table_and_picture(tmp_path, monkeypatch):
     )
     study, picture = tmp_path / "studies.json", tmp_path / "picture.png"
     study.write_text("{}")
-    compare(FromHoles(folder=tmp_path, study=study, picture=picture))
+    for module in (tables, from_holes):
+        monkeypatch.setattr(module, "STUDIES", study)
+    monkeypatch.setattr(from_holes, "PICTURE", picture)
+    compare(FromHoles(folder=tmp_path))
     rows = json.loads(study.read_text())[from_holes.STUDY]["rows"]
     assert len(rows) == len(trained) == len(COMMANDS) * len(SHARES) - 1 and ("miwae", 0) not in trained
     assert picture.stat().st_size > 5_000

@@ -38,7 +38,27 @@ def train_network(
         draw, loss, validate: see `train.engine.loop`.
         shipped: the part of `objective` whose weights are written; all of it by default.
     """
-    seconds = fit(
+    seconds = fit_network(config, objective, training, draw=draw, loss=loss, validate=validate)
+    weights = (objective if shipped is None else shipped).state_dict()
+    finish(config, weights, seconds=seconds, training=training)
+
+
+def fit_network(
+    config: NetworkRunConfig,
+    objective: nn.Module,
+    training: LabelledImages,
+    *,
+    draw: Draw,
+    loss: Loss,
+    validate: Validate,
+    source: str = "",
+) -> float:
+    """Train, or resume, without writing a checkpoint; return the seconds it took.
+
+    Args:
+        source: the digest of the checkpoint that prepares the training images, if there is one, which also identifies the run.
+    """
+    return fit(
         objective,
         rows=len(training),
         draw=draw,
@@ -46,7 +66,5 @@ def train_network(
         validate=validate,
         config=config.loop,
         folder=config.folder,
-        identity=json.dumps([config.settings, len(training)]),
+        identity=json.dumps([config.settings, *filter(None, [source]), len(training)]),
     )
-    weights = (objective if shipped is None else shipped).state_dict()
-    finish(config, weights, seconds=seconds, training=training)

@@ -6,7 +6,6 @@ The reconstruction error is taken over the observed pixels only.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,8 +25,9 @@ from dmfa_demo.models.classifier import folder_of as folder_of_classifier
 from dmfa_demo.models.wae import COMPONENTS, WAE, WAEConfig, WAENetwork, folder_of
 from dmfa_demo.options import NonNegativeFloat
 from dmfa_demo.storage.checkpoints import ROOT, digest
-from train.engine.loop import LoopConfig, fit
-from train.engine.run import RunConfig, absent_pixels, finish
+from train.engine.loop import LoopConfig
+from train.engine.network_run import NetworkRunConfig, fit_network
+from train.engine.run import absent_pixels, finish
 from train.methods.autoencoder import Critic, mmd
 from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_name, source_of
 from train.report.papers import REPORTED
@@ -40,7 +40,7 @@ MEASURES = ("ssim", "psnr_image", "frechet", "fid")
 
 
 @dataclass(frozen=True)
-class WAETraining(RunConfig):
+class WAETraining(NetworkRunConfig):
     """A Wasserstein auto-encoder of images with holes, measured on the test images."""
 
     treatment: Literal["complete", "misconv-dmfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"] = "misconv-dmfa"
@@ -152,16 +152,7 @@ def train(config: WAETraining) -> None:
     torch.manual_seed(config.loop.seed)
     objective = WAEObjective(WAE(config.network, wae.treatment.source), config.match, config.by)
     weights = config.network.source and digest(beside / config.network.source)
-    seconds = fit(
-        objective,
-        rows=len(training),
-        draw=draw,
-        loss=loss,
-        validate=validate,
-        config=config.loop,
-        folder=config.folder,
-        identity=json.dumps([config.settings, weights, len(training)]),
-    )
+    seconds = fit_network(config, objective, training, draw=draw, loss=loss, validate=validate, source=weights)
     trained = objective.wae
     trained.network.cpu().eval()
     describe_latents(trained, tuple(part[:DESCRIBED] for part in inputs))

@@ -122,7 +122,10 @@ def evaluate(config: Evaluation) -> None:
 
 
 def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer]]]:
-    """Return the methods without a checkpoint, MICE and those that would contain images that may not be distributed: the digest of the weights they use, if any, and a function that makes one for a protocol."""
+    """Return the methods without a checkpoint: the digest of the weights they use, if any, and a function that makes one for a protocol.
+
+    These are MICE and methods that would contain images that may not be distributed.
+    """
     if is_folder(config.dataset):
         return {}
     if DATASETS[config.dataset].shareable:

@@ -8,7 +8,6 @@ trained yet, and writes the figures as a study (studies.json) and as a picture (
 from __future__ import annotations
 
 import json
-import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from dmfa_demo.options import Options, PositiveInt
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG, read_config
 from train.report.evaluate import measure
-from train.report.tables import DOCS, STUDIES
+from train.report.tables import DOCS, STUDIES, write_studies
 
 DATASET, PROTOCOL, STUDY = "mnist", "square14", "from-holes"
 PICTURE = DOCS / "from-holes.png"
@@ -49,10 +48,6 @@ class FromHoles(Options):
     """the number of test digits, from the first"""
     data_root: Path = Path("data")
     """torchvision's data folder"""
-    study: Path = STUDIES
-    """the file of the study's figures"""
-    picture: Path = PICTURE
-    """the file of the picture"""
 
 
 def compare(config: FromHoles) -> None:
@@ -81,7 +76,7 @@ def compare(config: FromHoles) -> None:
                 ]
             )
             print("  ".join(rows[-1]), flush=True)
-    studies = json.loads(config.study.read_text())
+    studies = json.loads(STUDIES.read_text())
     studies[STUDY] = {
         "command": "python -m train from-holes",
         "about": (
@@ -92,16 +87,8 @@ def compare(config: FromHoles) -> None:
         "columns": ["Method", "Never known", "Squared error", "NLL", "Steps"],
         "rows": rows,
     }
-    write_studies(config.study, studies)
-    draw(errors).savefig(config.picture, dpi=110)
-
-
-def write_studies(path: Path, studies: dict) -> None:
-    """Write studies, with a list of strings on one line."""
-    text = json.dumps(studies, indent=2, ensure_ascii=False)
-    word = r'"(?:[^"\\]|\\.)*"'
-    lists = rf"\[\n\s+({word}(?:,\n\s+{word})*)\n\s+\]"
-    path.write_text(re.sub(lists, lambda found: "[" + re.sub(r",\n\s+", ", ", found[1]) + "]", text) + "\n")
+    write_studies(studies)
+    draw(errors).savefig(PICTURE, dpi=110)
 
 
 def draw(errors: dict[str, list[tuple[int, float, float]]]) -> Figure:

@@ -248,6 +248,14 @@ def _study(name: str) -> str:
     return f"`{study['command']}`. {study['about']}\n\n{_markdown(study['columns'], study['rows'], left=1)}"
 
 
+def write_studies(studies: dict[str, Any]) -> None:
+    """Write studies.json, with a list of strings on one line."""
+    text = json.dumps(studies, indent=2, ensure_ascii=False)
+    word = r'"(?:[^"\\]|\\.)*"'
+    lists = rf"\[\n\s+({word}(?:,\n\s+{word})*)\n\s+\]"
+    STUDIES.write_text(re.sub(lists, lambda found: "[" + re.sub(r",\n\s+", ", ", found[1]) + "]", text) + "\n")
+
+
 def _markdown(heading: list[str], body: list[list[str]], left: int) -> str:
     """Format a Markdown table; all but the first `left` columns are right-aligned."""
     rule = ["---"] * left + ["---:"] * (len(heading) - left)

@@ -12,6 +12,8 @@ from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, folder_of
+from dmfa_demo.models.wae import WAE
+from dmfa_demo.models.wae import folder_of as folder_of_wae
 from dmfa_demo.registry import method_class, methods
 from dmfa_demo.results import MEASURES
 
@@ -92,6 +94,14 @@ def _entries() -> str:
     kinds = [method_class(name) for name in methods()]
     parts = [_entry(kind.name, kind.title, _about(kind)) for kind in kinds]
     parts += [_entry(folder_of(name), kind.title, _about(kind)) for name, kind in CLASSIFIERS.items()]
+    parts += [
+        _entry(
+            folder_of_wae(name),
+            f"{WAE.title} with {kind.title}",
+            _about(WAE) + _paragraph(f"{kind.title}: {kind.summary}"),
+        )
+        for name, kind in CLASSIFIERS.items()
+    ]
     parts += [_entry(f"tab-{name}", title, _paragraph(text)) for name, (title, text) in TABS.items()]
     glossary = "".join(f"<dt>{escape(title)}</dt><dd>{escape(text)}</dd>" for title, text in TERMS.values())
     measures = "".join(
@@ -112,7 +122,7 @@ def _entry(key: str, title: str, content: str) -> str:
     return f'<section data-entry="{escape(key)}" hidden><h2>{escape(title)}</h2>{content}</section>'
 
 
-def _about(kind: type[Imputer] | type[Classifier]) -> str:
+def _about(kind: type[Imputer] | type[Classifier] | type[WAE]) -> str:
     """Return a method's description, limits, formula and reference as HTML."""
     formula = f'<p class="formula">{escape(kind.formula)}</p>' if kind.formula else ""
     reference = f'<p><a href="{escape(kind.url)}" rel="noopener">{escape(kind.citation)}</a></p>' if kind.url else ""
@@ -146,7 +156,7 @@ def _footer() -> str:
     source = os.environ.get(SOURCE_VARIABLE) or (f"https://huggingface.co/spaces/{space}/tree/main" if space else None)
     link = f'<a href="{escape(source)}" rel="noopener">Source code</a>' if source else ""
     papers = {method_class(name).url: method_class(name).citation for name in methods()}
-    papers |= {kind.url: kind.citation for kind in CLASSIFIERS.values()}
+    papers |= {kind.url: kind.citation for kind in (*CLASSIFIERS.values(), WAE)}
     names = ", ".join(
         f'<a href="{escape(url)}" rel="noopener">{escape(reference.partition(":")[0])} {escape(reference[-6:])}</a>'
         for url, reference in papers.items()

@@ -101,8 +101,8 @@ class StepByStep(Part):
 
         At the end it shows PSNR and frames the nearest sample.
         """
-        if not missing.any():
-            yield _begun(name, scene, missing, cache)
+        if name not in available_methods(scene.dataset, TRAIT) or not missing.any():
+            yield self.render(scene, missing, cache)[self.methods.index(name)]
             return
         method, imputer = method_class(name), load_imputer(name, scene.dataset)
         shown = cache.recall(scene, _key(name, missing), lambda: [""])
