@@ -28,7 +28,7 @@ from tests.conftest import PATIENCE, REPOSITORY
 from tests.pictures import draw_pictures, known_data_sets_kept
 from train.__main__ import COMMANDS
 from train.commands import parse
-from train.report import tables
+from train.report import docs
 
 DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted(DOCS.rglob("*.md"))
@@ -220,8 +220,8 @@ def test_example_tab_builds_and_renders():
 
 
 def test_results_page_is_up_to_date():
-    page = tables.results_page((REPOSITORY / tables.TEMPLATE).read_text())
-    assert (REPOSITORY / tables.PAGE).read_text() == page, "run python -m train tables"
+    page = docs.results_page((REPOSITORY / docs.TEMPLATE).read_text())
+    assert (REPOSITORY / docs.PAGE).read_text() == page, "run python -m train docs"
 
 
 # Comparisons of figures in the text of the results page: (data set, kind of hole, measure), the smaller, the larger.
@@ -260,19 +260,19 @@ SAID = [
 @pytest.mark.parametrize(("place", "smaller", "larger"), SAID)
 def test_comparisons_in_the_text_hold(place, smaller, larger):
     dataset, protocol, metric = place
-    less, more = (tables._row(dataset, protocol, method, metric)[part] for method, part in (smaller, larger))
+    less, more = (docs._row(dataset, protocol, method, metric)[part] for method, part in (smaller, larger))
     assert less < more
 
 
 def test_vaeac_without_a_guide_in_the_hole_is_below_the_paper_except_for_both_eyes():
     for hole in ("centre", "pattern", "noise80", "half", *(f"gfc-o{number}" for number in range(1, 7))):
-        paper = tables._row("celeba", hole, "vaeac-plain", "psnr_sample_image")["paper"]
-        behind = paper - tables._row("celeba", hole, "vaeac-plain", "psnr_sample")["value"]
+        paper = docs._row("celeba", hole, "vaeac-plain", "psnr_sample_image")["paper"]
+        behind = paper - docs._row("celeba", hole, "vaeac-plain", "psnr_sample")["value"]
         assert (abs(behind) < 0.15) if hole == "gfc-o3" else behind > 0, hole
 
 
 def test_every_study_names_a_command_and_has_complete_rows():
-    for study in json.loads(tables.STUDIES.read_text()).values():
+    for study in json.loads(docs.STUDIES.read_text()).values():
         words = [{"K": "9", "L": "9", "N": "9"}.get(word, word) for word in study["command"].split()]
         expect_command(words)
         assert study["rows"] and all(len(row) == len(study["columns"]) for row in study["rows"])

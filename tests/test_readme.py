@@ -5,7 +5,7 @@ import re
 from dmfa_demo import __version__
 from dmfa_demo.registry import METHODS, method_class
 from tests.conftest import REPOSITORY
-from train.report import tables
+from train.report import docs
 
 README = (REPOSITORY / "README.md").read_text()
 
@@ -19,7 +19,7 @@ def test_readme_has_at_most_seven_kilobytes_after_the_space_settings():
 
 
 def test_figures_are_the_measured_ones():
-    assert tables.with_figures(README) == README, "run python -m train tables"
+    assert docs.with_figures(README) == README, "run python -m train docs"
 
 
 def test_note_below_the_figures_is_correct():
@@ -28,12 +28,12 @@ def test_note_below_the_figures_is_correct():
     shown = [name for name in METHODS if f"\n| {method_class(name).title} |" in README]
     assert len(shown) == 12
     for name in shown:
-        row = tables._row("mnist", "square14", name, "sse")
+        row = docs._row("mnist", "square14", name, "sse")
         sizes = (row["n"], row["training_images"])
         expected = {"mice": (1_000, 2_000), "zero": (10_000, None)}
         assert sizes == expected.get(name, (10_000, 55_000)), name
         assert row["seeds"] == (3 if name in three else 1), name
-    row = tables._row("mnist", "classify-square14", "classifier-misconv-dmfa", "accuracy")
+    row = docs._row("mnist", "classify-square14", "classifier-misconv-dmfa", "accuracy")
     assert (row["n"], row["seeds"], row["training_images"]) == (10_000, 3, 55_000)
 
 

@@ -32,7 +32,7 @@ from train.methods import (
     vaeac_synthetic,
     wae,
 )
-from train.report import evaluate, export, from_holes, gallery, line_masks, publish, tables
+from train.report import docs, evaluate, export, from_holes, gallery, line_masks, publish, uci
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
@@ -61,7 +61,8 @@ COMMANDS: Commands = {
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,
-    "tables": tables.write,
+    "docs": docs.write,
+    "tables": uci.measure,
 }
 
 

@@ -34,7 +34,7 @@ from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.theme import theme
 from dmfa_demo.data.datasets import load_samples
 from dmfa_demo.networks import engine
-from dmfa_demo.registry import available_methods, methods
+from dmfa_demo.registry import available_methods, load_imputer, methods
 
 # Requests at a time. A page has one or two, so only a program reaches this number.
 MAX_REQUESTS = 2_000
@@ -130,7 +130,10 @@ def _return_memory() -> None:
 
 
 def _warm_up(stopping: Event) -> None:
-    """Load the models and run each once while the first visitor's browser is still loading the page; end early when the server stops."""
+    """Load the models, and run those that are shown at first, while the first visitor's browser is still loading the page.
+
+    Others may take long, and would compete with the first visitors. It ends early when the server stops.
+    """
     for dataset, offer in OFFERS.items():
         scene, cache = Scene.sample(dataset, offer.sample), ImputationCache()
         missing = draw_mask("half", scene, seed=0)
@@ -138,7 +141,8 @@ def _warm_up(stopping: Event) -> None:
             if stopping.is_set():
                 return
             with _left_out():
-                measure(cache.impute(name, scene, missing), scene, missing)
+                if load_imputer(name, dataset).shown_first:
+                    measure(cache.impute(name, scene, missing), scene, missing)
         with _left_out():
             predict(scene, missing, cache)
         for name in mapped(dataset):

@@ -1,6 +1,7 @@
 """The contracts, for every registered and trained method."""
 
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 
@@ -15,6 +16,7 @@ from dmfa_demo.densities.factor_analyzer import MixtureDensity
 from dmfa_demo.imputation import Imputation, Imputer, check, flatten_missing
 from dmfa_demo.models.diffusion import DiffusionImputer
 from dmfa_demo.registry import METHODS, available_methods, method_class
+from dmfa_demo.storage.checkpoints import ROOT
 
 TRAINED = [(dataset, name) for dataset in OFFERS for name in available_methods(dataset)]
 
@@ -27,11 +29,14 @@ def scene(dataset: str = "mnist", count: int = 6) -> tuple[torch.Tensor, torch.T
     return images, missing
 
 
+@cache
 def load(name: str, dataset: str) -> Imputer:
-    """Load a method, with few steps if it takes many."""
-    imputer = load_imputer(name, dataset)
-    if isinstance(imputer, DiffusionImputer):
-        object.__setattr__(imputer.network.config, "levels", 2)
+    """Load a method, with few steps and samples if it takes many; the page's own imputer stays as it is."""
+    if method_class(name) is not DiffusionImputer:
+        return load_imputer(name, dataset)
+    imputer = DiffusionImputer.load(ROOT / dataset / name)
+    imputer.network.config = replace(imputer.network.config, levels=2, repeats=1)
+    imputer.SAMPLES = 2
     return imputer
 
 

@@ -8,15 +8,15 @@ import torch
 from dmfa_demo.data.datasets import LabelledImages
 from dmfa_demo.registry import load_imputer
 from train.commands import parse
-from train.report import from_holes, tables
+from train.report import docs, from_holes
 from train.report.from_holes import COMMANDS, SHARES, FromHoles, compare, draw
 
 
 def test_studies_are_written_as_they_are_kept(tmp_path, monkeypatch):
-    kept = tables.STUDIES.read_text()
+    kept = docs.STUDIES.read_text()
     monkeypatch.setattr(tables, "STUDIES", tmp_path / "studies.json")
-    tables.write_studies(json.loads(kept))
-    assert tables.STUDIES.read_text() == kept
+    docs.write_studies(json.loads(kept))
+    assert docs.STUDIES.read_text() == kept
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -43,7 +43,7 @@ def test_table_and_picture(tmp_path, monkeypatch):
     )
     study, picture = tmp_path / "studies.json", tmp_path / "picture.png"
     study.write_text("{}")
-    for module in (tables, from_holes):
+    for module in (docs, from_holes):
         monkeypatch.setattr(module, "STUDIES", study)
     monkeypatch.setattr(from_holes, "PICTURE", picture)
     compare(FromHoles(folder=tmp_path))

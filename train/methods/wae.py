@@ -9,14 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
 import torch
 import tyro
-from sklearn.mixture import GaussianMixture
 from torch import Tensor, nn
-from torchmetrics.image.fid import FrechetInceptionDistance
 
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
@@ -32,6 +30,9 @@ from train.methods.autoencoder import Critic, mmd
 from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_name, source_of
 from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
+
+if TYPE_CHECKING:
+    from torchmetrics.image.fid import FrechetInceptionDistance
 
 # The number of training images to whose latents their distribution is fitted.
 DESCRIBED = 10_000
@@ -167,6 +168,8 @@ def train(config: WAETraining) -> None:
 @torch.no_grad()
 def describe_latents(wae: WAE, inputs: tuple[Tensor, ...]) -> None:
     """Fit the distribution of latents to those of prepared inputs, in place."""
+    from sklearn.mixture import GaussianMixture  # slow to import
+
     batches = zip(*(part.split(CHUNK) for part in inputs))
     z = torch.cat([wae.encode(wae.network, *batch) for batch in batches]).double().numpy()
     fitted = GaussianMixture(COMPONENTS, reg_covar=1e-4, random_state=0).fit(z)
@@ -196,6 +199,8 @@ def _measure(config: WAETraining, wae: WAE, test: LabelledImages) -> list[Row]:
             ("psnr_image", metrics.psnr_image(found, images)),
         )
     }
+    from torchmetrics.image.fid import FrechetInceptionDistance  # slow to import
+
     features = _Features(CompleteClassifier.load(ROOT / config.dataset / folder_of_classifier("complete")))
     figures["frechet"] = frechet_distance(FrechetInceptionDistance(features, normalize=True), images, dreams), None
     if config.inception:

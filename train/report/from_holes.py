@@ -12,16 +12,18 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.options import Options, PositiveInt
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG, read_config
+from train.report.docs import DOCS, STUDIES, write_studies
 from train.report.evaluate import measure
-from train.report.tables import DOCS, STUDIES, write_studies
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DATASET, PROTOCOL, STUDY = "mnist", "square14", "from-holes"
 PICTURE = DOCS / "from-holes.png"
@@ -93,6 +95,8 @@ def compare(config: FromHoles) -> None:
 
 def draw(errors: dict[str, list[tuple[int, float, float]]]) -> Figure:
     """Return a plot of the squared error against the share of pixels never known, with a line for each method."""
+    from matplotlib.figure import Figure  # slow to import
+
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     for name, points in errors.items():

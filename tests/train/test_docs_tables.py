@@ -8,7 +8,7 @@ from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from tests.conftest import REPOSITORY
-from train.report import tables
+from train.report import docs
 
 RESULTS_OF = {path.parent.name: json.loads(path.read_text()) for path in sorted(ROOT.glob(f"*/{RESULTS}"))}
 PLACES = [
@@ -20,7 +20,7 @@ PLACES = [
 
 @pytest.mark.parametrize(("dataset", "protocol"), PLACES)
 def test_every_figure_is_in_its_table_with_its_sizes(dataset, protocol):
-    text = tables.table(dataset, protocol)
+    text = docs.table(dataset, protocol)
     lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line.startswith("|")]
     heading = lines[0]
     assert all(len(line) == len(heading) for line in lines)
@@ -30,7 +30,7 @@ def test_every_figure_is_in_its_table_with_its_sizes(dataset, protocol):
         title = row["title"] or method_class(row["method"]).title
         sizes = ["" if row[size] is None else f"{row[size]:,}" for size in ("n", "seeds", "training_images")]
         (cells,) = [line for line in lines if line[0] == title and line[-3:] == sizes]
-        cell = cells[heading.index(tables.MEASURES[row["metric"]].short)]
+        cell = cells[heading.index(docs.MEASURES[row["metric"]].short)]
         value, *paper = cell.split("<br>paper: ")
         number, *error = value.replace("−", "-").replace(",", "").split(" ± ")
         half = 0.5 * 10.0 ** -len(number.partition(".")[2])
@@ -47,15 +47,15 @@ def test_every_figure_is_in_its_table_with_its_sizes(dataset, protocol):
 
 @pytest.mark.parametrize("dataset", sorted(RESULTS_OF))
 def test_every_table_is_on_the_page(dataset):
-    page = (REPOSITORY / tables.PAGE).read_text()
+    page = (REPOSITORY / docs.PAGE).read_text()
     for known, protocol in PLACES:
         if known == dataset:
-            assert tables.table(dataset, protocol) in page, protocol
+            assert docs.table(dataset, protocol) in page, protocol
 
 
 def test_papers_rows_without_our_methods_are_included():
-    assert "| ACFlow, best guess |" in tables.table("mnist", "arbitrary")
-    assert tables.table("mnist", "square14").count("| MFA |") == 1
+    assert "| ACFlow, best guess |" in docs.table("mnist", "arbitrary")
+    assert docs.table("mnist", "square14").count("| MFA |") == 1
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_papers_rows_without_our_methods_are_included():
     ],
 )
 def test_placeholder_becomes_its_figure(placeholder, text):
-    assert tables.results_page(f"a {{{{{placeholder}}}}} b").endswith(f"a {text} b")
+    assert docs.results_page(f"a {{{{{placeholder}}}}} b").endswith(f"a {text} b")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_placeholder_becomes_its_figure(placeholder, text):
 )
 def test_unknown_placeholder_is_refused(placeholder):
     with pytest.raises(ValueError, match="placeholder|no figure|no figures|no study"):
-        tables.results_page(f"{{{{{placeholder}}}}}")
+        docs.results_page(f"{{{{{placeholder}}}}}")
 
 
 def test_readme_with_an_unknown_method_or_without_a_table_is_refused():
@@ -86,16 +86,16 @@ def test_readme_with_an_unknown_method_or_without_a_table_is_refused():
         "<!-- figures -->\n| M | I | P | E | P |\n|---|---|---|---|---|\n| Oracle | knows | | | |\n<!-- /figures -->"
     )
     with pytest.raises(ValueError, match="Oracle"):
-        tables.with_figures(table)
+        docs.with_figures(table)
     with pytest.raises(ValueError, match="<!-- figures -->"):
-        tables.with_figures("no table")
-    assert CLASSIFIERS["misconv-dmfa"].title in tables.with_figures(table.replace("Oracle", "MisConv (DMFA)"))
+        docs.with_figures("no table")
+    assert CLASSIFIERS["misconv-dmfa"].title in docs.with_figures(table.replace("Oracle", "MisConv (DMFA)"))
 
 
 def test_command_writes_both_files(tmp_path):
     (tmp_path / "docs").mkdir()
-    (tmp_path / tables.TEMPLATE).write_text("# Results\n\n{{mnist square14 zero sse value}}\n")
-    (tmp_path / tables.README).write_text((REPOSITORY / "README.md").read_text().replace("8.50 ± 0.04", "1"))
-    tables.write(tables.Tables(repository=tmp_path))
-    assert (tmp_path / tables.PAGE).read_text().endswith("# Results\n\n42.90\n")
-    assert (tmp_path / tables.README).read_text() == (REPOSITORY / "README.md").read_text()
+    (tmp_path / docs.TEMPLATE).write_text("# Results\n\n{{mnist square14 zero sse value}}\n")
+    (tmp_path / docs.README).write_text((REPOSITORY / "README.md").read_text().replace("8.50 ± 0.04", "1"))
+    docs.write(docs.Docs(repository=tmp_path))
+    assert (tmp_path / docs.PAGE).read_text().endswith("# Results\n\n42.90\n")
+    assert (tmp_path / docs.README).read_text() == (REPOSITORY / "README.md").read_text()

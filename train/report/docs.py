@@ -1,4 +1,4 @@
-"""Write the tables of the documentation and of the README from results.json: `python -m train tables`.
+"""Write the tables of the documentation and of the README from results.json: `python -m train docs`.
 
 docs/results.in.md contains the text and, in double braces, placeholders of figures and tables:
 
@@ -9,6 +9,7 @@ docs/results.in.md contains the text and, in double braces, placeholders of figu
     {{rest mnist}}                        the same for every other kind of hole, each under a heading
     {{walks}}, {{measures}}               the settings of the walks; the meaning of the measures
     {{study mfa-digits-size}}             a table of train/report/studies.json
+    {{imputed error}}, {{imputed score}}  how methods fill in tables, beside the VAEAC paper's figures
 
 studies.json contains output of named commands that results.json does not keep, such as choices made on validation images.
 In README.md only the last two cells of the table of methods are replaced.
@@ -29,27 +30,33 @@ from dmfa_demo.options import Options
 from dmfa_demo.registry import method_class, methods
 from dmfa_demo.results import MEASURES, PROTOCOLS, formatted, title_of, with_published
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
+from dmfa_demo.tables.datasets import DATASETS
+from train.report.papers_tables import published
+from train.report.uci import METHODS as TABLE_METHODS
+from train.report.uci import RESULTS as IMPUTED
 
 REPOSITORY = Path(__file__).parents[2]
 STUDIES = Path(__file__).with_name("studies.json")
 DOCS = Path("docs")
 TEMPLATE, PAGE, README = DOCS / "results.in.md", DOCS / "results.md", Path("README.md")
 
-_NOTICE = "<!-- Written by `python -m train tables` from docs/results.in.md and checkpoints/*/results.json. Edit those. -->\n\n"
+_NOTICE = (
+    "<!-- Written by `python -m train docs` from docs/results.in.md and checkpoints/*/results.json. Edit those. -->\n\n"
+)
 # The data set, kind of hole and measure of the README's figures.
 _SHOWN = ("mnist", "square14", "sse")
 _SHOWN_OF_CLASSIFIERS = ("mnist", "classify-square14", "accuracy")
 
 
 @dataclass(frozen=True)
-class Tables(Options):
+class Docs(Options):
     """Write the tables of the documentation and of the README from results.json."""
 
     repository: Path = REPOSITORY
     """the folder with docs/ and README.md"""
 
 
-def write(config: Tables) -> None:
+def write(config: Docs) -> None:
     """Write docs/results.md and the figures in README.md.
 
     Raises:
@@ -123,15 +130,15 @@ def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
             return _measures()
         case ["study", name]:
             return _study(name)
+        case ["imputed", measure]:
+            return _imputed(measure)
         case ["hardware", dataset]:
             return _results(dataset)["hardware"]
         case ["setting", dataset, method, name]:
             return _setting(dataset, method, name)
         case [dataset, protocol, method, metric, *part]:
             return _figure(_row(dataset, protocol, method, metric), part[0] if part else "")
-    raise ValueError(
-        f"docs/results.in.md has an unknown placeholder: {{{{{placeholder}}}}}; see train/report/tables.py"
-    )
+    raise ValueError(f"docs/results.in.md has an unknown placeholder: {{{{{placeholder}}}}}; see train/report/docs.py")
 
 
 @cache
@@ -246,6 +253,22 @@ def _study(name: str) -> str:
         raise ValueError(f"no study {name!r} in {STUDIES.name}; available: {', '.join(studies)}")
     study = studies[name]
     return f"`{study['command']}`. {study['about']}\n\n{_markdown(study['columns'], study['rows'], left=1)}"
+
+
+def _imputed(measure: str) -> str:
+    """Return a line per table and a column per method: the mean over repetitions, their deviation, and the paper's below."""
+    results = json.loads(IMPUTED.read_text())
+    shown = [method for method in TABLE_METHODS if any(method in row for row in results.values())]
+    body = []
+    for table, row in results.items():
+        cells = []
+        for method in shown:
+            paper, ours = published(table, method), row.get(method)
+            lines = [f"{ours[measure]:.3f} ± {ours[f'{measure}_deviation']:.3f}"] if ours else []
+            lines += [f"paper: {paper[measure][0]:g} ± {paper[measure][1]:g}"] if paper else []
+            cells.append("<br>".join(lines).replace("-", "−"))
+        body.append([DATASETS[table].title, *cells])
+    return _markdown(["Table", *(TABLE_METHODS[method] for method in shown)], body, left=1)
 
 
 def write_studies(studies: dict[str, Any]) -> None:

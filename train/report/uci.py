@@ -1,0 +1,207 @@
+"""Measure how methods fill in tables: `python -m train tables`.
+
+The protocol of the VAEAC paper (section 5.1, appendices A.2 and D.2): a quarter of the rows is for the test. Half of the features' cells
+are erased at random in all rows. Each method learns the erased training rows with their targets, and fills in the test rows, of which it
+does not see the target. Everything is repeated with other rows and cells.
+
+- error: of a numeric feature, the root mean squared error of the erased cells, divided by the feature's deviation (NRMSE); of a categorical
+  one the share of wrong cells (PFC). The mean over all features.
+- score: of a linear regression of the target on the completed features (R²), or of a logistic one (accuracy). A method that draws gives ten
+  completed tables: the regression learns from all, and its ten predictions are averaged, or vote.
+
+A repetition that is already in the folder is not measured again.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from dmfa_demo import tables
+from dmfa_demo.options import NonNegativeInt, Options, PositiveInt
+from dmfa_demo.storage.files import write_text
+from dmfa_demo.tables.datasets import DATASETS, load_table
+from dmfa_demo.tables.schema import Schema
+
+if TYPE_CHECKING:  # scikit-learn is slow to import
+    from dmfa_demo.tables.imputer import TableImputation, TableImputer
+
+# Methods and their titles.
+METHODS = {
+    "mean": "Mean",
+    "knn": "k-NN",
+    "mixture": "Gaussian mixture",
+    "mice": "MICE",
+    "missforest": "MissForest",
+    "gain": "GAIN",
+    "vaeac": "VAEAC",
+    "gsnn": "GSNN",
+    "nn": "NN",
+}
+RESULTS = Path(tables.__file__).with_name("results.json")
+# The share of test rows, of erased cells, and the number of completed tables.
+TEST, ERASED, COMPLETED = 0.25, 0.5, 10
+
+
+@dataclass(frozen=True)
+class MeasureTables(Options):
+    """Fill in tables with erased cells by every method, and compare with the VAEAC paper."""
+
+    table: tuple[str, ...] = tuple(DATASETS)
+    """tables to measure"""
+    method: tuple[str, ...] = tuple(METHODS)
+    """methods to measure"""
+    repetitions: PositiveInt = 5
+    """the number of repetitions"""
+    first: NonNegativeInt = 0
+    """the seed of the first repetition"""
+    folder: Path = Path("runs/tables")
+    """where the figures of each repetition are kept"""
+    results: Path = RESULTS
+    """the file of all figures"""
+
+
+def measure(config: MeasureTables) -> None:
+    """Measure what is not measured yet, and write the figures of every table and method that has all repetitions.
+
+    Raises:
+        ValueError: If a table or method is unknown.
+    """
+    for kind, names, known in (("table", config.table, DATASETS), ("method", config.method, METHODS)):
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"unknown {kind} {unknown[0]!r}; available: {', '.join(known)}")
+    seeds = range(config.first, config.first + config.repetitions)
+    for table in config.table:
+        for method in config.method:
+            found = [_kept(config.folder / f"{table}-{method}-{seed}.json", table, method, seed) for seed in seeds]
+            line = {name: [one[name] for one in found] for name in ("error", "score")}
+            print(
+                table,
+                method,
+                *(f"{name} {np.mean(of):.3f} ± {np.std(of):.3f}" for name, of in line.items()),
+                flush=True,
+            )
+            _write(config.results, table, method, found)
+
+
+def _kept(path: Path, table: str, method: str, seed: int) -> dict[str, float]:
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_text(path, json.dumps(repetition(table, method, seed)))
+    return json.loads(path.read_text())
+
+
+def _write(path: Path, table: str, method: str, found: list[dict[str, float]]) -> None:
+    results = json.loads(path.read_text()) if path.is_file() else {}
+    figures = {name: round(float(np.mean([one[name] for one in found])), 5) for name in found[0]}
+    # The standard deviation over repetitions, as in the paper.
+    figures |= {f"{name}_deviation": round(float(np.std([one[name] for one in found], ddof=1)), 5) for name in ("error", "score")} if len(found) > 1 else {}  # fmt: skip
+    results.setdefault(table, {})[method] = figures | {"repetitions": len(found)}
+    ordered = {
+        name: {one: results[name][one] for one in METHODS if one in results[name]}
+        for name in DATASETS
+        if name in results
+    }
+    write_text(path, json.dumps(ordered, indent=1) + "\n")
+
+
+def make(method: str, schema: Schema, seed: int) -> TableImputer:
+    """Return an imputer that has not learnt yet."""
+    from dmfa_demo.tables import classical, gain, mixture, vaeac
+
+    settings: dict[str, Any] = {"latents": 0} if method == "nn" else {}
+    kind = {
+        "mean": classical.MeanImputer,
+        "knn": classical.KNNTableImputer,
+        "mixture": mixture.GaussianMixtureImputer,
+        "mice": classical.MICEImputer,
+        "missforest": classical.MissForestImputer,
+        "gain": gain.GAINImputer,
+        "vaeac": vaeac.VAEACTableImputer,
+        "gsnn": vaeac.GSNNTableImputer,
+        "nn": vaeac.GSNNTableImputer,
+    }[method]
+    return kind(categorical=schema, random_state=seed, **settings)
+
+
+def repetition(table: str, method: str, seed: int) -> dict[str, float]:
+    """Return the error, the score and the seconds of one method on one table with random rows and cells erased."""
+    frame, schema = load_table(table)
+    values = schema.encode(frame)
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(values))
+    test, training = np.split(order, [int(TEST * len(order))])
+    erased = random.random(values.shape) < ERASED
+    erased[training, -1] = False
+    erased[test, -1] = True
+    shown = np.where(erased, np.nan, values)
+    began = time.monotonic()
+    imputer = make(method, schema, seed).fit(schema.decode(shown[training]))
+    answers = {
+        name: imputer.impute(schema.decode(shown[rows])) for name, rows in (("training", training), ("test", test))
+    }
+    seconds = time.monotonic() - began
+    return {
+        "error": error(schema, answers["test"].mean, values[test], erased[test], values.std(0)),
+        "score": score(schema, answers["training"], answers["test"], values[training, -1], values[test, -1]),
+        "seconds": round(seconds, 2),
+    }
+
+
+def error(schema: Schema, filled: np.ndarray, truth: np.ndarray, erased: np.ndarray, deviation: np.ndarray) -> float:
+    """Return the mean over features of the NRMSE or PFC of erased cells.
+
+    Args:
+        filled, truth, erased: `(N, D)`, the target last, which does not count.
+        deviation: of each column of the whole table, `(D,)`.
+    """
+    found = []
+    for place in range(len(schema.columns) - 1):
+        cells = erased[:, place]
+        off = filled[cells, place] - truth[cells, place]
+        if not cells.any():
+            continue
+        if schema.columns[place].categories is not None:
+            found.append(np.mean(off != 0))
+        elif deviation[place]:
+            found.append(np.sqrt(np.mean(off**2)) / deviation[place])
+    return float(np.mean(found))
+
+
+def score(
+    schema: Schema, training: TableImputation, test: TableImputation, target: np.ndarray, truth: np.ndarray
+) -> float:
+    """Return the R² or accuracy on test rows of a regression that learnt from completed training rows.
+
+    Args:
+        target, truth: the target of the training rows and of the test rows, `(N,)`.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LinearRegression, LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    regression = schema.columns[-1].categories is None
+    count = COMPLETED if training.sampler is not None else 1
+    features = Schema(schema.columns[:-1])
+    learnt, asked = (
+        np.stack([features.expand(one[:, :-1]) for one in answer.sample(count, noise=False)])
+        for answer in (training, test)
+    )
+    model = make_pipeline(StandardScaler(), LinearRegression() if regression else LogisticRegression(max_iter=500))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(learnt.reshape(-1, learnt.shape[-1]), np.tile(target, count))
+    predicted = np.stack([model.predict(rows) for rows in asked])
+    if regression:
+        off = truth - predicted.mean(0)
+        return float(1 - np.mean(off**2) / np.var(truth))
+    codes = np.unique(target)
+    votes = (predicted[..., None] == codes).sum(0)
+    return float(np.mean(codes[votes.argmax(1)] == truth))
