@@ -113,3 +113,9 @@ def is_deferred(node: ast.AST) -> bool:
     """Return whether imports in this node are deferred: a function, or `if TYPE_CHECKING`."""
     checking = isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     return checking or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+
+
+def test_training_command_starts_without_libraries_that_only_some_commands_need():
+    script = "import sys, train.__main__; print(sorted({name.partition('.')[0] for name in sys.modules}))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert not {"sklearn", "torchmetrics", "torchvision", "matplotlib", "onnx"} & set(ast.literal_eval(done.stdout))

@@ -36,7 +36,7 @@ class MeanImputer(TableImputer):
 
     def predict_missing(self, values: np.ndarray) -> TableImputation:
         schema = self.schema_
-        filled = np.repeat(self.imputer_.statistics_[None], len(values), axis=0)
+        filled = np.repeat(np.asarray(self.imputer_.statistics_)[None], len(values), axis=0)
 
         def draw(count: int, seed: int, noise: bool = True) -> np.ndarray:
             """Return observed cells of each column, drawn at random."""
@@ -74,7 +74,7 @@ class KNNTableImputer(TableImputer):
 
     def predict_missing(self, values: np.ndarray) -> TableImputation:
         schema = self.schema_
-        filled = self.scaling_.undo(self.imputer_.transform(self.scaling_.apply(schema.expand(values))))
+        filled = self.scaling_.undo(np.asarray(self.imputer_.transform(self.scaling_.apply(schema.expand(values)))))
         shares = {place: filled[:, schema.slices[place]] for place in schema.categorical}
         return TableImputation(missing=np.isnan(values), mean=schema.collapse(filled), probabilities=shares)
 
@@ -110,7 +110,7 @@ class MICEImputer(TableImputer):
             chains.random_state_ = random = np.random.RandomState(seed)
             for visit in chains.imputation_sequence_:
                 visit.estimator.random_ = random
-            return self.scaling_.undo(np.stack([chains.transform(scaled) for _ in range(count)]))
+            return self.scaling_.undo(np.stack([np.asarray(chains.transform(scaled)) for _ in range(count)]))
 
         drawn = draw(IMPUTATIONS, self.random_state)
         mean = drawn.mean(0)
@@ -144,7 +144,7 @@ class MissForestImputer(TableImputer):
         _without_warning(self.chains_.fit, self.scaling_.apply(values))
 
     def predict_missing(self, values: np.ndarray) -> TableImputation:
-        filled = self.scaling_.undo(self.chains_.transform(self.scaling_.apply(values)))
+        filled = self.scaling_.undo(np.asarray(self.chains_.transform(self.scaling_.apply(values))))
         return TableImputation(missing=np.isnan(values), mean=filled)
 
 
@@ -157,7 +157,8 @@ class _Predicted(RegressorMixin, BaseEstimator):
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
         self.classifies_ = y.min() >= CODES / 2
-        self.model_ = clone(self.category if self.classifies_ and len(np.unique(y)) > 1 else self.number).fit(X, y)
+        model: Any = clone(self.category if self.classifies_ and len(np.unique(y)) > 1 else self.number)
+        self.model_ = model.fit(X, y)
         return self
 
     def predict(self, X: np.ndarray) -> np.ndarray:

@@ -127,7 +127,7 @@ class TableImputer(TransformerMixin, BaseEstimator):
             self, X, reset=reset, skip_check_array=framed, dtype=np.float64, ensure_all_finite="allow-nan", copy=False
         )
         if framed:  # cells of any type
-            check_array(X, dtype=None, ensure_all_finite=False, ensure_min_samples=1)
+            check_array(X, dtype="object", ensure_all_finite=False)
             numbers = X.select_dtypes("number").to_numpy(dtype=float)
             if np.isinf(numbers).any():
                 raise ValueError("Input X contains infinity; replace it by NaN where a cell is missing")

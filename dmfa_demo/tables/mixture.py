@@ -249,7 +249,7 @@ class GaussianMixtureImputer(TableImputer):
         points = torch.cat([cells.numbers, cells.categories], 1).numpy()
         start = torch.ones(len(values), 1).double()
         if count > 1:
-            labels = KMeans(count, n_init=3, random_state=self.random_state).fit(points).labels_
+            labels = KMeans(count, random_state=self.random_state).fit(points).labels_
             start = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), count).double()
             start = (start + 1e-3) / (start + 1e-3).sum(1, keepdim=True)
         return fit_mixture(cells, self._parts(), start, self.iterations)

@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
 from dmfa_demo.tables.imputer import Scaling, TableImputation, TableImputer
 from dmfa_demo.tables.network import Residual, Rows, cells_to_values, hide, log_prob_of_cells, probabilities, train_best
-from dmfa_demo.tables.schema import Categorical, Schema
+from dmfa_demo.tables.schema import Categorical
 
 # The share of observed cells that are hidden in training (appendix A.2).
 HIDDEN = 0.2
@@ -31,6 +31,8 @@ VALIDATION = 0.25
 CELLS = 5000
 # The number of imputations, whose mean is the answer (section 5.1).
 IMPUTATIONS = 10
+# The deviation with which training begins to learn it, in units of the column's. From 1 the latents would never be used.
+START = 0.2
 # Draws of the latents for a density.
 DRAWS = 200
 # Weights of the priors on the mean and deviation of the latents (section 4.3.2).
@@ -166,6 +168,8 @@ class VAEACTableImputer(TableImputer):
             torch.manual_seed(self.random_state)
             self.network_ = TableVAEAC(size, proposal=self.has_proposal)
         self.network_.raw_deviation.requires_grad_(self.learn_deviation)
+        if self.learn_deviation:
+            self.network_.set_deviation(torch.full((size.values,), START))
         shown = hide(validation.seen, HIDDEN, generator)
         noise = torch.randn(IMPUTATIONS, len(validation), self.latents, generator=generator)
 

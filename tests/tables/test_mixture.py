@@ -12,8 +12,7 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import make_spd_matrix
 from sklearn.mixture import GaussianMixture
 
-from dmfa_demo.tables.mixture import GaussianMixtureImputer
-from dmfa_demo.tables.mixture import Cells, Components, condition
+from dmfa_demo.tables.mixture import Cells, Components, GaussianMixtureImputer, condition
 
 
 def components(random: np.random.Generator, count: int, n: int, categories: int) -> Components:

@@ -7,11 +7,10 @@ import pandas as pd
 import pytest
 import torch
 
-from dmfa_demo.tables.gain import GAINImputer
+from dmfa_demo.tables.gain import GAINImputer, reconstruction
+from dmfa_demo.tables.network import hide, log_prob_of_cells
 from dmfa_demo.tables.schema import Column, Schema
 from dmfa_demo.tables.vaeac import GSNNTableImputer, VAEACTableImputer
-from dmfa_demo.tables.gain import reconstruction
-from dmfa_demo.tables.network import hide, log_prob_of_cells
 
 SCHEMA = Schema((Column("x"), Column("kind", ("a", "b", "c")), Column("y")))
 

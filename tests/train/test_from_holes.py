@@ -14,7 +14,7 @@ from train.report.from_holes import COMMANDS, SHARES, FromHoles, compare, draw
 
 def test_studies_are_written_as_they_are_kept(tmp_path, monkeypatch):
     kept = docs.STUDIES.read_text()
-    monkeypatch.setattr(tables, "STUDIES", tmp_path / "studies.json")
+    monkeypatch.setattr(docs, "STUDIES", tmp_path / "studies.json")
     docs.write_studies(json.loads(kept))
     assert docs.STUDIES.read_text() == kept
 

@@ -74,7 +74,7 @@ def test_score_averages_the_predictions_of_several_completed_tables():
     target, truth = (table[:, 0] - table[:, 1] + random.normal(size=30) for table in tables)
 
     def answer(table: np.ndarray) -> TableImputation:
-        draws = np.stack([table + [0.1 * number, 0, 0] for number in range(uci.COMPLETED)])
+        draws = np.stack([table + np.array([0.1 * number, 0, 0]) for number in range(uci.COMPLETED)])
         return TableImputation(
             missing=np.ones_like(table, dtype=bool), mean=table, sampler=lambda count, seed, noise: draws[:count]
         )
