@@ -15,19 +15,15 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401, makes I
 from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
 from sklearn.linear_model import BayesianRidge, LogisticRegression
 
-from dmfa_demo.tables.imputer import Scaling, TableImputation, TableImputer
+from dmfa_demo.tables.imputer import IMPUTATIONS, Scaling, TableImputation, TableImputer
 from dmfa_demo.tables.schema import Categorical, Column, Schema
 
-# The number of imputations of MICE, whose mean is the answer.
-IMPUTATIONS = 10
 # What is added to the codes of categories, so that a model of any column can distinguish them from standardised numbers.
 CODES = 1e6
 
 
 class MeanImputer(TableImputer):
     """The mean of each numeric column, and the shares of the categories of each categorical one: what is known without looking at a row."""
-
-    title = "Mean"
 
     def learn(self, values: np.ndarray) -> None:
         expanded = self.schema_.expand(values)
@@ -38,30 +34,22 @@ class MeanImputer(TableImputer):
         schema = self.schema_
         filled = np.repeat(np.asarray(self.imputer_.statistics_)[None], len(values), axis=0)
 
-        def draw(count: int, seed: int, noise: bool = True) -> np.ndarray:
+        def draw(count: int, seed: int, noise: bool) -> np.ndarray:
             """Return observed cells of each column, drawn at random."""
             generator = np.random.default_rng(seed)
             known = [column[~np.isnan(column)] for column in self.values_.T]
             drawn = [generator.choice(column, (count, 1)) for column in known]
             return np.repeat(np.stack(drawn, -1), len(values), axis=1)
 
-        return TableImputation(
-            missing=np.isnan(values),
-            mean=schema.collapse(filled),
-            probabilities={place: filled[:, schema.slices[place]] for place in schema.categorical},
-            sampler=draw,
-        )
+        return TableImputation.of(schema, values, filled, sampler=draw)
 
 
 class KNNTableImputer(TableImputer):
-    """The mean of the k rows that are nearest in the cells that both have, with numeric columns standardised.
+    """The mean of the k rows that are nearest in the cells that both have, with numeric columns standardised (Troyanskaya et al., 2001).
 
     Args:
         neighbours: k.
     """
-
-    title = "k-NN"
-    citation = "Troyanskaya et al.: Missing value estimation methods for DNA microarrays (2001)"
 
     def __init__(self, *, neighbours: int = 10, categorical: Categorical = "auto", random_state: int = 0):
         super().__init__(categorical=categorical, random_state=random_state)
@@ -75,21 +63,18 @@ class KNNTableImputer(TableImputer):
     def predict_missing(self, values: np.ndarray) -> TableImputation:
         schema = self.schema_
         filled = self.scaling_.undo(np.asarray(self.imputer_.transform(self.scaling_.apply(schema.expand(values)))))
-        shares = {place: filled[:, schema.slices[place]] for place in schema.categorical}
-        return TableImputation(missing=np.isnan(values), mean=schema.collapse(filled), probabilities=shares)
+        return TableImputation.of(schema, values, filled)
 
 
 class MICEImputer(TableImputer):
     """Multiple imputation by chained equations: each column in turn is drawn from a model of it given all others.
 
+    Source: van Buuren and Groothuis-Oudshoorn, *mice: Multivariate imputation by chained equations in R* (2011).
     Numbers are drawn from a Bayesian linear regression, categories from a logistic one.
 
     Args:
         rounds: the number of times that each column is visited.
     """
-
-    title = "MICE"
-    citation = "van Buuren, Groothuis-Oudshoorn: mice: Multivariate imputation by chained equations in R (2011)"
 
     def __init__(self, *, rounds: int = 5, categorical: Categorical = "auto", random_state: int = 0):
         super().__init__(categorical=categorical, random_state=random_state)
@@ -121,15 +106,12 @@ class MICEImputer(TableImputer):
 
 
 class MissForestImputer(TableImputer):
-    """Each column in turn is predicted from all others by a random forest.
+    """Each column in turn is predicted from all others by a random forest (Stekhoven and Bühlmann, 2011).
 
     Args:
         trees: the number of trees of each forest.
         rounds: the largest number of times that each column is visited.
     """
-
-    title = "MissForest"
-    citation = "Stekhoven, Bühlmann: MissForest: non-parametric missing value imputation for mixed-type data (2011)"
 
     def __init__(self, *, trees: int = 100, rounds: int = 5, categorical: Categorical = "auto", random_state: int = 0):
         super().__init__(categorical=categorical, random_state=random_state)

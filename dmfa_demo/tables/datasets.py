@@ -11,41 +11,41 @@ from dmfa_demo.tables.schema import Schema
 FOLDER = Path(__file__).with_name("uci")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Dataset:
     """A table with a target, which is its last column.
 
     Attributes:
-        features: whether all features are numeric or all are categorical, as the paper treats them.
+        row: what a row is, and its target; which file this is where the paper's name fits several.
+        categorical: whether all features are categorical, as the paper treats them; otherwise all are numeric.
         regression: whether the target is a number.
-        about: what a row is, and which file this is where the paper's name fits several.
         dropped: columns of the file that are not used, such as a name of each row.
         target: the target's column in the file; None for the last one.
     """
 
     title: str
-    features: str
-    regression: bool
-    about: str
+    row: str
+    categorical: bool = False
+    regression: bool = False
     dropped: tuple[str, ...] = ()
     target: str | None = None
 
 
 DATASETS = {
-    "boston": Dataset("Boston", "numeric", True, "a district of Boston and the median value of its homes; StatLib"),
-    "breast": Dataset("Breast", "numeric", False, "a tumour, by 30 measures of its cell nuclei (Wisconsin, diagnostic); benign or malignant"),
-    "concrete": Dataset("Concrete", "numeric", True, "a mixture of concrete and its strength"),
-    "diabetes": Dataset("Diabetes", "numeric", True, "a patient and the progression of the disease after a year (442 patients; Efron et al.)"),
-    "digits": Dataset("Digits", "numeric", False, "a handwritten digit of 8×8 pixels"),
-    "glass": Dataset("Glass", "numeric", False, "a piece of glass, by its elements; its use"),
-    "iris": Dataset("Iris", "numeric", False, "a flower, by four lengths in centimetres; its species"),
-    "mushroom": Dataset("Mushroom", "categorical", False, "a mushroom, by its look and smell; edible or not", target="edible"),
-    "orthopedic": Dataset("Orthopedic", "numeric", False, "a patient, by the geometry of the spine; three diagnoses"),
-    "phishing": Dataset("Phishing", "categorical", False, "a website, by nine signs of fraud (1,353 sites); three verdicts"),
-    "wallrobot": Dataset("WallRobot", "numeric", False, "what 24 sensors of a robot measure; its next move"),
-    "whitewine": Dataset("WhiteWine", "numeric", True, "a white wine, by its chemistry; its quality from 0 to 10"),
-    "yeast": Dataset("Yeast", "numeric", False, "a protein of yeast, by eight scores; its place in the cell"),
-    "zoo": Dataset("Zoo", "categorical", False, "an animal, by 16 traits; its class", ("animal",)),
+    "boston": Dataset(title="Boston", row="a district of Boston; the median value of its homes", regression=True),
+    "breast": Dataset(title="Breast", row="a tumour, by 30 measures of its cell nuclei (Wisconsin, diagnostic); benign or malignant"),
+    "concrete": Dataset(title="Concrete", row="a mixture of concrete; its strength", regression=True),
+    "diabetes": Dataset(title="Diabetes", row="one of 442 patients (Efron et al.); the progression after a year", regression=True),
+    "digits": Dataset(title="Digits", row="a handwritten digit of 8×8 pixels; which one"),
+    "glass": Dataset(title="Glass", row="a piece of glass, by its elements; its use"),
+    "iris": Dataset(title="Iris", row="a flower, by four lengths; its species"),
+    "mushroom": Dataset(title="Mushroom", row="a mushroom, by its look and smell; edible or not", categorical=True, target="edible"),
+    "orthopedic": Dataset(title="Orthopedic", row="a patient, by the geometry of the spine; one of three diagnoses"),
+    "phishing": Dataset(title="Phishing", row="one of 1,353 websites, by nine signs of fraud; one of three verdicts", categorical=True),
+    "wallrobot": Dataset(title="WallRobot", row="what 24 sensors of a robot measure; its next move"),
+    "whitewine": Dataset(title="WhiteWine", row="a white wine, by its chemistry; its quality from 0 to 10", regression=True),
+    "yeast": Dataset(title="Yeast", row="a protein, by eight scores; its place in the cell"),
+    "zoo": Dataset(title="Zoo", row="an animal, by 16 traits; its class", categorical=True, dropped=("animal",)),
 }  # fmt: skip
 
 
@@ -64,5 +64,5 @@ def load_table(name: str) -> tuple[Any, Schema]:
     frame = pandas.read_csv(FOLDER / f"{name}.csv.gz", na_filter=False).drop(columns=list(about.dropped))
     target = about.target or frame.columns[-1]
     frame = frame[[column for column in frame.columns if column != target] + [target]]
-    features = [] if about.features == "numeric" else list(frame.columns[:-1])
+    features = list(frame.columns[:-1]) if about.categorical else []
     return frame, Schema.of(frame, features + ([] if about.regression else [target]))

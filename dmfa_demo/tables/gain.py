@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dmfa_demo.tables.imputer import Scaling, TableImputation, TableImputer
-from dmfa_demo.tables.network import Rows, cells_to_values, hide, mlp, probabilities, train_best
+from dmfa_demo.tables.imputer import IMPUTATIONS, Scaling, TableImputation, TableImputer
+from dmfa_demo.tables.network import Rows, cells_to_values, hide, probabilities, train_best
 from dmfa_demo.tables.schema import Categorical, Schema
 
 # The weight of the reconstruction, and the probability that a cell is hinted (VAEAC paper, appendix A.4).
@@ -26,8 +26,6 @@ ALPHA, HINTED = 10.0, 0.01
 ENTROPY, SQUARES = 0.2, 0.8
 # The share of observed cells that choose the number of steps.
 VALIDATION = 0.05
-# The number of imputations, whose mean is the answer.
-IMPUTATIONS = 10
 # The largest value of the noise in place of missing cells.
 NOISE = 0.01
 
@@ -39,9 +37,6 @@ class GAINImputer(TableImputer):
         width: the width of both networks; None for that of the table in one-hot form.
         steps: the largest number of steps; the best on held-out cells are kept.
     """
-
-    title = "GAIN"
-    citation = "Yoon, Jordon, van der Schaar: GAIN: Missing data imputation using generative adversarial nets (2018)"
 
     def __init__(
         self,
@@ -63,7 +58,7 @@ class GAINImputer(TableImputer):
         schema = self.schema_
         expanded = schema.expand(values)
         low, high = np.nanmin(expanded, 0), np.nanmax(expanded, 0)
-        numeric = np.isin(schema.owners, schema.numeric)
+        numeric = schema.is_numeric
         self.scaling_ = Scaling(np.where(numeric, low, 0), np.where(numeric & (high > low), high - low, 1))
         rows = Rows.of(self.scaling_.apply(expanded), schema)
         generator = torch.Generator().manual_seed(self.random_state)
@@ -125,10 +120,10 @@ class GAINImputer(TableImputer):
             return self.scaling_.undo(output.double().numpy())
 
         mean = draw(IMPUTATIONS, self.random_state).mean(0)
-        return TableImputation(
-            missing=np.isnan(values),
-            mean=schema.collapse(mean),
-            probabilities={place: mean[:, schema.slices[place]] for place in schema.categorical},
+        return TableImputation.of(
+            schema,
+            values,
+            mean,
             sampler=lambda count, seed, noise: schema.collapse(draw(count, seed)),
         )
 
@@ -136,8 +131,7 @@ class GAINImputer(TableImputer):
         """Return means and scores of categories `(N, W)`; `noise` `(N, W)` in [0, 1] takes the place of missing cells."""
         shown = cells_to_values(self.schema_, seen)
         output = self.network_(torch.cat([shown * values + (1 - shown) * NOISE * noise, seen], 1))
-        is_numeric = torch.from_numpy(np.isin(self.schema_.owners, self.schema_.numeric))
-        return torch.where(is_numeric, output.sigmoid(), output)
+        return torch.where(torch.from_numpy(self.schema_.is_numeric), output.sigmoid(), output)
 
 
 def reconstruction(schema: Schema, output: Tensor, values: Tensor) -> Tensor:
@@ -153,3 +147,10 @@ def reconstruction(schema: Schema, output: Tensor, values: Tensor) -> Tensor:
             squares = (found.softmax(1) - wanted).square().mean(1)
             cells.append(ENTROPY * entropy + SQUARES * squares)
     return torch.stack(cells, 1)
+
+
+def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
+    """Return a network with two hidden layers."""
+    return nn.Sequential(
+        nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs)
+    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -21,16 +21,35 @@ class TableImputation:
     Attributes:
         missing: bool `(N, D)`.
         mean: `(N, D)`; of a categorical column the code of its most probable category. Observed cells are the table's own.
-        probabilities: place of a categorical column -> `(N, K)`; absent where a method gives one category only.
+        probabilities: place of a categorical column -> `(N, K)`; empty if a method gives one category only.
         sampler: (count, seed, noise) -> values `(count, N, D)`; None for a single answer.
         density: complete values `(N, D)` -> log-density of the missing cells given the observed ones, in nats `(N,)`; None if unknown.
     """
 
     missing: np.ndarray
     mean: np.ndarray
-    probabilities: Mapping[int, np.ndarray] | None = None
+    probabilities: Mapping[int, np.ndarray] = field(default_factory=dict)
     sampler: Callable[[int, int, bool], np.ndarray] | None = None
     density: Callable[[np.ndarray], np.ndarray] | None = None
+
+    @classmethod
+    def of(
+        cls,
+        schema: Schema,
+        values: np.ndarray,
+        expanded: np.ndarray,
+        *,
+        sampler: Callable[[int, int, bool], np.ndarray] | None = None,
+        density: Callable[[np.ndarray], np.ndarray] | None = None,
+    ) -> Self:
+        """Return the imputation of `values` `(N, D)`, NaN where missing, from means and probabilities in one-hot form `(N, W)`."""
+        return cls(
+            missing=np.isnan(values),
+            mean=schema.collapse(expanded),
+            probabilities={place: expanded[:, schema.slices[place]] for place in schema.categorical},
+            sampler=sampler,
+            density=density,
+        )
 
     def sample(self, count: int, seed: int = 0, *, noise: bool = True) -> np.ndarray:
         """Return `count` complete tables `(count, N, D)`; a method with a single answer repeats it.
@@ -48,6 +67,10 @@ class TableImputation:
         return None if self.density is None else self.density(values)
 
 
+# The number of draws whose mean is the answer of a method that draws (VAEAC paper, section 5.1).
+IMPUTATIONS = 10
+
+
 class TableImputer(TransformerMixin, BaseEstimator):
     """A model that fills in missing cells of a table, as an estimator of scikit-learn.
 
@@ -55,10 +78,6 @@ class TableImputer(TransformerMixin, BaseEstimator):
 
     A subclass implements `learn` and `predict_missing` on values as `Schema` encodes them.
     """
-
-    title: ClassVar[str]
-    """its name in tables of results"""
-    citation: ClassVar[str] = ""
 
     def __init__(self, *, categorical: Categorical = "auto", random_state: int = 0):
         self.categorical = categorical
@@ -104,9 +123,8 @@ class TableImputer(TransformerMixin, BaseEstimator):
         values = self.schema_of_fit.encode(self._checked(X, reset=False))
         if missing is not None:
             values = np.where(missing, np.nan, values)
-        hidden = np.isnan(values)
         found = self.predict_missing(values)
-        return replace(found, missing=hidden, mean=np.where(hidden, found.mean, values))
+        return replace(found, mean=np.where(found.missing, found.mean, values))
 
     @property
     def schema_of_fit(self) -> Schema:
@@ -120,8 +138,6 @@ class TableImputer(TransformerMixin, BaseEstimator):
 
     def _checked(self, X: Any, *, reset: bool) -> Any:
         """Return a table whose shape and names were checked as scikit-learn checks them; a DataFrame stays one."""
-        if not reset:
-            check_is_fitted(self, "schema_")
         framed = hasattr(X, "iloc")
         array = validate_data(
             self, X, reset=reset, skip_check_array=framed, dtype=np.float64, ensure_all_finite="allow-nan", copy=False
@@ -154,10 +170,9 @@ class Scaling:
     @classmethod
     def of(cls, schema: Schema, expanded: np.ndarray) -> Self:
         """Return the scaling by the observed cells of a numeric column; a constant column keeps its unit."""
-        numeric = np.isin(schema.owners, schema.numeric)
-        center = np.where(numeric, np.nanmean(expanded, 0), 0.0)
+        center = np.where(schema.is_numeric, np.nanmean(expanded, 0), 0.0)
         deviation = np.nanstd(expanded, 0)
-        return cls(center, np.where(numeric & (deviation > 0), deviation, 1.0))
+        return cls(center, np.where(schema.is_numeric & (deviation > 0), deviation, 1.0))
 
     def apply(self, expanded: np.ndarray) -> np.ndarray:
         """Standardise `(..., W)`."""
@@ -166,3 +181,8 @@ class Scaling:
     def undo(self, scaled: np.ndarray) -> np.ndarray:
         """Return `(..., W)` in the units of the table."""
         return scaled * self.scale + self.center
+
+    def log_unit(self, schema: Schema, missing: np.ndarray) -> np.ndarray:
+        """Return log scale, summed over the missing cells `(N, D)` of each row, `(N,)`: subtract it from a log-density of standardised values."""
+        starts = [part.start for part in schema.slices]
+        return (np.log(self.scale[starts]) * missing).sum(1)

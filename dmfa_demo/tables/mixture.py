@@ -20,7 +20,7 @@ from sklearn.cluster import KMeans
 from torch import Tensor
 
 from dmfa_demo.tables.imputer import Scaling, TableImputation, TableImputer
-from dmfa_demo.tables.schema import Categorical, Schema
+from dmfa_demo.tables.schema import Categorical
 
 # Numbers of components that are tried if none is given; the best on rows held out is kept.
 CANDIDATES = (1, 2, 4, 8, 16)
@@ -162,9 +162,6 @@ class GaussianMixtureImputer(TableImputer):
         iterations: the largest number of EM iterations.
     """
 
-    title = "Gaussian mixture"
-    citation = "Ghahramani, Jordan: Supervised learning from incomplete data via an EM approach (1994)"
-
     def __init__(
         self,
         *,
@@ -200,14 +197,13 @@ class GaussianMixtureImputer(TableImputer):
         found = condition(self.components_, cells)
         r = found.responsibilities
         expanded = np.empty((len(values), len(schema.owners)))
-        expanded[:, _flat(schema, schema.numeric)] = (r[..., None] * found.mean).sum(1).numpy()
-        shares = (r @ self.components_.log_probabilities.exp()).numpy()
-        expanded[:, _flat(schema, schema.categorical)] = shares
+        expanded[:, schema.is_numeric] = (r[..., None] * found.mean).sum(1).numpy()
+        expanded[:, ~schema.is_numeric] = (r @ self.components_.log_probabilities.exp()).numpy()
         expanded = self.scaling_.undo(expanded)
-        return TableImputation(
-            missing=np.isnan(values),
-            mean=schema.collapse(expanded),
-            probabilities={place: expanded[:, schema.slices[place]] for place in schema.categorical},
+        return TableImputation.of(
+            schema,
+            values,
+            expanded,
             sampler=lambda count, seed, noise: self._draw(cells, found, count, seed, noise),
             density=lambda complete: self._density(values, found, complete),
         )
@@ -223,7 +219,7 @@ class GaussianMixtureImputer(TableImputer):
             k = _chosen(found.responsibilities, points[0])
             white = torch.randn(1, cells.numbers.shape[1], 1, generator=generator).double() * noise
             numbers = found.mean[rows, k] + (factor[rows, k] @ white)[..., 0]
-            drawn[number][:, _flat(schema, schema.numeric)] = numbers.numpy()
+            drawn[number][:, schema.is_numeric] = numbers.numpy()
             for place, part, point in zip(schema.categorical, self._parts(), points[1:]):
                 shares = self.components_.log_probabilities[k, part].exp()
                 code = _chosen(shares, point) if noise else shares.argmax(1)
@@ -233,9 +229,8 @@ class GaussianMixtureImputer(TableImputer):
     def _density(self, values: np.ndarray, found: Conditional, complete: np.ndarray) -> np.ndarray:
         """Return log p(missing | observed) as the difference of log p of all cells and log p of the observed ones."""
         whole = condition(self.components_, self._cells(np.where(np.isnan(values), complete, values)))
-        scale = self.scaling_.scale[_flat(self.schema_, self.schema_.numeric)]
-        unit = (np.log(scale) * np.isnan(values[:, self.schema_.numeric])).sum(1)
-        return (whole.log_prob.logsumexp(1) - found.log_prob.logsumexp(1)).numpy() - unit
+        scaled = (whole.log_prob.logsumexp(1) - found.log_prob.logsumexp(1)).numpy()
+        return scaled - self.scaling_.log_unit(self.schema_, np.isnan(values))
 
     def _spread(self, cells: Cells, found: Conditional) -> Tensor:
         """Return the covariances of the missing cells, the identity for observed ones, `(N, K, n, n)`."""
@@ -259,18 +254,13 @@ class GaussianMixtureImputer(TableImputer):
         scaled = torch.from_numpy(self.scaling_.apply(schema.expand(values)))
         seen = ~scaled.isnan()
         filled = scaled.nan_to_num(0.0)
-        numeric, categorical = _flat(schema, schema.numeric), _flat(schema, schema.categorical)
-        return Cells(filled[:, numeric], seen[:, numeric], filled[:, categorical])
+        numeric = torch.from_numpy(schema.is_numeric)
+        return Cells(filled[:, numeric], seen[:, numeric], filled[:, ~numeric])
 
     def _parts(self) -> list[slice]:
         """Return the place of each categorical column among all categories."""
         ends = np.cumsum([0] + [self.schema_.columns[place].width for place in self.schema_.categorical])
         return [slice(int(begin), int(end)) for begin, end in zip(ends, ends[1:])]
-
-
-def _flat(schema: Schema, places: list[int]) -> np.ndarray:
-    """Return the places of some columns' values in the one-hot form."""
-    return np.flatnonzero(np.isin(schema.owners, places))
 
 
 def _chosen(weights: Tensor, points: Tensor) -> Tensor:

@@ -68,19 +68,6 @@ def probabilities(schema: Schema, output: Tensor) -> Tensor:
     return torch.cat(parts, -1)
 
 
-class Residual(nn.Module):
-    """x + f(x), where f is two linear layers."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.LeakyReLU(0.1), nn.Linear(width, width), nn.LeakyReLU(0.1), nn.Linear(width, width)
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.layers(x)
-
-
 def train_best(
     network: nn.Module,
     rows: int,
@@ -136,10 +123,3 @@ def hide(seen: Tensor, share: float, generator: torch.Generator) -> Tensor:
 def cells_to_values(schema: Schema, seen: Tensor) -> Tensor:
     """Map one number per cell `(..., D)` to one per value of the one-hot form `(..., W)`."""
     return seen[..., torch.from_numpy(schema.owners)]
-
-
-def mlp(inputs: int, width: int, outputs: int) -> nn.Sequential:
-    """Return a network with two hidden layers."""
-    return nn.Sequential(
-        nn.Linear(inputs, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs)
-    )

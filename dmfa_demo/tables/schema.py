@@ -62,10 +62,9 @@ class Schema:
             raise ValueError(f"categorical columns {unknown} are not in the table; its columns are {names}")
         columns = []
         for place, name in enumerate(names):
-            cells = table.iloc[:, place].to_numpy() if framed else table[:, place]
             categories = None
             if name in categorical:
-                present = {cell for cell in cells.tolist() if not _is_missing(cell)}
+                present = {cell for cell in _cells(table, place) if cell is not None}
                 if not present:
                     raise ValueError(f"categorical column {name!r} has no value; drop it")
                 categories = tuple(sorted(present, key=lambda cell: (str(type(cell)), cell)))
@@ -85,7 +84,7 @@ class Schema:
             raise ValueError(f"the table has {found}; expected {expected}")
         values = np.full(table.shape, np.nan)
         for place, column in enumerate(self.columns):
-            cells = table.iloc[:, place].to_numpy() if names is not None else table[:, place]
+            cells = _cells(table, place)
             values[:, place] = _numbers(column, cells) if column.categories is None else _codes(column, cells)
         return values
 
@@ -129,6 +128,11 @@ class Schema:
         """The column of each value of the one-hot form, int `(W,)`."""
         return np.repeat(np.arange(len(self.columns)), [column.width for column in self.columns])
 
+    @cached_property
+    def is_numeric(self) -> np.ndarray:
+        """Whether each value of the one-hot form is a number, bool `(W,)`."""
+        return np.isin(self.owners, self.numeric)
+
     def expand(self, values: np.ndarray) -> np.ndarray:
         """Map values `(N, D)` to their one-hot form `(N, W)`, NaN in all places of a missing cell."""
         found = np.empty((len(values), len(self.owners)))
@@ -153,22 +157,26 @@ def _is_numeric(series: Any) -> bool:
     return series.dtype.kind in "iuf"
 
 
-def _is_missing(cell: Any) -> bool:
-    return cell is None or cell != cell or str(cell) == "<NA>"
+def _cells(table: Any, place: int) -> list[Any]:
+    """Return the cells of a column, None where missing, by whatever value pandas marks them."""
+    if hasattr(table, "iloc"):
+        column = table.iloc[:, place]
+        return [cell if known else None for cell, known in zip(column.tolist(), column.notna())]
+    return [None if np.isnan(cell) else cell for cell in table[:, place].tolist()]
 
 
-def _numbers(column: Column, cells: np.ndarray) -> np.ndarray:
+def _numbers(column: Column, cells: list[Any]) -> np.ndarray:
     try:
-        return np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()])
+        return np.array([np.nan if cell is None else float(cell) for cell in cells])
     except (TypeError, ValueError) as error:
         raise ValueError(f"column {column.name!r} is numeric, but has a cell that is not: {error}") from None
 
 
-def _codes(column: Column, cells: np.ndarray) -> np.ndarray:
+def _codes(column: Column, cells: list[Any]) -> np.ndarray:
     code = {category: number for number, category in enumerate(column.categories or ())}
-    unknown = {cell for cell in cells.tolist() if not _is_missing(cell) and cell not in code}
+    unknown = {cell for cell in cells if cell is not None and cell not in code}
     if unknown:
         raise ValueError(
             f"column {column.name!r} has categories that were not in the table before: {sorted(map(str, unknown))}"
         )
-    return np.array([np.nan if _is_missing(cell) else code[cell] for cell in cells.tolist()])
+    return np.array([np.nan if cell is None else code[cell] for cell in cells])

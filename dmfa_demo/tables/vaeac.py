@@ -19,8 +19,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dmfa_demo.densities.diagonal_gaussian import DiagonalGaussian
-from dmfa_demo.tables.imputer import Scaling, TableImputation, TableImputer
-from dmfa_demo.tables.network import Residual, Rows, cells_to_values, hide, log_prob_of_cells, probabilities, train_best
+from dmfa_demo.tables.imputer import IMPUTATIONS, Scaling, TableImputation, TableImputer
+from dmfa_demo.tables.network import Rows, cells_to_values, hide, log_prob_of_cells, probabilities, train_best
 from dmfa_demo.tables.schema import Categorical
 
 # The share of observed cells that are hidden in training (appendix A.2).
@@ -29,8 +29,6 @@ HIDDEN = 0.2
 VALIDATION = 0.25
 # The least number of cells in the validation rows, which are repeated with other holes to reach it.
 CELLS = 5000
-# The number of imputations, whose mean is the answer (section 5.1).
-IMPUTATIONS = 10
 # The deviation with which training begins to learn it, in units of the column's. From 1 the latents would never be used.
 START = 0.2
 # Draws of the latents for a density.
@@ -47,6 +45,7 @@ class Size:
         cells: D, the number of columns.
         values: W, the number of values in one-hot form.
         latents: d; 0 for a network without latents.
+        width, depth: the width, and the number of residual blocks, of each network.
     """
 
     cells: int
@@ -56,13 +55,25 @@ class Size:
     depth: int
 
 
+class Residual(nn.Module):
+    """x + f(x), where f is two linear layers."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.LeakyReLU(0.1), nn.Linear(width, width), nn.LeakyReLU(0.1), nn.Linear(width, width)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.layers(x)
+
+
 class TableVAEAC(nn.Module):
     """The prior, proposal and generator, of residual blocks; skip connections lead from the prior's blocks to the generator's."""
 
     def __init__(self, size: Size, *, proposal: bool):
         super().__init__()
         width, depth, latents = size.width, size.depth, size.latents
-        self.size = size
         self.prior_in = nn.Linear(size.values + size.cells, width)
         self.prior_blocks = nn.ModuleList(Residual(width) for _ in range(depth))
         self.prior_out = nn.Linear(width, 2 * latents)
@@ -126,8 +137,6 @@ class VAEACTableImputer(TableImputer):
         steps: the largest number of steps; the best epoch is kept.
     """
 
-    title = "VAEAC"
-    citation = "Ivanov, Figurnov, Vetrov: Variational autoencoder with arbitrary conditioning (2019)"
     has_proposal = True
 
     def __init__(
@@ -214,51 +223,50 @@ class VAEACTableImputer(TableImputer):
                 return schema.collapse(self.scaling_.undo(found))
             numbers = self.scaling_.undo(found + white * self.network_.deviation.detach().numpy())
             gumbel = -np.log(-np.log(np.random.default_rng(seed).uniform(size=white.shape)))
-            is_numeric = np.isin(schema.owners, schema.numeric)
-            return schema.collapse(np.where(is_numeric, numbers, np.log(np.maximum(found, 1e-30)) + gumbel))
+            return schema.collapse(np.where(schema.is_numeric, numbers, np.log(np.maximum(found, 1e-30)) + gumbel))
 
         mean = self.scaling_.undo(outputs(IMPUTATIONS, self.random_state)[0].mean(0))
-        return TableImputation(
-            missing=np.isnan(values),
-            mean=schema.collapse(mean),
-            probabilities={place: mean[:, schema.slices[place]] for place in schema.categorical},
+        return TableImputation.of(
+            schema,
+            values,
+            mean,
             sampler=draw if self.latents else None,
             density=lambda complete: self._density(values, complete),
         )
 
+    def _given(self, rows: Rows, visible: Tensor) -> tuple[DiagonalGaussian, DiagonalGaussian, list[Tensor]]:
+        """Return the prior given `visible` `(B, D)`, what the latents are drawn from in training, and the skip connections."""
+        prior, skips = self.network_(rows.values * cells_to_values(self.schema_, visible), visible)
+        proposal = self.network_.propose(rows.values, visible, rows.seen) if self.has_proposal else prior
+        return prior, proposal, skips
+
+    def _fit_of(self, output: Tensor, rows: Rows, visible: Tensor) -> Tensor:
+        """Return log p of the observed cells that are not visible, summed over each row, `(..., B)`."""
+        cells = log_prob_of_cells(self.schema_, output, rows.values, self.network_.deviation)
+        return (cells * (rows.seen - visible)).sum(-1)
+
     def _loss(self, rows: Rows, visible: Tensor, white: Tensor) -> Tensor:
         """Return the loss in nats for rows of which only `visible` `(B, D)` may be seen; `white` is `(B, d)`."""
-        prior, skips = self.network_(rows.values * cells_to_values(self.schema_, visible), visible)
-        wanted = rows.seen - visible
-        if not self.has_proposal:
-            output = self.network_.generate(prior.at(white), skips)
-            return (
-                -(log_prob_of_cells(self.schema_, output, rows.values, self.network_.deviation) * wanted).sum(-1).mean()
-            )
-        proposal = self.network_.propose(rows.values, visible, rows.seen)
-        output = self.network_.generate(proposal.at(white), skips)
-        fit = (log_prob_of_cells(self.schema_, output, rows.values, self.network_.deviation) * wanted).sum(-1)
-        penalty = prior.mean.square().sum(-1) / (2 * MEAN_PRIOR**2)
-        penalty = penalty - DEVIATION_PRIOR * (prior.deviation.log() - prior.deviation).sum(-1)
-        return (proposal.kl(prior) + penalty - fit).mean()
+        prior, proposal, skips = self._given(rows, visible)
+        loss = -self._fit_of(self.network_.generate(proposal.at(white), skips), rows, visible)
+        if self.has_proposal:
+            penalty = prior.mean.square().sum(-1) / (2 * MEAN_PRIOR**2)
+            penalty = penalty - DEVIATION_PRIOR * (prior.deviation.log() - prior.deviation).sum(-1)
+            loss = loss + proposal.kl(prior) + penalty
+        return loss.mean()
 
     def _bound(self, rows: Rows, visible: Tensor, white: Tensor) -> Tensor:
         """Return the importance-weighted bound of log p(x_b | x_1-b) in nats `(B,)`; `white` is `(S, B, d)`."""
-        prior, skips = self.network_(rows.values * cells_to_values(self.schema_, visible), visible)
-        weight: Tensor | float = 0.0
-        z = prior.at(white)
-        if self.has_proposal:
-            proposal = self.network_.propose(rows.values, visible, rows.seen)
-            z = proposal.at(white)
-            weight = prior.log_prob(z) - proposal.log_prob(z)
-        output = self.network_.generate(z, skips)
-        cells = log_prob_of_cells(self.schema_, output, rows.values, self.network_.deviation) * (rows.seen - visible)
-        return (cells.sum(-1) + weight).logsumexp(0) - math.log(len(white))
+        prior, proposal, skips = self._given(rows, visible)
+        z = proposal.at(white)
+        weight = prior.log_prob(z) - proposal.log_prob(z)
+        fit = self._fit_of(self.network_.generate(z, skips), rows, visible)
+        return (fit + weight).logsumexp(0) - math.log(len(white))
 
     @torch.inference_mode()
     def _residual(self, rows: Rows, visible: Tensor, white: Tensor) -> Tensor:
         """Return the deviation of hidden cells of validation rows around one draw's mean, `(W,)`."""
-        prior, skips = self.network_(rows.values * cells_to_values(self.schema_, visible), visible)
+        prior, _, skips = self._given(rows, visible)
         wanted = cells_to_values(self.schema_, rows.seen - visible)
         error = (self.network_.generate(prior.at(white), skips) - rows.values).square().mean(0) * wanted
         known = wanted.sum(0)
@@ -273,9 +281,7 @@ class VAEACTableImputer(TableImputer):
         noise = torch.randn(DRAWS, 1, self.latents, generator=torch.Generator().manual_seed(self.random_state))
         visible = torch.from_numpy(~hidden).float()
         bound = self._bound(whole, visible, noise.expand(-1, len(whole), -1))
-        numeric = schema.numeric
-        scale = self.scaling_.scale[[schema.slices[place].start for place in numeric]]
-        return bound.double().numpy() - (np.log(scale) * hidden[:, numeric]).sum(1)
+        return bound.double().numpy() - self.scaling_.log_unit(schema, hidden)
 
 
 class GSNNTableImputer(VAEACTableImputer):
@@ -284,5 +290,4 @@ class GSNNTableImputer(VAEACTableImputer):
     Without latents it is an ordinary network with a single answer (NN).
     """
 
-    title = "GSNN"
     has_proposal = False

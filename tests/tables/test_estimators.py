@@ -97,7 +97,7 @@ def test_samples_are_complete_tables_of_the_same_kind(make):
 def test_probabilities_are_of_the_most_probable_category(make):
     frame = mixed()
     found = make().fit(frame).impute(frame)
-    for place, shares in (found.probabilities or {}).items():
+    for place, shares in found.probabilities.items():
         np.testing.assert_allclose(shares.sum(1), 1, atol=1e-5)
         np.testing.assert_array_equal(
             shares.argmax(1)[found.missing[:, place]], found.mean[found.missing[:, place], place]

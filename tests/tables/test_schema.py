@@ -27,6 +27,13 @@ def test_columns_of_a_frame_are_recognised():
     assert schema.numeric == [0, 3] and schema.categorical == [1, 2]
 
 
+@pytest.mark.parametrize("kind", ["Int64", "Float64", "boolean", "string", "category", "object"])
+def test_missing_cells_of_every_kind_of_column(kind):
+    """pandas marks missing cells by NaN, None or its own NA."""
+    frame = pd.DataFrame({"x": pd.Series([1, None, 0]).astype("Int64").astype(kind)})
+    np.testing.assert_array_equal(np.isnan(Schema.of(frame).encode(frame))[:, 0], [False, True, False])
+
+
 def test_frame_comes_back_as_it_was():
     schema = Schema.of(FRAME)
     values = schema.encode(FRAME)

@@ -41,7 +41,7 @@ def test_tables_are_complete_and_as_described(name):
     assert (len(values), values.shape[1] - 1) == SIZES[name] and not np.isnan(values).any()
     about = DATASETS[name]
     kinds = {column.categories is None for column in schema.columns[:-1]}
-    assert kinds == {about.features == "numeric"} and (schema.columns[-1].categories is None) == about.regression
+    assert kinds == {not about.categorical} and (schema.columns[-1].categories is None) == about.regression
 
 
 def test_unknown_names_are_refused(tmp_path):

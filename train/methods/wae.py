@@ -188,6 +188,8 @@ def reconstruct(wae: WAE, network: WAENetwork, inputs: tuple[Tensor, ...]) -> Te
 
 def _measure(config: WAETraining, wae: WAE, test: LabelledImages) -> list[Row]:
     """Return SSIM and PSNR of reconstructions against the complete images, and Fréchet distances of drawn images."""
+    from torchmetrics.image.fid import FrechetInceptionDistance  # slow to import
+
     images, paper = to_float(test.images), wae.treatment.paper
     holes = absent_pixels(config.incomplete, len(images), images.shape[-2:], 0)
     found = reconstruct(wae, wae.network, prepare(wae.treatment, test.images, holes))
@@ -199,8 +201,6 @@ def _measure(config: WAETraining, wae: WAE, test: LabelledImages) -> list[Row]:
             ("psnr_image", metrics.psnr_image(found, images)),
         )
     }
-    from torchmetrics.image.fid import FrechetInceptionDistance  # slow to import
-
     features = _Features(CompleteClassifier.load(ROOT / config.dataset / folder_of_classifier("complete")))
     figures["frechet"] = frechet_distance(FrechetInceptionDistance(features, normalize=True), images, dreams), None
     if config.inception:

@@ -10,6 +10,7 @@ docs/results.in.md contains the text and, in double braces, placeholders of figu
     {{walks}}, {{measures}}               the settings of the walks; the meaning of the measures
     {{study mfa-digits-size}}             a table of train/report/studies.json
     {{imputed error}}, {{imputed score}}  how methods fill in tables, beside the VAEAC paper's figures
+    {{imputed tables}}                    what a row of each table is
 
 studies.json contains output of named commands that results.json does not keep, such as choices made on validation images.
 In README.md only the last two cells of the table of methods are replaced.
@@ -130,6 +131,10 @@ def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
             return _measures()
         case ["study", name]:
             return _study(name)
+        case ["imputed", "tables"]:
+            return _markdown(
+                ["Table", "A row, and its target"], [[about.title, about.row] for about in DATASETS.values()], left=2
+            )
         case ["imputed", measure]:
             return _imputed(measure)
         case ["hardware", dataset]:

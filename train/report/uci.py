@@ -19,12 +19,12 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
 from dmfa_demo import tables
-from dmfa_demo.options import NonNegativeInt, Options, PositiveInt
+from dmfa_demo.options import Options, Range
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.tables.datasets import DATASETS, load_table
 from dmfa_demo.tables.schema import Schema
@@ -45,6 +45,7 @@ METHODS = {
     "nn": "NN",
 }
 RESULTS = Path(tables.__file__).with_name("results.json")
+MEASURES = ("error", "score")
 # The share of test rows, of erased cells, and the number of completed tables.
 TEST, ERASED, COMPLETED = 0.25, 0.5, 10
 
@@ -57,10 +58,8 @@ class MeasureTables(Options):
     """tables to measure"""
     method: tuple[str, ...] = tuple(METHODS)
     """methods to measure"""
-    repetitions: PositiveInt = 5
-    """the number of repetitions"""
-    first: NonNegativeInt = 0
-    """the seed of the first repetition"""
+    repetitions: Annotated[int, Range(at_least=2)] = 5
+    """the number of repetitions, at least two for a deviation"""
     folder: Path = Path("runs/tables")
     """where the figures of each repetition are kept"""
     results: Path = RESULTS
@@ -76,18 +75,21 @@ def measure(config: MeasureTables) -> None:
     for kind, names, known in (("table", config.table, DATASETS), ("method", config.method, METHODS)):
         if unknown := [name for name in names if name not in known]:
             raise ValueError(f"unknown {kind} {unknown[0]!r}; available: {', '.join(known)}")
-    seeds = range(config.first, config.first + config.repetitions)
     for table in config.table:
         for method in config.method:
-            found = [_kept(config.folder / f"{table}-{method}-{seed}.json", table, method, seed) for seed in seeds]
-            line = {name: [one[name] for one in found] for name in ("error", "score")}
-            print(
-                table,
-                method,
-                *(f"{name} {np.mean(of):.3f} ± {np.std(of):.3f}" for name, of in line.items()),
-                flush=True,
-            )
-            _write(config.results, table, method, found)
+            kept = [config.folder / f"{table}-{method}-{seed}.json" for seed in range(config.repetitions)]
+            figures = summary([_kept(path, table, method, seed) for seed, path in enumerate(kept)])
+            errors, scores = (f"{name} {figures[name]:.3f} ± {figures[f'{name}_deviation']:.3f}" for name in MEASURES)
+            print(table, method, errors, scores, flush=True)
+            _write(config.results, table, method, figures)
+
+
+def summary(found: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each figure over repetitions, and the standard deviation of the measures, as in the paper."""
+    values = {name: [one[name] for one in found] for name in found[0]}
+    figures = {name: round(float(np.mean(several)), 5) for name, several in values.items()}
+    spread = {f"{name}_deviation": round(float(np.std(values[name], ddof=1)), 5) for name in MEASURES}
+    return figures | spread | {"repetitions": len(found)}
 
 
 def _kept(path: Path, table: str, method: str, seed: int) -> dict[str, float]:
@@ -97,16 +99,12 @@ def _kept(path: Path, table: str, method: str, seed: int) -> dict[str, float]:
     return json.loads(path.read_text())
 
 
-def _write(path: Path, table: str, method: str, found: list[dict[str, float]]) -> None:
+def _write(path: Path, table: str, method: str, figures: dict[str, float]) -> None:
+    """Write the figures of a table and method among the others, all in the order of `DATASETS` and `METHODS`."""
     results = json.loads(path.read_text()) if path.is_file() else {}
-    figures = {name: round(float(np.mean([one[name] for one in found])), 5) for name in found[0]}
-    # The standard deviation over repetitions, as in the paper.
-    figures |= {f"{name}_deviation": round(float(np.std([one[name] for one in found], ddof=1)), 5) for name in ("error", "score")} if len(found) > 1 else {}  # fmt: skip
-    results.setdefault(table, {})[method] = figures | {"repetitions": len(found)}
+    results.setdefault(table, {})[method] = figures
     ordered = {
-        name: {one: results[name][one] for one in METHODS if one in results[name]}
-        for name in DATASETS
-        if name in results
+        name: {one: row[one] for one in METHODS if one in row} for name in DATASETS if (row := results.get(name))
     }
     write_text(path, json.dumps(ordered, indent=1) + "\n")
 
