@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -244,7 +245,7 @@ class GaussianMixtureImputer(TableImputer):
         points = torch.cat([cells.numbers, cells.categories], 1).numpy()
         start = torch.ones(len(values), 1).double()
         if count > 1:
-            labels = KMeans(count, random_state=self.random_state).fit(points).labels_
+            labels = KMeans(count, n_init=cast(Any, 3), random_state=self.random_state).fit(points).labels_
             start = torch.nn.functional.one_hot(torch.from_numpy(labels).long(), count).double()
             start = (start + 1e-3) / (start + 1e-3).sum(1, keepdim=True)
         return fit_mixture(cells, self._parts(), start, self.iterations)
