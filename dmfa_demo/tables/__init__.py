@@ -1,1 +1,1 @@
-"""Imputation of tables: the project's idea for rows of numbers and categories. Needs scikit-learn (`pip install dmfa-demo[tables]`)."""
+"""Imputation of tables: the project's idea for rows of numbers and categories. Needs scikit-learn (`pip install -e ".[tables]"`)."""

@@ -97,7 +97,7 @@ def _entries() -> str:
     parts += [
         _entry(
             folder_of_wae(name),
-            f"{WAE.title} with {kind.title}",
+            f"{WAE.title}: {kind.title}",
             _about(WAE) + _paragraph(f"{kind.title}: {kind.summary}"),
         )
         for name, kind in CLASSIFIERS.items()
