@@ -16,6 +16,7 @@ from dmfa_demo.data.datasets import BUILT_IN
 from dmfa_demo.options import OptionError
 from train.engine.run import DatasetConfig
 from train.methods import (
+    acflow,
     attractors,
     autoencoder,
     baselines,
@@ -27,6 +28,7 @@ from train.methods import (
     guided,
     mfa,
     miwae,
+    posterior_matching,
     universal_marginalizer,
     vaeac,
     vaeac_synthetic,
@@ -44,8 +46,10 @@ COMMANDS: Commands = {
     "vaeac": vaeac.train,
     "vaeac-synthetic": vaeac_synthetic.train,
     "universal-marginalizer": universal_marginalizer.train,
+    "acflow": acflow.train,
     "diffusion": diffusion.train,
     "miwae": miwae.train,
+    "posterior-matching": posterior_matching.train,
     "autoencoder": autoencoder.train,
     "attractors": attractors.draw,
     "dynamics": dynamics.choose,

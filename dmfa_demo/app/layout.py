@@ -30,7 +30,7 @@ from dmfa_demo.registry import methods, shown_first
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
-  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
+  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there. The same for <a href="tables">tables</a>.</p>
 </header>
 """
 

@@ -28,6 +28,7 @@ from dmfa_demo.app.server.operation import Operation, Traffic, log_requests
 from dmfa_demo.app.server.visits import forget_after_leaving
 from dmfa_demo.app.server.zero_gpu import declare_gpu_function
 from dmfa_demo.app.sharing.preview import TITLE, Preview
+from dmfa_demo.app.tables.tables_page import build_tables
 from dmfa_demo.app.tabs.attractors import mapped
 from dmfa_demo.app.tabs.hole_walks import load_plane
 from dmfa_demo.app.tabs.predictions import predict
@@ -65,6 +66,8 @@ def build_page() -> gr.Blocks:
         follow_address(layout, page, changed)
         offer_take_away(layout, cache)
         forget_after_leaving(page, cache)
+    with page.route("Tables", "tables", show_in_navbar=False):
+        build_tables()
     return page.queue(max_size=MAX_REQUESTS)
 
 

@@ -1,4 +1,4 @@
-"""The data sets: MNIST, Fashion-MNIST, CIFAR-10 and SVHN through torchvision, CelebA, the small sample set in the repository, and folders of images."""
+"""The data sets: MNIST, Fashion-MNIST, Omniglot, CIFAR-10 and SVHN through torchvision, CelebA, the small sample set in the repository, and folders of images."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.data.celeba import ATTRIBUTES, VIEWS, read_celeba
 from dmfa_demo.data.folder import Folder
+from dmfa_demo.data.omniglot import ALPHABETS, read_omniglot
 
 Split = Literal["train", "validation", "test"]
 
@@ -74,6 +75,12 @@ DATASETS: dict[str, Dataset] = {
         shape=(1, 28, 28),
         classes=("T-shirt", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"),
         licence="Fashion-MNIST (MIT, Zalando)",
+    ),
+    "omniglot": Dataset(
+        title="Omniglot",
+        shape=(1, 28, 28),
+        classes=tuple(name.replace("_", " ") for name in ALPHABETS),
+        licence="Omniglot (MIT, Brenden Lake)",
     ),
     "celeba": Dataset(
         title="CelebA",
@@ -254,14 +261,14 @@ def is_folder(dataset: str) -> bool:
 def load_split(dataset: str, split: Split, root: Path | str = "data") -> LabelledImages:
     """Load a split: 5,000 of the official training images of MNIST, Fashion-MNIST, CIFAR-10 and SVHN are for validation; CelebA has its own partition.
 
-    The split of a folder of images is described in folder.py.
+    The splits of Omniglot and of a folder of images are described in omniglot.py and folder.py.
 
     Args:
         dataset: a key of `DATASETS`.
         split: `train`, `validation` or `test`.
         root: torchvision's data folder, with `MNIST/raw`, `FashionMNIST/raw`, `cifar-10-batches-py` and SVHN's `*_32x32.mat`, which are
-            downloaded if they are missing, and `celeba`, which no program can download. CIFAR-10 may also be a folder `cifar10` of image files,
-            `train/CLASS` and `test/CLASS`.
+            downloaded if they are missing, like `omniglot-py`, and `celeba`, which no program can download. CIFAR-10 may also be a folder
+            `cifar10` of image files, `train/CLASS` and `test/CLASS`.
 
     Raises:
         ValueError: If the data set is unknown, or files are damaged or have too few images.
@@ -270,6 +277,8 @@ def load_split(dataset: str, split: Split, root: Path | str = "data") -> Labelle
     dataset_named(dataset)
     if is_folder(dataset):
         return LabelledImages(*_FOLDERS[dataset].read(split))
+    if dataset == "omniglot":
+        return LabelledImages(*read_omniglot(Path(root), split))
     if dataset in VIEWS:
         return LabelledImages(*read_celeba(Path(root) / "celeba", split, VIEWS[dataset]))
     part = _official(dataset, train=split != "test", root=root)
@@ -331,7 +340,8 @@ def _torchvision(dataset: str, *, train: bool, root: Path | str) -> tuple[Tensor
 
 @cache
 def load_samples(dataset: str) -> LabelledImages:
-    """Load the bundled samples: the first ten test images of each class, class by class; for `celeba` the portraits.
+    """Load the bundled samples: the first ten test images of each class, class by class; five characters of each of Omniglot's test alphabets;
+    for `celeba` the portraits.
 
     Where `CELEBA_VARIABLE` names a folder with CelebA, some of its test images follow the portraits.
 

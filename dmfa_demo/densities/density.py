@@ -33,6 +33,9 @@ class Density(Protocol):
         """Draw `count` samples, `(count, B, n)`; without `noise`, the part that is independent in each value is left out."""
         ...
 
-    def with_noise_floor(self, floor: float) -> Self:
-        """Return the density with no noise variance below `floor`: no variance decreases, and observed values stay fixed."""
+    def with_noise_floor(self, floor: float) -> Self | None:
+        """Return the density with no noise variance below `floor`: no variance decreases, and observed values stay fixed.
+
+        None for a density without noise variances.
+        """
         ...

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from dmfa_demo.imputation import Imputer
+from dmfa_demo.imputation import Imputer, flatten, flatten_missing
 from dmfa_demo.lite.answers import TensorFunction
 from dmfa_demo.lite.functions import answer_of, functions_of
 from dmfa_demo.lite.weights import PREFIX, point_into
@@ -135,6 +135,8 @@ def load_networks(folder: Path) -> tuple[list[nn.Module], Use]:
         imputation = imputer.impute(images, missing, seed=0)
         if imputer.has_samples and not imputer.fills_in_steps:  # its steps call the network like the mean
             imputation.sample(samples)
+        if imputation.density is not None:
+            imputation.density.log_prob(flatten(images), flatten_missing(missing, images.shape[1]))
 
     return [part for part in vars(imputer).values() if isinstance(part, nn.Module)], use
 

@@ -41,9 +41,9 @@ class DatasetConfig(Options):
     """differences from the defaults, for each data set"""
 
     dataset: str = "mnist"
-    """mnist, fashion-mnist, celeba, celeba32, cifar10, svhn, or folder:PATH, a folder of images of your own"""
+    """mnist, fashion-mnist, omniglot, celeba, celeba32, cifar10, svhn, or folder:PATH, a folder of images of your own"""
     data_root: Path = Path("data")
-    """the folder with MNIST, FashionMNIST, CIFAR-10 and SVHN, which are downloaded to it, and celeba, which is not"""
+    """the folder with MNIST, FashionMNIST, Omniglot, CIFAR-10 and SVHN, which are downloaded to it, and celeba, which is not"""
     size: Annotated[int, Range(at_least=SMALLEST, at_most=LARGEST, multiple_of=MULTIPLE)] | None = None
     """height and width of the images of folder:PATH, divisible by 4; by default those of its checkpoints, or 32"""
     licence: str = ""

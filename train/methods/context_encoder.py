@@ -36,6 +36,7 @@ class ContextEncoderTraining(NetworkRunConfig):
     method = "context-encoder"
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=9_000, batch_size=64)},
+        "omniglot": {"loop": LoopConfig(steps=8_000, batch_size=64)},
         "celeba": {
             "network": ContextEncoderConfig(latents=256, widths=(32, 64, 128), skips=True),
             "loop": LoopConfig(steps=12_000, batch_size=32, save_every=200),

@@ -48,6 +48,7 @@ class DMFATraining(NetworkRunConfig):
     method = "dmfa"
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=16_000, batch_size=64)},
+        "omniglot": {"loop": LoopConfig(steps=8_000, batch_size=64)},
         "celeba": {
             "network": DMFAConfig(components=1, factors=10, widths=(32, 64, 128)),
             "loop": LoopConfig(steps=5_000, batch_size=32, learning_rate=3e-3),

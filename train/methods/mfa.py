@@ -53,6 +53,8 @@ class MFATraining(RunConfig):
         # squared error of validation faces; beyond it their likelihood changes by one per cent.
         "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
         "celeba32": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
+        # Few images: more components or factors fit them better and others worse.
+        "omniglot": {"network": MFAConfig(components=30, factors=10)},
         "cifar10": _SMALL_PHOTOS,
         "svhn": _SMALL_PHOTOS,
     }

@@ -59,6 +59,7 @@ class VAEACTraining(NetworkRunConfig):
     method = "vaeac"
     recipes: ClassVar = {
         "fashion-mnist": {"loop": LoopConfig(steps=12_000, batch_size=64)},
+        "omniglot": {"loop": LoopConfig(steps=8_000, batch_size=64)},
         "celeba": {
             "network": VAEACConfig(latents=128, widths=(32, 64, 128), blocks=2, deviation_floor=0.02, guide="mfa"),
             "loop": LoopConfig(steps=11_000, batch_size=32, save_every=200),

@@ -189,7 +189,8 @@ def measure(
                     found |= _of_samples(imputation.sample(10, noise=False), batch, mask)
             if density is not None:
                 found["nll"] = metrics.nll(density, truth, mask)
-                found["nll_wide_floor"] = metrics.nll(density.with_noise_floor(metrics.WIDE_FLOOR), truth, mask)
+                if (wide := density.with_noise_floor(metrics.WIDE_FLOOR)) is not None:
+                    found["nll_wide_floor"] = metrics.nll(wide, truth, mask)
                 found["coverage90"] = metrics.coverage(density, truth, mask)
         measurable = mask.any(1)  # not where a draw hid nothing
         for metric, value in found.items():

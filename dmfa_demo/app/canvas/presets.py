@@ -51,6 +51,7 @@ class Offer:
 _BUILT_IN = {
     "mnist": Offer("MNIST", 42, _DIGITS),
     "fashion-mnist": Offer("Fashion-MNIST", 93, _DIGITS),
+    "omniglot": Offer("Omniglot", 40, _DIGITS),
     "celeba": Offer("Faces", 0, _FACES),
 }
 

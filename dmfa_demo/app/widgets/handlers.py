@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -71,7 +71,25 @@ def with_user_warnings(handler: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return handler(*arguments)
         except ValueError as error:
-            gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
+            _warn(error)
             return gr.skip()
 
     return warning
+
+
+def stream_with_user_warnings(handler: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
+    """Do the same for a handler that yields several answers."""
+
+    @wraps(handler)
+    def warning(*arguments: Any) -> Iterator[Any]:
+        try:
+            yield from handler(*arguments)
+        except ValueError as error:
+            _warn(error)
+            yield gr.skip()
+
+    return warning
+
+
+def _warn(error: ValueError) -> None:
+    gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
