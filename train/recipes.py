@@ -115,11 +115,15 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         *classify(TREATMENTS, ["square14"]),
         *classify(("misconv-dmfa", "knn", "mask", "zero", "partial-conv"), ["trapezoid", "noise75"], "--steps 1000"),
         Step("diffusion"),
+        Step("acflow"),
+        Step("autoencoder --kind vae --posterior gaussian --latents 32 --steps 6000 --validate-every 1500", "vae"),
+        Step("posterior-matching"),
         *(
             Step(f"wae --treatment {name} --steps {steps} --validate-every {every}", f"wae-{name}")
             for name, (steps, every) in WAES.items()
         ),
     ),
+    "omniglot": tuple(map(Step, ("mean", "mfa", "dmfa", "vaeac", "context-encoder", "knn --references 4000"))),
     "fashion-mnist": (
         *map(Step, SMALL),
         Step(SPREAD, "autoencoder-2d"),

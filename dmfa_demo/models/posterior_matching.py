@@ -36,7 +36,7 @@ class PosteriorMatchingConfig(AutoencoderConfig):
     """gaussian, since only a variational auto-encoder has a posterior"""
     components: PositiveInt = 10
     """K, the number of Gaussians in the mixture over latents"""
-    visible_widths: tuple[Width, ...] = (64, 128, 256)
+    visible_widths: tuple[Width, ...] = (48, 96, 192)
     """channels after each convolution of the encoder of visible pixels, multiples of 8"""
 
 

@@ -74,9 +74,9 @@ def test_images_in_several_classes_cannot_be_selected_by_class():
 
 
 def test_unknown_data_sets_are_refused():
-    with pytest.raises(ValueError, match="accepted: mnist, fashion-mnist, celeba"):
+    with pytest.raises(ValueError, match="accepted: mnist, fashion-mnist, omniglot, celeba"):
         load_split("cifar", "train")
-    with pytest.raises(ValueError, match="fashion-mnist, mnist"):
+    with pytest.raises(ValueError, match="fashion-mnist, mnist, omniglot"):
         load_samples("../mnist")
 
 

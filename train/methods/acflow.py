@@ -23,7 +23,7 @@ class ACFlowTraining(NetworkRunConfig):
     """ACFlow, a flow with arbitrary conditioning."""
 
     network: ACFlowConfig = field(default_factory=ACFlowConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=20_000, batch_size=64))
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=9_000, batch_size=64, validate_every=1_500))
     masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
     """the mask family in training, see dmfa_demo/data/masks.py"""
 

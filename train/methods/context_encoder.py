@@ -19,7 +19,7 @@ from train.engine.run import load_training
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": ContextEncoderConfig(latents=128, widths=(32, 64, 128), skips=True),
-    "loop": LoopConfig(steps=20_000, batch_size=64, validate_every=2_000),
+    "loop": LoopConfig(steps=15_000, batch_size=64, validate_every=3_000),
     "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
 }
 

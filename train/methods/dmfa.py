@@ -20,7 +20,7 @@ from train.engine.run import absent_pixels, load_training
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": DMFAConfig(components=1, factors=10, widths=(64, 128, 192)),
-    "loop": LoopConfig(steps=40_000, batch_size=64, validate_every=2_000),
+    "loop": LoopConfig(steps=9_500, batch_size=64, validate_every=1_500),
     "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
     "mse_weight": 100.0,
     "mse_weight_end": 100.0,

@@ -54,7 +54,7 @@ class MFATraining(RunConfig):
         "celeba": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
         "celeba32": {"network": MFAConfig(components=1, factors=600, temperature=15.0), "em": False},
         # Few images: more components or factors fit them better and others worse.
-        "omniglot": {"network": MFAConfig(components=30, factors=10)},
+        "omniglot": {"network": MFAConfig(components=10, factors=10)},
         "cifar10": _SMALL_PHOTOS,
         "svhn": _SMALL_PHOTOS,
     }

@@ -25,7 +25,9 @@ class PosteriorMatchingTraining(NetworkRunConfig):
     """Posterior matching, an encoder of visible pixels for a variational auto-encoder."""
 
     network: PosteriorMatchingConfig = field(default_factory=PosteriorMatchingConfig)
-    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=20_000, batch_size=64))
+    loop: LoopConfig = field(
+        default_factory=lambda: LoopConfig(steps=14_000, batch_size=64, validate_every=2_000)
+    )
     vae: str = "vae"
     """the sibling checkpoint of the variational auto-encoder, with the same latents, widths and deviation"""
     masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"

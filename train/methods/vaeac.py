@@ -25,7 +25,7 @@ from train.engine.run import absent_pixels, load_training
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": VAEACConfig(latents=64, widths=(48, 96, 192), deviation_floor=0.02),
-    "loop": LoopConfig(steps=40_000, batch_size=64, validate_every=2_000),
+    "loop": LoopConfig(steps=9_500, batch_size=64, validate_every=2_000),
     "masks": "square16*3+squares8-20*3+half+strokes*2+noise30-90*2",
 }
 

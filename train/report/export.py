@@ -34,6 +34,7 @@ def export(config: Export) -> None:
         folder = ROOT / config.dataset / name
         try:
             if name in made:
+                folder.mkdir(exist_ok=True)
                 written = write_answer(method_class(name).create(config.dataset), folder)
             else:
                 written = write_graphs(folder)

@@ -36,7 +36,7 @@ COMMANDS = {
     "dmfa": "dmfa --components 1 --widths 32 64 --batch-size 64 --steps 3500",
     "vaeac": "vaeac --steps 3500",
     "mfa": "mfa --components 50 --factors 6 --iterations 12",
-    "miwae": "miwae --steps 3500",
+    "miwae": "miwae --steps 3500 --importance-samples 5",
 }
 
 

@@ -1,7 +1,8 @@
-// A table whose cells a visitor erases, and what models believe is in them. props.value, to Python: {table, view, erased: ["row,column"],
-// edits: {"row,column": value}, focus, seed, revision}, where `view` is the name of the table whose cells are here; table is null for
-// the scene to begin with. From Python: {answered: the revision of the question or null, beliefs, view?: the cells, state?: erased, edits and
-// focus to begin with, prefer?: a model to show}, or {answered: null, again: true} after a model has learnt.
+// A table whose cells a visitor erases, and what models believe is in them. props.value, the question to Python: {table, view, erased:
+// ["row,column"], edits: {"row,column": value}, focus, seed, revision}, where `view` is the name of the table whose cells are here; table
+// is null for the scene to begin with. Answers arrive as events of the document, since an answer in props.value would replace a later
+// question: {answered: the revision of the question or null, beliefs, cells?: those of another table, begin?: {erased, edits, focus} to
+// take over, prefer?: a model to show}.
 const editor = element.querySelector(".editor"), grid = element.querySelector(".grid table");
 const part = (name) => element.querySelector(`.${name}`), tool = (name) => element.querySelector(`[data-action=${name}]`);
 const status = element.querySelector("[role=status]");
@@ -11,6 +12,7 @@ let view = null; // {name, title, about, columns: [{name, categories}], cells: [
 let table = null; // the table asked for; "" for the visitor's own
 let erased = new Set(), edits = {}, focus = null, revision = 0;
 let beliefs = null, model = null;
+let editing = null; // the place whose value is being changed
 
 const key = (row, column) => `${row},${column}`;
 const where = (place) => place.split(",").map(Number);
@@ -67,30 +69,27 @@ function unpacked(text, columns, rows) {
 
 // --- in ---
 
-function accept() {
-    const value = props.value;
-    if (!value || !("answered" in value)) return; // our own
-    if (value.prefer) model = value.prefer;
-    if (value.again) { send(); return; }
+function accept(value) {
     if (value.answered !== null && value.answered !== revision) return; // the answer to an earlier question
-    if (value.view) { view = value.view; table = view.name; }
-    if (value.state) {
-        ({ edits, focus } = value.state);
-        erased = new Set(value.state.erased);
+    if (value.prefer) model = value.prefer;
+    if (value.cells) { view = value.cells; table = view.name; }
+    if (value.begin) {
+        ({ edits, focus } = value.begin);
+        erased = new Set(value.begin.erased);
         revision++;
         remember();
     }
     beliefs = value.beliefs;
     if (!beliefs.models.some((one) => one.name === model)) model = beliefs.models.at(-1).name;
     editor.setAttribute("aria-busy", "false");
-    if (value.view && asked) {
+    if (value.cells && asked) {
         fromAddress();
         asked = null;
         beliefs = null;
         send();
     }
-    else props.value = question(); // for other handlers, which read it
-    value.view ? build() : show();
+    props.value = question(); // for other handlers
+    value.cells ? build() : show();
 }
 
 function fromAddress() {
@@ -107,6 +106,7 @@ function fromAddress() {
 
 function build() {
     part("about").textContent = view.about;
+    editing = null;
     const heads = view.columns.map((column, number) => node("th", { scope: "col" }, button(column.name, -1, number, "column")));
     const rows = view.cells.map((cells, row) => {
         const tds = cells.map((_, column) => node("td", { role: "gridcell", tabindex: -1, "data-place": key(row, column) }));
@@ -132,6 +132,7 @@ function show() {
     const truth = tool("truth").checked, shown = beliefs?.models.find((one) => one.name === model);
     view.cells.forEach((cells, row) => cells.forEach((text, column) => {
         const place = key(row, column), cell = cellAt(place), hidden = isErased(place);
+        if (place === editing) return; // an answer arrived meanwhile
         const changed = place in edits && !hidden, belief = beliefs?.cells[place]?.[model];
         cell.className = [hidden && "erased", changed && "edited", place === focus && "focus"].filter(Boolean).join(" ");
         if (hidden) {
@@ -270,19 +271,25 @@ function edit(place) {
     const field = categories
         ? node("select", { "aria-label": name }, ...categories.map((text, code) => node("option", { value: code, ...(code === now ? { selected: "" } : {}) }, text)))
         : node("input", { inputmode: "decimal", "aria-label": name, value: now });
+    editing = place;
     cell.replaceChildren(field);
     field.focus();
-    let done = false;
-    const finish = (keep) => {
-        if (done) return;
-        done = true;
+    const take = () => {
         const value = Number(String(field.value).trim().replace(",", "."));
-        if (keep && field.value !== "" && Number.isFinite(value)) {
-            if (value === view.values[row][column]) delete edits[place];
-            else edits[place] = value;
-            status.textContent = "";
-            send();
-        } else if (keep) status.textContent = `${field.value || "Nothing"} is not a number; ${name} stays as it is.`;
+        if (field.value === "" || !Number.isFinite(value)) {
+            status.textContent = `${field.value || "Nothing"} is not a number; ${name} stays as it is.`;
+            return;
+        }
+        status.textContent = "";
+        if (value === (edits[place] ?? view.values[row][column])) return;
+        if (value === view.values[row][column]) delete edits[place];
+        else edits[place] = value;
+        send();
+    };
+    const finish = (keep) => {
+        if (editing !== place) return; // the field is removed, which is a blur
+        editing = null;
+        if (keep) take();
         show();
         cell.focus();
     };
@@ -292,7 +299,7 @@ function edit(place) {
         if (event.key === "Escape") finish(false);
     });
     field.addEventListener("blur", () => finish(true));
-    if (categories) field.addEventListener("change", () => finish(true));
+    if (categories) field.addEventListener("change", take); // without the end of the choice, which may go on by keyboard
 }
 
 grid.addEventListener("click", (event) => {
@@ -338,5 +345,5 @@ part("models").addEventListener("keydown", (event) => {
 const said = new URL(location).searchParams;
 let asked = said.get("table") ? said : null; // a link, until Python has sent its table
 table = asked?.get("table") ?? null;
-watch("value", accept);
+document.addEventListener("table-answer", ({ detail }) => accept(detail));
 send();

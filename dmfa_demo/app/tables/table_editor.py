@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import gradio as gr
@@ -33,10 +33,10 @@ class Question:
     table: str | None
     view: str | None
     erased: list[str]
-    edits: dict[str, float]
-    focus: str | None
-    seed: int
-    revision: int
+    edits: dict[str, float] = field(default_factory=dict)
+    focus: str | None = None
+    seed: int = 0
+    revision: int = 0
 
     def state(self, table: PageTable) -> TableState:
         """Return the state of a table.
@@ -57,7 +57,7 @@ class Question:
 
 
 class TableEditor(gr.HTML):
-    """A table to erase cells in. It gets an answer, see `answer_of` and `view_of`, and returns a `Question`."""
+    """A table to erase cells in. It returns a `Question`; answers reach it through a `TableAnswer`."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(**files_of(__file__), **kwargs)
@@ -67,9 +67,6 @@ class TableEditor(gr.HTML):
             return _question(payload)
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
-
-    def postprocess(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
-        return value
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object"}
@@ -81,7 +78,23 @@ class TableEditor(gr.HTML):
         return self.example_payload()
 
 
-def view_of(table: PageTable) -> dict[str, Any]:
+class TableAnswer(gr.HTML):
+    """An invisible component that hands an answer to the `TableEditor`, see table_editor.js."""
+
+    def __init__(self, **kwargs: Any):
+        script = """watch("value", () => {
+            if (props.value) document.dispatchEvent(new CustomEvent("table-answer", { detail: props.value }));
+        });"""
+        super().__init__(html_template="", js_on_load=script, apply_default_css=False, **kwargs)
+
+    def postprocess(self, value: dict[str, Any] | None) -> dict[str, Any] | None:
+        return value
+
+    def api_info(self) -> dict[str, Any]:
+        return {"type": "object"}
+
+
+def cells_of(table: PageTable) -> dict[str, Any]:
     """Return what the browser shows of a table before a model has answered."""
     places = np.argwhere(np.isnan(table.shown))
     return {

@@ -65,10 +65,10 @@ SCENES = (
     ),
     TableScene(
         title="A column that the others say little about",
-        text="Nothing else in a wine's chemistry tells much about its sulphates. Every model's distribution is close to that of the whole "
-        "column, and no method can be much better than the column's mean.",
-        table="whitewine",
-        columns=("sulphates",),
-        row=3,
+        text="Fur, feathers and legs tell little about whether an animal is a predator. The mixture's bars are close to those of the whole "
+        "column, and it is wrong about as often as somebody who has not looked at the row.",
+        table="zoo",
+        columns=("predator",),
+        row=0,
     ),
 )

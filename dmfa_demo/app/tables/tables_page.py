@@ -16,7 +16,7 @@ from dmfa_demo.app.sharing.preview import TITLE
 from dmfa_demo.app.tables.beliefs import TableState, believe
 from dmfa_demo.app.tables.csv_table import read_csv
 from dmfa_demo.app.tables.page_table import MODELS, OFFERED, PageTable, built_in
-from dmfa_demo.app.tables.table_editor import Question, TableEditor, view_of
+from dmfa_demo.app.tables.table_editor import Question, TableAnswer, TableEditor, cells_of
 from dmfa_demo.app.tables.table_scenes import SCENES, TableScene
 from dmfa_demo.app.widgets.handlers import EVERY, LATEST, STREAMED, in_turn, stream_with_user_warnings
 from dmfa_demo.app.widgets.segments import OneThatFollows
@@ -51,15 +51,16 @@ def build_tables() -> None:
     with gr.Row(elem_classes="chips"):
         scenes = [gr.Button(scene.title, size="sm", elem_id=f"scene-{number}") for number, scene in enumerate(SCENES)]
     note = gr.HTML("", elem_id="table-note", apply_default_css=False)
-    editor = TableEditor(elem_id="table-editor")
+    editor, shown = TableEditor(elem_id="table-editor"), TableAnswer()
 
-    answered = [editor, tables, note]
+    answered = [shown, tables, note]
     editor.select(in_turn(answer), [editor, own], answered, **LATEST)
     tables.input(in_turn(start), [tables, own], answered, **LATEST)
     for scene, button in zip(SCENES, scenes):
         button.click(in_turn(partial(play, scene)), None, answered, **EVERY)
     upload.upload(stream_with_user_warnings(receive), [upload], [own, *answered], **STREAMED)
-    learn.click(stream_with_user_warnings(learn_vaeac), [editor, own], [note, editor], **STREAMED)
+    learnt = learn.click(stream_with_user_warnings(learn_vaeac), [editor, own], [note], **STREAMED)
+    learnt.then(in_turn(answer_of_vaeac), [editor, own], [shown], **LATEST)
 
 
 def answer(question: Question, own: PageTable | None) -> tuple[Any, ...]:
@@ -74,7 +75,7 @@ def answer(question: Question, own: PageTable | None) -> tuple[Any, ...]:
     found = {"answered": question.revision, "beliefs": believe(table, question.state(table))}
     if question.view == question.table:
         return found, gr.skip(), gr.skip()
-    return found | {"view": view_of(table)}, _choice(table), ""
+    return found | {"cells": cells_of(table)}, _choice(table), ""
 
 
 def start(name: str, own: PageTable | None) -> tuple[Any, ...]:
@@ -95,7 +96,7 @@ def _begin(table: PageTable, erased: np.ndarray, focus: tuple[int, int], text: s
     state = {"erased": places, "edits": {}, "focus": f"{focus[0]},{focus[1]}"}
     beliefs = believe(table, TableState(erased=erased, focus=focus))
     message = f'<p class="note wide">{text}</p>' if text else ""
-    return {"answered": None, "view": view_of(table), "state": state, "beliefs": beliefs}, _choice(table), message
+    return {"answered": None, "begin": state, "cells": cells_of(table), "beliefs": beliefs}, _choice(table), message
 
 
 def receive(content: bytes | None) -> Iterator[tuple[Any, ...]]:
@@ -115,13 +116,13 @@ def receive(content: bytes | None) -> Iterator[tuple[Any, ...]]:
     yield table, *start("", table)
 
 
-def learn_vaeac(question: Question, own: PageTable | None) -> Iterator[tuple[Any, ...]]:
-    """Let VAEAC learn a table, then let the browser ask again.
+def learn_vaeac(question: Question, own: PageTable | None) -> Iterator[str]:
+    """Let VAEAC learn a table, with messages on how long it takes.
 
     Raises:
         ValueError: If there is no such table.
     """
-    table, name = table_named(question.table or SCENES[0].table, own), "vaeac"
+    table, name = table_named(question.table, own), "vaeac"
     failed: list[Exception] = []
 
     def work() -> None:
@@ -133,22 +134,33 @@ def learn_vaeac(question: Question, own: PageTable | None) -> Iterator[tuple[Any
     thread, began = Thread(target=work), time.monotonic()
     thread.start()
     while thread.is_alive():
-        yield _progress(f"{MODELS[name].title} learns from {len(table.learnt):,} rows… {time.monotonic() - began:.0f} s", None), gr.skip()
+        yield _progress(f"{MODELS[name].title} learns from {len(table.learnt):,} rows… {time.monotonic() - began:.0f} s")
         thread.join(PERIOD)
     if failed:
-        yield "", gr.skip()
+        yield ""
         raise ValueError(f"{MODELS[name].title} could not learn this table: {failed[0]!s:.200}")
-    yield "", {"answered": None, "again": True, "prefer": name}
+    yield ""
 
 
-def table_named(name: str, own: PageTable | None) -> PageTable:
-    """Return an offered table, or the visitor's own for "".
+def answer_of_vaeac(question: Question, own: PageTable | None) -> dict[str, Any]:
+    """Return what the models believe, now with VAEAC's answer in the cells, if it could learn.
+
+    Raises:
+        ValueError: If there is no such table.
+    """
+    table = table_named(question.table, own)
+    beliefs = believe(table, question.state(table))
+    return {"answered": None, "beliefs": beliefs, "prefer": "vaeac" if table.knows("vaeac") else None}
+
+
+def table_named(name: str | None, own: PageTable | None) -> PageTable:
+    """Return an offered table, the visitor's own for "", or that of the first scene for None.
 
     Raises:
         ValueError: If there is none.
     """
-    if name:
-        return built_in(name)
+    if name != "":
+        return built_in(SCENES[0].table if name is None else name)
     if own is None:
         raise ValueError("your table is no longer on this server; upload it again")
     return own
@@ -159,6 +171,6 @@ def _choice(table: PageTable) -> Any:
     return gr.update(choices=offered if table.name else [*offered, (OWN, "")], value=table.name)
 
 
-def _progress(text: str, share: float | None) -> str:
+def _progress(text: str, share: float | None = None) -> str:
     value = "" if share is None else f' value="{share:.2f}"'
     return f'<p class="note" role="status"><progress{value} aria-label="Learning"></progress> {text}</p>'
