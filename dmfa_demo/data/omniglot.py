@@ -126,7 +126,9 @@ def _read_bits(path: Path, part: str) -> tuple[np.ndarray, Sequence[str]]:
             bits, names = archive[part], archive[f"{part}_labels"].tolist()
         drawings = np.unpackbits(bits, axis=1)[:, : DRAWN**2].reshape(-1, DRAWN, DRAWN)
     except (OSError, KeyError, ValueError, BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is damaged ({error!r:.200}); replace it, or delete it to download Omniglot") from error
+        raise ValueError(
+            f"{path} is damaged ({error!r:.200}); replace it, or delete it to download Omniglot"
+        ) from error
     return drawings, names
 
 

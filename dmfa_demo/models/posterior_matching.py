@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.densities.diagonal_mixture import DiagonalMixture
 from dmfa_demo.imputation import Imputation, Imputer
-from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig, ConvolutionalEncoder
+from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder, ConvolutionalEncoder
 from dmfa_demo.networks.engine import graph
 from dmfa_demo.networks.unet import observe
 from dmfa_demo.options import PositiveInt, Width
@@ -30,7 +30,7 @@ from dmfa_demo.storage.checkpoints import load_network
 
 @dataclass(frozen=True)
 class PosteriorMatchingConfig(AutoencoderConfig):
-    """The shape of a variational auto-encoder and of the encoder of visible pixels."""
+    """The shape of a variational auto-encoder, and of the encoder of visible pixels."""
 
     posterior: Literal["point", "gaussian"] = "gaussian"
     """gaussian, since only a variational auto-encoder has a posterior"""
@@ -41,16 +41,14 @@ class PosteriorMatchingConfig(AutoencoderConfig):
 
 
 class PosteriorMatching(nn.Module):
-    """A variational auto-encoder, and the encoder r of visible pixels."""
+    """The encoder r of visible pixels, and the auto-encoder's decoder."""
 
     def __init__(self, config: PosteriorMatchingConfig):
         super().__init__()
         self.config = config
-        self.vae = Autoencoder(config)
         outputs = config.components * (1 + 2 * config.latents)
-        self.encoder = ConvolutionalEncoder(
-            config.channels + 1, replace(config, widths=config.visible_widths), outputs
-        )
+        self.encoder = ConvolutionalEncoder(config.channels + 1, replace(config, widths=config.visible_widths), outputs)
+        self.decoder = ConvolutionalDecoder(config)
 
     def forward(self, images: Tensor, missing: Tensor) -> DiagonalMixture:
         """Return r(z | x_o) for images `(B, C, H, W)` with missing `(B, 1, H, W)`; values under `missing` are ignored."""
@@ -60,6 +58,11 @@ class PosteriorMatching(nn.Module):
     def encode(self, seen: Tensor) -> Tensor:
         """Map `(B, C + 1, H, W)` to a raw mixture `(B, K (1 + 2 d))`."""
         return self.encoder(seen)
+
+    @graph("decoder")
+    def decode(self, z: Tensor) -> Tensor:
+        """Map latents `(B, d)` to the mean of every pixel `(B, C, H, W)`."""
+        return self.decoder(z)
 
 
 class PosteriorMatchingImputer(Imputer):
@@ -75,7 +78,7 @@ class PosteriorMatchingImputer(Imputer):
     formula = "p(x_m | x_o) = ∫ p(x_m | z) r(z | x_o) dz, where r matches the posterior q(z | x) of complete images"
     citation = "Strauss, Oliva: Posterior matching for arbitrary conditioning (2022)"
     url = "https://arxiv.org/abs/2201.12414"
-    paper = "Posterior Matching"
+    paper = None
     colour = "#8a5a2b"
     has_samples = True
     shown_first = False
@@ -91,13 +94,13 @@ class PosteriorMatchingImputer(Imputer):
         return cls(load_network(folder, PosteriorMatching, PosteriorMatchingConfig))
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
-        vae, mixture, seed = self.model.vae, self.model(images, missing), generator.initial_seed()
+        mixture, seed = self.model(images, missing), generator.initial_seed()
 
         def draw(count: int, generator: torch.Generator) -> Tensor:
             points = torch.rand(count, generator=generator)
             noise = torch.randn(count, mixture.parts.mean.shape[-1], generator=generator)
             z = mixture.at(points, noise)
-            return vae.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+            return self.model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
 
         drawn = draw(self.SAMPLES, generator)
         mean = drawn.mean(0)

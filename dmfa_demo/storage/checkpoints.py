@@ -144,13 +144,8 @@ def fill(network: Network, tensors: dict[str, Tensor], folder: Path) -> Network:
 
 
 def is_usable(folder: Path) -> bool:
-    """Return whether a folder has a checkpoint, with its weights, that has not failed to load."""
-    if not (folder / CONFIG).is_file() or folder in _DAMAGED:
-        return False
-    try:
-        return weights_of(folder).is_file()
-    except ValueError:
-        return True  # loading it gives the reason
+    """Return whether a folder has a checkpoint that has not failed to load."""
+    return (folder / CONFIG).is_file() and folder not in _DAMAGED
 
 
 class Unavailable(ValueError):

@@ -145,7 +145,7 @@ BAD = [
     (dict(mask={"height": "28", "width": 28, "runs": []}), "height and width"),
     (dict(mask=[1, 2]), "a mask as rows"),
     (dict(mask=None), "a mask is"),
-    (dict(dataset="cifar"), "dataset must be one of mnist, fashion-mnist, celeba"),
+    (dict(dataset="cifar"), "dataset must be one of mnist, fashion-mnist, omniglot, celeba"),
     (dict(image=BLACK, dataset="../.."), "dataset must be one of"),
     (dict(method="gan"), "known methods"),
     (dict(method=[]), "method must be a name"),

@@ -87,7 +87,13 @@ def test_columns_without_use_are_left_out_and_named():
         }
     )
     assert [column.name for column in table.schema.columns] == ["x", "kind"]
-    for reason in ("empty (empty)", "same (the same everywhere)", "day (dates)", "time (dates)", "name (36 different texts)"):
+    for reason in (
+        "empty (empty)",
+        "same (the same everywhere)",
+        "day (dates)",
+        "time (dates)",
+        "name (36 different texts)",
+    ):
         assert reason in table.about
 
 

@@ -54,7 +54,7 @@ JSON = st.recursive(
 GOOD = {
     "image": st.sampled_from([0, 42, 99]),
     "mask": st.just(MASK),
-    "dataset": st.sampled_from(["mnist", "fashion-mnist", "celeba"]),
+    "dataset": st.sampled_from(["mnist", "fashion-mnist", "omniglot", "celeba"]),
     "method": st.sampled_from(["dmfa", "mean", "knn", "zero"]),
     "seed": st.integers(0, 9),
     "count": st.integers(1, 3),

@@ -140,7 +140,12 @@ def test_scene_says_that_a_wide_peak_follows_from_erasing_the_tilt_too():
 
 def test_answers_name_their_question():
     shown, choice, note = tables_page.answer(Question(table=None, view=None, erased=[]), None)
-    assert shown["begin"]["focus"] == "0,2" and shown["cells"]["name"] == SCENES[0].table and SCENES[0].text in note and choice["value"] == "iris"
+    assert (
+        shown["begin"]["focus"] == "0,2"
+        and shown["cells"]["name"] == SCENES[0].table
+        and SCENES[0].text in note
+        and choice["value"] == "iris"
+    )
     question = Question(table="zoo", view="iris", erased=["0,3"], focus="0,3", revision=7)
     answered, _, _ = tables_page.answer(question, None)
     assert answered["answered"] == 7 and answered["cells"]["name"] == "zoo" and "begin" not in answered
@@ -149,7 +154,9 @@ def test_answers_name_their_question():
 def test_own_table_learns_and_is_forgotten():
     lines = "\n".join(f"{number},{2 * number},{'ab'[number % 2]}" for number in range(60))
     *messages, (own, shown, choice, _) = tables_page.receive(f"x,y,kind\n{lines}".encode())
-    assert len(messages) == sum(not model.on_demand for model in MODELS.values()) and all("learns" in one[-1] for one in messages)
+    assert len(messages) == sum(not model.on_demand for model in MODELS.values()) and all(
+        "learns" in one[-1] for one in messages
+    )
     assert shown["cells"]["name"] == "" and choice["value"] == "" and own.knows("mixture") and not own.knows("vaeac")
     question = Question(table="", view="", erased=["1,0"], focus="1,0")
     assert tables_page.answer(question, own)[0]["beliefs"]["focus"]["name"] == "x"
@@ -161,7 +168,9 @@ def test_vaeac_learns_on_demand(monkeypatch):
     from dmfa_demo.tables.vaeac import VAEACTableImputer
 
     about = table()
-    short = MODELS["vaeac"].__class__(**{**vars(MODELS["vaeac"]), "make": lambda schema: VAEACTableImputer(categorical=schema, steps=20)})
+    short = MODELS["vaeac"].__class__(
+        **{**vars(MODELS["vaeac"]), "make": lambda schema: VAEACTableImputer(categorical=schema, steps=20)}
+    )
     monkeypatch.setitem(MODELS, "vaeac", short)
     question = Question(table="", view="", erased=["1,0"], focus="1,0")
     *messages, last = tables_page.learn_vaeac(question, about)
@@ -211,7 +220,11 @@ anything = st.recursive(
 
 
 @settings(max_examples=200)
-@given(st.fixed_dictionaries({}, optional={name: anything for name in ("table", "view", "erased", "edits", "focus", "seed", "revision")}))
+@given(
+    st.fixed_dictionaries(
+        {}, optional={name: anything for name in ("table", "view", "erased", "edits", "focus", "seed", "revision")}
+    )
+)
 def test_any_question_is_answered_or_refused(payload):
     try:
         question = TableEditor().preprocess(payload)

@@ -90,6 +90,7 @@ SHIPPED = {
         "mean",
         "zero",
     },
+    "omniglot": {"dmfa", "mfa", "vaeac", "context-encoder", "knn", "mean", "zero"},
     "celeba": {"dmfa", "mfa", "vaeac", "dynamics", "pseudo-gibbs", "context-encoder", "mean", "zero"},
 }
 

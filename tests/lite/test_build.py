@@ -73,7 +73,7 @@ def test_bad_arguments_are_named(tmp_path: Path, monkeypatch, capsys):
     assert main(["build", str(tmp_path), "--runtime", str(tmp_path)]) == 1
     assert "contains other files; choose a new folder" in capsys.readouterr().err
     assert main(["build", str(tmp_path / "new"), "--dataset", "gears"]) == 1
-    assert "unknown data set 'gears'; available: mnist, fashion-mnist, celeba" in capsys.readouterr().err
+    assert "unknown data set 'gears'; available: mnist, fashion-mnist, omniglot, celeba" in capsys.readouterr().err
     assert main(["build", str(tmp_path / "new"), "--method", "gears"]) == 1
     assert "unknown method 'gears'; available: dmfa, mfa, vaeac" in capsys.readouterr().err
     other = tmp_path / "other"

@@ -28,14 +28,19 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
 def test_loss_is_smallest_for_the_posterior_itself():
     """The cross-entropy of q and r, by Monte Carlo, is the entropy of q plus KL(q || r), which is zero for r = q."""
     model, (images, missing) = build(), scene()
-    objective, posterior = MatchingObjective(model), model.vae.posterior(images)
+    vae = Autoencoder(CONFIG)
+    objective, posterior = MatchingObjective(model, vae), vae.posterior(images)
     noise = torch.randn(20_000, 1, 2)
 
     def cross_entropy() -> torch.Tensor:
-        return torch.stack([objective(images, missing, part) for part in noise.expand(-1, 3, -1).split(1)[:1_000:10]]).mean()
+        return torch.stack(
+            [objective(images, missing, part) for part in noise.expand(-1, 3, -1).split(1)[:1_000:10]]
+        ).mean()
 
     apart = cross_entropy()
-    raw = torch.cat([torch.zeros(3, 2), *[torch.cat([posterior.mean, posterior.deviation.sub(1e-4).expm1().log()], 1)] * 2], 1)
+    raw = torch.cat(
+        [torch.zeros(3, 2), *[torch.cat([posterior.mean, posterior.deviation.sub(1e-4).expm1().log()], 1)] * 2], 1
+    )
     model.encode = lambda seen: raw
     assert cross_entropy() < apart
     entropy = posterior.deviation.log().sum(1) + 1 + torch.log(torch.tensor(2 * torch.pi))
@@ -45,8 +50,9 @@ def test_loss_is_smallest_for_the_posterior_itself():
 
 def test_only_the_encoder_of_visible_pixels_learns():
     model, (images, missing) = build(), scene()
-    MatchingObjective(model)(images, missing, torch.randn(3, 2)).sum().backward()
-    assert all(weight.grad is None for weight in model.vae.parameters())
+    vae = Autoencoder(CONFIG)
+    MatchingObjective(model, vae)(images, missing, torch.randn(3, 2)).sum().backward()
+    assert all(weight.grad is None for part in (vae, model.decoder) for weight in part.parameters())
     assert any(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in model.encoder.parameters())
 
 
@@ -57,7 +63,7 @@ def test_samples_are_decoded_draws_of_the_mixture():
     points, noise = torch.rand(10, generator=generator), torch.randn(10, 2, generator=generator)
     with torch.no_grad():
         z = model(images, missing).at(points, noise)
-        expected = torch.stack([model.vae.decode(one) for one in z]).mean(0)
+        expected = torch.stack([model.decode(one) for one in z]).mean(0)
     torch.testing.assert_close(ours.mean, torch.where(missing, expected, images))
     samples = ours.sample(3_000)
     inside = missing & (ours.mean > 0.35) & (ours.mean < 0.65)  # not clipped
@@ -81,9 +87,12 @@ def test_trains_for_a_trained_auto_encoder(small_mnist, tmp_path):
     words = ["posterior-matching", "--visible-widths", "8", "8", *small, "--run-folder", f"{tmp_path}/run"]
     config = parse([*words, "--output", f"{tmp_path}/posterior-matching"])
     posterior_matching.train(config)
-    before = PosteriorMatchingImputer.load(tmp_path / "posterior-matching").model.vae.state_dict()
-    kept = load_network(tmp_path / "vae", Autoencoder, AutoencoderConfig).state_dict()
-    assert all(torch.equal(before[name], kept[name]) for name in kept)
-    for change, message in ((["--vae", "ae"], "has posterior point, not gaussian"), (["--latents", "4"], "has latents 3, not 4")):
+    decoder = PosteriorMatchingImputer.load(tmp_path / "posterior-matching").model.decoder.state_dict()
+    kept = load_network(tmp_path / "vae", Autoencoder, AutoencoderConfig).decoder.state_dict()
+    assert all(torch.equal(decoder[name], kept[name]) for name in kept)
+    for change, message in (
+        (["--vae", "ae"], "has posterior point, not gaussian"),
+        (["--latents", "4"], "has latents 3, not 4"),
+    ):
         with pytest.raises(ValueError, match=message):
             posterior_matching.train(parse([*words, *change, "--output", f"{tmp_path}/other"]))

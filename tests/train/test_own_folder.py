@@ -82,7 +82,7 @@ def test_a_classifier_needs_classes(root: Path, tmp_path: Path):
     [
         (
             "gears",
-            "--dataset must be one of mnist, fashion-mnist, celeba, celeba32, cifar10, svhn or folder:PATH; got 'gears'",
+            "--dataset must be one of mnist, fashion-mnist, omniglot, celeba, celeba32, cifar10, svhn or folder:PATH; got 'gears'",
         ),
         ("folder:", "--dataset folder: needs the path of a folder"),
         ("folder:nowhere", "there is no folder nowhere; give one with images as --dataset folder:PATH"),

@@ -30,6 +30,9 @@ NOT_SHIPPED = {
     for step in RECIPES["mnist"]
     if step.folder
     in (
+        "vaeac-line3",
+        "gsnn-line3",
+        "vae",
         "dmfa-trapezoid",
         "dmfa-noise75",
         "knn-trapezoid",
@@ -40,6 +43,7 @@ NOT_SHIPPED = {
         "wae-partial-conv",
     )
 }
+NOT_SHIPPED.add(("celeba32", "dmfa"))
 # Their images may not be distributed, and their models are not on the page.
 NOT_ON_THE_PAGE = ("cifar10", "svhn")
 
@@ -63,12 +67,12 @@ def test_every_source_is_made_before_it_is_read(dataset):
         made.add(step.output(dataset))
 
 
-def test_list_shows_finished_commands_and_runs_nothing(monkeypatch, capsys):
+def test_list_shows_which_commands_are_finished_and_runs_nothing(monkeypatch, capsys):
     monkeypatch.setattr(recipes, "_run", None)
     monkeypatch.setattr(sys, "argv", ["train", "all", "--dataset", "celeba32", "--list"])
     command_line.main()
     lines = [
-        "finished  python -m train dmfa --dataset celeba32 --run-folder runs/celeba32/dmfa-plain --output checkpoints/celeba32/dmfa-plain",
+        "to do     python -m train dmfa --dataset celeba32 --run-folder runs/celeba32/dmfa-plain --output checkpoints/celeba32/dmfa-plain",
         "finished  python -m train mfa --dataset celeba32",
         "finished  python -m train guided-dmfa --dataset celeba32",
     ]

@@ -23,7 +23,7 @@ from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.options import OptionError, Options, Range
-from dmfa_demo.storage.checkpoints import CONFIG, ROOT, is_usable, save_checkpoint
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.storage.own_data import ABOUT, SAMPLES, describe, read_description
 from train.engine.graphs import write_graphs
@@ -41,9 +41,9 @@ class DatasetConfig(Options):
     """differences from the defaults, for each data set"""
 
     dataset: str = "mnist"
-    """mnist, fashion-mnist, omniglot, celeba, celeba32, cifar10, svhn, or folder:PATH, a folder of images of your own"""
+    """mnist, fashion-mnist, celeba, celeba32, cifar10, svhn, or folder:PATH, a folder of images of your own"""
     data_root: Path = Path("data")
-    """the folder with MNIST, FashionMNIST, Omniglot, CIFAR-10 and SVHN, which are downloaded to it, and celeba, which is not"""
+    """the folder with MNIST, FashionMNIST, CIFAR-10 and SVHN, which are downloaded to it, and celeba, which is not"""
     size: Annotated[int, Range(at_least=SMALLEST, at_most=LARGEST, multiple_of=MULTIPLE)] | None = None
     """height and width of the images of folder:PATH, divisible by 4; by default those of its checkpoints, or 32"""
     licence: str = ""
@@ -150,7 +150,7 @@ class RunConfig(DatasetConfig):
 
     def is_finished(self) -> bool:
         """Return whether the checkpoint exists, made with the same settings."""
-        return is_usable(self.checkpoint) and not self.differences()
+        return (self.checkpoint / CONFIG).is_file() and not self.differences()
 
     def differences(self) -> str:
         """Return the differences as above, except settings without effect, a precision of `auto`, and masks that are equal under another name."""

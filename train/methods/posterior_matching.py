@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from dmfa_demo import metrics
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.models.autoencoder import AutoencoderConfig
+from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.posterior_matching import PosteriorMatching, PosteriorMatchingConfig, PosteriorMatchingImputer
-from dmfa_demo.storage.checkpoints import beside, digest, load_checkpoint
+from dmfa_demo.storage.checkpoints import beside, digest, load_network
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, fit_network
 from train.engine.run import finish, load_training
@@ -25,9 +25,7 @@ class PosteriorMatchingTraining(NetworkRunConfig):
     """Posterior matching, an encoder of visible pixels for a variational auto-encoder."""
 
     network: PosteriorMatchingConfig = field(default_factory=PosteriorMatchingConfig)
-    loop: LoopConfig = field(
-        default_factory=lambda: LoopConfig(steps=14_000, batch_size=64, validate_every=2_000)
-    )
+    loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=14_000, batch_size=64, validate_every=2_000))
     vae: str = "vae"
     """the sibling checkpoint of the variational auto-encoder, with the same latents, widths and deviation"""
     masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
@@ -41,39 +39,47 @@ class PosteriorMatchingTraining(NetworkRunConfig):
 
 
 class MatchingObjective(nn.Module):
-    """The loss of an encoder of visible pixels; the auto-encoder beside it stays as it is."""
+    """The loss of an encoder of visible pixels.
 
-    def __init__(self, model: PosteriorMatching):
+    Args:
+        model: the encoder, with a copy of the auto-encoder's decoder.
+        vae: the auto-encoder, which stays as it is.
+    """
+
+    def __init__(self, model: PosteriorMatching, vae: Autoencoder):
         super().__init__()
-        self.model = model
-        model.vae.requires_grad_(False)
+        self.model, self.vae = model, vae.requires_grad_(False)
+        model.decoder.load_state_dict(vae.decoder.state_dict())
+        model.decoder.requires_grad_(False)
 
     def forward(self, images: Tensor, missing: Tensor, noise: Tensor) -> Tensor:
         """Return -log r(z | x_o) of each image in nats, `(B,)`, for a draw z of q(z | x) made of standard normal noise `(B, d)`."""
         with torch.no_grad():
-            z = self.model.vae.posterior(images).at(noise[None])[0]
+            z = self.vae.posterior(images).at(noise[None])[0]
         return -self.model(images, missing).log_prob(z)
 
 
-def load_vae(folder: Path, shape: PosteriorMatchingConfig) -> dict[str, Tensor]:
-    """Load the weights of a variational auto-encoder.
+def load_vae(folder: Path, shape: PosteriorMatchingConfig) -> Autoencoder:
+    """Load a variational auto-encoder.
 
     Raises:
         ValueError: If the checkpoint is that of another auto-encoder, or of another shape.
     """
-    config, weights = load_checkpoint(folder, AutoencoderConfig)
+    vae = load_network(folder, Autoencoder, AutoencoderConfig)
     for option in fields(AutoencoderConfig):
-        here, there = getattr(shape, option.name), getattr(config, option.name)
+        here, there = getattr(shape, option.name), getattr(vae.config, option.name)
         if here != there:
-            raise ValueError(f"{folder} has {option.name} {there}, not {here}; name a variational auto-encoder with --vae, or change --{option.name}")
-    return weights
+            raise ValueError(
+                f"{folder} has {option.name} {there}, not {here}; name a variational auto-encoder with --vae, or change --{option.name}"
+            )
+    return vae
 
 
 def train(config: PosteriorMatchingTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
     folder = beside(config.checkpoint, config.vae)
-    weights = load_vae(folder, config.network)
+    vae = load_vae(folder, config.network)
     training = load_training(config)
     validation = load_split(config.dataset, "validation", config.data_root)
     family, (height, width) = mask_family(config.masks), training.images.shape[-2:]
@@ -94,14 +100,13 @@ def train(config: PosteriorMatchingTraining) -> None:
     def validate(network: nn.Module) -> dict[str, float]:
         device = next(network.parameters()).device
         bound = network(*(one.to(device) for one in (images, missing, noise))).mean().item()
-        answer = PosteriorMatchingImputer(cast(PosteriorMatching, network.model).cpu()).impute(images[:500], missing[:500], seed=0)
+        answer = PosteriorMatchingImputer(cast(PosteriorMatching, network.model).cpu()).impute(
+            images[:500], missing[:500], seed=0
+        )
         network.to(device)
         return {"validation": bound, "psnr_image": metrics.psnr_image(answer.mean, images[:500]).mean().item()}
 
     torch.manual_seed(config.loop.seed)
-    objective = MatchingObjective(PosteriorMatching(config.network))
-    objective.model.vae.load_state_dict(weights)
-    seconds = fit_network(
-        config, objective, training, draw=draw, loss=loss, validate=validate, source=digest(folder)
-    )
+    objective = MatchingObjective(PosteriorMatching(config.network), vae)
+    seconds = fit_network(config, objective, training, draw=draw, loss=loss, validate=validate, source=digest(folder))
     finish(config, objective.model.state_dict(), seconds=seconds, training=training)

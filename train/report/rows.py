@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from dmfa_demo.registry import method_class, methods
+from dmfa_demo.registry import methods
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
 from train.engine.model_card import METRICS, write_model_card
 from train.engine.run import hardware, write_json
@@ -63,7 +63,7 @@ def training_images(folder: Path) -> int | None:
         return json.loads(config.read_text())["about"]["training_images"]
     if folder.name == "mice":
         return MICE_TRAINING
-    if folder.name in methods() and not method_class(folder.name).needs_checkpoint:
+    if not folder.name.endswith("knn") or folder.name not in methods():
         return None
     everything = folder.parent / "mean"
     return min(training_images(everything) or 0, MOST_NEIGHBOURS) if (everything / CONFIG).is_file() else None

@@ -57,9 +57,7 @@ def believe(table: PageTable, state: TableState) -> dict[str, Any]:
     """
     seen = state.apply(table.shown)
     names = [name for name, model in MODELS.items() if table.knows(name) or not model.on_demand]
-    answers = {
-        name: table.model(name).impute(table.schema.decode(seen)) for name in names
-    }
+    answers = {name: table.model(name).impute(table.schema.decode(seen)) for name in names}
     hidden = [tuple(map(int, place)) for place in np.argwhere(state.erased)]
     drawn = {name: answer.sample(DRAWS, state.seed) if hidden else None for name, answer in answers.items()}
     cells = {

@@ -22,7 +22,9 @@ _SPACES = "'\u00a0\u2009 "
 _POINT = re.compile(rf"[+-]?(\d+|[1-9]\d{{0,2}}([,{_SPACES}]\d{{3}})+)?(\.\d*)?([eE][+-]?\d+)?%?")
 _COMMA = re.compile(rf"[+-]?(\d+|[1-9]\d{{0,2}}([.{_SPACES}]\d{{3}})+)?(,\d*)?([eE][+-]?\d+)?%?")
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+")
-_DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?")
+_DATE = re.compile(
+    r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}([T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}([T ].*)?|\d{1,2}:\d{2}(:\d{2})?"
+)
 
 
 def read_csv(content: bytes, title: str) -> PageTable:
@@ -38,9 +40,13 @@ def read_csv(content: bytes, title: str) -> PageTable:
     if len(header) > MOST_COLUMNS:
         raise ValueError(f"the file has {len(header)} columns; keep at most {MOST_COLUMNS}")
     if len(rows) > MOST_ROWS:
-        raise ValueError(f"the file has more than {MOST_ROWS:,} rows; keep at most {MOST_ROWS:,}, for example at random")
+        raise ValueError(
+            f"the file has more than {MOST_ROWS:,} rows; keep at most {MOST_ROWS:,}, for example at random"
+        )
     if len(rows) < LEAST_ROWS:
-        raise ValueError(f"the file has {len(rows)} rows below its header; models need at least {LEAST_ROWS} to learn from")
+        raise ValueError(
+            f"the file has {len(rows)} rows below its header; models need at least {LEAST_ROWS} to learn from"
+        )
     # In a file with semicolons "1.234" may have thousands or decimals; another cell such as "0,5" decides.
     comma = delimiter == ";" and any(_DECIMAL_COMMA.fullmatch(cell.strip()) for row in rows for cell in row)
     kept: dict[str, Any] = {}

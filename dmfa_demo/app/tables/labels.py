@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 _COLOURS = {
     "b": "buff", "c": "cinnamon", "e": "red", "g": "grey", "h": "chocolate", "k": "black", "n": "brown", "o": "orange", "p": "pink", "r": "green",
     "u": "purple", "w": "white", "y": "yellow",
@@ -36,7 +39,7 @@ COLUMNS: dict[str, dict[str, str]] = {
 }  # fmt: skip
 
 # table -> column -> category -> its name on the page.
-CATEGORIES: dict[str, dict[str, dict[object, str]]] = {
+CATEGORIES: Mapping[str, Mapping[str, Mapping[Any, str]]] = {
     "iris": {"target": {0: "setosa", 1: "versicolor", 2: "virginica"}},
     "zoo": {
         column: _YES

@@ -124,7 +124,9 @@ class PageTable:
         order = np.random.default_rng(0).permutation(len(values))
         shown = min(SHOWN, len(values) // 3)
         rest = values[order[shown:]][:LEARNT]
-        return cls(name=name, title=title, about=about, schema=schema, shown=values[np.sort(order[:shown])], learnt=rest)
+        return cls(
+            name=name, title=title, about=about, schema=schema, shown=values[np.sort(order[:shown])], learnt=rest
+        )
 
     def knows(self, name: str) -> bool:
         """Return whether a model has learnt."""

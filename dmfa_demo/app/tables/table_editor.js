@@ -6,7 +6,6 @@
 const editor = element.querySelector(".editor"), grid = element.querySelector(".grid table");
 const part = (name) => element.querySelector(`.${name}`), tool = (name) => element.querySelector(`[data-action=${name}]`);
 const status = element.querySelector("[role=status]");
-const KEYS = ["table", "erased", "edits", "cell"]; // of the address
 
 let view = null; // {name, title, about, columns: [{name, categories}], cells: [[text]], values: [[number]], absent: ["row,column"]}
 let table = null; // the table asked for; "" for the visitor's own
@@ -130,19 +129,21 @@ const isErased = (place) => erased.has(place) || isAbsent(place);
 function show() {
     if (!view) return;
     const truth = tool("truth").checked, shown = beliefs?.models.find((one) => one.name === model);
-    view.cells.forEach((cells, row) => cells.forEach((text, column) => {
-        const place = key(row, column), cell = cellAt(place), hidden = isErased(place);
-        if (place === editing) return; // an answer arrived meanwhile
-        const changed = place in edits && !hidden, belief = beliefs?.cells[place]?.[model];
-        cell.className = [hidden && "erased", changed && "edited", place === focus && "focus"].filter(Boolean).join(" ");
-        if (hidden) {
-            const inside = [node("span", {}, belief?.text ?? "…")];
-            if (belief?.heights) inside.unshift(spark(belief.heights, shown.colour));
-            if (truth) inside.push(node("small", {}, text === "" ? "no value" : text));
-            cell.replaceChildren(...inside);
-        } else cell.replaceChildren(changed ? textOf(edits[place], column) : text);
-        cell.setAttribute("aria-label", `${view.columns[column].name}, row ${row + 1}: ${hidden ? `erased, ${shown?.title ?? ""} ${belief?.text ?? "is asked"}` : cell.textContent}`);
-    }));
+    for (const [row, cells] of view.cells.entries())
+        for (const [column, text] of cells.entries()) {
+            const place = key(row, column), cell = cellAt(place), hidden = isErased(place);
+            if (place === editing) continue; // an answer arrived meanwhile
+            const changed = place in edits && !hidden, belief = beliefs?.cells[place]?.[model];
+            cell.className = [hidden && "erased", changed && "edited", place === focus && "focus"].filter(Boolean).join(" ");
+            if (hidden) {
+                const inside = [node("span", {}, belief?.text ?? "…")];
+                if (belief?.heights) inside.unshift(spark(belief.heights, shown.colour));
+                if (truth) inside.push(node("small", {}, text === "" ? "no value" : text));
+                cell.replaceChildren(...inside);
+            } else cell.replaceChildren(changed ? textOf(edits[place], column) : text);
+            const said = hidden ? `erased, ${shown?.title ?? ""} ${belief?.text ?? "is asked"}` : cell.textContent;
+            cell.setAttribute("aria-label", `${view.columns[column].name}, row ${row + 1}: ${said}`);
+        }
     const stop = cellAt(focus ?? "0,0");
     for (const one of grid.querySelectorAll("[tabindex='0']")) one.tabIndex = -1;
     if (stop) stop.tabIndex = 0; // a single tab stop; arrow keys move inside
@@ -179,7 +180,7 @@ function showFocus(truth) {
         box.replaceChildren(node("h2", {}, "The cell in focus"), node("p", {}, "Erase a cell to see every model's distribution of its value."));
         return;
     }
-    const title = node("h2", {}, `${about.name}, row ${about.row + 1}`), said = node("p", {}, "given everything visible in its row" + (truth && about.truth ? `; in truth ${about.truth}` : ""));
+    const title = node("h2", {}, `${about.name}, row ${about.row + 1}`), said = node("p", {}, `given everything visible in its row${truth && about.truth ? `; in truth ${about.truth}` : ""}`);
     box.replaceChildren(title, said, about.categories ? barsOf(about, truth) : curvesOf(about, truth), legendOf(about));
 }
 
@@ -201,7 +202,7 @@ function curvesOf({ axis, curves, position, name }, truth) {
     made.innerHTML = `<svg viewBox="-4 0 ${W + 8} ${H + 18}" role="img">${lines.join("")}${here}<line class="axis" x1="0" x2="${W}" y1="${H}" y2="${H}"/>`
         + `<text x="0" y="${H + 14}">${axis[0]}</text><text x="${W}" y="${H + 14}" text-anchor="end">${axis[1]}</text></svg>`;
     const svg = made.content.firstChild;
-    svg.setAttribute("aria-label", `Densities of ${name}: ` + beliefs.models.map((one) => `${one.title} ${curves[one.name].mean}`).join(", "));
+    svg.setAttribute("aria-label", `Densities of ${name}: ${beliefs.models.map((one) => `${one.title} ${curves[one.name].mean}`).join(", ")}`);
     return svg;
 }
 

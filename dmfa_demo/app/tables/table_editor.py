@@ -51,7 +51,9 @@ class Question:
         for (_, column), value in edits.items():
             categories = table.schema.columns[column].categories
             if categories is not None and value not in range(len(categories)):
-                raise ValueError(f"{table.schema.columns[column].name} has {len(categories)} categories; got {value!r:.40}")
+                raise ValueError(
+                    f"{table.schema.columns[column].name} has {len(categories)} categories; got {value!r:.40}"
+                )
         focus = None if self.focus is None else _place(self.focus, table)
         return TableState(erased=erased, edits=edits, focus=focus, seed=self.seed)
 
@@ -102,7 +104,10 @@ def cells_of(table: PageTable) -> dict[str, Any]:
         "title": table.title,
         "about": table.about,
         "columns": [
-            {"name": str(column.name), "categories": None if column.categories is None else list(map(str, column.categories))}
+            {
+                "name": str(column.name),
+                "categories": None if column.categories is None else list(map(str, column.categories)),
+            }
             for column in table.schema.columns
         ],
         "cells": [[text_of(table, place, value) for place, value in enumerate(row)] for row in table.shown],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from functools import partial
-from pathlib import PurePath
 from threading import Thread
 from typing import Any
 
@@ -46,7 +45,9 @@ def build_tables() -> None:
             elem_classes="segments",
             elem_id="tables",
         )
-        upload = gr.UploadButton("Your own CSV…", file_types=[".csv", ".tsv", ".txt"], type="binary", size="sm", elem_id="csv")
+        upload = gr.UploadButton(
+            "Your own CSV…", file_types=[".csv", ".tsv", ".txt"], type="binary", size="sm", elem_id="csv"
+        )
         learn = gr.Button(f"Let {MODELS['vaeac'].title} learn this table", size="sm", elem_id="learn-vaeac")
     with gr.Row(elem_classes="chips"):
         scenes = [gr.Button(scene.title, size="sm", elem_id=f"scene-{number}") for number, scene in enumerate(SCENES)]
@@ -134,7 +135,9 @@ def learn_vaeac(question: Question, own: PageTable | None) -> Iterator[str]:
     thread, began = Thread(target=work), time.monotonic()
     thread.start()
     while thread.is_alive():
-        yield _progress(f"{MODELS[name].title} learns from {len(table.learnt):,} rows… {time.monotonic() - began:.0f} s")
+        yield _progress(
+            f"{MODELS[name].title} learns from {len(table.learnt):,} rows… {time.monotonic() - began:.0f} s"
+        )
         thread.join(PERIOD)
     if failed:
         yield ""
