@@ -160,8 +160,11 @@ def test_own_table_learns_and_is_forgotten():
     assert shown["cells"]["name"] == "" and choice["value"] == "" and own.knows("mixture") and not own.knows("vaeac")
     question = Question(table="", view="", erased=["1,0"], focus="1,0")
     assert tables_page.answer(question, own)[0]["beliefs"]["focus"]["name"] == "x"
+    with pytest.warns(UserWarning, match="upload it again"):
+        shown, *_ = tables_page.answer(question, None)
+    assert shown["cells"]["name"] == SCENES[0].table
     with pytest.raises(ValueError, match="upload it again"):
-        tables_page.answer(question, None)
+        tables_page.start("", None)
 
 
 def test_vaeac_learns_on_demand(monkeypatch):

@@ -35,7 +35,12 @@ def test_first_visit_shows_a_scene_with_the_cell_in_focus(page: Page):
     expect(page.locator(".about-cell h2")).to_have_text("petal length, cm, row 1")
     expect(page.locator(".about-cell polyline")).to_have_count(2)  # k-NN has one answer
     expect(page.locator("#table-note")).to_contain_text("two kinds of flowers")
-    expect(page.locator(".about-row tbody tr")).to_have_count(5)
+    rows = page.locator(".about-row tbody tr")
+    expect(rows).to_have_count(5)
+    before = rows.all_inner_texts()
+    page.get_by_role("button", name="Draw again").click()
+    settled(page)
+    assert rows.all_inner_texts() != before
     assert "table=iris" in page.url
 
 

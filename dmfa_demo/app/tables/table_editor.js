@@ -9,7 +9,7 @@ const status = element.querySelector("[role=status]");
 
 let view = null; // {name, title, about, columns: [{name, categories}], cells: [[text]], values: [[number]], absent: ["row,column"]}
 let table = null; // the table asked for; "" for the visitor's own
-let erased = new Set(), edits = {}, focus = null, revision = 0;
+let erased = new Set(), edits = {}, focus = null, seed = 0, revision = 0;
 let beliefs = null, model = null;
 let editing = null; // the place whose value is being changed
 
@@ -25,7 +25,7 @@ const dot = (colour) => node("i", { style: `--colour: ${colour}` });
 
 // --- out ---
 
-const question = () => ({ table, view: view?.name ?? null, erased: [...erased], edits, focus, seed: 0, revision });
+const question = () => ({ table, view: view?.name ?? null, erased: [...erased], edits, focus, seed, revision });
 
 function send() {
     revision++;
@@ -233,9 +233,11 @@ function showDrawn() {
     if (!about) { box.replaceChildren(); return; }
     const columns = view.columns.map((_, column) => column).filter((column) => isErased(key(about.row, column)));
     const title = beliefs.models.find((one) => one.name === about.model).title;
+    const again = node("button", { type: "button", "data-action": "again" }, "Draw again");
+    again.addEventListener("click", () => { seed++; send(); });
     box.replaceChildren(
         node("h2", {}, `Row ${about.row + 1}, drawn by ${title}`),
-        node("p", {}, "Each line is one joint guess of all its erased cells."),
+        node("p", {}, "Each line is one joint guess of all its erased cells. ", again),
         node("table", {}, node("thead", {}, node("tr", {}, ...columns.map((column) => node("th", { scope: "col" }, view.columns[column].name)))),
             node("tbody", {}, ...about.drawn.map((texts) => node("tr", {}, ...columns.map((column) => node("td", {}, texts[column])))))),
     );

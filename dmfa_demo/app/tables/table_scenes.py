@@ -50,7 +50,7 @@ SCENES = (
     TableScene(
         title="Two answers, and a mean that never occurs",
         text="Only the length of the sepals is visible. In row 1 it fits two kinds of flowers: one with petals of about 1.5 cm, one with "
-        "about 4 cm. The density has two peaks, and the mean lies between them, at a length that no flower has. Draw rows to see both.",
+        "about 4 cm. The density has two peaks, and the mean lies between them, at a length that no flower has. Draw the row again and again to see both.",
         table="iris",
         columns=("petal length, cm", "petal width, cm", "sepal width, cm", "species"),
         row=0,

@@ -67,10 +67,14 @@ def build_tables() -> None:
 def answer(question: Question, own: PageTable | None) -> tuple[Any, ...]:
     """Return what the models believe, with the cells of a table that the browser does not have yet.
 
+    After a restart of the server a visitor's own table is gone, and the first scene takes its place.
+
     Raises:
         ValueError: If there is no such table.
     """
-    if question.table is None:
+    if question.table == "" and own is None:
+        gr.Warning("Your table is no longer on this server; upload it again", duration=8)
+    if question.table is None or (question.table == "" and own is None):
         return play(SCENES[0])
     table = table_named(question.table, own)
     found = {"answered": question.revision, "beliefs": believe(table, question.state(table))}
