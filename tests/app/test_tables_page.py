@@ -11,10 +11,14 @@ from hypothesis import strategies as st
 
 from dmfa_demo.app.tables import tables_page
 from dmfa_demo.app.tables.beliefs import TableState, _curve, believe, text_of
+from dmfa_demo.app.tables.measured_errors import render_errors
 from dmfa_demo.app.tables.page_table import MODELS, OFFERED, PageTable, built_in
 from dmfa_demo.app.tables.table_editor import Question, TableEditor, cells_of
 from dmfa_demo.app.tables.table_scenes import SCENES
+from dmfa_demo.tables.datasets import DATASETS
+from dmfa_demo.tables.measured import load_results
 from dmfa_demo.tables.schema import Column, Schema
+from train.report.papers_tables import published
 
 
 def table(rows: int = 60) -> PageTable:
@@ -136,6 +140,19 @@ def test_scene_says_that_a_wide_peak_follows_from_erasing_the_tilt_too():
         curves = believe(about, TableState(erased=hidden, focus=scene.focus()))["focus"]["curves"]
         peak[wide] = max(curves["mixture"]["heights"])
     assert peak[True] < 0.7 * peak[False]
+
+
+def test_errors_of_whole_tables_are_the_measured_ones_with_the_papers():
+    shown, results = render_errors(), load_results()
+    assert shown.count("<tr>") == 1 + len(results)
+    for table, row in results.items():
+        line = shown.partition(f'<th scope="row">{DATASETS[table].title}</th>')[2].partition("</tr>")[0]
+        best = min(row.values(), key=lambda figures: figures["error"])
+        assert f"<strong>{best['error']:.3f} ± " in line
+        for method, figures in row.items():
+            paper = published(table, method)
+            assert f"{figures['error']:.3f} ± {figures['error_deviation']:.3f}" in line
+            assert paper is None or f"<small>{paper['error'][0]:g} ± {paper['error'][1]:g}</small>" in line
 
 
 def test_answers_name_their_question():

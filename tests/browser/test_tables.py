@@ -153,6 +153,11 @@ def test_bad_file_says_why_and_changes_nothing(page: Page, tmp_path: Path):
     expect(page.locator(".about-cell h2")).to_have_text("petal length, cm, row 1")
 
 
+def test_errors_of_whole_tables_are_at_hand(page: Page):
+    page.get_by_role("button", name="How well the methods fill in whole tables").click()
+    expect(page.locator("#measured-errors tbody tr").first).to_be_visible()
+
+
 def test_pages_link_to_each_other(page: Page):
     page.get_by_role("link", name="Pictures").click()
     expect(page.locator("#painter canvas")).to_be_visible()

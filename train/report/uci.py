@@ -23,28 +23,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 
-from dmfa_demo import tables
 from dmfa_demo.options import Options, Range
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.tables.datasets import DATASETS, load_table
+from dmfa_demo.tables.measured import METHODS, RESULTS
 from dmfa_demo.tables.schema import Schema
+from train.report.papers_tables import published
 
 if TYPE_CHECKING:  # scikit-learn is slow to import
     from dmfa_demo.tables.imputer import TableImputation, TableImputer
 
-# Methods and their titles.
-METHODS = {
-    "mean": "Mean",
-    "knn": "k-NN",
-    "mixture": "Gaussian mixture",
-    "mice": "MICE",
-    "missforest": "MissForest",
-    "gain": "GAIN",
-    "vaeac": "VAEAC",
-    "gsnn": "GSNN",
-    "nn": "NN",
-}
-RESULTS = Path(tables.__file__).with_name("results.json")
 MEASURES = ("error", "score")
 # The share of test rows, of erased cells, and the number of completed tables.
 TEST, ERASED, COMPLETED = 0.25, 0.5, 10
@@ -100,7 +88,9 @@ def _kept(path: Path, table: str, method: str, seed: int) -> dict[str, float]:
 
 
 def _write(path: Path, table: str, method: str, figures: dict[str, float]) -> None:
-    """Write the figures of a table and method among the others, all in the order of `DATASETS` and `METHODS`."""
+    """Write the figures of a table and method, with the paper's, among the others, all in the order of `DATASETS` and `METHODS`."""
+    for name, (value, deviation) in (published(table, method) or {}).items():
+        figures = figures | {f"paper_{name}": value, f"paper_{name}_deviation": deviation}
     results = json.loads(path.read_text()) if path.is_file() else {}
     results.setdefault(table, {})[method] = figures
     ordered = {

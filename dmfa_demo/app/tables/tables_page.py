@@ -14,6 +14,7 @@ import numpy as np
 from dmfa_demo.app.sharing.preview import TITLE
 from dmfa_demo.app.tables.beliefs import TableState, believe
 from dmfa_demo.app.tables.csv_table import read_csv
+from dmfa_demo.app.tables.measured_errors import render_errors
 from dmfa_demo.app.tables.page_table import MODELS, OFFERED, PageTable, built_in
 from dmfa_demo.app.tables.table_editor import Question, TableAnswer, TableEditor, cells_of
 from dmfa_demo.app.tables.table_scenes import SCENES, TableScene
@@ -53,6 +54,8 @@ def build_tables() -> None:
         scenes = [gr.Button(scene.title, size="sm", elem_id=f"scene-{number}") for number, scene in enumerate(SCENES)]
     note = gr.HTML("", elem_id="table-note", apply_default_css=False)
     editor, shown = TableEditor(elem_id="table-editor"), TableAnswer()
+    with gr.Accordion("How well the methods fill in whole tables", open=False):
+        gr.HTML(render_errors(), elem_id="measured-errors", apply_default_css=False)
 
     answered = [shown, tables, note]
     editor.select(in_turn(answer), [editor, own], answered, **LATEST)
