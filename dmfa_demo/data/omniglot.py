@@ -71,7 +71,7 @@ EVALUATION = (
 )
 ALPHABETS = BACKGROUND + EVALUATION
 
-# All drawings as bits in one file, see `load_split`; its characters are in the same order as torchvision's.
+# All drawings as bits in one file, an alternative to torchvision's files; in both, characters are in alphabetical order.
 BITS = Path("omniglot", "omniglot_105.npz")
 SIDE, DRAWN = 28, 105
 

@@ -30,9 +30,9 @@ from dmfa_demo.storage.checkpoints import load_network
 
 # Continuous grey levels in [0, 1] are moved into [MARGIN, 1 - MARGIN] before the logit (Dinh et al., 2017, section 4.1).
 MARGIN = 0.05
-# The largest |s|: no coupling stretches or shrinks a pixel more than this factor's exponential.
+# The largest |s|: a coupling stretches or shrinks a pixel by a factor of at most exp(2).
 LARGEST_SCALE = 2.0
-# The parameter of the network's raw scale of the base, so that its deviation is about one at the start.
+# Added to the raw deviation of the base, which is zero at the start of training, so that the deviation is then about one.
 ABOUT_ONE = 0.54
 # The variance of rounding to 256 levels.
 ROUNDING = 1 / (12 * 256**2)
@@ -129,7 +129,7 @@ class ACFlow(nn.Module):
 
     @graph("sample")
     def draw(self, z: Tensor, seen: Tensor, missing: Tensor) -> Tensor:
-        """Map draws of the base `(B, C, H, W)` to images in [0, 1], of which only the missing pixels mean anything."""
+        """Map draws of the base `(B, C, H, W)` to images in [0, 1], of which only the missing pixels are meaningful."""
         for coupling in reversed(self.couplings):
             z = cast(Coupling, coupling).inverse(z, seen, missing)
         return ((z.sigmoid() - MARGIN) / (1 - 2 * MARGIN)).clamp(0, 1)
@@ -173,7 +173,7 @@ class ConditionalFlow:
         return torch.where(self.missing, self.base.log_prob_each(z), 0).sum((1, 2, 3)) + slopes
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw images `(count, B, C, H, W)` in [0, 1], with the same noise for all rows; only their missing pixels mean anything."""
+        """Draw images `(count, B, C, H, W)` in [0, 1], with the same noise for all rows; only their missing pixels are meaningful."""
         white = torch.randn(count, 1, *self.base.mean.shape[1:], generator=generator, dtype=self.base.mean.dtype)
         z = self.base.at(white.to(self.base.mean.device))
         seen, missing = (one.expand(count, *one.shape).flatten(0, 1) for one in (self.seen, self.missing))
@@ -216,7 +216,7 @@ class FlowDensity:
         return self.flow.log_prob_of(dequantise(x.view_as(self.images), noise))
 
     def cdf(self, x: Tensor) -> Tensor:
-        """Return an estimate of P(X_i <= x_i) for each missing value with 256 levels, `(B, n)`; half of the draws of the same level count."""
+        """Return an estimate of P(X_i <= x_i) for each missing value with 256 levels, `(B, n)`; draws of the same level count half."""
         drawn = self.sample(self.RANKS, torch.Generator().manual_seed(self.seed))
         drawn, x = (256 * drawn).floor().clamp(max=255), (255 * x).round()
         return ((drawn < x).double().mean(0) + (drawn <= x).double().mean(0)).to(x) / 2
@@ -235,7 +235,9 @@ class ACFlowImputer(Imputer):
 
     name = "acflow"
     title = "ACFlow"
-    summary = "A flow that turns noise into the hidden pixels step by step, so that it knows exactly how likely any answer is."
+    summary = (
+        "A flow: invertible steps turn noise into the hidden pixels, which gives the exact likelihood of any answer."
+    )
     limits = (
         "Each step changes every pixel a little, so large shapes are put together from many small decisions and may not fit. Its mean and "
         "variance can only be estimated by sampling."

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from gradio.exceptions import Error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dmfa_demo.app.tables import tables_page
+from dmfa_demo.app.tables import page_table, tables_page
 from dmfa_demo.app.tables.beliefs import TableState, _curve, believe, text_of
 from dmfa_demo.app.tables.measured_errors import render_errors
 from dmfa_demo.app.tables.page_table import MODELS, OFFERED, PageTable, built_in
@@ -174,7 +175,12 @@ def test_own_table_learns_and_is_forgotten():
     assert len(messages) == sum(not model.on_demand for model in MODELS.values()) and all(
         "learns" in one[-1] for one in messages
     )
-    assert shown["cells"]["name"] == "" and choice["value"] == "" and own.knows("mixture") and not own.knows("vaeac")
+    assert (
+        shown["cells"]["name"] == ""
+        and choice["value"] == ""
+        and own.has_learnt("mixture")
+        and not own.has_learnt("vaeac")
+    )
     question = Question(table="", view="", erased=["1,0"], focus="1,0")
     assert tables_page.answer(question, own)[0]["beliefs"]["focus"]["name"] == "x"
     with pytest.warns(UserWarning, match="upload it again"):
@@ -185,13 +191,8 @@ def test_own_table_learns_and_is_forgotten():
 
 
 def test_vaeac_learns_on_demand(monkeypatch):
-    from dmfa_demo.tables.vaeac import VAEACTableImputer
-
     about = table()
-    short = MODELS["vaeac"].__class__(
-        **{**vars(MODELS["vaeac"]), "make": lambda schema: VAEACTableImputer(categorical=schema, steps=20)}
-    )
-    monkeypatch.setitem(MODELS, "vaeac", short)
+    monkeypatch.setitem(MODELS, "vaeac", replace(MODELS["vaeac"], settings={"steps": 20}))
     question = Question(table="", view="", erased=["1,0"], focus="1,0")
     *messages, last = tables_page.learn_vaeac(question, about)
     assert messages and all("VAEAC learns" in one for one in messages) and last == ""
@@ -200,10 +201,10 @@ def test_vaeac_learns_on_demand(monkeypatch):
 
 
 def test_a_model_that_cannot_learn_says_why(monkeypatch):
-    def refuse(schema):
+    def refuse(method, schema, **settings):
         raise RuntimeError("no way")
 
-    monkeypatch.setitem(MODELS, "vaeac", MODELS["vaeac"].__class__(**{**vars(MODELS["vaeac"]), "make": refuse}))
+    monkeypatch.setattr(page_table, "make", refuse)
     with pytest.raises(ValueError, match="VAEAC could not learn this table: no way"):
         list(tables_page.learn_vaeac(Question(table="", view="", erased=[]), table()))
 

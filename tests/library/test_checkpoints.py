@@ -200,6 +200,15 @@ def test_all_checkpoints_together_are_small_enough_to_clone():
     assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 200_000_000
 
 
+# Measured, but without weights in the repository.
+NOT_KEPT = {
+    ("mnist", "vaeac-line3"),
+    ("mnist", "gsnn-line3"),
+    ("celeba32", "dmfa-plain"),
+    *(("cifar10", name) for name in ("dmfa", "mfa", "context-encoder")),
+}
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob(f"*/{RESULTS}")), ids=lambda path: path.parent.name)
 def test_results_belong_to_the_weights_beside_them(path):
     results = json.loads(path.read_text())
@@ -221,7 +230,7 @@ def test_results_belong_to_the_weights_beside_them(path):
         if other_holes:
             assert len(row["weights"]) == 12
         elif not (folder / CONFIG).is_file():  # measured, but not kept, or without weights
-            assert len(row["weights"]) in (0, 12)
+            assert len(row["weights"]) == (12 if row["title"] or (path.parent.name, row["method"]) in NOT_KEPT else 0)
         else:
             assert row["weights"] == digest(folder), f"measure {row['method']} anew"
     assert results["published"] == published(path.parent.name)

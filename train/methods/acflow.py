@@ -16,6 +16,7 @@ from dmfa_demo.models.acflow import ACFlow, ACFlowConfig, dequantise
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import load_training
+from train.methods.vaeac import ANY_HOLE
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class ACFlowTraining(NetworkRunConfig):
 
     network: ACFlowConfig = field(default_factory=ACFlowConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=9_000, batch_size=64, validate_every=1_500))
-    masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
+    masks: str = ANY_HOLE
     """the mask family in training, see dmfa_demo/data/masks.py"""
 
     method = "acflow"

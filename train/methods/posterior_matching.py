@@ -18,6 +18,7 @@ from dmfa_demo.storage.checkpoints import beside, digest, load_network
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, fit_network
 from train.engine.run import finish, load_training
+from train.methods.vaeac import ANY_HOLE
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class PosteriorMatchingTraining(NetworkRunConfig):
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=14_000, batch_size=64, validate_every=2_000))
     vae: str = "vae"
     """the sibling checkpoint of the variational auto-encoder, with the same latents, widths and deviation"""
-    masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
+    masks: str = ANY_HOLE
     """the mask family in training, see dmfa_demo/data/masks.py"""
 
     method = "posterior-matching"

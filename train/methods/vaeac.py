@@ -22,6 +22,8 @@ from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import absent_pixels, load_training
 
+# Holes of all kinds, for models of arbitrary conditioning.
+ANY_HOLE = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": VAEACConfig(latents=64, widths=(48, 96, 192), deviation_floor=0.02),
@@ -36,7 +38,7 @@ class VAEACTraining(NetworkRunConfig):
 
     network: VAEACConfig = field(default_factory=VAEACConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(steps=18_000, batch_size=64))
-    masks: str = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
+    masks: str = ANY_HOLE
     """the mask family in training, see dmfa_demo/data/masks.py"""
     incomplete: str | None = None
     """a mask family: these pixels of each training image are never known (section 4.3.3)"""

@@ -19,19 +19,20 @@ import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from dmfa_demo.options import Options, Range
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.tables.datasets import DATASETS, load_table
-from dmfa_demo.tables.measured import METHODS, RESULTS
+from dmfa_demo.tables.measured import RESULTS
+from dmfa_demo.tables.methods import METHODS, make
 from dmfa_demo.tables.schema import Schema
 from train.report.papers_tables import published
 
 if TYPE_CHECKING:  # scikit-learn is slow to import
-    from dmfa_demo.tables.imputer import TableImputation, TableImputer
+    from dmfa_demo.tables.imputer import TableImputation
 
 MEASURES = ("error", "score")
 # The share of test rows, of erased cells, and the number of completed tables.
@@ -97,25 +98,6 @@ def _write(path: Path, table: str, method: str, figures: dict[str, float]) -> No
         name: {one: row[one] for one in METHODS if one in row} for name in DATASETS if (row := results.get(name))
     }
     write_text(path, json.dumps(ordered, indent=1) + "\n")
-
-
-def make(method: str, schema: Schema, seed: int) -> TableImputer:
-    """Return an imputer that has not learnt yet."""
-    from dmfa_demo.tables import classical, gain, mixture, vaeac
-
-    settings: dict[str, Any] = {"latents": 0} if method == "nn" else {}
-    kind = {
-        "mean": classical.MeanImputer,
-        "knn": classical.KNNTableImputer,
-        "mixture": mixture.GaussianMixtureImputer,
-        "mice": classical.MICEImputer,
-        "missforest": classical.MissForestImputer,
-        "gain": gain.GAINImputer,
-        "vaeac": vaeac.VAEACTableImputer,
-        "gsnn": vaeac.GSNNTableImputer,
-        "nn": vaeac.GSNNTableImputer,
-    }[method]
-    return kind(categorical=schema, random_state=seed, **settings)
 
 
 def repetition(table: str, method: str, seed: int) -> dict[str, float]:

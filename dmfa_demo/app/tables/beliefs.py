@@ -53,11 +53,17 @@ def believe(table: PageTable, state: TableState) -> dict[str, Any]:
         "focus": the distribution of the cell in focus by each model, see `_focus`; None if it is not erased.
         "errors": model -> its error so far: of numbers, the root mean square in units of the column's deviation; of categories, the share
         of wrong ones. None where nothing of the kind is erased. Edited cells do not count, since they have no truth.
-        "rows": draws of the row in focus by the model that draws, as text.
+        "rows": draws of the row in focus by the last model that draws, as text; None if nothing is erased in it.
     """
     seen = state.apply(table.shown)
-    names = [name for name, model in MODELS.items() if table.knows(name) or not model.on_demand]
-    answers = {name: table.model(name).impute(table.schema.decode(seen)) for name in names}
+    names = [name for name, model in MODELS.items() if table.has_learnt(name) or not model.on_demand]
+
+    def answers_for(rows: np.ndarray) -> dict[str, TableImputation]:
+        return {name: table.model(name).impute(table.schema.decode(rows)) for name in names}
+
+    answers = answers_for(seen)
+    # More draws than of all rows.
+    of_row = answers_for(seen[[state.focus[0]]]) if state.focus is not None else {}
     hidden = [tuple(map(int, place)) for place in np.argwhere(state.erased)]
     drawn = {name: answer.sample(DRAWS, state.seed) if hidden else None for name, answer in answers.items()}
     cells = {
@@ -76,9 +82,9 @@ def believe(table: PageTable, state: TableState) -> dict[str, Any]:
             for name in names
         ],
         "cells": cells,
-        "focus": _focus(table, state, seen, names),
+        "focus": _focus(table, state, of_row),
         "errors": {name: _errors(table, state, answer.mean) for name, answer in answers.items()},
-        "rows": _rows(table, state, seen, names),
+        "rows": _rows(table, state, of_row),
     }
 
 
@@ -92,12 +98,6 @@ def text_of(table: PageTable, place: int, value: float) -> str:
     return f"{value:,.{table.decimals[place]}f}".replace(",", "\u2009").replace("-", "−")
 
 
-def limits(table: PageTable, place: int) -> tuple[float, float]:
-    """Return the range of a numeric column."""
-    both = np.concatenate([table.shown[:, place], table.learnt[:, place]])
-    return float(np.nanmin(both)), float(np.nanmax(both))
-
-
 def _heights(
     table: PageTable, answer: TableImputation, drawn: np.ndarray | None, row: int, place: int
 ) -> list[float] | None:
@@ -107,12 +107,12 @@ def _heights(
     elif answer.sampler is None or drawn is None:
         return None
     else:
-        low, high = limits(table, place)
+        low, high = table.limits[:, place]
         shares = np.histogram(drawn[:, row, place].clip(low, high), BINS, (low, high))[0]
     return [round(float(share), 3) for share in shares / max(shares.max(), 1e-9)]
 
 
-def _focus(table: PageTable, state: TableState, seen: np.ndarray, names: list[str]) -> dict[str, Any] | None:
+def _focus(table: PageTable, state: TableState, answers: dict[str, TableImputation]) -> dict[str, Any] | None:
     """Return the distribution of the cell in focus by each model, given everything that is visible in its row.
 
     Returns:
@@ -124,8 +124,6 @@ def _focus(table: PageTable, state: TableState, seen: np.ndarray, names: list[st
         return None
     row, place = state.focus
     column, truth = table.schema.columns[place], table.shown[row, place]
-    given = table.schema.decode(seen[row : row + 1])
-    answers = {name: table.model(name).impute(given) for name in names}
     about: dict[str, Any] = {
         "row": row,
         "column": place,
@@ -134,7 +132,7 @@ def _focus(table: PageTable, state: TableState, seen: np.ndarray, names: list[st
     }
     if column.categories is not None:
         return about | {"categories": _of_categories(column, place, answers)}
-    low, high = limits(table, place)
+    low, high = map(float, table.limits[:, place])
     width = (high - low) or 1.0
     curves = {}
     for name, answer in answers.items():
@@ -182,9 +180,7 @@ def _errors(table: PageTable, state: TableState, mean: np.ndarray) -> dict[str, 
     for place in state.edits:
         measured[place] = False
     categorical = np.array([column.categories is not None for column in table.schema.columns])
-    deviation = np.where(categorical, 1.0, np.nanstd(np.concatenate([table.shown, table.learnt]), 0))
-    deviation[deviation == 0] = 1.0
-    off = (mean - table.shown) / deviation
+    off = (mean - table.shown) / np.where(categorical, 1.0, table.deviations)
     numbers, codes = off[measured & ~categorical], off[measured & categorical]
     return {
         "numbers": round(float(np.sqrt(np.mean(numbers**2))), 3) if numbers.size else None,
@@ -192,12 +188,11 @@ def _errors(table: PageTable, state: TableState, mean: np.ndarray) -> dict[str, 
     }
 
 
-def _rows(table: PageTable, state: TableState, seen: np.ndarray, names: list[str]) -> dict[str, Any] | None:
+def _rows(table: PageTable, state: TableState, answers: dict[str, TableImputation]) -> dict[str, Any] | None:
     """Return the row in focus, completed by draws of the last model that draws; None if nothing is erased in it."""
     if state.focus is None or not state.erased[state.focus[0]].any():
         return None
-    row = state.focus[0]
-    name = [name for name in names if name != "knn"][-1]
-    drawn = table.model(name).impute(table.schema.decode(seen[row : row + 1])).sample(ROWS, state.seed)[:, 0]
+    name = [name for name, answer in answers.items() if answer.sampler is not None][-1]
+    drawn = answers[name].sample(ROWS, state.seed)[:, 0]
     texts = [[text_of(table, place, value) for place, value in enumerate(values)] for values in drawn]
-    return {"model": name, "row": row, "drawn": texts}
+    return {"model": name, "row": state.focus[0], "drawn": texts}

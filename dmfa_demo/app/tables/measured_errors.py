@@ -5,7 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from dmfa_demo.tables.datasets import DATASETS
-from dmfa_demo.tables.measured import METHODS, load_results
+from dmfa_demo.tables.measured import load_results
+from dmfa_demo.tables.methods import METHODS
 
 INTRODUCTION = (
     "Half of the cells of each table erased at random, in rows that no method has learnt: the root mean squared error of numbers in units of "

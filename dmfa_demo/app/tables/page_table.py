@@ -1,17 +1,18 @@
-"""The tables on the page, each with some rows to show and the models that learnt from the others."""
+"""The tables on the page: some rows of each are shown, and models learn from the others."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dmfa_demo.app.tables.labels import CATEGORIES, COLUMNS
 from dmfa_demo.tables.datasets import DATASETS, load_table
+from dmfa_demo.tables.methods import METHODS, make
 from dmfa_demo.tables.schema import Column, Schema
 
 if TYPE_CHECKING:  # scikit-learn is slow to import
@@ -25,72 +26,46 @@ SHOWN, LEARNT = 20, 1_000
 
 @dataclass(frozen=True, kw_only=True)
 class Model:
-    """A model of tables.
+    """A method of `dmfa_demo.tables.methods` as the page offers it.
 
     Attributes:
         title: its name on the page.
         summary: a sentence for visitors.
         colour: `#rrggbb`.
-        make: schema -> the imputer, which has not learnt yet.
+        settings: arguments of the method's class, so that it learns within seconds.
         on_demand: whether it learns only when a visitor asks for it.
     """
 
     title: str
     summary: str
     colour: str
-    make: Callable[[Schema], TableImputer]
+    settings: Mapping[str, Any] = field(default_factory=dict)
     on_demand: bool = False
 
 
-def _mean(schema: Schema) -> TableImputer:
-    from dmfa_demo.tables.classical import MeanImputer
-
-    return MeanImputer(categorical=schema)
-
-
-def _knn(schema: Schema) -> TableImputer:
-    from dmfa_demo.tables.classical import KNNTableImputer
-
-    return KNNTableImputer(categorical=schema)
-
-
-def _mixture(schema: Schema) -> TableImputer:
-    from dmfa_demo.tables.mixture import GaussianMixtureImputer
-
-    # A fixed number, since a search takes too long for a visitor; fewer for wide tables, whose covariances are large.
-    return GaussianMixtureImputer(components=6 if len(schema.columns) <= 20 else 3, iterations=40, categorical=schema)
-
-
-def _vaeac(schema: Schema) -> TableImputer:
-    from dmfa_demo.tables.vaeac import VAEACTableImputer
-
-    return VAEACTableImputer(categorical=schema, steps=1_500)
-
-
+# By the method's name.
 MODELS: dict[str, Model] = {
     "mean": Model(
         title="Column",
         summary="How often each value occurs in its column: what is known without looking at the row.",
         colour="#777777",
-        make=_mean,
     ),
     "knn": Model(
-        title="k-NN",
+        title=METHODS["knn"],
         summary="The mean of the ten rows that are nearest in the visible cells; a single answer for a number.",
         colour="#b5651d",
-        make=_knn,
     ),
     "mixture": Model(
-        title="Gaussian mixture",
+        title=METHODS["mixture"],
         summary="A few Gaussians with all correlations, conditioned exactly on the visible cells.",
         colour="#c8553d",
-        make=_mixture,
+        settings={"components": 4, "iterations": 40},
     ),
     "vaeac": Model(
-        title="VAEAC",
+        title=METHODS["vaeac"],
         summary="A neural network that draws the hidden cells jointly. It learns for some seconds when you ask for it.",
         colour="#1f8a8c",
-        make=_vaeac,
+        settings={"steps": 1_500},
         on_demand=True,
     ),
 }
@@ -106,7 +81,7 @@ class PageTable:
         about: what a row is, and which columns were left out.
         schema: its columns.
         shown: values of the rows that are shown, `(R, D)`, as the schema encodes them; NaN where the table itself has no value.
-        learnt: values of other rows, from which models learn, `(N, D)`.
+        learnt: values of other rows, `(N, D)`, from which models learn.
     """
 
     name: str
@@ -128,7 +103,7 @@ class PageTable:
             name=name, title=title, about=about, schema=schema, shown=values[np.sort(order[:shown])], learnt=rest
         )
 
-    def knows(self, name: str) -> bool:
+    def has_learnt(self, name: str) -> bool:
         """Return whether a model has learnt."""
         return name in self._models
 
@@ -138,15 +113,32 @@ class PageTable:
             return self._models[name]
         with self._locks[name]:
             if name not in self._models:
-                self._models[name] = MODELS[name].make(self.schema).fit(self.schema.decode(self.learnt))
+                self._models[name] = make(name, self.schema, **MODELS[name].settings).fit(
+                    self.schema.decode(self.learnt)
+                )
             return self._models[name]
 
     @cached_property
+    def values(self) -> np.ndarray:
+        """All values, of the rows that are shown and of the others, `(R + N, D)`."""
+        return np.concatenate([self.shown, self.learnt])
+
+    @cached_property
+    def limits(self) -> np.ndarray:
+        """The smallest and the largest value of each column, `(2, D)`."""
+        return np.stack([np.nanmin(self.values, 0), np.nanmax(self.values, 0)])
+
+    @cached_property
+    def deviations(self) -> np.ndarray:
+        """The standard deviation of each column, `(D,)`; 1 for a constant one."""
+        found = np.nanstd(self.values, 0)
+        return np.where(found > 0, found, 1.0)
+
+    @cached_property
     def decimals(self) -> tuple[int, ...]:
-        """The number of decimals to show of each numeric column, at most 3."""
-        both = np.concatenate([self.shown, self.learnt])
+        """The number of decimals to show of each column, at most 3."""
         places = []
-        for column in both.T:
+        for column in self.values.T:
             known = column[~np.isnan(column)]
             exact = (digits for digits in range(4) if np.allclose(known, known.round(digits), rtol=0, atol=1e-9))
             places.append(next(exact, 3))

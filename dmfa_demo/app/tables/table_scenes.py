@@ -17,9 +17,8 @@ class TableScene:
         title: what it shows.
         text: what to look at, in a sentence or two.
         table: a name in `OFFERED`.
-        columns: names of the columns that are erased.
-        row: the row in focus; its first erased column is.
-        rows: the rows in which they are erased; all if empty.
+        columns: names of the columns that are erased, in all rows.
+        row: the row in focus, in the first of these columns.
     """
 
     title: str
@@ -27,13 +26,12 @@ class TableScene:
     table: str
     columns: tuple[str, ...]
     row: int
-    rows: tuple[int, ...] = ()
 
     def erased(self) -> np.ndarray:
         """Return the erased cells, bool `(R, D)`."""
         table = built_in(self.table)
         found = np.zeros(table.shown.shape, dtype=bool)
-        found[np.ix_(self.rows or range(len(found)), self.places(table))] = True
+        found[:, self.places(table)] = True
         return found
 
     def focus(self) -> tuple[int, int]:

@@ -160,7 +160,7 @@ def answer_of_vaeac(question: Question, own: PageTable | None) -> dict[str, Any]
     """
     table = table_named(question.table, own)
     beliefs = believe(table, question.state(table))
-    return {"answered": None, "beliefs": beliefs, "prefer": "vaeac" if table.knows("vaeac") else None}
+    return {"answered": None, "beliefs": beliefs, "prefer": "vaeac" if table.has_learnt("vaeac") else None}
 
 
 def table_named(name: str | None, own: PageTable | None) -> PageTable:
