@@ -59,7 +59,7 @@ json.dump({
     "faces": "median" in available_methods("celeba32"),
     "right": torch.equal(mean, torch.where(missing, expected, scene.image)),
     "compared": "Training median" in cards,
-    "waiting": "Not measured yet: ACFlow, Training median" in results.render_table(scene, "square14"),
+    "waiting": "Not measured yet: Training median" in results.render_table(scene, "square14"),
     "explained": "Every hidden pixel gets its median." in Explainer().html_template,
 }, sys.stdout)
 """
