@@ -45,6 +45,8 @@ M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1
 LARGE_BLOCK, AT_HAND = 16 * 2**20, 64 * 2**20
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two checks for such files.
 KEEP_UPLOADS = 600
+# Scripts of the whole page, which run before it is built.
+SCRIPTS = ("server/event_stream.js", "looking/cover_truth.js")
 # Labels that change while the page is open. A browser that translates the page replaces their text by other elements, which Gradio
 # would not update.
 KEEP_CHANGING_LABELS = """<script>
@@ -103,7 +105,8 @@ def launch() -> None:
         enable_monitoring=False,
         ssr_mode=False,
         footer_links=["api"],
-        head=f"<script>{(Path(__file__).parent / 'server' / 'event_stream.js').read_text()}</script>{KEEP_CHANGING_LABELS}",
+        head="".join(f"<script>{(Path(__file__).parent / path).read_text()}</script>" for path in SCRIPTS)
+        + KEEP_CHANGING_LABELS,
         app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
         # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
         _frontend=False,

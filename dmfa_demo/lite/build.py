@@ -162,6 +162,7 @@ def _copy_page(folder: Path) -> None:
             shutil.copy(path, folder)
     full = Path(mask_painter.__file__).parents[1]
     shutil.copy(full / "page.css", folder)
+    shutil.copy(full / "looking" / "cover_truth.js", folder)
     index, styles = (PAGE / "index.html").read_text(), []
     for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner"), (walk_player, "player")):
         path = Path(str(module.__file__))
@@ -304,7 +305,7 @@ class _Models:
             if model := self.model(folder, "prediction"):
                 source = read_config(folder)["network"].get("source")
                 belief = self.model(ROOT / self.dataset / source, "belief") if source else None
-                yield {**_words(kind), **model, "belief": belief}
+                yield {**_words(kind), **model, "belief": belief, "complete": kind.takes_complete}
 
     def model(self, folder: Path, graph: str) -> dict[str, Any] | None:
         """Write a graph and its weights; return their description, or None if there is no such graph."""

@@ -7,9 +7,13 @@ const pen = canvas.getContext("2d");
 const status = element.querySelector("[role=status]");
 const sizeInput = element.querySelector("input[type=range]");
 const sizeText = element.querySelector("output");
+const guessTools = element.querySelector(".guess");
+const [shadeInput, colourInput, doubtInput] = ["shade", "colour", "doubt"].map((name) => element.querySelector(`[name=${name}]`));
+const doubtText = doubtInput.nextElementSibling;
 const tools = [...element.querySelectorAll("[data-tool]")];
 const undoButton = element.querySelector("[data-action=undo]");
 const redoButton = element.querySelector("[data-action=redo]");
+const coverButton = element.querySelector("[data-action=cover]");
 
 const SEND_EVERY_MS = 80, BUSY_AFTER_MS = 2000;
 const HISTORY = 200;
@@ -19,8 +23,10 @@ let dataset = null, sample = null; // the picture; sample is null for a visitor'
 let revision = 0; // the number of this state of picture and mask, which answers return
 let pictureRevision = 0, givenRevision = 0; // the revisions of the last change of the picture, and of the last value from Python
 let mask = new Uint8Array(0); // 1 where the pixel is hidden
+let guess = new Uint8ClampedArray(0); // red, green, blue and alpha of what the visitor draws; alpha is 255 where they drew
 const picture = new Image();
 let tool = "brush";
+let otherSize = 2; // the pen's size while another tool is in use, and theirs while the pen is
 const past = [], future = [];
 let stroke = null; // {pointer, erase, x, y, before} while the pointer is down
 let cursor = null; // the pixel under pointer or keyboard, [x, y]
@@ -30,7 +36,8 @@ const busy = new Map(); // panel -> the timer that marks it as busy
 
 // --- value in and out: {height, width, runs: [start, length, start, length, ...], dataset, sample}, with `image`, a data
 // address, from Python, and to Python if the picture is the visitor's. Python's `change` determines whether picture or mask
-// stay, since strokes painted meanwhile must not be lost. ---
+// stay, since strokes painted meanwhile must not be lost. To Python also `guess` if the visitor drew in the hole: {image, a data
+// address whose hidden pixels count, deviation}. ---
 
 function encode() {
     const runs = [];
@@ -39,8 +46,63 @@ function encode() {
         if (i > 0 && mask[i - 1]) runs[runs.length - 1]++;
         else runs.push(i, 1);
     }
-    return { height, width, runs, dataset, sample, revision, ...(sample === null ? { image: picture.src } : {}) };
+    const own = sample === null ? { image: picture.src } : {};
+    return { height, width, runs, dataset, sample, revision, ...own, ...(isDrawn() ? { guess: encodeGuess() } : {}) };
 }
+
+// --- the visitor's guess: what they draw in the hole. Hidden pixels without drawing have the median of the visible ones. ---
+
+const isDrawn = () => mask.some((bit, i) => bit && guess[4 * i + 3]);
+
+function encodeGuess() {
+    const sheet = Object.assign(document.createElement("canvas"), { width, height }), ink = sheet.getContext("2d");
+    const answer = ink.createImageData(width, height), background = usualColour();
+    mask.forEach((bit, i) => { if (bit) answer.data.set(guess[4 * i + 3] ? guess.subarray(4 * i, 4 * i + 4) : background, 4 * i); });
+    ink.putImageData(answer, 0, 0);
+    return { image: sheet.toDataURL("image/png"), deviation: Number(doubtInput.value) };
+}
+
+function decodeGuess(value) {
+    doubtInput.value = value.deviation;
+    const drawn = new Image();
+    drawn.onload = () => {
+        const ink = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+        ink.drawImage(drawn, 0, 0);
+        guess = ink.getImageData(0, 0, width, height).data;
+        draw();
+        settle();
+    };
+    drawn.src = value.image;
+}
+
+// The pixels of the picture, red, green, blue and alpha; null until it has loaded.
+let pixels = null;
+picture.addEventListener("load", () => {
+    const ink = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+    ink.drawImage(picture, 0, 0, width, height);
+    pixels = ink.getImageData(0, 0, width, height).data;
+    const colourful = pixels.some((value, i) => i % 4 < 2 && value !== pixels[i + 1]);
+    shadeInput.parentNode.hidden = colourful;
+    colourInput.parentNode.hidden = !colourful;
+    draw();
+});
+
+function usualColour() {
+    const visible = [...mask.keys()].filter((i) => !mask[i]);
+    if (!pixels || !visible.length) return [0, 0, 0, 255];
+    const median = (channel) => Uint8Array.from(visible, (i) => pixels[4 * i + channel]).sort()[visible.length >> 1];
+    return [median(0), median(1), median(2), 255];
+}
+
+const hex = (values) => `#${[...values].slice(0, 3).map((value) => value.toString(16).padStart(2, "0")).join("")}`;
+
+function penColour() {
+    if (colourInput.parentNode.hidden) return Array(3).fill(Number(shadeInput.value));
+    return [1, 3, 5].map((at) => Number.parseInt(colourInput.value.slice(at, at + 2), 16));
+}
+
+// The truth is covered, here and in all tabs, while the page's root says so.
+const isCovered = () => document.documentElement.dataset.truth === "covered";
 
 function accept(value = props.value) {
     if (!value) return;
@@ -58,18 +120,23 @@ function accept(value = props.value) {
         ({ width, height } = value);
         sizeInput.max = Math.ceil(Math.max(width, height) / 2);
         sizeInput.value = Math.round(brush);
+        otherSize = Math.round(tool === "pen" ? width / 7 : width / 14);
         mask = new Uint8Array(width * height);
+        guess = new Uint8ClampedArray(4 * width * height);
         past.length = future.length = 0;
         stroke = cursor = place = null;
     }
     if (value.image && value.image !== picture.src) picture.src = value.image;
+    if (another) guess = new Uint8ClampedArray(guess.length);
     if (resized || value.change !== "picture") {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);
         for (let i = 0; i < value.runs.length; i += 2) next.fill(1, value.runs[i], value.runs[i] + value.runs[i + 1]);
-        if (!resized && differs(next)) remember(mask);
+        const before = snapshot();
         mask = next;
+        if (!resized && differs(before)) remember(before);
     }
+    if (value.guess) decodeGuess(value.guess);
     if (another && revision) show();
     renew(another);
     givenRevision = revision;
@@ -137,7 +204,8 @@ if (saved)
         send();
     }, { once: true });
 
-const differs = (other) => mask.some((bit, i) => bit !== other[i]);
+const snapshot = () => ({ mask: mask.slice(), guess: guess.slice() });
+const differs = (other) => mask.some((bit, i) => bit !== other.mask[i]) || guess.some((value, i) => value !== other.guess[i]);
 
 function send() {
     clearTimeout(pendingSend);
@@ -180,29 +248,38 @@ function draw() {
     pen.clearRect(0, 0, canvas.width, canvas.height);
     if (picture.complete && picture.naturalWidth) pen.drawImage(picture, 0, 0, canvas.width, canvas.height);
     const style = getComputedStyle(canvas);
-    pen.fillStyle = style.getPropertyValue("--paint");
+    const paint = style.getPropertyValue("--paint"), guessing = tool === "pen" || isDrawn(), background = guessing && hex(usualColour());
     let hidden = 0;
     for (let i = 0; i < mask.length; i++) {
         if (!mask[i]) continue;
         hidden++;
+        pen.fillStyle = !guessing ? paint : guess[4 * i + 3] ? hex(guess.subarray(4 * i, 4 * i + 3)) : background;
         pen.fillRect((i % width) * scale, Math.floor(i / width) * scale, scale, scale);
     }
-    if (cursor) outline(scale, style.getPropertyValue("--paint-edge"));
+    const edge = style.getPropertyValue("--paint-edge");
+    if (guessing) outline(scale, edge, holeOf());
+    if (cursor) outline(scale, edge, stamp(...cursor));
     status.textContent = hidden
         ? `${hidden} of ${mask.length} pixels hidden (${Math.round((100 * hidden) / mask.length)} %)`
         : "Nothing is hidden yet: paint over the picture.";
     for (const button of tools) button.setAttribute("aria-pressed", button.dataset.tool === tool);
+    guessTools.hidden = !(isCovered() || guessing) || !hidden;
+    doubtText.textContent = doubtInput.value;
+    coverButton.textContent = isCovered() ? "Reveal the truth" : "Hide the truth";
+    coverButton.setAttribute("aria-pressed", isCovered());
     undoButton.disabled = !past.length;
     redoButton.disabled = !future.length;
     sizeText.textContent = `${sizeInput.value} px`;
 }
 
-function outline(scale, colour) {
+// Draws the border of a set of pixels, [x, y].
+function outline(scale, colour, places) {
     pen.strokeStyle = colour;
     pen.lineWidth = Math.max(1, devicePixelRatio);
-    for (const [x, y] of stamp(...cursor)) {
+    const inside = new Map([...places].map((place) => [place.join(), place]));
+    for (const [x, y] of inside.values()) {
         for (const [dx, dy, x1, y1, x2, y2] of [[0, -1, 0, 0, 1, 0], [0, 1, 0, 1, 1, 1], [-1, 0, 0, 0, 0, 1], [1, 0, 1, 0, 1, 1]]) {
-            if (covers(x + dx - cursor[0], y + dy - cursor[1])) continue;
+            if (inside.has([x + dx, y + dy].join())) continue;
             pen.beginPath();
             pen.moveTo((x + x1) * scale, (y + y1) * scale);
             pen.lineTo((x + x2) * scale, (y + y2) * scale);
@@ -226,8 +303,25 @@ function* stamp(cx, cy) {
             if (covers(x - cx, y - cy)) yield [x, y];
 }
 
+function* holeOf() {
+    for (let i = 0; i < mask.length; i++) if (mask[i]) yield [i % width, Math.floor(i / width)];
+}
+
+// The pen draws in the hole only; the eraser of a pen, the right mouse button, removes the drawing.
 function paintAt(cx, cy, erase) {
-    for (const [x, y] of stamp(cx, cy)) mask[y * width + x] = erase ? 0 : 1;
+    for (const [x, y] of stamp(cx, cy)) {
+        const i = y * width + x;
+        if (tool !== "pen") mask[i] = erase ? 0 : 1;
+        else if (mask[i]) guess.set(erase ? [0, 0, 0, 0] : [...penColour(), 255], 4 * i);
+    }
+}
+
+// A stroke of the pen that begins on a visible pixel takes its colour.
+function pickColour(x, y) {
+    const i = y * width + x;
+    if (tool !== "pen" || mask[i] || !pixels) return;
+    shadeInput.value = pixels[4 * i];
+    colourInput.value = hex(pixels.subarray(4 * i, 4 * i + 3));
 }
 
 function paintLine(x0, y0, x1, y1, erase) {
@@ -246,7 +340,7 @@ function remember(before) {
 
 function change(edit) {
     lift();
-    const before = mask.slice();
+    const before = snapshot();
     edit();
     if (differs(before)) { remember(before); settle(); }
     draw();
@@ -255,8 +349,8 @@ function change(edit) {
 function travel(from, to) {
     lift();
     if (!from.length) return;
-    to.push(mask);
-    mask = from.pop();
+    to.push({ mask, guess });
+    ({ mask, guess } = from.pop());
     settle();
     draw();
 }
@@ -264,7 +358,7 @@ function travel(from, to) {
 const actions = {
     undo: () => travel(past, future),
     redo: () => travel(future, past),
-    clear: () => change(() => mask.fill(0)),
+    clear: () => change(() => { mask.fill(0); guess.fill(0); }),
     invert: () => change(() => { mask = mask.map((bit) => 1 - bit); }),
     download() {
         const sheet = document.createElement("canvas");
@@ -293,7 +387,8 @@ canvas.addEventListener("pointerdown", (event) => {
     canvas.focus({ preventScroll: true });
     try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is already gone */ }
     const [x, y] = pixelAt(event);
-    stroke = { pointer: event.pointerId, erase: tool === "eraser" || event.button === 2, x, y, before: mask.slice() };
+    stroke = { pointer: event.pointerId, erase: tool === "eraser" || event.button === 2, x, y, before: snapshot() };
+    pickColour(x, y);
     paintAt(x, y, stroke.erase);
     cursor = [x, y];
     draw();
@@ -354,6 +449,8 @@ function letterOf({ key = "", code = "" }) {
     return { BracketLeft: "[", BracketRight: "]" }[code] ?? key;
 }
 
+const LETTERS = { b: "brush", e: "eraser", g: "pen" };
+
 const TEXT = "textarea, [contenteditable], input:is([type=text], [type=search], [type=number], :not([type])):not([readonly])";
 
 canvas.addEventListener("keydown", (event) => {
@@ -375,7 +472,7 @@ element.addEventListener("keydown", (event) => {
     const key = letterOf(event), bracket = key === "[" || key === "]";
     // In several layouts brackets need Alt or AltGr, which some systems report as Ctrl and Alt.
     if ((event.ctrlKey && !event.altKey) || event.metaKey || (event.altKey && !bracket)) return;
-    if (key === "b" || key === "e") { tool = key === "b" ? "brush" : "eraser"; draw(); }
+    if (key in LETTERS) take(LETTERS[key]);
     else if (bracket) { sizeInput.value = Number(sizeInput.value) + (key === "]" ? 1 : -1); draw(); }
     else if (key === "i") actions.invert();
     else if (key === "delete" || key === "backspace") actions.clear();
@@ -400,10 +497,18 @@ canvas.addEventListener("blur", () => { place = cursor ?? place; cursor = null; 
 
 // --- toolbar ---
 
-for (const button of tools) button.addEventListener("click", () => { tool = button.dataset.tool; draw(); });
-for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
+function take(next) {
+    if ((next === "pen") !== (tool === "pen")) [sizeInput.value, otherSize] = [otherSize, sizeInput.value];
+    tool = next;
+    draw();
+}
+
+for (const button of tools) button.addEventListener("click", () => take(button.dataset.tool));
+for (const button of element.querySelectorAll("[data-action]:not([data-action=cover])")) button.addEventListener("click", () => actions[button.dataset.action]());
 sizeInput.addEventListener("input", draw);
-picture.addEventListener("load", draw);
+doubtInput.addEventListener("input", () => { draw(); if (isDrawn()) settle(); });
+coverButton.addEventListener("click", () => document.dispatchEvent(new Event(isCovered() ? "reveal-truth" : "cover-truth")));
+document.addEventListener("truth", () => { if (!isCovered() && tool === "pen") take("brush"); draw(); });
 new ResizeObserver(draw).observe(painter);
 // Contents that Python puts on the canvas are answered like a stroke: with the current mask, and all results follow.
 // A moment later, since other changes by Python, such as the choice of methods, are still on their way to the page.

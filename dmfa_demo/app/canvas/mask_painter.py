@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.canvas.uploads import image_from_picture, read_picture
-from dmfa_demo.app.scene.canvas import Canvas
+from dmfa_demo.app.scene.canvas import Canvas, Guess
 from dmfa_demo.app.scene.scene import OWN_CAPTIONS, Scene, check_size
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
@@ -24,6 +24,8 @@ from dmfa_demo.figures import grey_or_colour, png_address
 
 # Larger than any model's images; limits the memory of a forged request.
 MAX_SIDE = 512
+# The smallest and largest standard deviation of a visitor's guess, in units of black to white.
+MIN_DOUBT, MAX_DOUBT = 0.05, 0.5
 # The maximum length of a visitor's picture as a data address; a face has about 12,000 characters.
 MAX_ADDRESS = 200_000
 
@@ -67,6 +69,7 @@ class MaskPainter(gr.HTML):
                 "dataset": {"type": "string"},
                 "sample": {"type": ["integer", "null"]},
                 "image": {"type": ["string", "null"]},
+                "guess": {"type": ["object", "null"]},
             },
             "required": ["height", "width", "runs", "dataset"],
         }
@@ -104,7 +107,25 @@ def decode_canvas(payload: Any) -> Canvas:
         scene = Scene.own(dataset, image_from_picture(read_picture(_file_of(image)), DATASETS[dataset].shape))
     check_size(scene, missing)
     revision = payload.get("revision")
-    return Canvas(scene, missing, revision if _is_whole(revision) else 0)
+    guess = payload.get("guess")
+    return Canvas(
+        scene,
+        missing,
+        revision if _is_whole(revision) else 0,
+        guess=None if guess is None else _decode_guess(guess, scene),
+    )
+
+
+def _decode_guess(payload: Any, scene: Scene) -> Guess:
+    image, deviation = (
+        (payload.get(name) for name in ("image", "deviation")) if isinstance(payload, dict) else (None, None)
+    )
+    if isinstance(deviation, bool) or not isinstance(deviation, int | float) or not MIN_DOUBT <= deviation <= MAX_DOUBT:
+        raise ValueError(
+            f"a guess is an image and a deviation from {MIN_DOUBT:g} to {MAX_DOUBT:g}; got the deviation {deviation!r:.20}"
+        )
+    drawn = image_from_picture(read_picture(_file_of(image)), DATASETS[scene.dataset].shape)
+    return Guess(drawn, float(deviation))
 
 
 def _file_of(address: Any) -> bytes:

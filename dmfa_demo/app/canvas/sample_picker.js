@@ -8,14 +8,15 @@ let buttons = [], dataset = null;
 function lay({ address, columns, rows, names }) {
     buttons = names.map((name, number) => makeButton(name, number, address, columns, rows));
     strip.replaceChildren(...buttons);
+    document.dispatchEvent(new Event("pictures-laid"));
 }
 
 function makeButton(name, number, address, columns, rows) {
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("role", "radio");
-    button.setAttribute("aria-label", name);
-    button.title = name;
+    button.dataset.name = name;
+    button.dataset.number = number + 1;
     button.style.backgroundImage = `url(${address})`;
     button.style.backgroundSize = `${columns * SIDE}px ${rows * SIDE}px`;
     button.style.backgroundPosition = `${-(number % columns) * SIDE}px ${-Math.floor(number / columns) * SIDE}px`;

@@ -1,5 +1,5 @@
 // A chapter: films that run together, an interactive slice through a Gaussian, a guess before the answer, and a formula.
-// props.value from Python: {number, title, idea, playful, slice: [observed value, correlation], remark, films: [{title, frames:
+// props.value from Python: {number, title, idea, playful, slice: [observed value, correlation], remark, films: [{title, tells_truth, frames:
 // [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}], paper, address}, or
 // {slice}, which is also the value sent to Python.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
@@ -42,10 +42,11 @@ function tell() {
 // --- the films ---
 
 function show(list, another) {
-    reels = list.map(({ title, frames }) => {
+    reels = list.map(({ title, tells_truth, frames }) => {
         const figure = document.createElement("figure"), picture = document.createElement("img");
         const words = document.createElement("figcaption"), name = document.createElement("strong"), caption = document.createElement("span");
         name.textContent = title;
+        figure.classList.toggle("truth", tells_truth);
         words.append(name, caption);
         figure.append(picture, words);
         return { figure, picture, caption, frames };

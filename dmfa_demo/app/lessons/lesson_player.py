@@ -60,6 +60,7 @@ class LessonPlayer(gr.HTML):
         films = [
             {
                 "title": film.title,
+                "tells_truth": film.tells_truth,
                 "frames": [
                     {"address": png_address(one.pixels), "caption": one.caption, "alt": one.alt}
                     for one in film.pictures

@@ -35,10 +35,15 @@ DOUBTED = range(0, len(SHARES) - 1, 2)
 
 @dataclass(frozen=True)
 class Film:
-    """A film: pictures in sequence under one title, or a single still picture."""
+    """A film: pictures in sequence under one title, or a single still picture.
+
+    Attributes:
+        tells_truth: whether it shows the hidden pixels, and is covered with them.
+    """
 
     title: str
     pictures: list[Picture]
+    tells_truth: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,6 +126,11 @@ def _still(title: str, pixels, alt: str) -> Film:
     return Film(title, [Picture(pixels, "", alt)])
 
 
+def _original(scene: Scene) -> Film:
+    picture = Picture(grey_or_colour(scene.image), "", f"The original: {scene.caption}")
+    return Film("Original", [picture], tells_truth=True)
+
+
 def _samples(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
     imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
     samples = imputation.sample(DRAWN, noise=False)[:, 0]
@@ -136,7 +146,7 @@ def _samples(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[
         for number, one in enumerate(samples[:FRAMES], 1)
     ]
     films = [
-        _still("Original", grey_or_colour(scene.image), f"The original: {scene.caption}"),
+        _original(scene),
         _still(f"{title}: the mean", grey_or_colour(imputation.mean[0]), f"{title}'s mean"),
         Film(f"{title}: samples", film),
     ]
@@ -173,7 +183,7 @@ def _latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[
         psnr_in_hole(imputation.mean, scene, missing).item(),
     )
     films = [
-        _still("Original", grey_or_colour(scene.image), f"The original: {scene.caption}"),
+        _original(scene),
         Film(
             "From one draw to the next",
             [Picture(grey_or_colour(one), "", f"{title}'s answer on the way") for one in walk],

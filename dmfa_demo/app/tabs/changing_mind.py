@@ -213,7 +213,7 @@ def _chart(course: Course, hidden: float) -> str:
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
         f'hole grows; the list below shows when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
-        f'<ul class="changes" aria-label="When each classifier first changes its prediction">{legend}</ul>'
+        f'<ul class="changes truth" aria-label="When each classifier first changes its prediction">{legend}</ul>'
     )
 
 

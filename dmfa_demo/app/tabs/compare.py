@@ -13,8 +13,10 @@ from gradio.components import Component
 from torch import Tensor
 
 from dmfa_demo.app.scene.cache import Glance, ImputationCache, Question
+from dmfa_demo.app.scene.canvas import Guess
 from dmfa_demo.app.scene.scene import Figures, Scene
-from dmfa_demo.app.tabs.part import Part, RenderRequest
+from dmfa_demo.app.tabs.part import Part, RenderRequest, Values
+from dmfa_demo.app.tabs.your_guess import You, glance_at, plausibilities, plausibility_chart
 from dmfa_demo.app.widgets.cards import LOADING, Bar, Card, Line, card_grid, note, scale
 from dmfa_demo.app.widgets.fields import AddressField, one_of, some_of
 from dmfa_demo.app.widgets.info import info_button
@@ -23,6 +25,8 @@ from dmfa_demo.app.widgets.segments import SomeThatFollow, segments
 from dmfa_demo.figures import DIVERGING, SEQUENTIAL, coloured, grey_or_colour, with_holes
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.registry import available_among, available_methods, method_class, shown_first
+
+Author = type[Imputer] | type[You]
 
 # Standard deviations share one scale, so that pictures and methods can be compared. The deviation of values in [0, 1] is at most
 # 0.5; a Gaussian's may be larger, and is shown as the brightest.
@@ -130,6 +134,9 @@ for method in {list(chosen["methods"])!r}:
         ]
         return [{"glances": glances} for glances in cache.glances(questions)]
 
+    def answer(self, values: Values, painter: gr.HTML, cache: ImputationCache, **changed: Any) -> list[Any]:
+        return super().answer(values, painter, cache, guess=values[painter].guess, **changed)
+
     def render(
         self,
         scene: Scene,
@@ -138,8 +145,9 @@ for method in {list(chosen["methods"])!r}:
         view: str,
         methods: Sequence[str],
         glances: Sequence[Glance | None] | None = None,
+        guess: Guess | None = None,
     ) -> list[str]:
-        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; `glances` are from `gather`.
+        """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; `glances` are from `gather`, `guess` is the visitor's.
 
         Raises:
             ValueError: If there is no such view.
@@ -153,6 +161,7 @@ for method in {list(chosen["methods"])!r}:
                 title="Original",
                 alt=f"The original image: {scene.caption}",
                 lines=(Line(scene.caption),),
+                tells_truth=True,
             ),
             Card(
                 picture=with_holes(scene.image, missing),
@@ -164,25 +173,30 @@ for method in {list(chosen["methods"])!r}:
         names = available_among(scene.dataset, methods)
         if glances is None:
             (glances,) = cache.glances([_question(scene, missing, view=view, methods=methods)])
+        authors: list[Author] = [method_class(name) for name in names]
+        if guess is not None:
+            authors, glances = [You, *authors], [glance_at(guess, scene, missing), *glances]
         # If everything is hidden, no guess is better than another; if some are missing, another one may be better.
         lines = _lines(
             [glance and glance.figures for glance in glances], marked=not missing.all() and None not in glances
         )
         single = []
-        for name, glance, of_method in zip(names, glances, lines):
-            method = method_class(name)
+        for author, glance, of_author in zip(authors, glances, lines):
             if glance is None:
-                cards.append(_later(method))
+                cards.append(_later(author))
             elif view == "deviation" and glance.variance is None:
-                single.append(method.title)
+                single.append(author.title)
             else:
-                cards.append(_PICTURES[view](method, glance, scene, of_method))
+                cards.append(_PICTURES[view](author, glance, scene, of_author))
         without = note(f"Single answers without a deviation: {', '.join(single)}.") if single else ""
         hint = note("Choose a method above to see how it fills the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         # The browser then asks again, see compare.js.
         more = "<i data-more hidden></i>" if None in glances else ""
+        plausible = ""
+        if guess is not None and None not in glances:
+            plausible = plausibility_chart(plausibilities(guess, scene, missing, cache, names))
         bar = scale(_SCALES[view]) if view in _SCALES else ""
         return [
             card_grid(cards)
@@ -190,6 +204,7 @@ for method in {list(chosen["methods"])!r}:
             + hint
             + more
             + f'<div class="caption">{bar}<p class="note">{_EXPLANATIONS[view]}</p></div>'
+            + plausible
         ]
 
 
@@ -202,46 +217,54 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
     return [(method_class(name).title, name) for name in available_methods(dataset)]
 
 
-def _later(method: type[Imputer]) -> Card:
+def _later(author: Author) -> Card:
     return Card(
         picture=None,
-        title=method.title,
-        alt=f"{method.title} follows, since the server is busy",
+        title=author.title,
+        alt=f"{author.title} follows, since the server is busy",
         lines=(Line("follows: the server is busy"),),
-        colour=method.colour,
-        explained=method.name,
+        colour=author.colour,
+        explained=author.name,
     )
 
 
-def _mean(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
-    alt = f"{method.title}'s mean of the hidden pixels, pasted into the visible ones"
+def _mean(author: Author, glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+    alt = f"{author.title}'s mean of the hidden pixels, pasted into the visible ones"
     return Card(
         picture=grey_or_colour(glance.mean),
-        title=method.title,
+        title=author.title,
         alt=alt,
         lines=lines,
-        colour=method.colour,
-        explained=method.name,
+        colour=author.colour,
+        explained=author.name,
     )
 
 
-def _error(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+def _error(author: Author, glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     error = (glance.mean - scene.image).mean(0)
-    alt = f"{method.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
+    alt = f"{author.title}'s mean less the true image, from {error.min():.2f} to {error.max():.2f}"
     picture = coloured(error, -1, 1, DIVERGING)
-    return Card(picture=picture, title=method.title, alt=alt, lines=lines, colour=method.colour, explained=method.name)
+    return Card(
+        picture=picture,
+        title=author.title,
+        alt=alt,
+        lines=lines,
+        colour=author.colour,
+        explained=author.name,
+        tells_truth=True,
+    )
 
 
-def _deviation(method: type[Imputer], glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
+def _deviation(author: Author, glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:
     assert glance.variance is not None, "a single answer has no card here"
     deviation = glance.variance.sqrt().mean(0)
-    alt = f"{method.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
+    alt = f"{author.title}'s standard deviation of each hidden pixel, largest {deviation.max():.2f}"
     lines = (Line(f"largest {deviation.max():.2f}"), *lines)
     picture = coloured(deviation, 0, MAX_DEVIATION, SEQUENTIAL)
-    return Card(picture=picture, title=method.title, alt=alt, lines=lines, colour=method.colour, explained=method.name)
+    return Card(picture=picture, title=author.title, alt=alt, lines=lines, colour=author.colour, explained=author.name)
 
 
-_PICTURES: dict[str, Callable[[type[Imputer], Glance, Scene, tuple[Line, ...]], Card]] = {
+_PICTURES: dict[str, Callable[[Author, Glance, Scene, tuple[Line, ...]], Card]] = {
     "mean": _mean,
     "error": _error,
     "deviation": _deviation,
@@ -264,5 +287,5 @@ def _lines(figures: Sequence[Figures | None], marked: bool = True) -> list[tuple
         best = reads((max if more else min)(known)) if marked and len(known) > 1 else None
         for line, value in zip(lines, values):
             if value is not None:
-                line.append(Line(reads(value), best=reads(value) == best))
+                line.append(Line(reads(value), best=reads(value) == best, tells_truth=True))
     return [tuple(line) for line in lines]

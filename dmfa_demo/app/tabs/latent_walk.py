@@ -125,7 +125,7 @@ walked = space.decode(place)[0]  # (1, C, H, W)
         images = space.decode(torch.cat(places) @ axes)[:, 0]
         now, *paths = images.split([1, *[STOPS] * DIRECTIONS])
         place = ", ".join(map(_signed, sliders))
-        line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB")
+        line = Line(f"PSNR {psnr_in_hole(now, scene, missing).item():.1f} dB", tells_truth=True)
         card = Card(
             picture=grey_or_colour(now[0]),
             title=f"At {place}",

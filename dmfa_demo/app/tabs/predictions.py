@@ -80,7 +80,9 @@ for name in available_classifiers("{dataset}"):
             legend = f"You gave no label, so the mark shows the network's prediction for the complete picture: {names}."
         else:
             legend = f"The truth is marked in every panel: {names}."
-        return [f'<div class="panels">{"".join(panels)}</div><p class="note">{escape(legend)} {_EXPLANATION}</p>']
+        return [
+            f'<div class="panels">{"".join(panels)}</div><p class="note"><span class="truth">{escape(legend)}</span> {_EXPLANATION}</p>'
+        ]
 
 
 def predict(scene: Scene, missing: Tensor, cache: ImputationCache) -> list[tuple[Classifier, Tensor]]:
@@ -112,16 +114,17 @@ def _panel(classifier: Classifier, answer: Tensor, truth: tuple[int, ...], about
     seen = seen_in(answer, about)
     right = seen == truth
     answer_text = named(seen, about) if about.several else f"{named(seen, about)}, {_percent(answer[seen[0]])}"
-    alt = f"{classifier.title} says {answer_text}, which is {'right' if right else 'wrong'}"
+    alt = f"{classifier.title} says {answer_text}"
+    mark = '✓<span class="unseen">right:</span>' if right else '✗<span class="unseen">wrong:</span>'
     bars = "".join(
         f"<li{' class=true' if number in truth else ''}><span>{escape(name)}</span>"
         f'<b><i style="width:{100 * share:.1f}%"></i></b><em>{_percent(share)}</em></li>'
         for number, (name, share) in enumerate(zip(about.classes, answer.tolist()))
     )
     return (
-        f'<section class="panel{"" if right else " wrong"}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
+        f'<section class="panel{"" if right else " wrong"}{" truth" if classifier.takes_complete else ""}" style="--colour:{classifier.colour}" aria-label="{escape(alt)}" '
         f'title="{escape(classifier.summary)}"><h2><i></i>{escape(classifier.title)}{info_button(folder_of(classifier.name), classifier.title)}</h2>'
-        f"<p>{'✓' if right else '✗'} {escape(answer_text)}</p><ol>{bars}</ol></section>"
+        f'<p><span class="truth">{mark}</span> {escape(answer_text)}</p><ol>{bars}</ol></section>'
     )
 
 

@@ -84,8 +84,11 @@ def _strip(wae: WAE, reconstruction: Tensor, scene: Scene, seed: int, cache: Imp
     """Return a treatment's reconstruction `(C, H, W)` and drawn images as HTML."""
     kind = type(wae.treatment)
     near = metrics.psnr_image(reconstruction[None], scene.image[None]).item()
-    alt = f"The picture as the auto-encoder with {kind.title} repaints it, {near:.1f} dB from the complete picture"
-    pictures = [Picture(grey_or_colour(reconstruction), f"{near:.1f} dB", alt, framed=True)]
+    alt = f"The picture as the auto-encoder with {kind.title} repaints it"
+    spoken = " from the complete picture"
+    pictures = [
+        Picture(grey_or_colour(reconstruction), f"{near:.1f} dB", alt, framed=True, tells_truth=True, spoken=spoken)
+    ]
     dreams = cache.recall(scene, ("dreams", kind.name, seed), lambda: wae.dream(DREAMS, _seeded(seed)))
     for number, dream in enumerate(dreams, 1):
         pictures.append(

@@ -213,7 +213,7 @@ function drawPlane() {
         disc(pen, places[0], 4, edge, colour);
         disc(pen, at(places, step), 6, colour, edge);
     }
-    if (truth) star(pen, place(truth.at), edge);
+    if (truth && document.documentElement.dataset.truth !== "covered") star(pen, place(truth.at), edge);
     if (cross) {
         const [x, y] = place(cross);
         pen.strokeStyle = getComputedStyle(root).getPropertyValue("--color-accent"); pen.lineWidth = 2;
@@ -259,6 +259,7 @@ function layOut() {
     if (!dropped) tiles.append(tileOf('<div class="empty">click on the map</div>', "Your start"));
     if (truth) {
         const tile = tileOf('<img alt="The complete picture">', "The picture");
+        tile.classList.add("truth");
         tile.querySelector("img").src = truth.picture;
         tile.querySelector("figcaption").insertAdjacentHTML("afterbegin", '<svg viewBox="-9 -9 18 18"><path d="M0-9 2.4-3.2 8.6-2.8 3.8 1.2 5.3 7.3 0 4-5.3 7.3-3.8 1.2-8.6-2.8-2.4-3.2Z"/></svg>');
         tiles.append(tile);
@@ -347,6 +348,7 @@ plane.addEventListener("blur", () => { cross = null; draw(); });
 for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 bar.addEventListener("input", () => go(Number(bar.value)));
 new ResizeObserver(() => { ground = null; draw(); }).observe(root);
+document.addEventListener("truth", draw);
 new MutationObserver(() => { ground = null; draw(); }).observe(document.body, { attributeFilter: ["class"] });
 watch("value", accept);
 accept();

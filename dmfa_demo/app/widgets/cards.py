@@ -22,10 +22,15 @@ class Bar:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of figures; the best of its kind is marked."""
+    """A line of figures; the best of its kind is marked.
+
+    Attributes:
+        tells_truth: whether it shows or needs the hidden pixels, and is covered with them.
+    """
 
     text: str
     best: bool = False
+    tells_truth: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +45,7 @@ class Card:
         colour: the method's colour, as a mark before the title; None for pictures without a method.
         explained: the entry of the `Explainer` that its "i" opens; None for no "i".
         bar: the colour bar of the picture.
+        tells_truth: whether the picture and its lines show the hidden pixels or need them, and are covered with them.
     """
 
     picture: np.ndarray | None
@@ -49,6 +55,7 @@ class Card:
     colour: str | None = None
     bar: Bar | None = None
     explained: str | None = None
+    tells_truth: bool = False
 
 
 def card_grid(cards: list[Card]) -> str:
@@ -78,16 +85,18 @@ def _figure(card: Card) -> str:
     if card.picture is None:
         picture = f'<div class="nothing" role="img" aria-label="{escape(card.alt)}">–</div>'
     else:
-        picture = f'<img src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
+        covered = " class=truth" if card.tells_truth else ""
+        picture = f'<img{covered} src="{png_address(card.picture)}" alt="{escape(card.alt)}">'
     info = info_button(card.explained, card.title) if card.explained else ""
-    lines = "".join(_line(line) for line in card.lines)
+    lines = "".join(_line(line, card.tells_truth or line.tells_truth) for line in card.lines)
     return (
-        f'<figure class="card">{picture}'
+        f'<figure class="card{" tells" if card.tells_truth else ""}">{picture}'
         f"<figcaption><strong>{mark}{escape(card.title)}</strong>{info}{lines}{scale(card.bar) if card.bar else ''}"
         "</figcaption></figure>"
     )
 
 
-def _line(line: Line) -> str:
+def _line(line: Line, tells_truth: bool) -> str:
     best = '<b title="the best of the methods shown">best</b>' if line.best else ""
-    return f"<span{' class=best' if line.best else ''}>{escape(line.text)}{best}</span>"
+    names = " ".join(name for name, there in (("best", line.best), ("truth", tells_truth)) if there)
+    return f'<span class="{names}">{escape(line.text)}{best}</span>'

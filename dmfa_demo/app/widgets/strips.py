@@ -28,13 +28,17 @@ class Picture:
         pixels: uint8 `(H, W)`, `(H, W, 3)` or `(H, W, 4)`.
         caption: the short text below it.
         alt: a description for screen readers.
-        framed: whether it is highlighted.
+        framed: whether it is highlighted, as the nearest to the truth.
+        tells_truth: whether the caption needs the hidden pixels, and is covered with them.
+        spoken: what a screen reader adds to the caption.
     """
 
     pixels: np.ndarray
     caption: str
     alt: str
     framed: bool = False
+    tells_truth: bool = False
+    spoken: str = ""
 
 
 def strip(method: type[Imputer] | type[Classifier], pictures: list[Picture], remark: str = "", title: str = "") -> str:
@@ -53,17 +57,19 @@ def sample_pictures(method: type[Imputer], samples: Tensor, psnr: Tensor) -> lis
     best, pictures = int(psnr[:SHOWN].argmax()), []
     for number, (sample, value) in enumerate(zip(samples[:SHOWN], psnr[:SHOWN])):
         nearest = number == best
-        alt = f"Sample {number + 1} of {method.title}, {value:.1f} dB" + (
-            ", the nearest of these to the truth" if nearest else ""
+        alt = f"Sample {number + 1} of {method.title}"
+        spoken = ", nearest of these to the truth" if nearest else ""
+        pictures.append(
+            Picture(grey_or_colour(sample), f"{value:.1f} dB", alt, framed=nearest, tells_truth=True, spoken=spoken)
         )
-        pictures.append(Picture(pixels=grey_or_colour(sample), caption=f"{value:.1f} dB", alt=alt, framed=nearest))
     spread = samples.std(0).mean(0)
     alt = f"How much {method.title}'s samples differ in each pixel, at most {spread.max():.2f}"
     return [*pictures, Picture(coloured(spread, 0, 0.5, SEQUENTIAL), "spread", alt)]
 
 
 def _figure(picture: Picture) -> str:
+    spoken = f'<span class="unseen">{escape(picture.spoken)}</span>' if picture.spoken else ""
     return (
-        f'<figure{" class=framed" if picture.framed else ""}><img src="{png_address(picture.pixels)}" '
-        f'alt="{escape(picture.alt)}"><figcaption>{escape(picture.caption)}</figcaption></figure>'
+        f'<figure{" class=framed" if picture.framed else ""}><img src="{png_address(picture.pixels)}" alt="{escape(picture.alt)}">'
+        f"<figcaption{' class=truth' if picture.tells_truth else ''}>{escape(picture.caption)}{spoken}</figcaption></figure>"
     )

@@ -53,8 +53,10 @@ export function card(title, about = null) {
     if (about) figure.style.setProperty("--colour", about.colour);
     return {
         figure, canvas,
-        /** Show lines below the title; a line is text, or {text, best}. */
-        say: (...texts) => lines.replaceChildren(...texts.map((line) => make("span", { className: line.best ? "best" : "" }, line.text ?? line, line.best ? make("b", {}, "best") : null))),
+        /** Show lines below the title; a line is text, or {text, best, truth}, which is covered with the truth. */
+        say: (...texts) => lines.replaceChildren(...texts.map((line) => make("span", { className: `${line.best ? "best" : ""} ${line.truth ? "truth" : ""}`.trim() }, line.text ?? line, line.best ? make("b", {}, "best") : null))),
+        /** Say whether the picture needs the hidden pixels, and is covered with the truth. */
+        tell: (truth) => { canvas.classList.toggle("truth", truth); },
         loading: (share) => { meter.hidden = share >= 1; meter.value = share; meter.setAttribute("aria-label", `Loading ${title}`); },
     };
 }
@@ -75,15 +77,16 @@ export function strip(about) {
         section,
         say: (text) => { remark.textContent = text; },
         clear: () => row.replaceChildren(),
-        /** Show pictures, each drawn by `draw(canvas, number)` with its caption. */
+        /** Show pictures, each drawn by `draw(canvas, number)` with its caption; one with `truth` is covered with the truth. */
         show(captions, draw) {
             while (row.children.length > captions.length) row.lastChild.remove();
             while (row.children.length < captions.length) row.append(make("figure", {}, make("canvas", { role: "img" }), make("figcaption")));
-            captions.forEach(({ text, framed = false, label }, number) => {
+            captions.forEach(({ text, framed = false, label, truth = false }, number) => {
                 const [canvas, caption] = row.children[number].children;
                 draw(canvas, number);
                 canvas.setAttribute("aria-label", label ?? `${about.title}, ${text}`);
                 caption.textContent = text;
+                caption.classList.toggle("truth", truth);
                 row.children[number].classList.toggle("framed", framed);
             });
         },

@@ -85,7 +85,10 @@ async function answer() {
     if (run !== running) return;
     const images = { data: about.image, dims: [1, channels, height, width] };
     const first = value.sample === dataset.first && sameMask(mask, fromBits(dataset.start, size()));
-    const now = { ...about, mask, first, seed: (value.sample ?? 0) + 7, inputs: { images, missing: { data: mask, dims: [1, 1, height, width] } } };
+    const drawn = value.guess ? { image: await pixelsOf(value.guess.image, dataset.shape), deviation: value.guess.deviation } : null;
+    if (run !== running) return;
+    const guess = drawn && { ...drawn, image: about.image.map((seen, i) => (mask[i % size()] ? drawn.image[i] : seen)) };
+    const now = { ...about, mask, first, guess, seed: (value.sample ?? 0) + 7, inputs: { images, missing: { data: mask, dims: [1, 1, height, width] } } };
     const ask = async (model, inputs, progress) => {
         if (run !== running) return null;
         const found = await compute(model, { ...now.inputs, ...inputs }, progress);
@@ -123,6 +126,7 @@ async function write(value, mask) {
     if (chosen.step !== manifest.walks.sizes[0][1]) said.set("step", String(chosen.step));
     if (chosen.of && chosen.of !== dataset.sliders[0]?.name) said.set("of", chosen.of);
     if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
+    if (document.documentElement.dataset.truth) said.set("truth", document.documentElement.dataset.truth);
     if (run === running) history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
 }
 
@@ -187,12 +191,13 @@ function offer() {
         putSample(number, fromRuns(props.value.runs, size()), "picture");
     }, $("samples"));
     pictures.buttons.forEach((button, number) => {
-        button.setAttribute("aria-label", dataset.captions[number]);
-        button.title = dataset.captions[number];
+        button.dataset.number = String(number + 1);
+        button.dataset.name = dataset.captions[number];
         button.style.backgroundImage = `url(${dataset.sheet})`;
         button.style.backgroundSize = `${dataset.columns * side}px ${rows * side}px`;
         button.style.backgroundPosition = `${-(number % dataset.columns) * side}px ${-Math.floor(number / dataset.columns) * side}px`;
     });
+    document.dispatchEvent(new Event("pictures-laid"));
     $("aligner").hidden = !dataset.aligner;
     $("caution").textContent = dataset.caution;
     datasets.show(dataset.name);

@@ -103,11 +103,13 @@ export const compare = {
             return make("label", {}, box, ` ${method.title}`);
         });
         const grid = make("div", { className: "cards", id: "compare-cards" }), note = make("p", { className: "note" });
-        host.replaceChildren(make("div", { className: "tools-row" }, view.group, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note);
-        const original = card("Original"), seen = card("What the models see"), cards = new Map(), answers = new Map();
+        const plausible = make("p", { className: "note", hidden: true });
+        host.replaceChildren(make("div", { className: "tools-row" }, view.group, make("details", {}, make("summary", {}, "Methods"), make("div", { className: "pills" }, ...boxes))), grid, note, plausible);
+        const original = card("Original"), seen = card("What the models see"), cards = new Map([[YOU, card(YOU.title)]]), answers = new Map();
         let scene = null, ever = false; // whether a model has answered yet
 
-        const shown = () => dataset.methods.filter(({ name }) => chosen.methods.includes(name));
+        const compared = () => dataset.methods.filter(({ name }) => chosen.methods.includes(name));
+        const shown = () => (scene?.guess ? [YOU, ...compared()] : compared());
         function lay() {
             for (const method of shown()) if (!cards.has(method)) cards.set(method, card(method.title, method));
             grid.replaceChildren(original.figure, seen.figure, ...shown().map((method) => cards.get(method).figure));
@@ -120,6 +122,7 @@ export const compare = {
             const filled = found.filled.data;
             figure.hidden = chosen.show === "deviation" && !found.deviation;
             if (figure.hidden) return;
+            cards.get(method).tell(chosen.show === "error");
             if (chosen.show === "mean") drawImage(canvas, filled, shape);
             else if (chosen.show === "error") drawMap(canvas, filled.map((value, i) => value - scene.image[i]), shape, -1, 1, manifest.colours.error);
             else drawMap(canvas, found.deviation.data, shape, 0, 0.5, manifest.colours.deviation);
@@ -131,23 +134,42 @@ export const compare = {
             cards.get(method).say(...FIGURES.filter(([name]) => Number.isFinite(value(method, name))).map(([name, text, sign]) => {
                 const known = shown().map((one) => value(one, name)).filter(Number.isFinite);
                 const best = sign * Math.max(...known.map((figure) => sign * figure));
-                return { text: text(value(method, name)), best: marked && known.length > 1 && text(value(method, name)) === text(best) };
+                return { text: text(value(method, name)), truth: true, best: marked && known.length > 1 && text(value(method, name)) === text(best) };
             }));
+        }
+        // How plausible each method with a likelihood finds the visitor's drawing: its graph is asked about the drawing in place of the picture.
+        async function weigh(ask, values) {
+            const said = [], images = { data: scene.guess.image, dims: scene.inputs.images.dims };
+            for (const method of compared()) {
+                const truth = answers.get(method)?.nll;
+                const found = truth && !method.guide && (await attempt(() => {}, () => {}, () => answerOf(method, { ...scene, inputs: { ...scene.inputs, images } }, (model, inputs, progress) => ask(model, { images, ...inputs }, progress), { draws: manifest.draws, seed: scene.seed, progress: () => {} })));
+                if (found === null) return;
+                if (found?.nll) said.push(make("span", {}, `${method.title} ${number(-found.nll.data[0] / values, 2)}`, make("span", { className: "truth" }, ` (truth ${number(-truth.data[0] / values, 2)})`)));
+            }
+            plausible.replaceChildren("How plausible is your drawing? Log-density per hidden value, in nats: ", ...said.flatMap((one, i) => (i ? ["; ", one] : [one])), ".");
+            plausible.hidden = !said.length;
         }
         lay();
         return {
             async answer(now, ask) {
                 scene = now;
                 answers.clear(); // those of another scene
+                lay();
+                plausible.hidden = true;
                 drawImage(original.canvas, scene.image, dataset.shape);
-                original.say(scene.caption);
+                original.say({ text: scene.caption, truth: true });
+                original.tell(true);
                 drawHole(seen.canvas, scene.image, scene.mask, dataset.shape);
                 const hidden = countHidden(scene.mask);
                 seen.say(`${hidden} of ${scene.mask.length} pixels hidden`);
                 note.textContent = hidden ? EXPLANATIONS[chosen.show] : "Nothing is hidden, so there is nothing to guess. Paint over the picture.";
                 // Those that take longest are last; at first, the smallest is loaded first.
                 const slow = ({ products, guide }) => Number(Boolean(products || guide));
-                for (const method of shown().sort((one, other) => slow(one) - slow(other) || (ever ? 0 : one.bytes - other.bytes))) {
+                if (scene.guess) {
+                    answers.set(YOU, guessed(scene));
+                    draw(YOU);
+                }
+                for (const method of compared().sort((one, other) => slow(one) - slow(other) || (ever ? 0 : one.bytes - other.bytes))) {
                     const { loading, say, canvas } = cards.get(method);
                     const onStep = (points, _, step) => { if (chosen.show === "mean" && step % 5 === 0) drawImage(canvas, points.data, dataset.shape); };
                     if (method.recorded && scene.first && chosen.show === "mean" && !ever) drawImage(canvas, await pixelsOf(method.recorded, dataset.shape), dataset.shape);
@@ -160,10 +182,26 @@ export const compare = {
                     draw(method);
                 }
                 for (const method of shown()) if (answers.has(method)) tell(method, hidden < scene.mask.length);
+                if (scene.guess && hidden) await weigh(ask, hidden * dataset.shape[0]);
             },
         };
     },
 };
+
+const YOU = { title: "You" };
+
+/** Return a visitor's guess as a method's answer: its density is a Gaussian around the drawing in each hidden pixel. SSIM is left out. */
+function guessed({ image, mask, guess, inputs }) {
+    const hidden = (i) => mask[i % mask.length], variance = guess.deviation ** 2;
+    const squares = image.reduce((sum, value, i) => sum + (value - guess.image[i]) ** 2, 0), count = countHidden(mask) * (image.length / mask.length);
+    const one = (value) => ({ data: [value] });
+    return {
+        filled: { data: guess.image, dims: inputs.images.dims },
+        deviation: { data: image.map((_, i) => (hidden(i) ? guess.deviation : 0)) },
+        psnr: one(-10 * Math.log10(Math.max(1e-10, squares / count))),
+        nll: one(squares / (2 * variance) + (count / 2) * Math.log(2 * Math.PI * variance)),
+    };
+}
 
 const EXPLANATIONS = {
     mean: "The mean is the best single guess in the squared-error sense, so it blurs where several answers would fit. PSNR is over the hidden pixels, SSIM over the whole picture.",
@@ -195,8 +233,8 @@ export const samples = {
                     const pictures = Array.from({ length: chosen.count }, (_, i) => found.samples.data.subarray(i * size, (i + 1) * size));
                     const psnr = pictures.map((picture) => -10 * Math.log10(Math.max(1e-10, picture.reduce((sum, value, i) => sum + (value - scene.image[i]) ** 2, 0) / hidden)));
                     const best = Math.max(...psnr);
-                    one.say(hidden ? `nearest ${number(best, 1)} dB` : "nothing is hidden");
-                    one.show(psnr.map((value) => ({ text: hidden ? `${number(value, 1)} dB` : "", framed: hidden > 0 && value === best })), (canvas, i) => drawImage(canvas, pictures[i], dataset.shape));
+                    one.say(hidden ? "" : "nothing is hidden");
+                    one.show(psnr.map((value, i) => ({ text: hidden ? `${number(value, 1)} dB` : "", framed: hidden > 0 && value === best, truth: true, label: `${method.title}, sample ${i + 1}` })), (canvas, i) => drawImage(canvas, pictures[i], dataset.shape));
                 }
             },
         };
@@ -255,7 +293,7 @@ export const predictions = {
     title: "Predictions",
     controls(host, { dataset }) {
         const panels = new Map(dataset.classifiers.map((one) => {
-            const line = make("p"), list = make("ol"), section = make("section", { className: "panel" }, make("h2", {}, make("i"), one.title), line, list, words(one));
+            const line = make("p"), list = make("ol"), section = make("section", { className: one.complete ? "panel truth" : "panel" }, make("h2", {}, make("i"), one.title), line, list, words(one));
             section.style.setProperty("--colour", one.colour);
             return [one, { section, line, list }];
         }));
@@ -278,7 +316,8 @@ export const predictions = {
                     const right = scene.labels === null || said.join() === scene.labels.join();
                     section.classList.toggle("wrong", !right);
                     const names = said.map((i) => dataset.classes[i]).join(", ") || "none of these";
-                    line.textContent = `${scene.labels === null ? "" : right ? "✓ " : "✗ "}${names}${dataset.several ? "" : `, ${percent(shares[likeliest])}`}`;
+                    const mark = scene.labels === null ? null : make("span", { className: "truth" }, right ? "✓ " : "✗ ");
+                    line.replaceChildren(...[mark, names, dataset.several ? "" : `, ${percent(shares[likeliest])}`].filter(Boolean));
                     list.replaceChildren(...shares.map((share, i) => {
                         const bar = make("i");
                         bar.style.width = `${100 * share}%`;

@@ -1,0 +1,1 @@
+"""Ways to look at the results: with the truth covered, and closely."""
