@@ -13,6 +13,7 @@ from dmfa_demo.app.canvas.presets import OFFERS, START
 from dmfa_demo.app.canvas.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.explainer import Explainer
+from dmfa_demo.app.looking.look_closely import LookClosely
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.sharing.address import Address
@@ -117,8 +118,10 @@ class Layout:
             with gr.Column(elem_classes="canvas"):
                 canvas = Canvas(Scene.sample(START, first.sample), first.mask)
                 painter = MaskPainter(canvas, list(map(panel_of, TABS)), elem_id="painter")
-            with gr.Column(elem_classes="results"), gr.Tabs(selected=first.tab) as tabs_box:
-                tabs = {name: Tab.build(name) for name in TABS}
+            with gr.Column(elem_classes="results"):
+                LookClosely(elem_id="look")
+                with gr.Tabs(selected=first.tab) as tabs_box:
+                    tabs = {name: Tab.build(name) for name in TABS}
             with gr.Column(elem_classes="choose"):
                 caution = gr.HTML(caution_of(START), elem_id="caution", apply_default_css=False)
                 _heading("Choose a picture")

@@ -303,6 +303,14 @@ function* stamp(cx, cy) {
             if (covers(x - cx, y - cy)) yield [x, y];
 }
 
+// Draws the hidden pixels on another canvas.
+painter.drawHole = (other) => {
+    Object.assign(other, { width, height });
+    const ink = other.getContext("2d");
+    ink.fillStyle = getComputedStyle(canvas).getPropertyValue("--paint");
+    for (const place of holeOf()) ink.fillRect(...place, 1, 1);
+};
+
 function* holeOf() {
     for (let i = 0; i < mask.length; i++) if (mask[i]) yield [i % width, Math.floor(i / width)];
 }

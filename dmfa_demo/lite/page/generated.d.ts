@@ -8,4 +8,7 @@ declare module "*/photo_aligner.js" {
 declare module "*/walk_player.js" {
     export default function play(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void): void;
 }
+declare module "*/look_closely.js" {
+    export default function look(element: HTMLElement): void;
+}
 declare module "*/ort.wasm.min.mjs";

@@ -1,5 +1,6 @@
 // The light page: state, choices, and the answers of the open tab. The canvas is the full page's.
 import align from "./photo_aligner.js";
+import look from "./look_closely.js";
 import paint from "./mask_painter.js";
 import { choice, make } from "./elements.js";
 import { fromBase64, fromBits, fromPixels, fromRuns, fromText, toRuns, toText } from "./masks.js";
@@ -255,6 +256,7 @@ paint($("painter"), props, (name) => { if (panelNames.includes(name)) answer(); 
     pictures.show(number);
     await putSample(number, mask, "both");
 }
+look($("look"));
 open(tab);
 $("licences").textContent = `Data: ${[...new Set(manifest.datasets.map(({ licence }) => licence))].join("; ")}.`;
 document.dispatchEvent(new Event("greeted"));
