@@ -205,7 +205,7 @@ NOT_KEPT = {
     ("mnist", "vaeac-line3"),
     ("mnist", "gsnn-line3"),
     ("celeba32", "dmfa-plain"),
-    *(("cifar10", name) for name in ("dmfa", "mfa", "context-encoder")),
+    *(("cifar10", name) for name in ("dmfa", "mfa", "vaeac", "context-encoder")),
 }
 
 

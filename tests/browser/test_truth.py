@@ -1,0 +1,127 @@
+"""Hide the truth, draw a guess, reveal."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
+from tests.browser.page import READY, canvas, card, expect_current, hidden, press, stroke
+from tests.browser.test_accessible import expect_accessible
+
+pytestmark = pytest.mark.browser
+
+# What needs the hidden pixels: figures of pictures, marks of right answers, and the caption of the picture.
+TELLS = re.compile(r"\d dB\b|SSIM \d|NLL \S?\d|✓|✗|test image \d")
+
+
+def open_covered(page: Page, served: str, query: str = "") -> Page:
+    page.goto(f"{served}?truth=covered{query}")
+    expect(card(page, "DMFA").locator("img")).to_be_visible()
+    expect_current(page)
+    return page
+
+
+def draw(page: Page) -> None:
+    """Take the pen, and draw in the middle of the canvas."""
+    page.locator("#painter").get_by_role("button", name="Pen", exact=True).click()
+    stroke(page, (0.4, 0.5), (0.6, 0.55))
+    expect(card(page, "You")).to_be_visible()
+
+
+def test_h_covers_and_r_reveals(page: Page):
+    expect(card(page, "Original").locator("img")).to_be_visible()
+    page.keyboard.press("h")
+    expect(card(page, "Original").locator("img")).to_be_hidden()
+    expect(page).to_have_url(re.compile("truth=covered"))
+    assert not TELLS.search(page.locator("#compare").inner_text())
+    expect(card(page, "DMFA").locator("img")).to_be_visible()
+    page.keyboard.press("r")
+    expect(card(page, "Original").locator("img")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("truth="))
+    assert TELLS.search(page.locator("#compare").inner_text())
+
+
+def test_letters_in_a_text_field_cover_nothing(page: Page):
+    page.evaluate("document.body.append(Object.assign(document.createElement('input'), {type: 'text', id: 'field'}))")
+    page.locator("#field").press("h")
+    expect(card(page, "Original").locator("img")).to_be_visible()
+
+
+@pytest.mark.parametrize("tab", [tab for tab in READY if tab != "results"])
+@pytest.mark.parametrize("dataset", ["mnist", "celeba"])
+def test_no_tab_tells_the_truth_while_it_is_covered(open_page: OpenPage, served: str, dataset: str, tab: str):
+    page = open_page(1280, 900)
+    page.goto(f"{served}?truth=covered&dataset={dataset}&tab={tab}")
+    expect(page.locator(READY[tab]).last).to_be_attached()
+    expect_current(page, tab)
+    assert not (found := TELLS.search(page.locator(f"#tab-{tab}").inner_text())), found
+    expect(page.locator("#samples button").first).to_have_css("background-image", "none")
+    assert page.locator("#samples button").first.get_attribute("aria-label") == "Picture 1"
+
+
+def test_guess_stands_beside_the_methods(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    before = hidden(page)
+    draw(page)
+    assert hidden(page) == before  # the pen changes no mask
+    expect(page.locator(".plausible")).to_contain_text("MFA")
+    assert "PSNR" not in card(page, "You").inner_text()
+    press(page, "Reveal the truth")
+    expect(card(page, "You")).to_contain_text("PSNR")
+    expect(card(page, "You")).to_contain_text("NLL")
+    press(page, "Undo")
+    expect(card(page, "You")).to_have_count(0)
+    press(page, "Redo")
+    expect(card(page, "You")).to_be_visible()
+
+
+def test_who_is_less_sure_has_another_likelihood(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    draw(page)
+    page.keyboard.press("r")
+    nll = card(page, "You").get_by_text("NLL")
+    before = nll.inner_text()
+    page.locator("#painter [name=doubt]").fill("0.5")
+    expect(nll).not_to_have_text(before)
+
+
+def test_guess_survives_a_reload_and_ends_with_its_picture(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    draw(page)
+    expect_current(page)
+    page.reload()
+    expect(card(page, "You")).to_be_visible()
+    page.locator("#samples button").nth(3).click()
+    expect(card(page, "You")).to_have_count(0)
+
+
+def test_pen_takes_the_colour_of_a_visible_pixel(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served, "&dataset=celeba")
+    press(page, "Pen")
+    colour = page.locator("#painter [name=colour]")
+    before = colour.input_value()
+    box = canvas(page).bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 3, box["y"] + 3)
+    assert colour.input_value() != before
+    expect(page.locator("#painter [name=shade]")).to_be_hidden()
+
+
+def test_guess_is_drawn_by_keyboard(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    canvas(page).focus()
+    page.keyboard.press("g")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(card(page, "You")).to_be_visible()
+
+
+def test_covered_page_is_accessible_and_fits_a_phone(open_page: OpenPage, served: str):
+    page = open_covered(open_page(390, 844), served)
+    draw(page)
+    expect_current(page)
+    expect_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
