@@ -30,8 +30,8 @@ from torch import Tensor
 from dmfa_demo import __version__
 from dmfa_demo.app.canvas import mask_painter, photo_aligner
 from dmfa_demo.app.canvas.presets import OFFERS, Offer
-from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.looking import look_closely
+from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.tabs import walk_player
 from dmfa_demo.app.tabs.attractors import EXACT, LATENT_STEPS, OWN, STEP_SIZES, explain, mapped
@@ -165,7 +165,12 @@ def _copy_page(folder: Path) -> None:
     shutil.copy(full / "page.css", folder)
     shutil.copy(full / "looking" / "cover_truth.js", folder)
     index, styles = (PAGE / "index.html").read_text(), []
-    for module, place in ((mask_painter, "painter"), (photo_aligner, "aligner"), (walk_player, "player"), (look_closely, "look")):
+    for module, place in (
+        (mask_painter, "painter"),
+        (photo_aligner, "aligner"),
+        (walk_player, "player"),
+        (look_closely, "look"),
+    ):
         path = Path(str(module.__file__))
         index = index.replace(f"<!-- {path.stem} -->", path.with_suffix(".html").read_text())
         styles.append(f"#{place} {{\n{path.with_suffix('.css').read_text()}}}\n")

@@ -15,7 +15,8 @@ from PIL import Image
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.lesson_player import Slice
-from dmfa_demo.app.lessons.lessons import LESSONS, Film
+from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.shows import Film
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, measure
 from dmfa_demo.app.sharing.address import Address

@@ -4,6 +4,7 @@ import dataclasses
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from urllib.parse import parse_qsl
 
 import gradio as gr
 import pytest
@@ -13,16 +14,25 @@ from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.lessons import lesson_player
 from dmfa_demo.app.lessons.learn import LearnTab
 from dmfa_demo.app.lessons.lesson_player import FURTHEST, LessonPlayer, Slice
-from dmfa_demo.app.lessons.lessons import DRAWN, LESSONS
+from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.shows import DRAWN, error_of_samples, properties
+from dmfa_demo.app.lessons.transfer import ASKED, Transfer
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.app.tabs.predictions import predict
 from dmfa_demo.app.widgets.own_component import files_of
-from dmfa_demo.models.classifier import available_classifiers
+from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.models.classifier import available_classifiers, load_classifier
 from dmfa_demo.registry import available_methods
 
 CACHE = ImputationCache()
-NEEDS = dict(zip(range(1, 7), ("has_samples", None, "has_factors", "has_latents", "has_trajectory", None)))
+NEEDS = dict(
+    zip(
+        range(1, 9),
+        ("has_samples", None, "has_factors", "has_latents", "has_trajectory", None, "has_factors", "has_samples"),
+    )
+)
 
 
 def scene(dataset: str) -> tuple[Scene, torch.Tensor]:
@@ -33,6 +43,8 @@ def scene(dataset: str) -> tuple[Scene, torch.Tensor]:
 def can(dataset: str, number: int) -> bool:
     if number == 6:
         return bool(available_classifiers(dataset))
+    if number == 8 and not DATASETS[dataset].several:
+        return False
     return NEEDS[number] is None or bool(available_methods(dataset, NEEDS[number]))
 
 
@@ -50,7 +62,7 @@ def test_every_chapter_shows_films_or_a_reason(dataset, number):
         assert max(lengths) > 1 and len(lengths - {1}) == 1  # all films with motion have the same length
         assert all(frame["alt"] for film in value["films"] for frame in film["frames"])
     else:
-        assert "choose another data set" in value["remark"] and not value["films"]
+        assert re.search("choose (another data set|Faces)", value["remark"]) and not value["films"]
 
 
 @pytest.mark.parametrize("number", NEEDS)
@@ -102,7 +114,7 @@ def test_latent_walk_is_continuous_and_closed():
     assert 0 < steps.max() < 0.7 * (pixels[0] - pixels[len(pixels) // 3]).square().mean().sqrt() + 25
 
 
-def test_last_chapters_formula_is_the_expectation():
+def test_formula_of_doubt_is_the_expectation():
     generator, mean, deviation = torch.Generator().manual_seed(0), 0.3, 1.2
     drawn = (mean + deviation * torch.randn(10**6, generator=generator)).relu().mean().item()
     value = mean / 2 * (1 + math.erf(mean / (deviation * math.sqrt(2))))
@@ -110,7 +122,7 @@ def test_last_chapters_formula_is_the_expectation():
     assert value == pytest.approx(drawn, abs=3e-3)
 
 
-@pytest.mark.parametrize("number", [0, 7, None, True, "1", [1]])
+@pytest.mark.parametrize("number", [0, 9, None, True, "1", [1]])
 def test_unknown_chapter_is_refused(number):
     picture, missing = scene("mnist")
     with pytest.raises(ValueError, match="there is no chapter"):
@@ -118,9 +130,13 @@ def test_unknown_chapter_is_refused(number):
 
 
 def test_every_lesson_is_complete():
-    assert len(LESSONS) == 6 and len({lesson.title for lesson in LESSONS}) == 6
+    assert len(LESSONS) == len(ASKED) == 8 and len({lesson.title for lesson in LESSONS}) == 8
     assert all(
-        all(getattr(lesson, field.name) is not None for field in dataclasses.fields(lesson) if field.name != "show")
+        all(
+            getattr(lesson, field.name) is not None
+            for field in dataclasses.fields(lesson)
+            if field.name not in ("show", "setting")
+        )
         for lesson in LESSONS
     )
 
@@ -159,3 +175,131 @@ def test_chapter_on_walks_shows_two_and_reports_whether_their_ends_differ(datase
 def test_chapters_do_not_mention_strokes_for_faces(number):
     lesson = LESSONS[number]
     assert "stroke" not in lesson.idea + lesson.because + lesson.question
+
+
+def test_right_answer_is_not_always_at_the_same_place():
+    places = [lesson.answer for lesson in LESSONS]
+    assert {places.count(place) for place in range(3)} <= {2, 3}
+
+
+# What each chapter says about its own picture.
+
+
+def own(number: int):
+    """Return the scene, the hole and the films of a chapter's own picture."""
+    lesson = LESSONS[number - 1]
+    setting = lesson.setting
+    shown = lesson.show(setting.scene, setting.missing, CACHE, lesson.methods(setting.dataset))
+    return setting.scene, setting.missing, shown
+
+
+def test_guesses_the_mean_is_nearer_than_samples():
+    mean, drawn = map(float, re.findall(r"(-?\d+\.\d) dB", own(1)[2].figures))
+    assert mean > drawn
+
+
+def test_conditions_the_numbers_are_right():
+    at = Slice()
+    mean, deviation = at.correlation * at.observed, math.sqrt(1 - at.correlation**2)
+    assert f"mean {mean:.2f} and standard deviation {deviation:.2f}" in LESSONS[1].sight
+    assert f"at {at.observed:g} and a correlation of {at.correlation:g}" in LESSONS[1].sight
+
+
+def test_factors_the_first_carries_more_than_half():
+    picture, missing, _ = own(3)
+    factors = CACHE.impute("dmfa", picture, missing).mixture.leading(1).component(0).principal().factors[0]
+    strength = factors.square().sum(-1)
+    assert strength[0] > strength.sum() / 2 and picture.caption.startswith("1,")
+
+
+def test_draws_are_mostly_fours_and_some_nines():
+    picture, missing, _ = own(4)
+    draws = CACHE.impute("vaeac", picture, missing).sample(64, noise=False)[:, 0]
+    nothing = torch.zeros(64, 1, 28, 28, dtype=torch.bool)
+    classes = load_classifier("complete", "mnist").predict(draws, nothing).argmax(1).bincount(minlength=10)
+    assert classes[4] > 32 and classes[9] > 0 and classes[[4, 9]].sum() > 58
+
+
+def test_walks_end_in_two_pictures():
+    assert own(5)[2].figures.startswith("Here they end in two pictures")
+
+
+def test_doubt_zeros_are_sure_of_a_three_and_misconv_is_unsure_of_an_eight():
+    picture, missing, _ = own(6)
+    answers = {one.name: answer for one, answer in predict(picture, missing, CACHE)}
+    assert answers["zero"].argmax() == 3 and answers["zero"].max() > 0.8
+    assert answers["misconv-dmfa"].argmax() == 8 and answers["misconv-dmfa"].max() < 0.7
+
+
+def test_calibration_mfa_is_too_sure_and_dmfa_is_not():
+    shown = own(7)[2]
+    inside = [int(share) for share in re.findall(r"(\d+) % of the values", shown.figures)]
+    assert inside[0] >= 90 > inside[1]
+    for film in shown.films:  # wider intervals contain more
+        shares = [int(one.caption.split(": ")[1].split(" ")[0]) for one in film.pictures]
+        assert shares == sorted(shares) and film.tells_truth
+
+
+def test_calibrated_samples_have_twice_the_error_of_the_mean():
+    """Chapter 7, where the truth is a draw from the density: E (x - s)^2 = 2 E (x - mu)^2."""
+    picture, missing = scene("mnist")
+    imputation = CACHE.impute("dmfa", picture, missing)
+    draws = imputation.density.sample(8_000, torch.Generator().manual_seed(3))[:, 0, missing.flatten()]
+    half, other = draws.chunk(2)
+    ratio = (half - other).square().mean() / (half - imputation.mean.flatten()[missing.flatten()]).square().mean()
+    assert ratio == pytest.approx(2, abs=0.1)
+    assert error_of_samples(picture, missing, CACHE, "dmfa") > 1
+
+
+def test_training_glasses_disappear():
+    picture, missing, shown = own(8)
+    means = [CACHE.impute(name, picture, missing).mean[0] for name in LESSONS[7].methods("celeba")]
+    glasses = properties([picture.image, *means], "celeba")[:, DATASETS["celeba"].classes.index("glasses")]
+    assert glasses[0] > 0.9 and glasses[1:].max() < 0.1 and "Here glasses fades most" in shown.figures
+
+
+def test_link_of_a_chapter_leads_to_its_picture():
+    for number, lesson in enumerate(LESSONS, 1):
+        chapter, _ = LearnTab.render(None, *scene("mnist"), CACHE, number, Slice())
+        address = Address.from_query(dict(parse_qsl(chapter.setting_address.removeprefix("?"))))
+        assert address.tab == "learn" and address["lesson"] == number
+        if lesson.setting is not None:
+            assert (address.dataset, address.sample) == (lesson.setting.dataset, lesson.setting.sample)
+            assert torch.equal(address.mask, lesson.setting.missing)
+
+
+@pytest.mark.parametrize("dataset", ["mnist", "fashion-mnist", "celeba"])
+@pytest.mark.parametrize("number", NEEDS)
+def test_questions_about_other_pictures_have_one_right_answer(dataset, number):
+    if not can(dataset, number):
+        pytest.skip("no method for these pictures")
+    answers = set()
+    for seed in range(6):
+        generator = torch.Generator().manual_seed(seed)
+        asked = ASKED[number - 1](dataset, generator, CACHE, LESSONS[number - 1].methods(dataset))
+        assert isinstance(asked, Transfer) and len(set(asked.options)) == len(asked.options) > asked.answer >= 0
+        assert asked.question.endswith("?") and asked.because.endswith(".") and "nan" not in asked.because
+        value = LessonPlayer().postprocess(asked)["transfer"]
+        assert all(frame["alt"] for film in [*value["films"], *value["after"]] for frame in film["frames"])
+        answers.add(asked.answer)
+    assert len(answers) > 1 or number in (5, 7, 8), "the right answer is not always at the same place"
+
+
+def test_questions_are_answered_from_the_figures():
+    """The right options of chapters 1, 4 and 6 agree with the figures that explain them."""
+    for number, larger in ((1, True), (4, True), (6, False)):
+        for seed in range(5):
+            generator = torch.Generator().manual_seed(seed)
+            asked = ASKED[number - 1]("mnist", generator, CACHE, LESSONS[number - 1].methods("mnist"))
+            first, second = map(float, re.findall(r"\d+\.?\d*(?= dB| behind| %)", asked.because)[:2])
+            assert first == second or asked.answer == int((second > first) == larger)
+
+
+def test_number_of_a_slice_question_is_the_mean_of_the_slice():
+    for seed in range(8):
+        asked = ASKED[1]("mnist", torch.Generator().manual_seed(seed), CACHE, [])
+        observed, correlation = (
+            float(one.replace("−", "-"))
+            for one in re.findall(r"pixels is (\S+), and the correlation is ([\d.]+)", asked.question)[0]
+        )
+        assert float(asked.options[asked.answer].replace("−", "-")) == pytest.approx(observed * correlation, abs=0.005)

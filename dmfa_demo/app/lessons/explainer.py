@@ -28,7 +28,7 @@ TABS = {
     "samples": ("Samples", "Complete answers drawn from each method that has a distribution, the distance of the best of n from the truth, and a walk through a latent space."),
     "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back repeatedly, on a map of its latent plane."),
     "predictions": ("Predictions", "A classifier's predictions from the visible pixels, with each treatment of the hidden ones, and when it changes its mind."),
-    "learn": ("Learn", "Six short chapters on the picture on the canvas: one idea each, with a guess to make and the formula."),
+    "learn": ("Learn", "Eight short chapters on the picture on the canvas: one idea each, with a guess to make and the formula."),
     "results": ("Results", "Figures measured on test images that no method has seen, with the papers' figures for comparison."),
 }  # fmt: skip
 

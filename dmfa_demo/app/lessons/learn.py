@@ -1,19 +1,23 @@
-"""The Learn tab: six short chapters about the picture on the canvas."""
+"""The Learn tab: eight short chapters about the picture on the canvas."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from secrets import randbelow
 from typing import Any, Self
 
 import gradio as gr
+import torch
 from gradio.components import Component
 from gradio.events import Dependency
 from torch import Tensor
 
 from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Slice, sliced
-from dmfa_demo.app.lessons.lessons import LESSONS, Shown
+from dmfa_demo.app.lessons.lessons import LESSONS, Lesson
 from dmfa_demo.app.lessons.scripts import lesson_script
+from dmfa_demo.app.lessons.shows import Shown
+from dmfa_demo.app.lessons.transfer import ASKED, Transfer
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
@@ -76,6 +80,13 @@ class LearnTab(Part):
             js=f"(chapter) => Math.min(chapter + 1, {len(LESSONS)})",
             api_visibility="private",
         )
+
+        def ask(values: Values) -> Transfer:
+            dataset, number = values[painter].scene.dataset, values[self.chapter]
+            names = chapter_of(number).methods(dataset)
+            return ASKED[number - 1](dataset, torch.Generator().manual_seed(randbelow(2**31)), cache, names)
+
+        self.player.select(in_turn(ask), {painter, self.chapter}, [self.player], **LATEST)
         return [turned.then(in_turn(answer), {painter, *self.inputs}, self.outputs, **LATEST)]
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache, chapter: int, player: Slice) -> list[Any]:
@@ -84,9 +95,7 @@ class LearnTab(Part):
         Raises:
             ValueError: If there is no such chapter.
         """
-        if isinstance(chapter, bool) or chapter not in range(1, len(LESSONS) + 1):
-            raise ValueError(f"there is no chapter {chapter!r:.40}; chapters are 1 to {len(LESSONS)}")
-        lesson = LESSONS[chapter - 1]
+        lesson = chapter_of(chapter)
         shown, remark, show = Shown([]), "", lesson.show
         if show is not None and not missing.any():
             remark = "Nothing is hidden. Paint over the picture to see this chapter at work."
@@ -101,3 +110,14 @@ class LearnTab(Part):
             Chapter(number=chapter, lesson=lesson, shown=shown, at=player, remark=remark),
             gr.Button(visible=not last),
         ]
+
+
+def chapter_of(number: Any) -> Lesson:
+    """Return a chapter by its number, from 1.
+
+    Raises:
+        ValueError: If there is no such chapter.
+    """
+    if isinstance(number, bool) or number not in range(1, len(LESSONS) + 1):
+        raise ValueError(f"there is no chapter {number!r:.40}; chapters are 1 to {len(LESSONS)}")
+    return LESSONS[number - 1]

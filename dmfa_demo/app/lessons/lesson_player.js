@@ -1,11 +1,14 @@
-// A chapter: films that run together, an interactive slice through a Gaussian, a guess before the answer, and a formula.
-// props.value from Python: {number, title, idea, playful, slice: [observed value, correlation], remark, films: [{title, tells_truth, frames:
-// [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}], paper, address}, or
-// {slice}, which is also the value sent to Python.
+// A chapter: films that run together, an interactive slice through a Gaussian, a guess before the answer, a formula, and a question
+// about another picture.
+// props.value from Python: {number, title, idea, setting, sight, playful, slice: [observed value, correlation], remark, films: [{title,
+// tells_truth, frames: [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}],
+// paper, address, transfers}, or {slice}, which is also the value sent to Python, or {transfer: {question, films, options, answer, because, after}}.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
 const films = part("films"), bar = element.querySelector(".playing input"), play = element.querySelector("[data-act=play]");
 const playing = element.querySelector(".playing"), plane = element.querySelector(".plane"), drawing = plane.querySelector("svg");
-const reveal = element.querySelector(".reveal"), dials = [...element.querySelectorAll("[data-dial]")];
+const [question, explanation, transfer] = ["question", "formula", "transfer"].map((name) => element.querySelector(`[data-section=${name}]`));
+const before = element.querySelector(".before"), check = element.querySelector("[data-act=check]"), sure = part("sure"), why = part("why");
+const dials = [...element.querySelectorAll("[data-dial]")];
 const FRAME_MS = 320;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -14,12 +17,18 @@ let number = null, reels = [], timer = null;
 function accept() {
     const value = props.value;
     if (!value) return;
+    if (value.transfer) {
+        examine(value.transfer);
+        return tell();
+    }
     const another = value.number !== number;
     if (another) dials.forEach((one, index) => { one.value = value.slice[index]; });
     if (!value.number) return plane.hidden || slice();
     number = value.number;
     if (another) {
-        for (const name of ["title", "question"]) part(name).textContent = value[name];
+        for (const name of ["title", "question", "sight"]) part(name).textContent = value[name];
+        part("setting").textContent = value.setting ? "See it on its own picture." : "";
+        if (value.setting) part("setting").href = value.setting;
         for (const name of ["idea", "because", "formula"]) part(name).innerHTML = value[name];
         part("paper").textContent = value.paper;
         part("paper").href = value.address;
@@ -31,6 +40,7 @@ function accept() {
     plane.hidden = !value.playful;
     if (value.playful) slice();
     show(value.films, another);
+    transfer.hidden = !value.transfers || before.isConnected && !before.hidden;
     tell();
 }
 
@@ -41,8 +51,8 @@ function tell() {
 
 // --- the films ---
 
-function show(list, another) {
-    reels = list.map(({ title, tells_truth, frames }) => {
+function reelsOf(list) {
+    return list.map(({ title, tells_truth, frames }) => {
         const figure = document.createElement("figure"), picture = document.createElement("img");
         const words = document.createElement("figcaption"), name = document.createElement("strong"), caption = document.createElement("span");
         name.textContent = title;
@@ -51,6 +61,10 @@ function show(list, another) {
         figure.append(picture, words);
         return { figure, picture, caption, frames };
     });
+}
+
+function show(list, another) {
+    reels = reelsOf(list);
     films.replaceChildren(...reels.map(({ figure }) => figure));
     const length = Math.max(0, ...reels.map(({ frames }) => frames.length));
     playing.hidden = length < 2;
@@ -60,12 +74,14 @@ function show(list, another) {
 }
 
 function turn() {
-    for (const { picture, caption, frames } of reels) {
-        const { address, caption: words, alt } = frames[Math.min(Number(bar.value), frames.length - 1)];
-        picture.src = address;
-        picture.alt = alt;
-        caption.textContent = words;
-    }
+    for (const reel of reels) turnTo(reel, Number(bar.value));
+}
+
+function turnTo({ picture, caption, frames }, place) {
+    const { address, caption: words, alt } = frames[Math.min(place, frames.length - 1)];
+    picture.src = address;
+    picture.alt = alt;
+    caption.textContent = words;
 }
 
 function run(on) {
@@ -81,26 +97,110 @@ function run(on) {
 play.addEventListener("click", () => run(timer === null));
 bar.addEventListener("input", () => { run(false); turn(); });
 
-// --- the guess ---
+// --- the guess: an option, how sure, and why; then the answer and the formula ---
 
-function ask({ options, answer }) {
-    reveal.hidden = true;
+// Options of which one can be chosen; after `judge(answer)` they show which is right.
+function offer(host, options, onChoose) {
+    let chosen = null;
     const buttons = options.map((text, index) => {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = text;
+        button.setAttribute("role", "radio");
+        button.setAttribute("aria-checked", "false");
         button.addEventListener("click", () => {
-            buttons.forEach((one, other) => {
-                one.disabled = true;
-                one.classList.toggle("right", other === answer);
-                one.classList.toggle("chosen", other === index);
-            });
-            part("verdict").textContent = index === answer ? "Yes." : "Not quite.";
-            reveal.hidden = false;
+            chosen = index;
+            buttons.forEach((one, other) => { one.setAttribute("aria-checked", String(other === index)); });
+            onChoose(index);
         });
         return button;
     });
-    part("options").replaceChildren(...buttons);
+    host.replaceChildren(...buttons);
+    return {
+        chosen: () => chosen,
+        judge: (answer) => buttons.forEach((one, index) => {
+            one.disabled = true;
+            one.classList.toggle("right", index === answer);
+            one.classList.toggle("chosen", index === chosen);
+        }),
+    };
+}
+
+// What the visitor guessed and wrote, by chapter. It stays in the browser.
+const NOTES = "lesson-notes";
+function notes() {
+    try { return JSON.parse(localStorage.getItem(NOTES)) ?? {}; } catch { return {}; }
+}
+function note(changes) {
+    const kept = notes();
+    kept[number] = { ...kept[number], ...changes };
+    try { localStorage.setItem(NOTES, JSON.stringify(kept)); } catch { /* no room, or not allowed in this frame */ }
+}
+
+let asked = null, offered = null;
+
+function ask(value) {
+    asked = value;
+    question.querySelector(".reveal").hidden = explanation.hidden = true;
+    before.hidden = false;
+    check.disabled = true;
+    why.value = notes()[number]?.why ?? "";
+    sure.min = Math.ceil(100 / value.options.length / 5) * 5;
+    sure.value = 60;
+    say();
+    offered = offer(part("options"), value.options, () => { check.disabled = false; });
+    for (const name of ["question", "films", "options"]) part(`transfer-${name}`).replaceChildren();
+    transfer.querySelector(".reveal").hidden = true;
+}
+
+const say = () => { sure.nextElementSibling.textContent = `${sure.value} %`; };
+
+function answer(guessed) {
+    const { answer: right, transfers } = asked, chosen = offered.chosen();
+    offered.judge(right);
+    before.hidden = true;
+    question.querySelector(".reveal").hidden = explanation.hidden = false;
+    transfer.hidden = !transfers;
+    part("verdict").textContent = guessed ? (chosen === right ? "Yes." : "Not quite.") : "The answer is marked.";
+    part("gap").textContent = "";
+    if (!guessed) return;
+    note({ right: chosen === right, sure: Number(sure.value) });
+    part("gap").textContent = gap();
+}
+
+// How sure the visitor was so far, and how often right: a calibrated guesser is right as often as they are sure.
+function gap() {
+    const guesses = Object.values(notes()).filter((one) => "sure" in one), count = guesses.length;
+    const right = guesses.filter((one) => one.right).length, mean = Math.round(guesses.reduce((sum, one) => sum + one.sure, 0) / count);
+    return `You were ${sure.value} % sure. In ${count} ${count === 1 ? "chapter" : "chapters"} so far: ${right} right (${Math.round((100 * right) / count)} %), and ${mean} % sure on average.`;
+}
+
+sure.addEventListener("input", say);
+why.addEventListener("input", () => note({ why: why.value }));
+check.addEventListener("click", () => answer(true));
+element.querySelector("[data-act=skip]").addEventListener("click", () => answer(false));
+
+// --- a question about another picture, which Python makes ---
+
+element.querySelector("[data-act=another]").addEventListener("click", () => { tell(); trigger("select"); });
+
+function examine({ question: words, films: list, options, answer: right, because, after }) {
+    const host = part("transfer-films"), box = transfer.querySelector(".reveal");
+    const lay = (all) => {
+        const laid = reelsOf(all);
+        host.replaceChildren(...laid.map(({ figure }) => figure));
+        for (const reel of laid) turnTo(reel, 0);
+    };
+    lay(list);
+    part("transfer-question").textContent = words;
+    box.hidden = true;
+    const choice = offer(part("transfer-options"), options, (index) => {
+        choice.judge(right);
+        part("transfer-verdict").textContent = index === right ? "Yes." : "Not quite.";
+        part("transfer-because").textContent = because;
+        box.hidden = false;
+        lay([...list, ...after]);
+    });
 }
 
 // --- the Gaussian of two pixels: first to the right, second upwards, in standard deviations ---

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 
 import gradio as gr
 
-from dmfa_demo.app.lessons.lessons import Lesson, Shown
+from dmfa_demo.app.lessons.lessons import Lesson
+from dmfa_demo.app.lessons.shows import Film, Shown
+from dmfa_demo.app.lessons.transfer import Transfer
 from dmfa_demo.app.widgets.own_component import files_of
+from dmfa_demo.data.mask_text import mask_text
 from dmfa_demo.figures import png_address
 
 
@@ -34,9 +39,17 @@ class Chapter:
     at: Slice
     remark: str = ""
 
+    @property
+    def setting_address(self) -> str:
+        """The query of the address that shows the chapter on its own picture."""
+        query: dict[str, Any] = {"lesson": self.number}
+        if (setting := self.lesson.setting) is not None:
+            query |= {"dataset": setting.dataset, "sample": setting.sample, "mask": mask_text(setting.missing)}
+        return f"?{urlencode(query)}"
+
 
 class LessonPlayer(gr.HTML):
-    """A player that shows a `Chapter`, or keeps a `Slice` until its chapter opens; its value is the slice."""
+    """A player that shows a `Chapter`, asks a `Transfer`, or keeps a `Slice` until its chapter opens; its value is the slice."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -51,31 +64,26 @@ class LessonPlayer(gr.HTML):
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def postprocess(self, value: Chapter | Slice | None) -> dict[str, Any] | None:
+    def postprocess(self, value: Chapter | Transfer | Slice | None) -> dict[str, Any] | None:
         if value is None:
             return None
         if isinstance(value, Slice):
             return {"slice": list(value)}
+        if isinstance(value, Transfer):
+            asked = {name: getattr(value, name) for name in ("question", "answer", "because")}
+            films = {name: encode_films(getattr(value, name)) for name in ("films", "after")}
+            return {"transfer": {**asked, **films, "options": list(value.options)}}
         lesson = value.lesson
-        films = [
-            {
-                "title": film.title,
-                "tells_truth": film.tells_truth,
-                "frames": [
-                    {"address": png_address(one.pixels), "caption": one.caption, "alt": one.alt}
-                    for one in film.pictures
-                ],
-            }
-            for film in value.shown.films
-        ]
         return {
             "number": value.number,
             "title": lesson.title,
             "idea": lesson.idea,
+            "setting": value.setting_address,
+            "sight": lesson.sight,
             "playful": lesson.show is None,
             "slice": list(value.at),
             "remark": value.remark,
-            "films": films,
+            "films": encode_films(value.shown.films),
             "question": lesson.question,
             "options": list(lesson.options),
             "answer": lesson.answer,
@@ -85,10 +93,25 @@ class LessonPlayer(gr.HTML):
             "symbols": [{"symbol": symbol, "meaning": meaning} for symbol, meaning in lesson.symbols],
             "paper": lesson.paper,
             "address": lesson.address,
+            "transfers": True,
         }
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "properties": {"slice": {"type": "array", "items": {"type": "number"}}}}
+
+
+def encode_films(films: Sequence[Film]) -> list[dict[str, Any]]:
+    """Encode films for the browser, with pictures as data addresses."""
+    return [
+        {
+            "title": film.title,
+            "tells_truth": film.tells_truth,
+            "frames": [
+                {"address": png_address(one.pixels), "caption": one.caption, "alt": one.alt} for one in film.pictures
+            ],
+        }
+        for film in films
+    ]
 
 
 def sliced(at: Any) -> Slice:

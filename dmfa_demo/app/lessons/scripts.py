@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dmfa_demo.app.lessons.lesson_player import Slice
-from dmfa_demo.app.lessons.lessons import DOUBTED, DRAWN, ENDS, FRAMES, LESSONS, SHARES, SHOWN_FACTORS, SWAY, starts
+from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.shows import DOUBTED, DRAWN, ENDS, FRAMES, INTERVAL, SHOWN_FACTORS, SWAY, starts
+from dmfa_demo.app.tabs.changing_mind import SHARES
 from dmfa_demo.app.widgets.script import LOAD, Script
 
 
@@ -93,6 +95,29 @@ for name in {names!r}:
     return Script(imports, body)
 
 
+def _calibration(dataset: str, names: list[str], at: Slice) -> Script:
+    body = f"""
+hidden = missing.expand_as(images).flatten(1)
+for method in {names!r}:
+    imputation = load_imputer(method, "{dataset}").impute(images, missing, seed=0)
+    apart = (2 * imputation.density.cdf(images.flatten(1)) - 1).abs()  # of each value, the smallest central interval that contains it
+    print(method, "inside the {100 * INTERVAL:.0f} % intervals:", (apart <= {INTERVAL})[hidden].float().mean().item())
+"""
+    return Script((LOAD,), body)
+
+
+def _training(dataset: str, names: list[str], at: Slice) -> Script:
+    body = f"""
+classifier = load_classifier("complete", "{dataset}")
+nothing = missing & False
+print("the picture:", classifier.predict(images, nothing)[0].tolist())
+for method in {names!r}:
+    imputation = load_imputer(method, "{dataset}").impute(images, missing, seed=0)
+    print(method, classifier.predict(imputation.mean, nothing)[0].tolist())
+"""
+    return Script((LOAD, "from dmfa_demo.models.classifier import load_classifier"), body)
+
+
 _CHAPTERS: tuple[Callable[[str, list[str], Slice], Script], ...] = (
     _samples,
     _conditions,
@@ -100,4 +125,6 @@ _CHAPTERS: tuple[Callable[[str, list[str], Slice], Script], ...] = (
     _latents,
     _walks,
     _doubt,
+    _calibration,
+    _training,
 )

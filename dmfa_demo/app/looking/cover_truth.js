@@ -29,7 +29,8 @@
     document.addEventListener("reveal-truth", () => set(false));
     document.addEventListener("keydown", (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest?.(TEXT)) return;
-        const key = event.key.toLowerCase();
+        // In layouts without Latin letters the key's position counts; browsers that fill in forms send events without a key.
+        const key = (/^[ -~]$/.test(event.key ?? "") ? event.key : (event.code ?? "").replace("Key", "")).toLowerCase();
         if (key === "h" || key === "r") set(key === "h");
     });
     if (new URL(location.href).searchParams.get("truth") === "covered") set(true);

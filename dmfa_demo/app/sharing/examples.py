@@ -5,38 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import Tensor
-
 from dmfa_demo.app.canvas.presets import OFFERS
-from dmfa_demo.app.scene.scene import Scene, draw_mask
+from dmfa_demo.app.scene.setting import Setting
 from dmfa_demo.app.sharing.address import Address
 
 
 @dataclass(frozen=True, kw_only=True)
-class Example:
+class Example(Setting):
     """A prepared scene.
 
     Attributes:
         title, sentence: for visitors.
-        dataset, sample: the picture.
-        hole, seed: the mask family and the seed of its mask.
         tab: the tab to open.
         settings: other differences from a first visit, by keys of the address.
     """
 
     title: str
     sentence: str
-    dataset: str
-    sample: int
-    hole: str
-    seed: int = 0
     tab: str = "compare"
     settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def missing(self) -> Tensor:
-        """Its hidden pixels, bool `(H, W)`."""
-        return draw_mask(self.hole, Scene.sample(self.dataset, self.sample), self.seed)
 
     @property
     def address(self) -> Address:
