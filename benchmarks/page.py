@@ -110,7 +110,7 @@ def _browser_strokes(address: str) -> list[float]:
         page.goto(address)
         page.wait_for_selector("#compare figure img")
         page.get_by_role("button", name="Clear", exact=True).click()
-        page.locator("#painter input[type=range]").fill("1")
+        page.locator("#painter [name=size]").fill("1")
         page.wait_for_timeout(500)
         spent = [_one_stroke(page, number) for number in range(STROKES + 5)]
         browser.close()

@@ -30,6 +30,9 @@ from torch import Tensor
 from dmfa_demo import __version__
 from dmfa_demo.app.canvas import mask_painter, photo_aligner
 from dmfa_demo.app.canvas.presets import OFFERS, Offer
+from dmfa_demo.app.lessons import lesson_player, quiz
+from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.shows import Shown
 from dmfa_demo.app.looking import look_closely
 from dmfa_demo.app.scene.scene import Scene, draw_mask
 from dmfa_demo.app.sharing.address import Address
@@ -118,6 +121,7 @@ def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), 
             "own": OWN,
         }
         content["colours"] = {"error": colours_of(DIVERGING), "deviation": colours_of(SEQUENTIAL)}
+        content["lessons"], content["quiz"] = list(map(_lesson, range(1, len(LESSONS) + 1))), quiz.questions()
         write_text(folder / "manifest.json", json.dumps(content, separators=(",", ":")))
         _write_service_worker(folder)
         if out.exists():
@@ -182,6 +186,13 @@ def _copy_page(folder: Path) -> None:
         )
     write_text(folder / "components.css", "".join(styles))
     write_text(folder / "index.html", index)
+
+
+def _lesson(number: int) -> dict[str, Any]:
+    """Return a chapter as the player takes it, without films and without questions about other pictures, which Python makes."""
+    chapter = lesson_player.Chapter(number, LESSONS[number - 1], Shown([]), lesson_player.Slice())
+    about = lesson_player.LessonPlayer().postprocess(chapter)
+    return {**(about or {}), "short": chapter.lesson.short, "transfers": False}
 
 
 def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> dict[str, Any]:

@@ -144,7 +144,7 @@ def test_keyboard_paints_erases_and_clears(page: Page):
 
 def test_brush_size_is_in_image_pixels(page: Page):
     clear(page)
-    page.locator("#painter input[type=range]").fill("1")
+    page.locator("#painter [name=size]").fill("1")
     canvas(page).click(position={"x": 200, "y": 200})
     assert hidden(page) == 1
     expect_answer(page, 1)

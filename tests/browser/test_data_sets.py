@@ -33,14 +33,14 @@ def test_data_set_change_keeps_brush_mask_methods_and_view(page: Page):
     expect(card(page, "Zero")).to_have_count(0)
     expect(card(page, "Training mean")).to_be_visible()
     expect(page.get_by_role("button", name="Eraser", exact=True)).to_have_attribute("aria-pressed", "true")
-    assert int(page.locator("#painter input[type=range]").input_value()) == 9  # 4 of 28 pixels
+    assert int(page.locator("#painter [name=size]").input_value()) == 9  # 4 of 28 pixels
     expect(page.get_by_role("button", name="Both eyes", exact=True)).to_be_visible()
     expect(page.locator("#digit-upload")).to_be_hidden()
     choose(page, "MNIST")
     expect(page.locator("#compare")).to_contain_text("4, test image 19")
     expect(card(page, "Universal Marginalizer")).to_be_visible()  # which faces do not have
     expect(card(page, "Zero")).to_have_count(0)
-    assert int(page.locator("#painter input[type=range]").input_value()) == 4
+    assert int(page.locator("#painter [name=size]").input_value()) == 4
 
 
 @pytest.mark.parametrize(("title", "dataset"), [("Fashion-MNIST", "fashion-mnist"), ("Faces", "celeba")])
@@ -83,11 +83,11 @@ def test_face_is_shown_in_its_exact_colours(page: Page):
 def test_undo_never_restores_the_mask_of_another_data_set(page: Page):
     press(page, "Clear")
     stroke(page, (0.2, 0.2), (0.5, 0.5))
-    page.locator("#painter input[type=range]").fill("14")
+    page.locator("#painter [name=size]").fill("14")
     choose(page, "Faces")
     expect(page.locator("#compare")).to_contain_text("Eileen Collins")
     expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()
-    assert page.locator("#painter input[type=range]").input_value() == "32"  # half of the picture, as before
+    assert page.locator("#painter [name=size]").input_value() == "32"  # half of the picture, as before
     stroke(page, (0.7, 0.7), (0.8, 0.8))
     press(page, "Undo")
     expect(page.get_by_role("button", name="Undo", exact=True)).to_be_disabled()

@@ -75,7 +75,7 @@ def test_letter_keys_choose_the_tool_on_every_layout(page: Page, brush: dict, er
     ],
 )
 def test_bracket_keys_change_the_brush_size_on_every_layout(page: Page, larger: dict, smaller: dict):
-    size = page.locator("#painter input[type=range]")
+    size = page.locator("#painter [name=size]")
     before = int(size.input_value())
     key(page, **larger)
     assert int(size.input_value()) == before + 1
@@ -110,7 +110,7 @@ def test_undo_key_works_from_every_control_without_text(page: Page):
     for at in (
         "#methods input[type=checkbox]",
         "#view input[type=radio]",
-        "#painter input[type=range]",
+        "#painter [name=size]",
         "#choose-methods button",
     ):
         stroke(page, (0.02, 0.02), (0.2, 0.02))

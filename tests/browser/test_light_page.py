@@ -456,3 +456,71 @@ def test_an_old_browser_gets_a_message(new_context: NewContext, light: str):
     page.add_init_script("delete window.WebAssembly")
     page.goto(light)
     expect(page.get_by_role("alert")).to_contain_text("This browser is too old for models in the page")
+
+
+def test_truth_is_covered_and_a_guess_is_weighed(open_light: OpenPage):
+    page = open_light("?methods=dmfa,mfa,zero&truth=covered")
+    expect(card(page, "Original").locator("canvas")).to_be_hidden()
+    assert "PSNR" not in page.locator("#compare-cards").inner_text()
+    page.locator("#painter").get_by_role("button", name="Pen", exact=True).click()
+    stroke(page, (0.4, 0.5), (0.6, 0.55))
+    expect_answers(page)
+    expect(card(page, "You")).to_be_visible()
+    plausible = page.locator("#panel-compare").get_by_text("How plausible is your drawing?")
+    expect(plausible).to_contain_text("DMFA")
+    assert "truth" not in plausible.inner_text()
+    page.keyboard.press("r")
+    expect(card(page, "Original").locator("canvas")).to_be_visible()
+    expect(card(page, "You")).to_contain_text("NLL")
+    weighed = {
+        name: float(value.replace("−", "-"))
+        for name, value in re.findall(r"(DMFA|MFA) (\S+) \(truth", plausible.inner_text())
+    }
+    scene, guess = guess_on(page)
+    missing = scene["missing"]
+    for name, value in weighed.items():
+        density = load_imputer(name.lower(), "mnist").impute(scene["image"], missing, seed=0).density
+        exact = density.log_prob(torch.where(missing, guess, scene["image"]).flatten(1), missing.flatten(1)).item()
+        assert value == pytest.approx(exact / int(missing.sum()), abs=0.02), name
+    page.locator("#samples button").nth(3).click()
+    expect(card(page, "You")).to_have_count(0)
+
+
+def guess_on(page: Page) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    """The picture, the hole and the visitor's drawing, `(1, 1, 28, 28)` each."""
+    image = to_float(load_samples("mnist").images[Address.first("mnist").sample])[None]
+    drawn = torch.from_numpy(pixels(card(page, "You").locator("canvas"))[..., 0] / 255).float()[None, None]
+    hole = pixels(card(page, "What the models see").locator("canvas"))[..., 0]
+    checked = torch.from_numpy((hole == 0x96) | (hole == 0x76))[None, None]
+    return {"image": image, "missing": checked}, drawn
+
+
+def test_pictures_are_enlarged(small: Page):
+    card(small, "DMFA").locator("canvas").click()
+    dialog = small.locator("#look dialog")
+    expect(dialog.locator("strong")).to_have_text("DMFA")
+    dialog.get_by_label("Compare with").select_option(label="Original")
+    dialog.get_by_role("slider").press("ArrowRight")
+    expect(dialog.locator("canvas.over")).to_have_css("clip-path", "inset(0px 0px 0px 51%)")
+    small.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+def test_chapters_ask_and_the_test_is_saved_as_a_file(open_light: OpenPage):
+    page = open_light("?methods=zero")
+    page.get_by_role("tab", name="Learn").click()
+    lesson = page.locator("#lesson")
+    expect(lesson.locator("h2")).to_have_text("Why a single imputation lies")
+    expect(lesson.locator("math").first).to_be_hidden()
+    lesson.get_by_role("radio", name="The sample: it looks real").click()
+    lesson.get_by_role("button", name="Check my guess").click()
+    expect(lesson.locator("[data-section=question] .reveal")).to_contain_text("Not quite.")
+    expect(lesson.locator("math").first).to_be_visible()
+    page.get_by_role("radio", name="2. Conditions").click()
+    expect(lesson.locator("[data-part=slice]")).to_contain_text("mean 1.20")
+    expect(page).to_have_url(re.compile("tab=learn.*lesson=2"))
+    page.get_by_role("button", name="Test before").click()
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save my answers").click()
+    assert saved.value.suggested_filename.startswith("test-before-")
+    expect(page.locator("#quiz [role=status]")).to_contain_text("6 without an answer")

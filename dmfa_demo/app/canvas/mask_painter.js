@@ -5,7 +5,7 @@ const painter = element.querySelector(".painter");
 const canvas = element.querySelector("canvas");
 const pen = canvas.getContext("2d");
 const status = element.querySelector("[role=status]");
-const sizeInput = element.querySelector("input[type=range]");
+const sizeInput = element.querySelector("[name=size]");
 const sizeText = element.querySelector("output");
 const guessTools = element.querySelector(".guess");
 const [shadeInput, colourInput, doubtInput] = ["shade", "colour", "doubt"].map((name) => element.querySelector(`[name=${name}]`));

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Slice, sliced
 from dmfa_demo.app.lessons.lessons import LESSONS, Lesson
+from dmfa_demo.app.lessons.quiz import Quiz
 from dmfa_demo.app.lessons.scripts import lesson_script
 from dmfa_demo.app.lessons.shows import Shown
 from dmfa_demo.app.lessons.transfer import ASKED, Transfer
@@ -58,6 +59,7 @@ class LearnTab(Part):
             chapter = segments(names, "Chapter", "chapter")
         player = LessonPlayer(elem_id="lesson")
         following = gr.Button("Next chapter", size="sm", elem_classes="reset", elem_id="next-chapter")
+        Quiz(elem_id="quiz")
         return cls(chapter=chapter, player=player, following=following)
 
     @property

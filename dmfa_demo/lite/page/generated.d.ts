@@ -11,4 +11,10 @@ declare module "*/walk_player.js" {
 declare module "*/look_closely.js" {
     export default function look(element: HTMLElement): void;
 }
+declare module "*/lesson_player.js" {
+    export default function teach(element: HTMLElement, props: any, trigger: (name: string) => void, watch: (name: string, react: () => void) => void): void;
+}
+declare module "*/quiz.js" {
+    export default function examine(element: HTMLElement, props: any): void;
+}
 declare module "*/ort.wasm.min.mjs";

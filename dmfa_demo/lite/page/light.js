@@ -6,9 +6,9 @@ import { choice, make } from "./elements.js";
 import { fromBase64, fromBits, fromPixels, fromRuns, fromText, toRuns, toText } from "./masks.js";
 import { compute } from "./models.js";
 import { addressOf, loadPicture, pixelsOf, readPixels } from "./pictures.js";
-import { attractors, compare, factors, predictions, samples } from "./tabs.js";
+import { attractors, compare, factors, learn, predictions, samples } from "./tabs.js";
 
-const TABS = { compare, factors, samples, attractors, predictions };
+const TABS = { compare, factors, samples, attractors, predictions, learn };
 /** @returns {any} the element with this id. */
 const $ = (id) => document.getElementById(id);
 
@@ -32,12 +32,13 @@ const manifest = await fetch("manifest.json").then((response) => response.json()
 });
 const query = new URL(location.href).searchParams;
 let dataset = manifest.datasets.find(({ name }) => name === query.get("dataset")) ?? manifest.datasets[0];
-let tab = query.get("tab") in TABS ? query.get("tab") : "compare";
+let tab = query.get("tab") in TABS ? query.get("tab") : query.has("lesson") ? "learn" : "compare";
 const whole = (name, usual) => (/^\d{1,9}$/.test(query.get(name) ?? "") ? Number(query.get(name)) : usual);
 const chosen = {
     show: ["mean", "error", "deviation"].includes(query.get("show")) ? query.get("show") : "mean",
     methods: query.has("methods") ? query.get("methods").split(",") : null, // null: those shown at first
     seed: whole("seed", 0), walk: whole("walk", 0), count: 8, of: query.get("of"),
+    lesson: Math.min(manifest.lessons.length, Math.max(1, whole("lesson", 1))),
     map: query.get("map"), step: Number(query.get("step")),
     z: [0, ...(query.get("z") ?? "").split(",").map(Number).filter(Number.isFinite)].slice(0, 5),
 };
@@ -121,6 +122,7 @@ async function write(value, mask) {
     if (tab !== "compare") said.set("tab", tab);
     if (chosen.show !== "mean") said.set("show", chosen.show);
     if (chosen.methods.join() !== firstMethods().join()) said.set("methods", chosen.methods.join());
+    if (chosen.lesson !== 1) said.set("lesson", String(chosen.lesson));
     if (chosen.seed) said.set("seed", chosen.seed);
     if (chosen.walk) said.set("walk", chosen.walk);
     if (chosen.map && chosen.map !== dataset.maps[0].name) said.set("map", chosen.map);

@@ -5,6 +5,8 @@ import { card, choice, make, strip, words } from "./elements.js";
 import { countHidden } from "./masks.js";
 import { compute, normals, uniform } from "./models.js";
 import { addressOf, drawHole, drawImage, drawMap, erase, pixelsOf, sheetOf } from "./pictures.js";
+import teach from "./lesson_player.js";
+import examine from "./quiz.js";
 import play from "./walk_player.js";
 
 const percent = (share) => `${Math.round(100 * share)} %`;
@@ -353,7 +355,7 @@ function repeat({ data, dims }, count) {
 const player = (() => {
     const element = make("div", { id: "player" }), props = { value: null }, watchers = [];
     let onDrop = (_) => {};
-    element.append(document.querySelector("template").content.cloneNode(true));
+    element.append(/** @type {HTMLTemplateElement} */ (document.getElementById("player-template")).content.cloneNode(true));
     play(element, props, () => onDrop(props.value), (_, react) => watchers.push(react));
     return {
         element,
@@ -462,6 +464,34 @@ export const attractors = {
                     one.say(points.at(-1).residual <= method.walk.tolerance ? `arrived after ${points.length - 1} steps` : `still moving after ${points.length - 1} steps`);
                     one.show(frames.map(({ step }) => ({ text: `step ${step}` })), (canvas, i) => drawImage(canvas, frames[i].data, shape));
                 }
+            },
+        };
+    },
+};
+
+/** The full page's chapters, without films, and its test; there is one, which moves to the panel of the data set. */
+const lessons = (() => {
+    const element = make("div"), props = { value: null }, watchers = [];
+    element.append(/** @type {HTMLTemplateElement} */ (document.getElementById("lesson-template")).content.cloneNode(true));
+    teach(element.querySelector("#lesson"), props, () => {}, (_, react) => watchers.push(react));
+    return {
+        element,
+        put(value) { props.value = value; for (const react of watchers) react(); },
+    };
+})();
+
+export const learn = {
+    title: "Learn",
+    controls(host, { manifest, chosen, changed }) {
+        const chapter = choice("Chapter", manifest.lessons.map(({ number, short }) => [`${number}. ${short}`, number]), (number) => { chosen.lesson = number; changed(true); });
+        chapter.show(chosen.lesson);
+        host.replaceChildren(make("div", { className: "tools-row" }, chapter.group), lessons.element);
+        const test = lessons.element.querySelector("#quiz");
+        if (!test.dataset.ready) examine(test, { value: manifest.quiz });
+        test.dataset.ready = "true";
+        return {
+            async answer() {
+                lessons.put(manifest.lessons[chosen.lesson - 1]);
             },
         };
     },
