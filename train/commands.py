@@ -34,7 +34,7 @@ from train.methods import (
     vaeac_synthetic,
     wae,
 )
-from train.report import docs, evaluate, export, from_holes, gallery, line_masks, publish, uci
+from train.report import docs, evaluate, export, from_holes, gallery, line_masks, publish, scores, uci
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
@@ -60,6 +60,7 @@ COMMANDS: Commands = {
     "knn": baselines.knn,
     "mean": baselines.mean,
     "evaluate": evaluate.evaluate,
+    "compare": scores.compare,
     "export": export.export,
     "from-holes": from_holes.compare,
     "gallery": gallery.draw,

@@ -4,7 +4,8 @@ Every figure is the mean over test images of the mean over mask seeds; its stand
 the independent draws. The median's standard error is bootstrapped over images.
 
 Figures of a method are in checkpoints/DATASET/METHOD/metrics.json; checkpoints/DATASET/results.json has all of them, with
-the papers' figures, for the page.
+the papers' figures, for the page. The values of each image are in checkpoints/DATASET/METHOD/scores/PROTOCOL.npz, which git
+ignores; `python -m train compare` compares methods with them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from train.engine.run import DatasetConfig
 from train.report.only_measured import mice, nearest
 from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
+from train.report.scores import scores_path, write_scores
 
 BATCH = 100
 # The number of samples for the CRPS, whose estimate is unbiased for any number.
@@ -109,18 +111,12 @@ def evaluate(config: Evaluation) -> None:
                 print(f"{method} on {protocol}: already measured (--again repeats it)", flush=True)
                 continue
             imputer = make(family) if make else load_imputer(method, config.dataset)
-            rows = measure(
-                imputer,
-                images=images,
-                dataset=config.dataset,
-                family=family,
-                protocol=protocol,
-                seeds=seeds,
-                weights=weights,
-            )
+            scores = score(imputer, images=images, family=family, seeds=seeds)
+            rows = summarise(scores, imputer, dataset=config.dataset, family=family, protocol=protocol, weights=weights)
             print(table(rows), flush=True)
             if config.limit is None:
                 write_rows(folder, rows)
+                write_scores(scores_path(folder, protocol), scores.columns, weights)
                 gather(config.dataset)
 
 
@@ -146,31 +142,37 @@ def _offline(config: Evaluation) -> dict[str, tuple[str, Callable[[str], Imputer
     return ways
 
 
-def measure(
-    imputer: Imputer,
-    *,
-    images: Tensor,
-    dataset: str,
-    family: str,
-    seeds: int,
-    protocol: str | None = None,
-    weights: str = "",
-) -> list[Row]:
-    """Return the rows of one method on one protocol.
+@dataclass(frozen=True)
+class Scores:
+    """The figures of one method on one protocol, image by image.
+
+    Attributes:
+        columns: the values of each measure `(seeds, N)`, float64, NaN where a mask hid nothing.
+        milliseconds: the time for one image.
+    """
+
+    columns: dict[str, Tensor]
+    milliseconds: float
+
+
+def measure(imputer: Imputer, *, images: Tensor, dataset: str, family: str, seeds: int) -> list[Row]:
+    """Return the rows of one method on the protocol of a mask family; see `score` and `summarise`."""
+    return summarise(score(imputer, images=images, family=family, seeds=seeds), imputer, dataset=dataset, family=family)
+
+
+def score(imputer: Imputer, *, images: Tensor, family: str, seeds: int) -> Scores:
+    """Return the figures of one method for each image and mask.
 
     Args:
         images: float32 `(N, C, H, W)` in [0, 1].
         family: the mask family.
-        protocol: the name of the protocol, if it differs from the family's.
         seeds: masks are drawn with seeds 0 to seeds - 1, for all images at once, in order.
-        weights: the digest to record in each row.
     """
-    protocol = protocol or family
     values: dict[str, list[Tensor]] = {}
     spent = 0.0
     batches = _batches(images, family, seeds)
     for seed, batch, missing in tqdm(
-        batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {protocol}", leave=False
+        batches, total=seeds * math.ceil(len(images) / BATCH), desc=f"{imputer.name} {family}", leave=False
     ):
         started = time.perf_counter()
         imputation = imputer.impute(batch, missing, seed=seed)
@@ -198,12 +200,26 @@ def measure(
         measurable = mask.any(1)  # not where a draw hid nothing
         for metric, value in found.items():
             values.setdefault(metric, []).append(torch.where(measurable, value, torch.nan))
-    # (seeds, N) each
     columns = {metric: torch.cat(parts).view(seeds, -1).double() for metric, parts in values.items()}
+    return Scores(columns, 1000 * spent / (seeds * len(images)))
+
+
+def summarise(
+    scores: Scores, imputer: Imputer, *, dataset: str, family: str, protocol: str | None = None, weights: str = ""
+) -> list[Row]:
+    """Return the rows of one method on one protocol, with means and standard errors.
+
+    Args:
+        family: the mask family.
+        protocol: the name of the protocol, if it differs from the family's.
+        weights: the digest to record in each row.
+    """
+    protocol, columns = protocol or family, scores.columns
+    seeds, count = columns["sse"].shape
     summary = {metric: _mean(column) for metric, column in columns.items()}
     if "nll" in columns:
         summary["nll_median"] = _median(columns["nll"])
-    summary["milliseconds"] = 1000 * spent / (seeds * len(images)), None
+    summary["milliseconds"] = scores.milliseconds, None
     rows = []
     for metric in MEASURES:
         if metric in summary:
@@ -216,7 +232,7 @@ def measure(
                 metric=metric,
                 value=value,
                 stderr=stderr,
-                n=len(images),
+                n=count,
                 seeds=seeds,
                 paper=paper,
                 source=source,

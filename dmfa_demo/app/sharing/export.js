@@ -3,7 +3,7 @@
 const status = element.querySelector("[role=status]");
 const dialog = element.querySelector("dialog");
 const code = element.querySelector("code");
-const WORDS = { sheet: "Drawing the picture…", zip: "Packing the numbers…", code: "" };
+const WORDS = { sheet: "Drawing the picture…", zip: "Packing the numbers…", code: "", bibtex: "", csv: "Writing the table…", latex: "Writing the table…", markdown: "Writing the table…" };
 
 // Returns whether copying worked: without https, or in a frame, a page may have no clipboard.
 async function copy(text) {

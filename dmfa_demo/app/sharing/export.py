@@ -1,4 +1,4 @@
-"""Exports: a picture of the comparison, a zip file with all numbers, the code, and the link."""
+"""Exports: a picture of the comparison, a zip file with all numbers, the code, the link, the references, and the results."""
 
 from __future__ import annotations
 
@@ -15,19 +15,30 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
+from dmfa_demo.app.lessons.lessons import LESSONS
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, measure
 from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.app.sharing.for_paper import as_csv, as_latex, as_markdown, bibtex
 from dmfa_demo.app.sharing.reproduction import code_for
 from dmfa_demo.app.tabs.factors import COMPONENTS
+from dmfa_demo.app.tabs.results import rows_of
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.densities.dense_gaussian import ConditionalGaussian
 from dmfa_demo.densities.factor_analyzer import MixtureDensity
 from dmfa_demo.figures import grey_or_colour, with_holes
-from dmfa_demo.imputation import Imputation
-from dmfa_demo.registry import method_class
+from dmfa_demo.imputation import Imputation, Imputer
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, available_classifiers
+from dmfa_demo.registry import method_class, methods
+from dmfa_demo.results import treatment_of
 
-KINDS = ("sheet", "zip", "code")
+KINDS = ("sheet", "zip", "code", "bibtex", "csv", "latex", "markdown")
+# The names and types of files of results.
+_TABLES = {
+    "csv": (as_csv, "results.csv", "text/csv"),
+    "latex": (as_latex, "results.tex", "application/x-tex"),
+    "markdown": (as_markdown, "results.md", "text/markdown"),
+}
 
 # Sizes on the sheet in pixels: the side of a picture, the space around it, lines of text below it.
 SIDE, GAP, LINE, COLUMNS = 224, 16, 20, 4
@@ -50,7 +61,7 @@ class Code:
 
 
 class TakeAway(gr.HTML):
-    """Buttons for the link, the sheet, the zip file and the code. Its value is one of `KINDS`; it receives a `File` or `Code`."""
+    """Buttons for the link, the sheet, the zip file, the code, the references and the results. Its value is one of `KINDS`; it receives a `File` or `Code`."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -75,13 +86,41 @@ class TakeAway(gr.HTML):
 
 
 def take_away(wanted: str, scene: Scene, address: Address, cache: ImputationCache) -> File | Code:
-    """Return the requested export of an address and its scene."""
+    """Return the requested export of an address and its scene.
+
+    Raises:
+        ValueError: If results are wanted and there are none for this data set.
+    """
     if wanted == "code":
         return Code(code_for(address))
+    if wanted == "bibtex":
+        return Code(bibtex(works_of(address)))
+    if wanted in _TABLES:
+        write, name, kind = _TABLES[wanted]
+        rows = rows_of(scene.dataset, address["protocol"])
+        if not rows:
+            raise ValueError(f"there are no results for {scene.dataset}; run python -m train evaluate")
+        return File(name, kind, write(rows).encode())
     beliefs = {name: cache.impute(name, scene, address.mask) for name in address["methods"]}
     if wanted == "sheet":
         return File("comparison.png", "image/png", _png(sheet(scene, address.mask, beliefs)))
     return File("comparison.zip", "application/zip", bundle(scene, address, beliefs))
+
+
+def works_of(address: Address) -> list[tuple[str, str]]:
+    """Return (citation, address) of what an address shows: the methods compared, and in its tab classifiers, a chapter's paper, or every method with results."""
+    shown: list[type[Imputer] | type[Classifier]] = [method_class(name) for name in address["methods"]]
+    if address.tab == "predictions":
+        shown += [CLASSIFIERS[name] for name in available_classifiers(address.dataset)]
+    if address.tab == "results":
+        rows = rows_of(address.dataset, address["protocol"])
+        shown += [method_class(name) for name in dict.fromkeys(row.get("method") for row in rows) if name in methods()]
+        shown += [kind for row in rows if issubclass(kind := treatment_of(row) or object, Classifier)]
+    works = [(kind.citation, kind.url) for kind in shown]
+    if address.tab == "learn":
+        lesson = LESSONS[address["lesson"] - 1]
+        works.append((lesson.paper, lesson.address))
+    return works
 
 
 def sheet(scene: Scene, missing: Tensor, beliefs: dict[str, Imputation]) -> Image.Image:

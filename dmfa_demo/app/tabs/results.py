@@ -169,14 +169,14 @@ class _Choice:
         holes = protocols(dataset)
         names = [name for _, name in holes]
         protocol = protocol if protocol in names else next(iter(names), None)
-        found = {row["metric"] for row in _rows(dataset, protocol)}
+        found = {row["metric"] for row in rows_of(dataset, protocol)}
         known = [name for name in MEASURES if name in found] or list(MEASURES)
         measures = [(MEASURES[name].title, name) for name in known]
         return cls(dataset, holes, protocol, measures, measure if measure in known else known[0])
 
     def chart(self) -> str:
         """Return the figures of the measure as HTML."""
-        rows = [row for row in _rows(self.dataset, self.protocol) if row["metric"] == self.measure]
+        rows = [row for row in rows_of(self.dataset, self.protocol) if row["metric"] == self.measure]
         return _chart(rows, MEASURES[self.measure])
 
     def table(self) -> str:
@@ -186,7 +186,7 @@ class _Choice:
         remark = (
             note(f"Not measured yet: {escape(', '.join(waiting))}. Run python -m train evaluate.") if waiting else ""
         )
-        return _table(_rows(self.dataset, self.protocol), _load(self.dataset)["hardware"]) + remark
+        return _table(rows_of(self.dataset, self.protocol), _load(self.dataset)["hardware"]) + remark
 
 
 def protocols(dataset: str) -> list[tuple[str, str]]:
@@ -217,7 +217,7 @@ def _load(dataset: str) -> dict[str, Any]:
     return {**results, "hardware": found[0]["hardware"] if found else ""}
 
 
-def _rows(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
+def rows_of(dataset: str, protocol: str | None) -> list[dict[str, Any]]:
     """Return the measured rows of a kind of hole, and the papers' rows for which we have no method."""
     results = _load(dataset)
     return with_published(results["rows"], results["published"], protocol)
