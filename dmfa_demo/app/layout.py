@@ -14,6 +14,7 @@ from dmfa_demo.app.canvas.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.explainer import Explainer
 from dmfa_demo.app.looking.look_closely import LookClosely
+from dmfa_demo.app.presenting.presenter import Presenter
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.sharing.address import Address
@@ -143,6 +144,7 @@ class Layout:
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
         Explainer(elem_id="explainer")
+        Presenter(elem_id="presenter")
         return cls(
             opened=opened,
             preferred=preferred,

@@ -20,6 +20,8 @@ from dmfa_demo.app.events.canvas_events import follow_canvas
 from dmfa_demo.app.events.export_events import offer_take_away
 from dmfa_demo.app.events.tab_events import follow_controls
 from dmfa_demo.app.layout import Layout
+from dmfa_demo.app.presenting.presenter import PresenterPages
+from dmfa_demo.app.presenting.rooms import Rooms
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, draw_mask, measure
 from dmfa_demo.app.server.api import ApiBlocks, offer_endpoints
@@ -107,7 +109,15 @@ def launch() -> None:
         footer_links=["api"],
         head="".join(f"<script>{(Path(__file__).parent / path).read_text()}</script>" for path in SCRIPTS)
         + KEEP_CHANGING_LABELS,
-        app_kwargs={"middleware": [Middleware(Operation, traffic=traffic), Middleware(Guard), Middleware(Preview)]},
+        app_kwargs={
+            "middleware": [
+                Middleware(Operation, traffic=traffic),
+                Middleware(Rooms, traffic=traffic),
+                Middleware(PresenterPages),
+                Middleware(Guard),
+                Middleware(Preview),
+            ]
+        },
         # Gradio would request the page from itself, and end the server when a busy machine takes three seconds to answer.
         _frontend=False,
     )

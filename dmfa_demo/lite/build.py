@@ -174,6 +174,8 @@ def _copy_page(folder: Path) -> None:
         (photo_aligner, "aligner"),
         (walk_player, "player"),
         (look_closely, "look"),
+        (lesson_player, "lesson"),
+        (quiz, "quiz"),
     ):
         path = Path(str(module.__file__))
         index = index.replace(f"<!-- {path.stem} -->", path.with_suffix(".html").read_text())

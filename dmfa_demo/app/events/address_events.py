@@ -104,6 +104,10 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
         example: Example = values[layout.examples]
         return show(example.address)
 
+    def go(values: Values) -> Contents | dict[str, Any]:
+        address = values[layout.address]
+        return gr.skip() if address is None else show(address)
+
     def switch(values: Values) -> Contents:
         name, canvas = values[layout.dataset], values[layout.painter]
         if name not in OFFERS:
@@ -125,6 +129,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     arrived = page.load(with_user_warnings(arrive), [], everything, **AT_ONCE)
     arrived.then(None, [], [], js=GREETED, api_visibility="private")
     on_canvas(layout.examples.select, begin, {layout.examples}, everything, **LATEST)
+    on_canvas(layout.address.input, go, {layout.address}, everything, **LATEST)
     inputs = {layout.dataset, layout.painter, layout.preferred}
     inputs |= {one for key in following for one in components(controls[key])}
     on_canvas(layout.dataset.input, switch, inputs, arranged, **LATEST)

@@ -3,6 +3,7 @@ document.documentElement.classList.toggle("embed", new URL(location).searchParam
 
 // Writes the state of the page to the address. props.value: {name: text, or null to remove it}.
 function write() {
+    if ("go" in props.value) return;
     const address = new URL(location);
     for (const [name, text] of Object.entries(props.value))
         text === null ? address.searchParams.delete(name) : address.searchParams.set(name, text);
@@ -17,4 +18,10 @@ document.addEventListener("greeted", () => {
     greeted = true;
     const names = Object.keys(props.value ?? {}), said = new URL(location).searchParams;
     if (names.length && !names.some((name) => said.has(name))) write();
+});
+
+// Goes to another address without loading the page again; `detail` is its query.
+document.addEventListener("go-to", ({ detail }) => {
+    props.value = { go: detail };
+    trigger("input");
 });

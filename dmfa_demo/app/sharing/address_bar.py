@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import gradio as gr
 
@@ -14,7 +15,7 @@ GREETED = "() => { document.dispatchEvent(new Event('greeted')); return []; }"
 
 
 class AddressBar(gr.HTML):
-    """An invisible component that writes an `Address` to the browser's address; other keys stay.
+    """An invisible component that writes an `Address` to the browser's address; other keys stay. Its value is an `Address` to go to.
 
     Nothing is written before `GREETED` has run in the browser.
     """
@@ -26,6 +27,10 @@ class AddressBar(gr.HTML):
     def postprocess(self, value: Address | None) -> dict[str, str | None] | None:
         """Return the value of each of `NAMES` in the query; None removes it."""
         return None if value is None else {**dict.fromkeys(NAMES), **value.query()}
+
+    def preprocess(self, payload: Any) -> Address | None:
+        query = payload.get("go") if isinstance(payload, dict) else None
+        return Address.from_query(dict(parse_qsl(query))) if isinstance(query, str) else None
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": ["string", "null"]}}

@@ -16,12 +16,15 @@ class Example(Setting):
 
     Attributes:
         title, sentence: for visitors.
+        ask, options: a question for an audience before it is explained, and its answers to vote on.
         tab: the tab to open.
         settings: other differences from a first visit, by keys of the address.
     """
 
     title: str
     sentence: str
+    ask: str
+    options: tuple[str, ...]
     tab: str = "compare"
     settings: dict[str, Any] = field(default_factory=dict)
 
@@ -36,6 +39,8 @@ _EXAMPLES = (
     Example(
         title="A 4, or a 9?",
         sentence="Only the lower half is visible, and both would fit: the samples differ, and the mean is a blur of all of them.",
+        ask="Which digits fit the lower half?",
+        options=("A 4", "A 9", "Both", "Others as well"),
         dataset="mnist",
         sample=42,
         hole="half-top",
@@ -44,6 +49,8 @@ _EXAMPLES = (
     Example(
         title="The middle of an 8",
         sentence="The middle is missing, where the strokes cross. The ends are enough: every model completes an 8.",
+        ask="Will the models agree?",
+        options=("All draw an 8", "Some draw a 0", "None draws an 8", "The mean is a blur"),
         dataset="mnist",
         sample=84,
         hole="centre",
@@ -51,6 +58,8 @@ _EXAMPLES = (
     Example(
         title="A digit behind noise",
         sentence="Three of four pixels are hidden, and the networks still complete a 5: neighbouring pixels are highly correlated.",
+        ask="Can you read it?",
+        options=("A 3", "A 5", "An 8", "No"),
         dataset="mnist",
         sample=50,
         hole="noise75",
@@ -58,6 +67,8 @@ _EXAMPLES = (
     Example(
         title="Nothing but a line",
         sentence="Three rows of pixels fit several digits. Each sample is one of them; the mean is none of them.",
+        ask="How many digits fit three rows of pixels?",
+        options=("One", "Two", "Several", "All"),
         dataset="mnist",
         sample=20,
         hole="line3",
@@ -66,6 +77,8 @@ _EXAMPLES = (
     Example(
         title="The ways it can vary",
         sentence="One Gaussian of DMFA in detail: move its sliders and see which strokes appear and disappear together.",
+        ask="What will the first slider move?",
+        options=("One pixel", "A whole stroke", "Brightness", "Nothing"),
         dataset="mnist",
         sample=33,
         hole="square14",
@@ -75,6 +88,8 @@ _EXAMPLES = (
     Example(
         title="Walking to an attractor",
         sentence="From noise the walk ends at a 2, from a good first guess at a 7: the end depends on the start.",
+        ask="Two walks start in different places. Where do they end?",
+        options=("At the same picture", "At two pictures", "They never end", "At the truth"),
         dataset="mnist",
         sample=72,
         hole="half-bottom",
@@ -83,6 +98,8 @@ _EXAMPLES = (
     Example(
         title="How sure should it be?",
         sentence="Half of an 8 looks like a 3. One classifier is sure that it is a 3; MisConv recognises the 8, and is unsure.",
+        ask="What is it?",
+        options=("A 3", "An 8", "A 0", "Something else"),
         dataset="mnist",
         sample=83,
         hole="half",
@@ -91,6 +108,8 @@ _EXAMPLES = (
     Example(
         title="Shirt, coat or pullover?",
         sentence="The lower half would fit all three. The deviation shows where the models are unsure.",
+        ask="What is hidden below?",
+        options=("A shirt", "A coat", "A pullover", "It cannot be known"),
         dataset="fashion-mnist",
         sample=42,
         hole="half-top",
@@ -99,6 +118,8 @@ _EXAMPLES = (
     Example(
         title="Half a face",
         sentence="The visible half shows the skin, hair and light of the other, so DMFA comes much closer than the average face.",
+        ask="Which method comes nearest?",
+        options=("DMFA", "The average face", "Zeros", "All alike"),
         dataset="celeba",
         sample=3,
         hole="half-left",
@@ -106,6 +127,8 @@ _EXAMPLES = (
     Example(
         title="A face behind 80 % noise",
         sentence="One pixel in five is visible. The eye can hardly find the face; the networks do.",
+        ask="Can you see who or what it is?",
+        options=("A face", "A landscape", "Text", "Nothing"),
         dataset="celeba",
         sample=0,
         hole="noise80",
