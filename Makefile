@@ -5,7 +5,7 @@ BIN := .venv/bin
 BIOME := $(shell sed -n 's/.*biome@\([0-9.]*\).*/\1/p' .pre-commit-config.yaml)
 TYPESCRIPT := 5.9.3
 PYTHONS ?= 3.12 3.13 3.14
-.PHONY: .uv audit bench coverage docs evaluate floors fuzz lint lite load pythons run test train train-mnist train-fashion-mnist train-celeba
+.PHONY: .uv audit bench coverage docs evaluate floors fuzz lint lite load pythons run slides test train train-mnist train-fashion-mnist train-celeba
 
 run: .venv/.run
 	$(BIN)/python app.py
@@ -75,6 +75,9 @@ docs: .venv/.docs
 
 lite: .venv/.test
 	$(BIN)/python -m dmfa_demo.lite build lite
+
+slides: .venv/.test
+	$(BIN)/python -m tests.browser.slides slides
 
 load: .venv/.test
 	$(BIN)/python -m benchmarks.load

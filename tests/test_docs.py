@@ -14,21 +14,25 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import gradio as gr
 import pytest
 import torch
 import yaml
 
+from dmfa_demo.app.lessons.lessons import LESSONS
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.sharing.address import Address
+from dmfa_demo.app.sharing.examples import EXAMPLES
 from dmfa_demo.lite.__main__ import parser as light_page_parser
 from dmfa_demo.registry import METHODS
 from tests.conftest import PATIENCE, REPOSITORY
 from tests.pictures import draw_pictures, known_data_sets_kept
 from train.__main__ import COMMANDS
 from train.commands import parse
-from train.report import docs
+from train.report import docs, teach
 
 DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / name for name in ("README.md", "CONTRIBUTING.md")] + sorted(DOCS.rglob("*.md"))
@@ -222,6 +226,22 @@ def test_example_tab_builds_and_renders():
 def test_results_page_is_up_to_date():
     page = docs.results_page((REPOSITORY / docs.TEMPLATE).read_text())
     assert (REPOSITORY / docs.PAGE).read_text() == page, "run python -m train docs"
+
+
+def test_teaching_material_is_up_to_date():
+    for name, text in teach.pages().items():
+        assert (REPOSITORY / teach.FOLDER / name).read_text() == text, "run python -m train docs"
+
+
+def test_links_of_the_teaching_material_open_their_scenes():
+    text = teach.pages()["links.md"]
+    queries = [dict(parse_qsl(urlsplit(link).query)) for link in re.findall(r"\]\((http\S+)\)", text)]
+    assert len(queries) == len(EXAMPLES) + len(LESSONS)
+    for query, example in zip(queries, EXAMPLES):
+        assert Address.from_query(query) == example.address
+    assert [Address.from_query(query)["lesson"] for query in queries[len(EXAMPLES) :]] == list(
+        range(1, len(LESSONS) + 1)
+    )
 
 
 # Comparisons of figures in the text of the results page: (data set, kind of hole, measure), the smaller, the larger.

@@ -58,7 +58,7 @@ class Docs(Options):
 
 
 def write(config: Docs) -> None:
-    """Write docs/results.md and the figures in README.md.
+    """Write docs/results.md, the figures in README.md, and the teaching material.
 
     Raises:
         ValueError: If a placeholder names no figure, or a method in the README's table is not registered.
@@ -67,6 +67,9 @@ def write(config: Docs) -> None:
     (config.repository / PAGE).write_text(results_page((config.repository / TEMPLATE).read_text()))
     readme = config.repository / README
     readme.write_text(with_figures(readme.read_text()))
+    from train.report import teach  # imports the page, which other commands do not need
+
+    teach.write(config.repository)
 
 
 def results_page(template: str) -> str:

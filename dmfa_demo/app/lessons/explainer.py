@@ -28,7 +28,7 @@ TABS = {
     "samples": ("Samples", "Complete answers drawn from each method that has a distribution, the distance of the best of n from the truth, and a walk through a latent space."),
     "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back repeatedly, on a map of its latent plane."),
     "predictions": ("Predictions", "A classifier's predictions from the visible pixels, with each treatment of the hidden ones, and when it changes its mind."),
-    "learn": ("Learn", "Eight short chapters on the picture on the canvas: one idea each, with a guess to make and the formula."),
+    "learn": ("Learn", "Eight short chapters on the picture on the canvas: one idea each, with a guess to make before the formula, and a question about another picture."),
     "results": ("Results", "Figures measured on test images that no method has seen, with the papers' figures for comparison."),
 }  # fmt: skip
 
@@ -51,13 +51,17 @@ KEYS = (
     ("I", "swap hidden and visible"),
     ("Delete", "uncover everything"),
     ("Ctrl Z, Ctrl Shift Z", "undo, redo"),
+    ("G", "draw a guess in the hole"),
+    ("H, R", "hide the truth, reveal it"),
+    ("Enter", "enlarge the picture of the results that has the focus"),
+    ("P", "present; Page Down and Page Up go through the scenes"),
     ("?", "this help"),
 )
 
 _PRIVACY = (
     "The server receives the mask and the choice of picture. A picture of your own is cut out in your browser; the "
     "remaining 28 × 28 or 64 × 64 pixels are sent with each stroke. The server keeps results for them in memory for at most ten "
-    "minutes after their last use, and writes nothing to disk. Nothing is sent anywhere else. The page sets no cookies and keeps no statistics."
+    "minutes after their last use, and writes nothing to disk. Nothing is sent anywhere else. What you guess and write in Learn stays in your browser. If you follow a room, your votes are counted without a name. The page sets no cookies and keeps no statistics."
 )
 
 _LIGHT = (

@@ -106,7 +106,7 @@ class Rooms:
 
     async def _open(self, request: Request, code: str) -> dict[str, Any]:
         if len(self.rooms) >= MAX_ROOMS:
-            raise Problem(503, f"this server has {MAX_ROOMS} rooms already; try again later")
+            raise Problem(429, f"this server has {MAX_ROOMS} rooms already; try again later")
         while (code := "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))) in self.rooms:
             pass
         room = self.rooms[code] = Room(secrets.token_urlsafe(16))
@@ -154,7 +154,7 @@ class Rooms:
         if type(option) is not int or option not in range(len(room.question["options"])):
             raise Problem(422, f"option is a number from 0 to {len(room.question['options']) - 1}")
         if voter not in room.votes and len(room.votes) >= MAX_VOTERS:
-            raise Problem(503, f"this room has {MAX_VOTERS} voters already")
+            raise Problem(429, f"this room has {MAX_VOTERS} voters already")
         room.votes[voter] = option
         return {"option": option}
 
