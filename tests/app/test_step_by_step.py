@@ -32,7 +32,7 @@ def test_stream_ends_with_the_librarys_sample(monkeypatch):
     imputer = load_imputer(NAME, "mnist")
     twin = imputer.impute(SCENE.image[None], MISSING[None, None], seed=3).sample(SHOWN)[:, 0]
     psnr = psnr_in_hole(twin, SCENE, MISSING)
-    shown = [float(value) for value in re.findall(r"<figcaption>([\d.]+) dB", last)]
+    shown = [float(value) for value in re.findall(r"<figcaption class=truth>([\d.]+) dB", last)]
     assert shown == pytest.approx(psnr.tolist(), abs=0.051) and last.count("class=framed") == 1
 
 

@@ -75,7 +75,7 @@ def test_keyboard_reaches_every_control_and_each_has_a_name(open_page: OpenPage,
         name = page.evaluate(
             """() => {
                 const at = document.activeElement;
-                const label = at.getAttribute('aria-label') ?? at.labels?.[0]?.innerText ?? at.innerText ?? at.title;
+                const label = at.getAttribute('aria-label') ?? at.labels?.[0]?.innerText ?? (at.innerText || at.alt || at.title);
                 return at === document.body ? null : `${at.tagName} ${(label ?? '').trim()}`;
             }"""
         )

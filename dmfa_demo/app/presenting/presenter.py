@@ -68,5 +68,5 @@ def _qr(text: str) -> Response:
         return PlainTextResponse(f"text is an address of at most {MAX_ADDRESS:,} characters", 422)
     import segno
 
-    code = segno.make(text, error="l").svg_inline(scale=4, dark="#000", light="#fff", border=4, omitsize=True)
+    code = segno.make(text, error="l").svg_inline(scale=4, dark="#000", light="#fff", border=4)
     return Response(code.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1), media_type="image/svg+xml")
