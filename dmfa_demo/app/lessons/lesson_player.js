@@ -29,6 +29,7 @@ function accept() {
         for (const name of ["title", "question", "sight"]) part(name).textContent = value[name];
         part("setting").textContent = value.setting ? "See it on its own picture." : "";
         if (value.setting) part("setting").href = value.setting;
+        else part("setting").removeAttribute("href");
         for (const name of ["idea", "because", "formula"]) part(name).innerHTML = value[name];
         part("paper").textContent = value.paper;
         part("paper").href = value.address;
