@@ -85,6 +85,11 @@ def test_phones_follow_a_room_and_vote(presenting: Page, new_context: NewContext
     expect(phone.locator("#strips img").first).to_be_visible()
     page.keyboard.press("h")
     expect(phone.locator("html")).to_have_attribute("data-truth", "covered")
+    page.reload()  # still leads the room
+    expect(page.locator("#presenter [data-act=room]")).to_have_text(f"Room {name}")
+    page.keyboard.press("PageDown")
+    expect(phone.locator("#presenter .follow")).to_contain_text(f"follows room {name}")
+    expect(page.locator("#presenter .now")).to_contain_text(EXAMPLES[0].title)
     act(page, "Ask for votes")
     votes = page.locator("#presenter dialog.votes")
     expect(votes.locator("li i").first).to_be_hidden()

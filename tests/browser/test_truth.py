@@ -98,6 +98,17 @@ def test_guess_survives_a_reload_and_ends_with_its_picture(open_page: OpenPage, 
     expect(card(page, "You")).to_have_count(0)
 
 
+def test_undo_brings_no_drawing_of_another_picture_back(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    draw(page)
+    page.locator("#samples button").nth(3).click()
+    expect(card(page, "You")).to_have_count(0)
+    expect_current(page)
+    press(page, "Undo")
+    expect_current(page)
+    expect(card(page, "You")).to_have_count(0)
+
+
 def test_pen_takes_the_colour_of_a_visible_pixel(open_page: OpenPage, served: str):
     page = open_covered(open_page(1280, 900), served, "&dataset=celeba")
     press(page, "Pen")

@@ -64,8 +64,9 @@ function encodeGuess() {
 
 function decodeGuess(value) {
     doubtInput.value = value.deviation;
-    const drawn = new Image();
+    const drawn = new Image(), belongs = [dataset, sample, picture.src].join();
     drawn.onload = () => {
+        if (belongs !== [dataset, sample, picture.src].join()) return;
         const ink = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
         ink.drawImage(drawn, 0, 0);
         guess = ink.getImageData(0, 0, width, height).data;
@@ -127,7 +128,7 @@ function accept(value = props.value) {
         stroke = cursor = place = null;
     }
     if (value.image && value.image !== picture.src) picture.src = value.image;
-    if (another) guess = new Uint8ClampedArray(guess.length);
+    if (another) for (const drawn of [guess, ...[...past, ...future].map((state) => state.guess)]) drawn.fill(0);
     if (resized || value.change !== "picture") {
         if (stroke) endStroke();
         const next = new Uint8Array(width * height);

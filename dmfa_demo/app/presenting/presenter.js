@@ -90,12 +90,25 @@ async function openRoom() {
         now.textContent = `No room: ${error.message}.`;
         return;
     }
+    keep("room", room);
+    leadRoom();
+    showCode();
+}
+
+function leadRoom() {
     act("room").textContent = `Room ${room.code}`;
     act("vote").hidden = false;
     sharing = setInterval(share, SHARE_MS);
     share();
     tell();
-    showCode();
+}
+
+// What survives a reload of this tab: the room that it leads, and its name as a voter.
+function keep(name, value) {
+    try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* no room, or not allowed in this frame */ }
+}
+function kept(name) {
+    try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; }
 }
 
 async function share() {
@@ -108,6 +121,7 @@ async function share() {
         await ask("POST", `/${room.code}`, { key: room.key, ...JSON.parse(state) });
     } catch (error) {
         shared = null; // tried again
+        if (!room) return;
         now.textContent = `The room does not follow: ${error.message}.`;
     }
 }
@@ -117,6 +131,7 @@ function closeRoom() {
     clearInterval(sharing);
     ask("DELETE", `/${room.code}`, { key: room.key }).catch(() => {});
     room = question = shared = null;
+    keep("room", null);
     act("room").textContent = "Open a room";
     act("vote").hidden = true;
 }
@@ -165,7 +180,8 @@ votes.addEventListener("cancel", closeVote);
 
 // --- following a room ---
 
-const voter = crypto.getRandomValues(new Uint32Array(4)).join("-");
+const voter = kept("voter") ?? [...crypto.getRandomValues(new Uint32Array(4))].join("-");
+keep("voter", voter);
 
 async function followRoom(code) {
     const said = follow.querySelector("[role=status]");
@@ -227,6 +243,9 @@ document.addEventListener("keydown", (event) => {
     else return;
     event.preventDefault();
 });
-addEventListener("pagehide", closeRoom);
-if (query.get("present") === "1") present(true);
+if (query.get("present") === "1") {
+    present(true);
+    room = kept("room");
+    if (room) leadRoom();
+}
 if (/^\w{4,8}$/.test(query.get("room") ?? "")) document.addEventListener("greeted", () => followRoom(query.get("room").toUpperCase()), { once: true });
