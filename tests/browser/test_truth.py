@@ -123,8 +123,7 @@ def test_pen_takes_the_colour_of_a_visible_pixel(open_page: OpenPage, served: st
 
 def test_guess_is_drawn_by_keyboard(open_page: OpenPage, served: str):
     page = open_covered(open_page(1280, 900), served)
-    canvas(page).focus()
-    page.keyboard.press("g")
+    page.keyboard.press("g")  # from anywhere on the page
     page.keyboard.press("ArrowRight")
     page.keyboard.press("Space")
     expect(card(page, "You")).to_be_visible()

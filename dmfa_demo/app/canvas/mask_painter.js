@@ -489,7 +489,8 @@ element.addEventListener("keydown", (event) => {
     event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
-    const key = letterOf(event);
+    const key = letterOf(event), modified = event.ctrlKey || event.metaKey || event.altKey;
+    if (key === "g" && !modified && !event.target.closest?.(TEXT)) { take("pen"); canvas.focus({ preventScroll: true }); }
     if (!(event.ctrlKey || event.metaKey) || event.altKey || !(key === "z" || key === "y")) return;
     if (event.target.closest?.(TEXT)) return; // it has its own undo
     actions[key === "y" || event.shiftKey ? "redo" : "undo"]();
