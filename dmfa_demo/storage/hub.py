@@ -51,7 +51,7 @@ def push(kind: type[Imputer], folder: Path, repo_id: str, *, private: bool = Fal
     with TemporaryDirectory() as made:
         whole = Path(made)
         for path in folder.iterdir():
-            if path.name != CONFIG:
+            if path.is_file() and path.name != CONFIG:
                 shutil.copy(path, whole)
         shutil.copy(weights_of(folder), whole / WEIGHTS)
         config = json.loads((folder / CONFIG).read_text())

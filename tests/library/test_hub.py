@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -49,6 +50,11 @@ def publish(token: str, *options: str) -> CompletedProcess[str]:
         return train("publish", *options)
 
 
+def publish_from(root: str, *options: str) -> CompletedProcess[str]:
+    with mock.patch.dict(os.environ, {SETTING: root}):
+        return publish(TOKEN, *options)
+
+
 def is_like_ours(name: str, repository: str, revision: str) -> bool:
     """Return whether the checkpoint in a repository gives exactly our answers, both in PyTorch."""
     images, missing = to_float(load_samples("mnist").images[:4]), torch.zeros(4, 1, 28, 28, dtype=torch.bool)
@@ -77,6 +83,16 @@ def test_published_checkpoint_is_loaded_exactly(hub: Hub, apart: Callable[..., A
     assert {CONFIG, WEIGHTS, "README.md"} <= set(files) and "weights" not in json.loads(files[CONFIG])
     assert files[WEIGHTS] == weights_of(ROOT / "mnist" / method).read_bytes()
     assert apart(is_like_ours, method, f"somebody/{method}", revision)
+
+
+def test_scores_of_images_stay_here(hub: Hub, apart: Callable[..., Any], tmp_path: Path):
+    folder = tmp_path / "mnist" / "mean"
+    shutil.copytree(ROOT / "mnist" / "mean", folder)
+    (folder / "scores").mkdir(exist_ok=True)
+    (folder / "scores" / "square14.npz").touch()
+    published = apart(publish_from, str(tmp_path), "--method", "mean", "--repo-id", "somebody/measured")
+    assert published.returncode == 0, published.stderr
+    assert not [name for name in hub.commits["somebody/measured"][-1][1] if "scores" in name]
 
 
 def test_pinned_revision_does_not_change(hub: Hub, apart: Callable[..., Any]):
