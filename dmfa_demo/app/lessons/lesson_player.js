@@ -142,6 +142,7 @@ let asked = null, offered = null;
 
 function ask(value) {
     asked = value;
+    question.hidden = false; // not before there is something to guess
     question.querySelector(".reveal").hidden = explanation.hidden = true;
     before.hidden = false;
     check.disabled = true;
