@@ -14,6 +14,7 @@ from dmfa_demo.app.canvas.sample_picker import Choice, SamplePicker
 from dmfa_demo.app.contents import TABS
 from dmfa_demo.app.lessons.explainer import Explainer
 from dmfa_demo.app.looking.look_closely import LookClosely
+from dmfa_demo.app.presenting.audience import Audience
 from dmfa_demo.app.presenting.presenter import Presenter
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Scene
@@ -32,7 +33,7 @@ from dmfa_demo.registry import methods, shown_first
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
-  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there. The same for <a href="tables">tables</a>.</p>
+  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there. The same for <a href="tables">tables</a>. <a href="?room=">Enter the code of a room</a> if you are in a class.</p>
 </header>
 """
 
@@ -145,6 +146,7 @@ class Layout:
                 take = TakeAway(elem_id="take")
         Explainer(elem_id="explainer")
         Presenter(elem_id="presenter")
+        Audience(elem_id="audience")
         return cls(
             opened=opened,
             preferred=preferred,

@@ -167,7 +167,8 @@ def _copy_page(folder: Path) -> None:
             shutil.copy(path, folder)
     full = Path(mask_painter.__file__).parents[1]
     shutil.copy(full / "page.css", folder)
-    shutil.copy(full / "looking" / "cover_truth.js", folder)
+    for script in (full / "widgets" / "keys.js", full / "looking" / "cover_truth.js"):
+        shutil.copy(script, folder)
     index, styles = (PAGE / "index.html").read_text(), []
     for module, place in (
         (mask_painter, "painter"),

@@ -14,7 +14,7 @@ from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.lessons import lesson_player
 from dmfa_demo.app.lessons.learn import LearnTab
 from dmfa_demo.app.lessons.lesson_player import FURTHEST, LessonPlayer, Slice
-from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.lessons import LESSONS, query_of
 from dmfa_demo.app.lessons.shows import DRAWN, error_of_samples, properties
 from dmfa_demo.app.lessons.transfer import ASKED, Transfer
 from dmfa_demo.app.scene.cache import ImputationCache
@@ -260,8 +260,7 @@ def test_training_glasses_disappear():
 
 def test_link_of_a_chapter_leads_to_its_picture():
     for number, lesson in enumerate(LESSONS, 1):
-        chapter, _ = LearnTab.render(None, *scene("mnist"), CACHE, number, Slice())
-        address = Address.from_query(dict(parse_qsl(chapter.setting_address.removeprefix("?"))))
+        address = Address.from_query(dict(parse_qsl(query_of(number))))
         assert address.tab == "learn" and address["lesson"] == number
         if lesson.setting is not None:
             assert (address.dataset, address.sample) == (lesson.setting.dataset, lesson.setting.sample)

@@ -9,11 +9,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
+from dmfa_demo.app.lessons.explainer import LIGHT_VARIABLE
 from dmfa_demo.app.lessons.lessons import LESSONS
 from dmfa_demo.app.presenting import rooms
-from dmfa_demo.app.presenting.presenter import PresenterPages, speaking
-from dmfa_demo.app.presenting.rooms import MAX_BODY, Rooms
+from dmfa_demo.app.presenting.presenter import MAX_ADDRESS, PresenterPages, speaking
+from dmfa_demo.app.presenting.rooms import KEY, MAX_BODY, Rooms
 from dmfa_demo.app.server.operation import Traffic
+from dmfa_demo.app.sharing.address import Address
 from dmfa_demo.app.sharing.address_bar import AddressBar
 from dmfa_demo.app.sharing.examples import EXAMPLES
 
@@ -34,11 +36,25 @@ def client(traffic):
 
 @pytest.fixture
 def room(client) -> dict:
-    return client.post("/rooms").json()
+    return client.post("/rooms", json={}).json()
+
+
+def with_key(room) -> dict[str, str]:
+    return {KEY: room["key"]}
 
 
 def lead(client, room, **state):
-    return client.post(f"/rooms/{room['code']}", json={"key": room["key"], "query": "dataset=mnist", **state})
+    return client.post(f"/rooms/{room['code']}", json={"query": "dataset=mnist", **state}, headers=with_key(room))
+
+
+def vote(client, room, **body):
+    question = client.get(f"/rooms/{room['code']}").json()["question"]
+    asked = {"question": question["id"]} if question else {}
+    return client.post(f"/rooms/{room['code']}/vote", json={"voter": "somebody", "option": 0, **asked, **body})
+
+
+def votes(client, room):
+    return client.get(f"/rooms/{room['code']}", headers=with_key(room)).json()["votes"]
 
 
 def test_followers_get_what_the_leader_shows(client, room):
@@ -53,7 +69,7 @@ def test_followers_get_what_the_leader_shows(client, room):
 def test_waiting_follower_hears_of_a_change(traffic):
     app = Rooms(Starlette(), traffic, wait=30)
     with TestClient(app) as client, TestClient(app) as leader:
-        room = leader.post("/rooms").json()
+        room = leader.post("/rooms", json={}).json()
         answers = []
         waiting = Thread(target=lambda: answers.append(client.get(f"/rooms/{room['code']}?after=0").json()))
         waiting.start()
@@ -64,14 +80,26 @@ def test_waiting_follower_hears_of_a_change(traffic):
 
 def test_votes_are_counted_once_a_voter_and_only_the_leader_sees_them(client, room):
     path = f"/rooms/{room['code']}"
-    assert client.post(f"{path}/vote", json={"voter": "somebody", "option": 0}).status_code == 409
+    assert vote(client, room).status_code == 409
     lead(client, room, question=QUESTION)
     for voter, option in (("voter-one", 0), ("voter-two", 1), ("voter-one", 1)):
-        assert client.post(f"{path}/vote", json={"voter": voter, "option": option}).json() == {"option": option}
-    assert client.get(f"{path}?key={room['key']}").json()["votes"] == [0, 2, 0]
-    assert "votes" not in client.get(path).json() and "votes" not in client.get(f"{path}?key=guess").json()
+        assert vote(client, room, voter=voter, option=option).json() == {"option": option}
+    assert votes(client, room) == [0, 2, 0]
+    assert "votes" not in client.get(path).json() and "votes" not in client.get(path, headers={KEY: "guess"}).json()
+
+
+def test_votes_belong_to_their_question(client, room):
+    lead(client, room, question=QUESTION)
+    first = client.get(f"/rooms/{room['code']}").json()["question"]["id"]
+    assert vote(client, room).status_code == 200
+    lead(client, room, question=QUESTION, query="tab=samples")
+    assert votes(client, room) == [1, 0, 0]  # the same question about another picture
     lead(client, room, question={**QUESTION, "text": "And now?"})
-    assert client.get(f"{path}?key={room['key']}").json()["votes"] == [0, 0, 0]
+    assert votes(client, room) == [0, 0, 0]
+    late = vote(client, room, question=first)
+    assert late.status_code == 409 and "closed" in late.json()["error"] and votes(client, room) == [0, 0, 0]
+    lead(client, room)
+    assert vote(client, room, question=first).status_code == 409
 
 
 @pytest.mark.parametrize(
@@ -88,6 +116,8 @@ def test_votes_are_counted_once_a_voter_and_only_the_leader_sees_them(client, ro
 )
 def test_wrong_votes_are_refused(client, room, body, status, message):
     lead(client, room, question=QUESTION)
+    number = client.get(f"/rooms/{room['code']}").json()["question"]["id"]
+    body = {"question": number, **body} if isinstance(body, dict) else body
     answer = client.post(f"/rooms/{room['code']}/vote", json=body)
     assert answer.status_code == status and message in answer.json()["error"]
 
@@ -95,8 +125,6 @@ def test_wrong_votes_are_refused(client, room, body, status, message):
 @pytest.mark.parametrize(
     ("state", "status"),
     [
-        ({"key": "guess"}, 403),
-        ({"key": None}, 403),
         ({"query": 5}, 422),
         ({"question": "Which?"}, 422),
         ({"question": {"text": "Which?", "options": ["one"]}}, 422),
@@ -110,13 +138,51 @@ def test_wrong_states_are_refused(client, room, state, status):
     assert client.get(f"/rooms/{room['code']}").json()["revision"] == 0
 
 
+@pytest.mark.parametrize("headers", [{}, {KEY: "guess"}, {KEY: "ä".encode("latin-1")}])
+def test_only_the_leader_changes_a_room(client, room, headers):
+    path = f"/rooms/{room['code']}"
+    for answer in (
+        client.post(path, json={"query": ""}, headers=headers),
+        client.request("DELETE", path, headers=headers),
+    ):
+        assert answer.status_code == 403 and "only who opened this room" in answer.json()["error"]
+    assert client.get(path).json()["revision"] == 0
+
+
+LONE = r'"\ud800"'
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[" * 16_000, f'{{"query": {LONE}}}', f'{{"query": "", "question": {{"text": {LONE}, "options": ["a", "b"]}}}}', "{", "\xff"],
+)  # fmt: skip
+def test_bodies_that_cannot_be_read_are_refused(client, room, content):
+    headers = {**with_key(room), "Content-Type": "application/json"}
+    for path in (f"/rooms/{room['code']}", f"/rooms/{room['code']}/vote", "/rooms"):
+        answer = client.post(path, content=content.encode("latin-1"), headers=headers)
+        assert answer.status_code == 422 and "JSON object" in answer.json()["error"]
+
+
+def test_pages_of_other_sites_cannot_open_rooms(client):
+    for content in ("text/plain", "application/x-www-form-urlencoded"):
+        assert client.post("/rooms", content="{}", headers={"Content-Type": content}).status_code == 415
+
+
+def test_rooms_that_nobody_has_led_are_forgotten_soon(client, room, monkeypatch):
+    led = client.post("/rooms", json={}).json()
+    lead(client, led)
+    now = time.monotonic()
+    monkeypatch.setattr(rooms.time, "monotonic", lambda: now + rooms.UNUSED + 1)
+    assert client.get(f"/rooms/{room['code']}").status_code == 404
+    assert client.get(f"/rooms/{led['code']}").status_code == 200
+
+
 def test_rooms_end(client, room, monkeypatch):
     path = f"/rooms/{room['code']}"
-    assert client.request("DELETE", path, json={"key": "guess"}).status_code == 403
-    assert client.request("DELETE", path, json={"key": room["key"]}).status_code == 200
+    assert client.request("DELETE", path, headers=with_key(room)).status_code == 200
     gone = client.get(path)
     assert gone.status_code == 404 and "it was closed" in gone.json()["error"]
-    code = client.post("/rooms").json()["code"]
+    code = client.post("/rooms", json={}).json()["code"]
     now = time.monotonic()
     monkeypatch.setattr(rooms.time, "monotonic", lambda: now + rooms.IDLE + 60)
     assert client.get(f"/rooms/{code}").status_code == 404
@@ -125,20 +191,18 @@ def test_rooms_end(client, room, monkeypatch):
 def test_rooms_are_limited(client, monkeypatch):
     monkeypatch.setattr(rooms, "MAX_ROOMS", 2)
     monkeypatch.setattr(rooms, "MAX_VOTERS", 1)
-    opened = [client.post("/rooms") for _ in range(3)]
+    opened = [client.post("/rooms", json={}) for _ in range(3)]
     assert [answer.status_code for answer in opened] == [200, 200, 429]
     room = opened[0].json()
     lead(client, room, question=QUESTION)
-    voted = [
-        client.post(f"/rooms/{room['code']}/vote", json={"voter": f"one-voter-{n}", "option": 0}) for n in range(2)
-    ]
+    voted = [vote(client, room, voter=f"one-voter-{n}") for n in range(2)]
     assert [answer.status_code for answer in voted] == [200, 429]
 
 
 def test_follower_does_not_delay_a_stopping_server(traffic):
     traffic.stopping.set()
     with TestClient(Rooms(Starlette(), traffic, wait=600)) as client:
-        room = client.post("/rooms").json()
+        room = client.post("/rooms", json={}).json()
         assert client.get(f"/rooms/{room['code']}?after=0").json()["revision"] == 0
 
 
@@ -154,15 +218,29 @@ def test_other_paths_reach_the_page(client):
 
 
 def test_codes_are_easy_to_type(client):
-    codes = {client.post("/rooms").json()["code"] for _ in range(20)}
+    codes = {client.post("/rooms", json={}).json()["code"] for _ in range(20)}
     assert len(codes) == 20 and all(len(code) == 5 and not set(code) & set("01OIL") - {"L"} for code in codes)
 
 
-def test_qr_code_is_drawn_for_addresses_only(client):
-    answer = client.get("/qr", params={"text": "https://example.org/?mask=abc&tab=samples"})
-    assert answer.headers["content-type"].startswith("image/svg+xml") and answer.text.startswith("<svg xmlns=")
-    for text in ("", "javascript:alert(1)", "https://" + "x" * 2000):
-        assert client.get("/qr", params={"text": text}).status_code == 422
+HERE = "http://testserver"
+
+
+def test_qr_code_is_drawn_for_addresses_of_this_page_only(client, monkeypatch):
+    monkeypatch.setenv(LIGHT_VARIABLE, "https://light.example/demo/")
+    for text in (f"{HERE}/?mask=abc&tab=samples", "https://light.example/demo/?lesson=2"):
+        answer = client.get("/qr", params={"text": text})
+        assert answer.headers["content-type"].startswith("image/svg+xml") and answer.text.startswith("<svg xmlns=")
+    for text in ("", "javascript:alert(1)", "https://example.org/", f"{HERE}.example.org/", f"http://user@testserver.x/{HERE}", "http://[", "https://light.example.org/"):  # fmt: skip
+        answer = client.get("/qr", params={"text": text})
+        assert answer.status_code == 422 and "of this page" in answer.text
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "字", "%", "\x00"])
+def test_longest_qr_codes(client, letter):
+    room = MAX_ADDRESS - len(f"{HERE}/?")
+    fits = room // len(letter.encode()) * letter
+    assert client.get("/qr", params={"text": f"{HERE}/?{fits}"}).status_code == 200
+    assert client.get("/qr", params={"text": f"{HERE}/?{fits}{letter}"}).status_code == 422
 
 
 def test_notes_are_a_page_of_their_own(client):
@@ -181,4 +259,6 @@ def test_address_bar_takes_a_query():
     bar = AddressBar()
     address = bar.preprocess({"go": "dataset=celeba&tab=samples&nonsense=1"})
     assert address is not None and (address.dataset, address.tab) == ("celeba", "samples")
+    empty = bar.preprocess({"go": "methods="})
+    assert empty is not None and empty["methods"] == Address.from_query({"methods": ""})["methods"]
     assert bar.preprocess({"dataset": "mnist"}) is bar.preprocess(None) is bar.preprocess({"go": 5}) is None

@@ -9,10 +9,9 @@ from pathlib import Path
 from playwright.sync_api import Page, expect, sync_playwright
 
 from benchmarks.server import start_server
-from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.lessons import LESSONS, query_of
 from dmfa_demo.app.sharing.examples import EXAMPLES
 from tests.browser import chromium
-from train.report.teach import chapter_address, scene_address
 
 SIZE = {"width": 1920, "height": 1080}
 PATIENCE = 120_000
@@ -21,8 +20,8 @@ PATIENCE = 120_000
 def write(out: Path, served: str) -> None:
     """Write slides of the page at an address into a folder: NN-TITLE.png, and slides.md with all of them."""
     out.mkdir(parents=True, exist_ok=True)
-    places = [(example.title, scene_address(example)) for example in EXAMPLES]
-    places += [(lesson.title, chapter_address(number)) for number, lesson in enumerate(LESSONS, 1)]
+    places = [(example.title, f"?{example.query}") for example in EXAMPLES]
+    places += [(lesson.title, f"?{query_of(number)}") for number, lesson in enumerate(LESSONS, 1)]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(playwright), args=chromium.ARGUMENTS)
         page, slides = browser.new_page(viewport=SIZE, reduced_motion="reduce"), ["---\nmarp: true\n---\n"]

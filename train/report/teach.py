@@ -10,13 +10,10 @@ from __future__ import annotations
 import re
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode
 
-from dmfa_demo.app.lessons.lesson_player import Chapter, Slice
-from dmfa_demo.app.lessons.lessons import LESSONS
+from dmfa_demo.app.lessons.lessons import LESSONS, query_of
 from dmfa_demo.app.lessons.quiz import ITEMS
-from dmfa_demo.app.lessons.shows import Shown
-from dmfa_demo.app.sharing.examples import EXAMPLES, Example
+from dmfa_demo.app.sharing.examples import EXAMPLES
 
 FOLDER = Path("docs/teach")
 # Where `make run` serves the page; a teacher replaces it by the address of their own.
@@ -39,23 +36,13 @@ def write(repository: Path) -> None:
         (repository / FOLDER / name).write_text(text)
 
 
-def scene_address(example: Example) -> str:
-    """Return the query that opens a prepared scene."""
-    return f"?{urlencode(example.address.query(), safe=',')}"
-
-
-def chapter_address(number: int) -> str:
-    """Return the query that opens a chapter on its own picture."""
-    return Chapter(number, LESSONS[number - 1], Shown([]), Slice()).setting_address
-
-
 def _links() -> str:
     scenes = "".join(
-        f"| {number} | [{example.title}]({PAGE}{scene_address(example)}) | {example.sentence} | {example.ask} |\n"
+        f"| {number} | [{example.title}]({PAGE}?{example.query}) | {example.sentence} | {example.ask} |\n"
         for number, example in enumerate(EXAMPLES, 1)
     )
     chapters = "".join(
-        f"| {number} | [{lesson.title}]({PAGE}{chapter_address(number)}) | {_plain(lesson.sight)} |\n"
+        f"| {number} | [{lesson.title}]({PAGE}?{query_of(number)}) | {_plain(lesson.sight)} |\n"
         for number, lesson in enumerate(LESSONS, 1)
     )
     return (

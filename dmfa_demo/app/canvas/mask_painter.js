@@ -13,7 +13,7 @@ const doubtText = doubtInput.nextElementSibling;
 const tools = [...element.querySelectorAll("[data-tool]")];
 const undoButton = element.querySelector("[data-action=undo]");
 const redoButton = element.querySelector("[data-action=redo]");
-const coverButton = element.querySelector("[data-action=cover]");
+const [coverButton, answersButton, eraseButton] = ["cover", "answers", "erase"].map((name) => element.querySelector(`[data-action=${name}]`));
 
 const SEND_EVERY_MS = 80, BUSY_AFTER_MS = 2000;
 const HISTORY = 200;
@@ -62,6 +62,13 @@ function encodeGuess() {
     return { image: sheet.toDataURL("image/png"), deviation: Number(doubtInput.value) };
 }
 
+// For a reload: only what was drawn; the rest is transparent.
+function encodeDrawing() {
+    const sheet = Object.assign(document.createElement("canvas"), { width, height });
+    sheet.getContext("2d").putImageData(new ImageData(guess.slice(), width), 0, 0);
+    return { image: sheet.toDataURL("image/png"), deviation: Number(doubtInput.value) };
+}
+
 function decodeGuess(value) {
     doubtInput.value = value.deviation;
     const drawn = new Image(), belongs = [dataset, sample, picture.src].join();
@@ -102,8 +109,10 @@ function penColour() {
     return [1, 3, 5].map((at) => Number.parseInt(colourInput.value.slice(at, at + 2), 16));
 }
 
-// The truth is covered, here and in all tabs, while the page's root says so.
+// The truth, or all answers, are covered in all tabs while the page's root says so.
 const isCovered = () => document.documentElement.dataset.truth === "covered";
+const areAnswersCovered = () => document.documentElement.dataset.answers === "covered";
+const cover = (level) => document.dispatchEvent(new CustomEvent("cover", { detail: level }));
 
 function accept(value = props.value) {
     if (!value) return;
@@ -194,7 +203,8 @@ for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]
 const SAVED = "canvas";
 const saved = performance.getEntriesByType("navigation")[0]?.type === "reload" ? sessionStorage.getItem(SAVED) : null;
 function save() {
-    try { sessionStorage.setItem(SAVED, JSON.stringify(props.value)); } catch { /* no room, or not allowed in this frame */ }
+    const value = isDrawn() ? { ...props.value, guess: encodeDrawing() } : props.value;
+    try { sessionStorage.setItem(SAVED, JSON.stringify(value)); } catch { /* no room, or not allowed in this frame */ }
 }
 if (saved)
     document.addEventListener("greeted", () => {
@@ -268,6 +278,9 @@ function draw() {
     doubtText.textContent = doubtInput.value;
     coverButton.textContent = isCovered() ? "Reveal the truth" : "Hide the truth";
     coverButton.setAttribute("aria-pressed", isCovered());
+    answersButton.hidden = !isCovered();
+    answersButton.setAttribute("aria-pressed", areAnswersCovered());
+    eraseButton.disabled = !isDrawn();
     undoButton.disabled = !past.length;
     redoButton.disabled = !future.length;
     sizeText.textContent = `${sizeInput.value} px`;
@@ -368,6 +381,9 @@ const actions = {
     undo: () => travel(past, future),
     redo: () => travel(future, past),
     clear: () => change(() => { mask.fill(0); guess.fill(0); }),
+    erase: () => change(() => { guess.fill(0); }),
+    cover: () => cover(isCovered() ? "shown" : "covered"),
+    answers: () => cover(areAnswersCovered() ? "covered" : "everything"),
     invert: () => change(() => { mask = mask.map((bit) => 1 - bit); }),
     download() {
         const sheet = document.createElement("canvas");
@@ -397,7 +413,7 @@ canvas.addEventListener("pointerdown", (event) => {
     try { canvas.setPointerCapture(event.pointerId); } catch { /* the pointer is already gone */ }
     const [x, y] = pixelAt(event);
     stroke = { pointer: event.pointerId, erase: tool === "eraser" || event.button === 2, x, y, before: snapshot() };
-    pickColour(x, y);
+    if (!stroke.erase) pickColour(x, y);
     paintAt(x, y, stroke.erase);
     cursor = [x, y];
     draw();
@@ -450,17 +466,7 @@ canvas.addEventListener("contextmenu", (event) => event.preventDefault());
 
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
-// The letter of a key. In layouts without Latin letters it is determined by the key's position; browsers that fill in forms
-// send events without a key.
-function letterOf({ key = "", code = "" }) {
-    if (key.length > 1 || /^[ -~]$/.test(key)) return key.toLowerCase();
-    if (code.startsWith("Key")) return code.slice(3).toLowerCase();
-    return { BracketLeft: "[", BracketRight: "]" }[code] ?? key;
-}
-
 const LETTERS = { b: "brush", e: "eraser", g: "pen" };
-
-const TEXT = "textarea, [contenteditable], input:is([type=text], [type=search], [type=number], :not([type])):not([readonly])";
 
 canvas.addEventListener("keydown", (event) => {
     const stroked = () => paintAt(...cursor, tool === "eraser");
@@ -478,7 +484,7 @@ canvas.addEventListener("keydown", (event) => {
 
 // Letters work from the toolbar too; undo and redo work everywhere except in text fields, which have their own.
 element.addEventListener("keydown", (event) => {
-    const key = letterOf(event), bracket = key === "[" || key === "]";
+    const key = keys.letterOf(event), bracket = key === "[" || key === "]";
     // In several layouts brackets need Alt or AltGr, which some systems report as Ctrl and Alt.
     if ((event.ctrlKey && !event.altKey) || event.metaKey || (event.altKey && !bracket)) return;
     if (key in LETTERS) take(LETTERS[key]);
@@ -489,10 +495,10 @@ element.addEventListener("keydown", (event) => {
     event.preventDefault();
 });
 document.addEventListener("keydown", (event) => {
-    const key = letterOf(event), modified = event.ctrlKey || event.metaKey || event.altKey;
-    if (key === "g" && !modified && !event.target.closest?.(TEXT)) { take("pen"); canvas.focus({ preventScroll: true }); }
+    if (keys.isTyping(event)) return; // fields have their own undo
+    const key = keys.letterOf(event);
+    if (key === "g" && !keys.isModified(event)) { take("pen"); canvas.focus({ preventScroll: true }); }
     if (!(event.ctrlKey || event.metaKey) || event.altKey || !(key === "z" || key === "y")) return;
-    if (event.target.closest?.(TEXT)) return; // it has its own undo
     actions[key === "y" || event.shiftKey ? "redo" : "undo"]();
     event.preventDefault();
 });
@@ -514,10 +520,9 @@ function take(next) {
 }
 
 for (const button of tools) button.addEventListener("click", () => take(button.dataset.tool));
-for (const button of element.querySelectorAll("[data-action]:not([data-action=cover])")) button.addEventListener("click", () => actions[button.dataset.action]());
+for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 sizeInput.addEventListener("input", draw);
 doubtInput.addEventListener("input", () => { draw(); if (isDrawn()) settle(); });
-coverButton.addEventListener("click", () => document.dispatchEvent(new Event(isCovered() ? "reveal-truth" : "cover-truth")));
 document.addEventListener("truth", () => { if (!isCovered() && tool === "pen") take("brush"); draw(); });
 new ResizeObserver(draw).observe(painter);
 // Contents that Python puts on the canvas are answered like a stroke: with the current mask, and all results follow.

@@ -6,15 +6,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
-from urllib.parse import urlencode
 
 import gradio as gr
 
-from dmfa_demo.app.lessons.lessons import Lesson
+from dmfa_demo.app.lessons.lessons import Lesson, query_of
 from dmfa_demo.app.lessons.shows import Film, Shown
 from dmfa_demo.app.lessons.transfer import Transfer
 from dmfa_demo.app.widgets.own_component import files_of
-from dmfa_demo.data.mask_text import mask_text
 from dmfa_demo.figures import png_address
 
 
@@ -38,14 +36,6 @@ class Chapter:
     shown: Shown
     at: Slice
     remark: str = ""
-
-    @property
-    def setting_address(self) -> str:
-        """The query of the address that shows the chapter on its own picture."""
-        query: dict[str, Any] = {"lesson": self.number}
-        if (setting := self.lesson.setting) is not None:
-            query |= {"dataset": setting.dataset, "sample": setting.sample, "mask": mask_text(setting.missing)}
-        return f"?{urlencode(query)}"
 
 
 class LessonPlayer(gr.HTML):
@@ -78,7 +68,7 @@ class LessonPlayer(gr.HTML):
             "number": value.number,
             "title": lesson.title,
             "idea": lesson.idea,
-            "setting": value.setting_address,
+            "setting": f"?{query_of(value.number)}" if lesson.setting else "",
             "sight": lesson.sight,
             "playful": lesson.show is None,
             "slice": list(value.at),

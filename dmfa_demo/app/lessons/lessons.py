@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from dmfa_demo.app.lessons.mathml import formula, frac, root, row, sub, subsup, sup
 from dmfa_demo.app.lessons.shows import (
@@ -22,6 +23,7 @@ from dmfa_demo.app.lessons.shows import (
     walkers,
 )
 from dmfa_demo.app.scene.setting import Setting
+from dmfa_demo.data.mask_text import mask_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,3 +276,11 @@ LESSONS = (
         address="https://arxiv.org/abs/1411.7766",
     ),
 )  # fmt: skip
+
+
+def query_of(number: int) -> str:
+    """Return the query of the address that shows a chapter, from 1, on its own picture."""
+    query: dict[str, int | str] = {"lesson": number}
+    if (setting := LESSONS[number - 1].setting) is not None:
+        query |= {"dataset": setting.dataset, "sample": setting.sample, "mask": mask_text(setting.missing)}
+    return urlencode(query, safe=",")

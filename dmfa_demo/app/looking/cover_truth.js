@@ -1,15 +1,19 @@
-// Covers what shows the truth: the root of the page has data-truth="covered", and styles hide what has the class "truth".
-// The key H covers, R reveals; a link with truth=covered opens covered. Everything that depends on it hears "truth".
+// Covers the truth, or the methods' answers as well: the root of the page has data-truth="covered" and data-answers="covered", and styles hide
+// what has the class "truth", or all results. The key H covers the truth and, pressed again, the answers; R reveals both. A link with
+// truth=covered or truth=everything opens so. Everything that depends on it hears "truth".
 {
     const root = document.documentElement, isCovered = () => root.dataset.truth === "covered";
-    const TEXT = "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox], [type=button])";
+    const LEVELS = ["shown", "covered", "everything"];
+    const level = () => ("answers" in root.dataset ? 2 : isCovered() ? 1 : 0);
 
-    const set = (covered) => {
-        if (covered === isCovered()) return;
-        if (covered) root.dataset.truth = "covered";
-        else delete root.dataset.truth;
+    const set = (next) => {
+        if (next === level()) return;
+        for (const [name, from] of [["truth", 1], ["answers", 2]]) {
+            if (next >= from) root.dataset[name] = "covered";
+            else delete root.dataset[name];
+        }
         const address = new URL(location.href);
-        if (covered) address.searchParams.set("truth", "covered");
+        if (next) address.searchParams.set("truth", LEVELS[next]);
         else address.searchParams.delete("truth");
         history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
         document.dispatchEvent(new Event("truth"));
@@ -25,13 +29,13 @@
     document.addEventListener("truth", describe);
     document.addEventListener("pictures-laid", describe);
 
-    document.addEventListener("cover-truth", () => set(true));
-    document.addEventListener("reveal-truth", () => set(false));
+    // `detail` is one of LEVELS.
+    document.addEventListener("cover", ({ detail }) => set(Math.max(0, LEVELS.indexOf(detail))));
     document.addEventListener("keydown", (event) => {
-        if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest?.(TEXT)) return;
-        // In layouts without Latin letters the key's position counts; browsers that fill in forms send events without a key.
-        const key = (/^[ -~]$/.test(event.key ?? "") ? event.key : (event.code ?? "").replace("Key", "")).toLowerCase();
-        if (key === "h" || key === "r") set(key === "h");
+        if (keys.isModified(event) || event.repeat || keys.isTyping(event)) return;
+        const key = keys.letterOf(event);
+        if (key === "h") set(Math.min(2, level() + 1));
+        else if (key === "r") set(0);
     });
-    if (new URL(location.href).searchParams.get("truth") === "covered") set(true);
+    set(Math.max(0, LEVELS.indexOf(new URL(location.href).searchParams.get("truth"))));
 }

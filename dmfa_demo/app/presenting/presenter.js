@@ -1,14 +1,20 @@
-// Presenting: a mode for the projector, and a room whose phones follow. props.value from Python: {scenes: [{title, see, ask, options}], chapters:
-// [{title, see, ask, answer}], light: the address of the light page or ""}. Notes are shown by another window, over a BroadcastChannel.
-const root = document.documentElement, query = new URL(location.href).searchParams;
-const bar = element.querySelector(".bar"), now = element.querySelector(".now"), act = (name) => element.querySelector(`[data-act=${name}]`);
-const qr = element.querySelector("dialog.code"), votes = element.querySelector("dialog.votes"), follow = element.querySelector(".follow");
-const { scenes, chapters, light } = props.value;
+// Presenting: a mode for the projector, and a room whose phones follow. props.value from Python: {scenes: [{title, see, ask, options, query}],
+// chapters: [{title, see, ask, answer, query}], light: the address of the light page or "", header: the header of a room's key}. Notes are
+// shown by another window, over a BroadcastChannel.
+const root = document.documentElement, act = (name) => element.querySelector(`[data-act=${name}]`);
+const bar = element.querySelector(".bar"), now = element.querySelector(".now"), said = element.querySelector(".said");
+const [qr, votes, leaving] = ["code", "votes", "leave"].map((name) => element.querySelector(`dialog.${name}`));
+const { scenes, chapters, light, header } = props.value;
+const path = location.pathname.replace(/\/$/, "");
 const channel = new BroadcastChannel("presenter");
-const FIELD = "textarea, select, [contenteditable], input:not([type=range], [type=radio], [type=checkbox])";
-const SHARE_MS = 300, COUNT_MS = 1500, RETRY_MS = 3000;
+const COUNT_MS = 1500, RETRY_MS = 3000;
+// Keys of the address that say how the page is looked at, not what it shows.
+const VIEW = ["present", "room", "truth", "embed", "__theme"];
 
-let scene = -1, started = null; // the prepared scene, and when presenting began
+let scene = -1, started = null; // the last prepared scene, and when presenting began
+
+const isPresenting = () => root.classList.contains("presenting");
+const isCovered = () => root.dataset.truth === "covered";
 
 // --- the mode ---
 
@@ -25,72 +31,127 @@ function present(on) {
     tell();
 }
 
+// A room that is open is not ended without asking.
+function end() {
+    if (!room) return present(false);
+    leaving.querySelector("p").textContent = `Room ${room.code} is open. When you end it, phones no longer follow.`;
+    leaving.showModal();
+}
+
+// --- scenes and, in Learn, chapters ---
+
 const learning = () => document.querySelector("#tab-learn")?.offsetParent;
 const chapter = () => [...document.querySelectorAll("#chapter input")].findIndex((one) => one.checked);
 
-// The next scene or, in Learn, the next chapter.
+// What an address shows, in a form that can be compared.
+function shown(query) {
+    const names = new URLSearchParams(query);
+    for (const name of VIEW) names.delete(name);
+    names.sort();
+    return names;
+}
+
+const places = scenes.map(({ query }) => shown(query));
+
+function locate() {
+    const here = shown(location.search), found = places.findIndex((one) => one.toString() === here.toString());
+    if (found >= 0) scene = found;
+    tell();
+}
+
+// The last scene, while its picture and its tab are shown, perhaps with another hole.
+function sceneHere() {
+    const here = shown(location.search);
+    return scene >= 0 && ["dataset", "sample", "tab"].every((name) => places[scene].get(name) === here.get(name)) ? scene : -1;
+}
+
+function go(list, at) {
+    if (list === scenes) scene = at;
+    document.dispatchEvent(new CustomEvent("go-to", { detail: list[at].query }));
+}
+
+// The next scene or, in Learn, the next chapter on its own picture.
 function step(by) {
-    if (learning()) document.querySelectorAll("#chapter input")[chapter() + by]?.click();
-    else {
-        const next = Math.min(scenes.length - 1, Math.max(0, scene + by));
-        if (next === scene) return;
-        scene = next;
-        document.querySelectorAll("#examples button")[scene].click();
-    }
-    setTimeout(tell, 50);
+    const [list, at] = learning() ? [chapters, chapter()] : [scenes, scene];
+    const next = Math.min(list.length - 1, Math.max(0, at + by));
+    if (next !== at) go(list, next);
 }
 
 function tell() {
-    const notes = learning() ? chapters[chapter()] : scenes[scene], after = learning() ? chapters[chapter() + 1] : scenes[scene + 1];
-    now.textContent = room ? `${notes?.title ?? ""} · room ${room.code}` : (notes?.title ?? "");
-    channel.postMessage({ notes: notes ?? null, next: after?.title ?? null, started });
+    if (!isPresenting()) return;
+    const [list, at, last] = learning() ? [chapters, chapter(), chapter()] : [scenes, sceneHere(), scene];
+    // While the truth is covered, titles of scenes do not tell what is hidden.
+    const nameOf = (one, number) => (isCovered() && scenes.includes(one) ? `Scene ${number + 1}` : one.title);
+    const groups = [["Scenes", scenes], ["Chapters", chapters]].map(([label, all]) => {
+        const group = Object.assign(document.createElement("optgroup"), { label });
+        group.append(...all.map((one, number) => new Option(nameOf(one, number), `${label} ${number}`)));
+        return group;
+    });
+    now.replaceChildren(new Option("Another picture", ""), ...groups);
+    now.value = at < 0 ? "" : `${list === scenes ? "Scenes" : "Chapters"} ${at}`;
+    channel.postMessage({ notes: list[at] ?? null, next: list[last + 1]?.title ?? null, started });
 }
-channel.addEventListener("message", ({ data }) => { if (data === "hello" && started) tell(); });
-document.querySelector("#chapter")?.addEventListener("change", () => setTimeout(tell, 50));
 
-// --- QR code: this scene, on the light page where there is one ---
+now.addEventListener("change", () => {
+    const [label, number] = now.value.split(" ");
+    if (label) go(label === "Scenes" ? scenes : chapters, Number(number));
+    now.blur(); // the keys of a clicker would choose in it
+});
+channel.addEventListener("message", ({ data }) => { if (data === "hello") tell(); });
+document.addEventListener("address-written", () => { locate(); share(); });
+document.addEventListener("truth", () => { tell(); share(); });
 
-function addressFor(more = {}) {
-    const here = new URL(location.href);
-    const address = new URL(light && !more.room ? light : `${here.origin}${here.pathname}`);
-    for (const [name, value] of here.searchParams) if (!["present", "room", "__theme"].includes(name)) address.searchParams.set(name, value);
-    for (const [name, value] of Object.entries(more)) address.searchParams.set(name, value);
+// --- QR code: this scene, on the light page where there is one, or the room ---
+
+function addressHere() {
+    const address = new URL(light || `${location.origin}${location.pathname}`);
+    for (const [name, value] of new URL(location.href).searchParams) if (!["present", "room", "__theme"].includes(name)) address.searchParams.set(name, value);
     return address.href;
 }
 
 function showCode() {
-    const address = room ? addressFor({ room: room.code }) : addressFor();
-    // A room's address carries its picture itself, so that the code stays coarse.
-    const short = room ? `${location.origin}${location.pathname}?room=${room.code}` : address;
-    const picture = qr.querySelector("img");
-    picture.src = `${location.pathname.replace(/\/$/, "")}/qr?text=${encodeURIComponent(short)}`;
-    picture.alt = `QR code of ${short}`;
-    qr.querySelector("p").textContent = room ? `${location.host} · room ${room.code}` : new URL(short).host;
+    // A room's address carries no picture, so its code is coarse, and it can be typed.
+    const address = room ? `${location.origin}${location.pathname}?room=${room.code}` : addressHere();
+    const picture = qr.querySelector("img"), advice = qr.querySelector(".advice");
+    advice.textContent = /^(localhost|127\.|\[::1\])/.test(new URL(address).hostname)
+        ? "Phones cannot open this address. Start the page with GRADIO_SERVER_NAME=0.0.0.0 make run, and open it here by the name or number of this computer in the network."
+        : "";
+    picture.hidden = false;
+    picture.onerror = () => {
+        picture.hidden = true;
+        advice.textContent = "This address is too long for a QR code. Open a room, whose address is short.";
+    };
+    picture.src = `${path}/qr?text=${encodeURIComponent(address)}`;
+    picture.alt = `QR code of ${address}`;
+    qr.querySelector(".where").textContent = room ? address.replace(/^https?:\/\//, "") : new URL(address).host;
     qr.showModal();
 }
 
 // --- leading a room ---
 
-let room = null, question = null, shared = null, sharing = null, counting = null;
-const base = `${location.pathname.replace(/\/$/, "")}/rooms`;
+let room = null, question = null, shared = null, sharing = false, counting = null;
 
-async function ask(method, path, body) {
-    const options = body ? { method, body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : { method };
-    const response = await fetch(base + path, options);
-    const found = await response.json().catch(() => ({ error: "the server is not reachable" }));
-    if (!response.ok) throw new Error(found.error);
+const say = (text) => { said.textContent = text; };
+
+async function ask(method, to, body = {}) {
+    const options = { method, headers: { "Content-Type": "application/json", [header]: room?.key ?? "" }, ...(method === "POST" ? { body: JSON.stringify(body) } : {}) };
+    const response = await fetch(`${path}/rooms${to}`, options).catch(() => { throw new Error("the server is not reachable"); });
+    const found = await response.json().catch(() => ({ error: "the server does not answer" }));
+    if (!response.ok) throw Object.assign(new Error(found.error), { status: response.status });
     return found;
 }
 
 async function openRoom() {
     if (room) return showCode();
+    act("room").disabled = true;
     try {
         room = await ask("POST", "");
     } catch (error) {
-        now.textContent = `No room: ${error.message}.`;
-        return;
+        return say(`No room: ${error.message}.`);
+    } finally {
+        act("room").disabled = false;
     }
-    keep("room", room);
+    keep(room);
     leadRoom();
     showCode();
 }
@@ -98,50 +159,70 @@ async function openRoom() {
 function leadRoom() {
     act("room").textContent = `Room ${room.code}`;
     act("vote").hidden = false;
-    sharing = setInterval(share, SHARE_MS);
     share();
-    tell();
 }
 
-// What survives a reload of this tab: the room that it leads, and its name as a voter.
-function keep(name, value) {
-    try { sessionStorage.setItem(name, JSON.stringify(value)); } catch { /* no room, or not allowed in this frame */ }
+// The room that this tab leads survives a reload.
+function keep(led) {
+    try { sessionStorage.setItem("room", JSON.stringify(led)); } catch { /* no room, or not allowed in this frame */ }
 }
-function kept(name) {
-    try { return JSON.parse(sessionStorage.getItem(name)); } catch { return null; }
+function kept() {
+    try { return JSON.parse(sessionStorage.getItem("room")); } catch { return null; }
 }
 
+// One state after the other, so that an older one never arrives last.
 async function share() {
-    const address = new URL(addressFor({ room: room.code }));
-    address.searchParams.delete("room");
-    const state = JSON.stringify({ query: address.searchParams.toString(), question });
-    if (state === shared) return;
-    shared = state;
-    try {
-        await ask("POST", `/${room.code}`, { key: room.key, ...JSON.parse(state) });
-    } catch (error) {
-        shared = null; // tried again
-        if (!room) return;
-        now.textContent = `The room does not follow: ${error.message}.`;
+    while (room && !sharing) {
+        const query = new URL(location.href).searchParams;
+        for (const name of ["present", "room", "__theme"]) query.delete(name);
+        const state = { query: query.toString(), question }, text = JSON.stringify(state);
+        if (text === shared) return;
+        sharing = true;
+        try {
+            await ask("POST", `/${room.code}`, state);
+            shared = text;
+            say("");
+        } catch (error) {
+            if (room && error.status === 404) {
+                forgetRoom();
+                say("The room was closed, since the server has restarted. Open another one.");
+            } else if (room) {
+                say(`The room does not follow: ${error.message}.`);
+                await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+            }
+        } finally {
+            sharing = false;
+        }
     }
 }
 
 function closeRoom() {
-    if (!room) return;
-    clearInterval(sharing);
-    ask("DELETE", `/${room.code}`, { key: room.key }).catch(() => {});
-    room = question = shared = null;
-    keep("room", null);
+    ask("DELETE", `/${room.code}`).catch(() => {});
+    forgetRoom();
+    say("");
+}
+
+function forgetRoom() {
+    closeVote();
+    room = shared = null;
+    keep(null);
     act("room").textContent = "Open a room";
     act("vote").hidden = true;
 }
 
-// --- votes: the question of the chapter, or what the scene asks with letters ---
+// --- votes: the question of the chapter or of the scene ---
 
-function openVote() {
+function questionHere() {
     const options = [...document.querySelectorAll("#lesson [data-part=options] button")].map((one) => one.textContent);
-    const { ask: words, options: answers } = scenes[scene] ?? { ask: "What do you think?", options: ["A", "B", "C", "D"] };
-    question = learning() && options.length ? { text: document.querySelector("#lesson [data-part=question]").textContent, options } : { text: words, options: answers };
+    if (learning() && options.length) return { text: document.querySelector("#lesson [data-part=question]").textContent, options };
+    const { ask: text, options: answers } = scenes[sceneHere()] ?? { ask: "What do you think?", options: ["A", "B", "C", "D"] };
+    return { text, options: answers };
+}
+
+// Escape hides the votes, and the vote goes on.
+function openVote() {
+    if (question) return votes.showModal();
+    question = questionHere();
     votes.querySelector("h2").textContent = question.text;
     votes.querySelector("ol").replaceChildren(...question.options.map((text) => {
         const item = document.createElement("li"), row = document.createElement("i");
@@ -149,77 +230,34 @@ function openVote() {
         row.hidden = true;
         return item;
     }));
+    votes.querySelector("[role=status]").textContent = "0 votes";
     act("bars").setAttribute("aria-pressed", "false");
+    act("vote").textContent = "Votes";
     share();
     counting = setInterval(count, COUNT_MS);
-    count();
     votes.showModal();
 }
 
 async function count() {
-    const { votes: counts } = await ask("GET", `/${room.code}?key=${encodeURIComponent(room.key)}`).catch(() => ({ votes: null }));
-    if (!counts?.length) return;
-    const all = counts.reduce((sum, one) => sum + one, 0), shown = act("bars").getAttribute("aria-pressed") === "true";
+    const found = await ask("GET", `/${room.code}`).catch(() => null);
+    if (found?.question?.text !== question?.text || !question) return; // not asked yet, or another one by now
+    const all = found.votes.reduce((sum, one) => sum + one, 0), shownBars = act("bars").getAttribute("aria-pressed") === "true";
     votes.querySelector("[role=status]").textContent = `${all} ${all === 1 ? "vote" : "votes"}`;
     for (const [number, item] of [...votes.querySelectorAll("li")].entries()) {
-        const share = all ? counts[number] / all : 0, row = item.querySelector("i");
-        row.hidden = !shown;
+        const share = all ? found.votes[number] / all : 0, row = item.querySelector("i");
+        row.hidden = !shownBars;
         row.style.width = `${100 * share}%`;
-        row.title = `${counts[number]} of ${all}`;
-        item.setAttribute("aria-label", shown ? `${item.firstChild.textContent}: ${counts[number]} of ${all}` : item.firstChild.textContent);
+        row.title = `${found.votes[number]} of ${all}`;
+        item.setAttribute("aria-label", shownBars ? `${item.firstChild.textContent}: ${found.votes[number]} of ${all}` : item.firstChild.textContent);
     }
 }
 
 function closeVote() {
     clearInterval(counting);
     question = null;
+    act("vote").textContent = "Ask for votes";
     votes.close();
-    if (room) share();
-}
-votes.addEventListener("cancel", closeVote);
-
-// --- following a room ---
-
-const voter = kept("voter") ?? [...crypto.getRandomValues(new Uint32Array(4))].join("-");
-keep("voter", voter);
-
-async function followRoom(code) {
-    const said = follow.querySelector("[role=status]");
-    let revision = -1, following = true, first = true;
-    follow.hidden = false;
-    said.textContent = `This page follows room ${code}.`;
-    act("leave").onclick = () => { following = false; follow.hidden = true; const address = new URL(location.href); address.searchParams.delete("room"); history.replaceState(history.state, "", address); };
-    while (following) {
-        try {
-            const state = await ask("GET", `/${code}?after=${revision}`);
-            said.textContent = `This page follows room ${code}.`;
-            if (!following || state.revision === revision) continue;
-            revision = state.revision;
-            document.dispatchEvent(new Event(new URLSearchParams(state.query).get("truth") === "covered" ? "cover-truth" : "reveal-truth"));
-            if (state.query || !first) document.dispatchEvent(new CustomEvent("go-to", { detail: state.query }));
-            first = false;
-            offer(code, state.question);
-        } catch (error) {
-            said.textContent = `Room ${code}: ${error.message}.`;
-            await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
-        }
-    }
-}
-
-function offer(code, asked) {
-    follow.querySelector(".asked").textContent = asked?.text ?? "";
-    const buttons = (asked?.options ?? []).map((text, option) => {
-        const button = document.createElement("button");
-        button.type = "button";
-        button.textContent = text;
-        button.setAttribute("aria-pressed", "false");
-        button.addEventListener("click", async () => {
-            await ask("POST", `/${code}/vote`, { voter, option }).catch((error) => { follow.querySelector("[role=status]").textContent = error.message; });
-            buttons.forEach((one) => { one.setAttribute("aria-pressed", String(one === button)); });
-        });
-        return button;
-    });
-    follow.querySelector(".options").replaceChildren(...buttons);
+    share();
 }
 
 // --- buttons and keys ---
@@ -228,24 +266,25 @@ const acts = {
     previous: () => step(-1), next: () => step(1), qr: showCode, room: openRoom, vote: openVote,
     notes: () => open(`${location.pathname}?notes=1`, "notes", "width=720,height=560"),
     full: () => (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen()),
-    end: () => { closeRoom(); present(false); },
+    end, leave: () => { leaving.close(); closeRoom(); present(false); }, stay: () => leaving.close(),
     close: () => qr.close(), finish: closeVote,
     bars: () => { act("bars").setAttribute("aria-pressed", String(act("bars").getAttribute("aria-pressed") !== "true")); count(); },
 };
-for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]?.());
+for (const button of element.querySelectorAll("[data-act]")) button.addEventListener("click", () => acts[button.dataset.act]());
 document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || event.target.closest?.(FIELD) || document.querySelector("dialog[open]")) return;
-    const presenting = root.classList.contains("presenting");
-    if ((event.key ?? "").toLowerCase() === "p") {
-        if (presenting) acts.end();
+    if (keys.isModified(event) || event.repeat || keys.isTyping(event)) return;
+    const turning = { PageUp: -1, PageDown: 1 }[event.key], free = !document.querySelector("dialog[open]");
+    if (keys.letterOf(event) === "p" && free) {
+        if (isPresenting()) end();
         else { present(true); root.requestFullscreen?.().catch(() => {}); }
-    } else if (presenting && (event.key === "PageDown" || event.key === "PageUp")) step(event.key === "PageDown" ? 1 : -1);
-    else return;
+    } else if (turning && isPresenting()) {
+        if (free) step(turning); // behind a dialog the page does not scroll either
+    } else return;
     event.preventDefault();
 });
-if (query.get("present") === "1") {
+if (new URL(location.href).searchParams.get("present") === "1") {
     present(true);
-    room = kept("room");
+    room = kept();
     if (room) leadRoom();
 }
-if (/^\w{4,8}$/.test(query.get("room") ?? "")) document.addEventListener("greeted", () => followRoom(query.get("room").toUpperCase()), { once: true });
+document.addEventListener("greeted", locate, { once: true });

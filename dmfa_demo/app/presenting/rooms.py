@@ -1,12 +1,14 @@
 """Rooms: an audience's phones follow the picture, the mask and the tab of one page, and vote.
 
-    POST   /rooms               opens a room: {code, key}. Who has the key leads it, who has the code follows.
-    GET    /rooms/CODE          its state, once it is newer than ?after=REVISION or some seconds have passed; with the key also the votes
-    POST   /rooms/CODE          {key, query, question}: the state that all follow
-    POST   /rooms/CODE/vote     {voter, option}: one vote a voter, which may change until the next question
-    DELETE /rooms/CODE          {key}: closes it
+    POST   /rooms               opens a room, and returns its code and its key. Who has the key leads it, who has the code follows.
+    GET    /rooms/CODE          returns its state, once it is newer than ?after=REVISION or some seconds have passed; with the key, the votes
+    POST   /rooms/CODE          {query, question}: sets the state that all follow; with the key
+    POST   /rooms/CODE/vote     {voter, question, option}: one vote a voter, which may change until the next question
+    DELETE /rooms/CODE          closes it; with the key
 
-Rooms are in memory, hold no names and no pictures, and are forgotten when they are closed, after `IDLE` seconds, and with the server.
+The key is in the header `X-Room-Key`. Requests with a body are JSON by their content type, so that the pages of other sites cannot send them.
+Rooms are in memory and hold no names and no pictures. They are forgotten when they are closed, after `UNUSED` seconds if nobody has led them,
+after `IDLE` seconds if nobody leads them any more, and with the server.
 """
 
 from __future__ import annotations
@@ -29,8 +31,12 @@ PATH = "/rooms"
 # Letters and digits that cannot be confused on a projector.
 ALPHABET = "ABCDEFGHJKMNPQRSTUVWXYZ23456789"
 CODE_LENGTH = 5
-# Seconds that a request waits for a new state, between two looks whether the server stops, and after which a room is forgotten.
-WAIT, LOOK, IDLE = 25.0, 0.5, 3 * 3600.0
+# The header with the secret of who leads a room.
+KEY = "X-Room-Key"
+# Seconds that a request waits for a new state, and between two checks whether the server stops.
+WAIT, LOOK = 25.0, 0.5
+# Seconds after which a room is forgotten that nobody has led yet, or that nobody leads any more.
+UNUSED, IDLE = 60.0, 3 * 3600.0
 # Limits of the memory that strangers can fill.
 MAX_ROOMS, MAX_VOTERS, MAX_BODY, MAX_OPTIONS = 200, 2_000, 16_384, 6
 
@@ -44,6 +50,7 @@ class Room:
         revision: grows with every change of query or question.
         query: the query of the leader's address.
         question: {text, options}, or None.
+        asked: the revision that the question arrived with, which votes name.
         votes: the option of each voter.
         used: when its leader last wrote or asked, in seconds of a monotonic clock.
     """
@@ -52,8 +59,18 @@ class Room:
     revision: int = 0
     query: str = ""
     question: dict[str, Any] | None = None
+    asked: int = 0
     votes: dict[str, int] = field(default_factory=dict)
     used: float = field(default_factory=time.monotonic)
+
+    def state(self) -> dict[str, Any]:
+        """Return what followers see."""
+        question = self.question and {**self.question, "id": self.asked}
+        return {"revision": self.revision, "query": self.query, "question": question}
+
+    def is_led_by(self, request: Request) -> bool:
+        """Return whether a request has the key."""
+        return secrets.compare_digest(request.headers.get(KEY, "").encode(), self.key.encode())
 
 
 class Problem(ValueError):
@@ -99,12 +116,14 @@ class Rooms:
         return await way(request, code.upper())
 
     def _forget(self) -> None:
-        """Drop the rooms that nobody has led for `IDLE` seconds."""
+        """Drop the rooms that nobody leads."""
         now = time.monotonic()
-        for code in [code for code, room in self.rooms.items() if now - room.used > IDLE]:
-            del self.rooms[code]
+        for code, room in list(self.rooms.items()):
+            if now - room.used > (IDLE if room.revision else UNUSED):
+                del self.rooms[code]
 
     async def _open(self, request: Request, code: str) -> dict[str, Any]:
+        await _body(request)
         if len(self.rooms) >= MAX_ROOMS:
             raise Problem(429, f"this server has {MAX_ROOMS} rooms already; try again later")
         while (code := "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))) in self.rooms:
@@ -113,42 +132,41 @@ class Rooms:
         return {"code": code, "key": room.key}
 
     async def _follow(self, request: Request, code: str) -> dict[str, Any]:
-        room, key = self._room(code), request.query_params.get("key")
-        leads = key is not None and secrets.compare_digest(key.encode(), room.key.encode())
-        if leads:
+        room = self._room(code)
+        if room.is_led_by(request):
             room.used = time.monotonic()
+            chosen = list(room.votes.values())
+            count = len(room.question["options"]) if room.question else 0
+            return {**room.state(), "votes": [chosen.count(option) for option in range(count)]}
         after = request.query_params.get("after", "")
         known = int(after) if after.isdecimal() and len(after) < 10 else -1
         end = time.monotonic() + self.wait
-        while not leads and room.revision <= known and time.monotonic() < end and not self.traffic.stopping.is_set():
+        while room.revision <= known and time.monotonic() < end and not self.traffic.stopping.is_set():
             await asyncio.sleep(LOOK)
             self._room(code)
-        state = {"revision": room.revision, "query": room.query, "question": room.question}
-        if not leads:
-            return state
-        count = len(room.question["options"]) if room.question else 0
-        chosen = list(room.votes.values())
-        return {**state, "votes": [chosen.count(option) for option in range(count)]}
+        return room.state()
 
     async def _lead(self, request: Request, code: str) -> dict[str, Any]:
-        room, body = self._room(code), await _body(request)
-        self._check(room, body)
+        room = self._led(code, request)
+        body = await _body(request)
         query, question = body.get("query"), body.get("question")
         if not isinstance(query, str):
             raise Problem(422, "query is the part of an address behind the question mark")
         question = None if question is None else _question(question)
+        if (query, question) != (room.query, room.question):
+            room.revision += 1
         if question != room.question:
             room.votes.clear()
-        if (query, question) != (room.query, room.question):
-            room.query, room.question, room.revision = query, question, room.revision + 1
+            room.asked = room.revision
+        room.query, room.question = query, question
         room.used = time.monotonic()
         return {"revision": room.revision}
 
     async def _vote(self, request: Request, code: str) -> dict[str, Any]:
         room, body = self._room(code), await _body(request)
         voter, option = body.get("voter"), body.get("option")
-        if room.question is None:
-            raise Problem(409, "there is no question to vote on")
+        if room.question is None or body.get("question") != room.asked:
+            raise Problem(409, "this question is closed")
         if not isinstance(voter, str) or not 8 <= len(voter) <= 64:
             raise Problem(422, "voter is a random text of 8 to 64 characters")
         if type(option) is not int or option not in range(len(room.question["options"])):
@@ -159,7 +177,7 @@ class Rooms:
         return {"option": option}
 
     async def _close(self, request: Request, code: str) -> dict[str, Any]:
-        self._check(self._room(code), await _body(request))
+        self._led(code, request)
         del self.rooms[code]
         return {}
 
@@ -168,14 +186,17 @@ class Rooms:
             raise Problem(404, f"there is no room {code:.10}; it was closed, or the server has restarted")
         return self.rooms[code]
 
-    def _check(self, room: Room, body: dict[str, Any]) -> None:
-        key = body.get("key")
-        if not isinstance(key, str) or not secrets.compare_digest(key.encode(), room.key.encode()):
+    def _led(self, code: str, request: Request) -> Room:
+        room = self._room(code)
+        if not room.is_led_by(request):
             raise Problem(403, "only who opened this room can change it")
+        return room
 
 
 async def _body(request: Request) -> dict[str, Any]:
     """Return the JSON object in a request."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+        raise Problem(415, "the content type is application/json")
     content = b""
     async for part in request.stream():
         content += part
@@ -183,7 +204,8 @@ async def _body(request: Request) -> dict[str, Any]:
             raise Problem(413, f"a request has at most {MAX_BODY:,} bytes")
     try:
         body = json.loads(content)
-    except ValueError:
+        json.dumps(body, ensure_ascii=False).encode()  # not every text in JSON can be sent on
+    except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):
         raise Problem(422, "send a JSON object")

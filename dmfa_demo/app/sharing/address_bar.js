@@ -8,6 +8,7 @@ function write() {
     for (const [name, text] of Object.entries(props.value))
         text === null ? address.searchParams.delete(name) : address.searchParams.set(name, text);
     history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
+    document.dispatchEvent(new Event("address-written"));
 }
 
 // The keys of a link stay until Python has read them; the page then writes them itself. Without a link the visitor may have
@@ -21,7 +22,8 @@ document.addEventListener("greeted", () => {
 });
 
 // Goes to another address without loading the page again; `detail` is its query.
-document.addEventListener("go-to", ({ detail }) => {
-    props.value = { go: detail };
+document.addEventListener("go-to", (event) => {
+    event.preventDefault(); // the link that was clicked is not needed
+    props.value = { go: event.detail };
     trigger("input");
 });

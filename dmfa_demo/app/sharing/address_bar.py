@@ -30,7 +30,7 @@ class AddressBar(gr.HTML):
 
     def preprocess(self, payload: Any) -> Address | None:
         query = payload.get("go") if isinstance(payload, dict) else None
-        return Address.from_query(dict(parse_qsl(query))) if isinstance(query, str) else None
+        return Address.from_query(dict(parse_qsl(query, keep_blank_values=True))) if isinstance(query, str) else None
 
     def api_info(self) -> dict[str, Any]:
         return {"type": "object", "additionalProperties": {"type": ["string", "null"]}}

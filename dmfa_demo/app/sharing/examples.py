@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.scene.setting import Setting
@@ -33,6 +34,11 @@ class Example(Setting):
         """The address that shows it."""
         first = Address.first(self.dataset)
         return first.changed(sample=self.sample, mask=self.missing, tab=self.tab, **self.settings)
+
+    @property
+    def query(self) -> str:
+        """The query of the address that shows it."""
+        return urlencode(self.address.query(), safe=",")
 
 
 _EXAMPLES = (

@@ -129,7 +129,8 @@ async function write(value, mask) {
     if (chosen.step !== manifest.walks.sizes[0][1]) said.set("step", String(chosen.step));
     if (chosen.of && chosen.of !== dataset.sliders[0]?.name) said.set("of", chosen.of);
     if (chosen.z.slice(1).some(Boolean)) said.set("z", chosen.z.slice(1).join());
-    if (document.documentElement.dataset.truth) said.set("truth", document.documentElement.dataset.truth);
+    const covered = new URL(location.href).searchParams.get("truth");
+    if (covered) said.set("truth", covered);
     if (run === running) history.replaceState(null, "", `?${said.toString().replaceAll("%2C", ",")}`);
 }
 
