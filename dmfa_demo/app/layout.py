@@ -33,7 +33,8 @@ from dmfa_demo.registry import methods, shown_first
 MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
-  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there. The same for <a href="tables">tables</a>. <a href="?room=">Enter the code of a room</a> if you are in a class.</p>
+  <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
+  <nav aria-label="More"><a href="tables">Tables</a> <a href="?room=">Follow a room</a></nav>
 </header>
 """
 

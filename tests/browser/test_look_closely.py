@@ -57,6 +57,44 @@ def test_boundary_between_two_pictures_moves_by_keys_and_by_pointer(page: Page):
     page.keyboard.press("Escape")
 
 
+def test_sides_of_the_boundary_are_named_and_differ(page: Page):
+    opened = look(page, "DMFA")
+    opened.get_by_label("Compare with").select_option(label="MFA")
+    expect(opened.locator(".sides span")).to_have_text(["DMFA", "MFA"])
+    page.keyboard.press("Tab")
+    opened.get_by_role("button", name="Next picture").click()
+    expect(opened.locator(".sides")).to_be_visible()
+    name, against = opened.locator(".sides span").all_inner_texts()
+    assert name not in ("DMFA", "MFA") and against == "MFA"
+    page.keyboard.press("Escape")
+
+
+def test_enlarged_picture_follows_the_canvas(page: Page):
+    opened = look(page, "DMFA")
+    before = enlarged(page)
+    invert = "document.querySelector('[data-action=invert]').click()"  # behind the dialog
+    page.evaluate(invert)
+    expect_current(page)
+    page.wait_for_function(
+        "(before) => document.querySelector('#look canvas.under').toDataURL() !== before", arg=before
+    )
+    expect(opened.locator("strong")).to_have_text("DMFA")
+    page.evaluate(invert)
+    page.keyboard.press("Escape")
+
+
+def test_pins_of_what_is_covered_are_covered(page: Page):
+    for title in ("Original", "DMFA"):
+        look(page, title).get_by_role("button", name="Pin", exact=True).click()
+    pins = page.locator("#look .pins figure")
+    page.keyboard.press("h")
+    expect(pins.first).to_have_css("visibility", "hidden")
+    expect(pins.nth(1)).to_have_css("visibility", "visible")
+    page.keyboard.press("r")
+    for title in ("Original", "DMFA"):
+        page.get_by_role("button", name=f"Unpin {title}").click()
+
+
 def test_hole_shows_while_the_button_is_held(page: Page):
     opened = look(page, "DMFA")
     hold, hole = opened.get_by_role("button", name="Hold to see the hole"), opened.locator("canvas.hole")
@@ -87,7 +125,7 @@ def test_pinned_picture_stays_while_the_hole_changes(page: Page):
 
 def test_pictures_are_enlarged_by_keyboard_and_covered_ones_are_left_out(page: Page):
     page.keyboard.press("h")
-    page.locator("#compare img").nth(1).click()
+    page.locator("#compare img").nth(1).press("Enter")
     opened = dialog(page)
     expect(opened.locator("strong")).to_have_text("What the models see")
     assert "Original" not in opened.locator("option").all_inner_texts()

@@ -4,16 +4,17 @@ const dialog = element.querySelector("dialog"), frame = element.querySelector(".
 const [under, over, hole] = ["under", "over", "hole"].map((name) => element.querySelector(`canvas.${name}`));
 const edge = element.querySelector(".edge"), title = dialog.querySelector("strong"), about = dialog.querySelector("p span");
 const against = dialog.querySelector("select"), wipe = dialog.querySelector(".wipe"), boundary = wipe.querySelector("input");
+const sides = dialog.querySelector(".sides"), [left, right] = sides.children;
 const PICTURES = ".results :is(.card, .strip figure) > :is(img, canvas)";
 
 let looked = null; // the picture that is enlarged
 let all = []; // the pictures beside it, in order
+let panel = null; // what contains them
 
-// Pictures of the same panel that are visible; those that are covered with the truth are left out.
-function around(picture) {
-    const panel = picture.closest("[role=tabpanel]") ?? document.body;
-    return [...panel.querySelectorAll(PICTURES)].filter((one) => one.offsetParent && getComputedStyle(one).visibility === "visible");
-}
+const isVisible = (one) => one.offsetParent && getComputedStyle(one).visibility === "visible";
+
+// Pictures of the panel that are visible; those that are covered with the truth are left out.
+const around = () => [...panel.querySelectorAll(PICTURES)].filter(isVisible);
 
 // A card has its own title; a picture in a strip has its strip's, and its number.
 function nameOf(picture) {
@@ -23,17 +24,24 @@ function nameOf(picture) {
     return `${heading.trim()}, ${[...figure.parentNode.children].indexOf(figure) + 1}`;
 }
 
-const wordsOf = (picture) => [...picture.parentNode.querySelectorAll("figcaption span, .strip figcaption")].filter((one) => getComputedStyle(one).visibility === "visible" && !one.classList.contains("unseen")).map((one) => one.textContent).join(", ");
+function wordsOf(picture) {
+    const words = [...picture.parentNode.querySelectorAll("figcaption span:not(:has(span)), .strip figcaption")].filter((one) => isVisible(one) && !one.classList.contains("unseen"));
+    return words.map((one) => [...one.childNodes].map(({ textContent }) => textContent.trim()).join(" ").trim()).join(", ");
+}
+
+const other = () => (against.value === "" ? null : all[Number(against.value)]);
 
 function copy(picture, canvas) {
+    if (picture.complete === false) return; // it is copied when it has loaded
     canvas.width = picture.naturalWidth ?? picture.width;
     canvas.height = picture.naturalHeight ?? picture.height;
     if (canvas.width && canvas.height) canvas.getContext("2d").drawImage(picture, 0, 0);
 }
 
 function look(picture) {
-    all = around(picture);
-    if (!all.length) return;
+    panel = picture.closest("[role=tabpanel]") ?? document.body;
+    all = around();
+    if (!all.includes(picture)) return;
     const before = against.value;
     looked = picture;
     against.replaceChildren(new Option("nothing", ""), ...all.map((one, i) => new Option(nameOf(one), String(i))).filter((_, i) => all[i] !== picture));
@@ -47,17 +55,28 @@ function look(picture) {
 }
 
 function compare() {
-    const other = against.value === "" ? null : all[Number(against.value)], at = `${boundary.value}%`;
-    wipe.hidden = edge.hidden = over.hidden = !other;
-    if (!other) return;
-    copy(other, over);
+    const second = other(), at = `${boundary.value}%`;
+    wipe.hidden = sides.hidden = edge.hidden = over.hidden = !second;
+    if (!second) return;
+    copy(second, over);
     over.style.clipPath = `inset(0 0 0 ${at})`;
     edge.style.left = at;
-    boundary.setAttribute("aria-valuetext", `${boundary.value} %: ${nameOf(looked)} to the left, ${nameOf(other)} to the right`);
+    [left.textContent, right.textContent] = [nameOf(looked), nameOf(second)];
+    boundary.setAttribute("aria-valuetext", `${boundary.value} %: ${nameOf(looked)} to the left, ${nameOf(second)} to the right`);
 }
 
+// There are new answers: the same picture of the new ones.
+function renew() {
+    if (!dialog.open) return;
+    const name = title.textContent, again = looked.isConnected ? looked : around().find((one) => nameOf(one) === name);
+    if (again) look(again);
+    else dialog.close();
+}
+
+// The next picture, other than the one that it is compared with.
 function turn(step) {
-    look(all[(all.indexOf(looked) + step + all.length) % all.length]);
+    const some = all.filter((one) => one !== other() || one === looked);
+    look(some[(some.indexOf(looked) + step + some.length) % some.length]);
 }
 
 // --- the hole, while the button is pressed ---
@@ -76,6 +95,7 @@ function pin() {
     const figure = document.createElement("figure"), picture = document.createElement("img"), caption = document.createElement("figcaption");
     const name = document.createElement("strong"), remove = document.createElement("button");
     picture.src = under.toDataURL();
+    figure.classList.toggle("truth", Boolean(looked.closest(".truth")));
     name.textContent = title.textContent;
     picture.alt = `Pinned: ${name.textContent}`;
     remove.type = "button";
@@ -111,9 +131,9 @@ dialog.addEventListener("keydown", (event) => {
 dialog.addEventListener("keyup", (event) => { if (event.key === " ") showHole(false); });
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 dialog.addEventListener("close", () => { showHole(false); looked?.focus?.(); });
-document.addEventListener("truth", () => dialog.close());
+document.addEventListener("truth", () => { dialog.close(); mark(); });
 
-// The first picture of each group is reachable by the Tab key, the others from there.
+// The first picture of each group that is not covered is reachable by the Tab key, the others from there.
 document.addEventListener("click", (event) => { if (event.target.matches?.(PICTURES)) look(event.target); });
 document.addEventListener("keydown", (event) => {
     if (!(event.key === "Enter" || event.key === " ") || !event.target.matches?.(PICTURES)) return;
@@ -122,13 +142,18 @@ document.addEventListener("keydown", (event) => {
 });
 function mark() {
     for (const group of document.querySelectorAll(".results :is(.cards, .strip > div)")) {
-        const picture = group.querySelector("img, canvas");
-        if (!picture || picture.tabIndex === 0) continue;
-        picture.tabIndex = 0;
-        picture.setAttribute("aria-haspopup", "dialog");
-        picture.setAttribute("role", "button");
+        const pictures = [...group.querySelectorAll("img, canvas")], first = pictures.find(isVisible);
+        for (const picture of pictures) {
+            if (picture === first) picture.tabIndex = 0;
+            else picture.removeAttribute("tabindex");
+        }
+        first?.setAttribute("aria-haspopup", "dialog");
+        first?.setAttribute("role", "button");
     }
 }
 const results = document.querySelector(".results");
-if (results) new MutationObserver(mark).observe(results, { childList: true, subtree: true });
+if (results) new MutationObserver(() => { mark(); if (!looked?.isConnected) renew(); }).observe(results, { childList: true, subtree: true });
+// A new answer replaces the picture of an element, or is drawn into the same canvas on the light page.
+results?.addEventListener("load", ({ target }) => { if (target === looked || target === other()) renew(); }, true);
+document.addEventListener("answered", renew);
 mark();
