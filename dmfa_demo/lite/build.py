@@ -121,7 +121,8 @@ def build(out: Path, datasets: Sequence[str] = (), methods: Sequence[str] = (), 
             "own": OWN,
         }
         content["colours"] = {"error": colours_of(DIVERGING), "deviation": colours_of(SEQUENTIAL)}
-        content["lessons"], content["quiz"] = list(map(_lesson, range(1, len(LESSONS) + 1))), quiz.questions()
+        content["lessons"] = [_lesson(number, chosen) for number in range(1, len(LESSONS) + 1)]
+        content["quiz"] = quiz.questions()
         write_text(folder / "manifest.json", json.dumps(content, separators=(",", ":")))
         _write_service_worker(folder)
         if out.exists():
@@ -191,11 +192,21 @@ def _copy_page(folder: Path) -> None:
     write_text(folder / "index.html", index)
 
 
-def _lesson(number: int) -> dict[str, Any]:
-    """Return a chapter as the player takes it, without films and without questions about other pictures, which Python makes."""
+def _lesson(number: int, datasets: Sequence[str]) -> dict[str, Any]:
+    """Return a chapter as the player takes it, without films and without questions about other pictures, which Python makes.
+
+    Args:
+        datasets: those of the page; the chapter has no link to a picture of another one.
+    """
     chapter = lesson_player.Chapter(number, LESSONS[number - 1], Shown([]), lesson_player.Slice())
-    about = lesson_player.LessonPlayer().postprocess(chapter)
-    return {**(about or {}), "short": chapter.lesson.short, "transfers": False}
+    about = lesson_player.LessonPlayer().postprocess(chapter) or {}
+    setting = chapter.lesson.setting
+    return {
+        **about,
+        "short": chapter.lesson.short,
+        "transfers": False,
+        "setting": about["setting"] if setting and setting.dataset in datasets else "",
+    }
 
 
 def _dataset(name: str, offer: Offer, wanted: Sequence[str], folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from dmfa_demo.app.lessons.lessons import LESSONS
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.sharing.address import Address
@@ -70,6 +71,17 @@ def test_authors_are_separated_and_others_named():
     assert "{Liu and others}" in bibtex([("Liu et al.: Holes (2018)", "")])
     assert bibtex([("no author", "")] * 2) == ""
     assert bibtex([("A: B (2000)", "")] * 2).count("@misc") == 1
+
+
+@pytest.mark.parametrize("number", range(1, len(LESSONS) + 1))
+def test_paper_of_every_chapter_has_an_entry(number):
+    lesson = LESSONS[number - 1]
+    entry = bibtex([(lesson.paper, lesson.address)])
+    assert entry.count("@misc") == 1 and lesson.address in entry
+
+
+def test_first_of_two_works_with_one_key_is_kept():
+    assert "{{Holes, and more}}" in bibtex([("A: Holes, and more (2000)", ""), ("A: Holes (2000)", "")])
 
 
 @pytest.mark.parametrize("kind", ["csv", "latex", "markdown"])

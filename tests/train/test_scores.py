@@ -3,7 +3,6 @@
 import math
 import shutil
 
-import numpy as np
 import pytest
 import torch
 from scipy import stats
@@ -41,15 +40,22 @@ def test_images_without_a_hole_are_left_out():
 def test_scores_are_kept_and_agree_with_the_means(tmp_path):
     images = to_float(load_samples("mnist").images)[:12]
     found = score(load_imputer("dmfa", "mnist"), images=images, family="square14", seeds=2)
-    write_scores(tmp_path / "scores.npz", found.columns, "abc")
-    kept = read_scores(tmp_path / "scores.npz")
+    write_scores(scores_path(tmp_path, "square14"), found.columns, "")
+    kept = read_scores(tmp_path, "square14")
     rows = {
         row.metric: row for row in summarise(found, load_imputer("dmfa", "mnist"), dataset="mnist", family="square14")
     }
     for metric in ("sse", "nll", "ssim"):
         assert kept[metric].shape == (2, 12)
         assert kept[metric].mean().item() == pytest.approx(rows[metric].value, rel=1e-6)
-    assert np.load(tmp_path / "scores.npz", allow_pickle=False)["weights"] == "abc"
+
+
+def test_scores_of_other_weights_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(scores, "digest", lambda folder: "def")
+    folder = tmp_path / "mnist" / "dmfa"
+    write_scores(scores_path(folder, "square14"), {"sse": torch.ones(1, 3)}, "abc")
+    with pytest.raises(ValueError, match="other weights .* train evaluate --dataset mnist --method dmfa .* --again"):
+        read_scores(folder, "square14")
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dmfa_demo.options import Options
 from dmfa_demo.results import MEASURES, formatted
-from dmfa_demo.storage.checkpoints import ROOT
+from dmfa_demo.storage.checkpoints import ROOT, digest
 
 # The quantile of the standard normal distribution for an interval of 95 %.
 WIDTH = 1.959964
@@ -65,18 +65,22 @@ def write_scores(path: Path, columns: dict[str, Tensor], weights: str) -> None:
     np.savez_compressed(path, allow_pickle=False, weights=np.array(weights), **values)
 
 
-def read_scores(path: Path) -> dict[str, Tensor]:
-    """Read what `write_scores` wrote, in float64.
+def read_scores(folder: Path, protocol: str) -> dict[str, Tensor]:
+    """Read the scores of a method's folder, in float64.
 
     Raises:
-        FileNotFoundError: If there is no such file; the message names the command that writes it.
+        FileNotFoundError: If there are none; the message names the command that writes them.
+        ValueError: If they were measured with other weights than those in the folder; the message does, too.
     """
+    path = scores_path(folder, protocol)
+    command = (
+        f"python -m train evaluate --dataset {folder.parent.name} --method {folder.name} --protocol {protocol} --again"
+    )
     if not path.is_file():
-        method, dataset = path.parents[1].name, path.parents[2].name
-        raise FileNotFoundError(
-            f"no scores in {path}; run python -m train evaluate --dataset {dataset} --method {method} --protocol {path.stem} --again"
-        )
+        raise FileNotFoundError(f"no scores in {path}; run {command}")
     with np.load(path, allow_pickle=False) as kept:
+        if digest(folder) not in ("", str(kept["weights"])):  # MICE and the like have none
+            raise ValueError(f"{path} was measured with other weights than {folder} has now; run {command}")
         return {metric: torch.from_numpy(kept[metric]).double() for metric in kept.files if metric != "weights"}
 
 
@@ -102,7 +106,7 @@ def compare(config: Compare) -> None:
     """Print how the first method differs from each of the others.
 
     Raises:
-        ValueError: If fewer than two methods are named, a measure is unknown, or they were measured differently.
+        ValueError: If fewer than two methods are named, a measure is unknown, they were measured differently, or with other weights.
         FileNotFoundError: If a method has no scores.
     """
     if len(config.method) < 2:
@@ -110,7 +114,7 @@ def compare(config: Compare) -> None:
     if unknown := [metric for metric in config.metric if metric not in MEASURES]:
         raise ValueError(f"unknown measure {unknown[0]!r:.40}; known: {', '.join(MEASURES)}")
     first, *others = config.method
-    kept = {name: read_scores(scores_path(ROOT / config.dataset / name, config.protocol)) for name in config.method}
+    kept = {name: read_scores(ROOT / config.dataset / name, config.protocol) for name in config.method}
     for other in others:
         print(f"\n{first} less {other} on {config.dataset}, {config.protocol}")
         print(f"{'measure':<17}{'difference':>12}  {'95 % interval':<24}{'better on':>10}{'images':>9}")

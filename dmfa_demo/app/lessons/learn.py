@@ -13,12 +13,12 @@ from gradio.components import Component
 from gradio.events import Dependency
 from torch import Tensor
 
-from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Slice, sliced
+from dmfa_demo.app.lessons.lesson_player import Chapter, LessonPlayer, Question, Slice, sliced
 from dmfa_demo.app.lessons.lessons import LESSONS, Lesson
 from dmfa_demo.app.lessons.quiz import Quiz
 from dmfa_demo.app.lessons.scripts import lesson_script
 from dmfa_demo.app.lessons.shows import Shown
-from dmfa_demo.app.lessons.transfer import ASKED, Transfer
+from dmfa_demo.app.lessons.transfer import ASKED, Draw
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
@@ -57,9 +57,9 @@ class LearnTab(Part):
         names = [(f"{number}. {lesson.short}", number) for number, lesson in enumerate(LESSONS, 1)]
         with gr.Row(elem_classes="choices"):
             chapter = segments(names, "Chapter", "chapter")
+        Quiz(elem_id="quiz")
         player = LessonPlayer(elem_id="lesson")
         following = gr.Button("Next chapter", size="sm", elem_classes="reset", elem_id="next-chapter")
-        Quiz(elem_id="quiz")
         return cls(chapter=chapter, player=player, following=following)
 
     @property
@@ -83,10 +83,10 @@ class LearnTab(Part):
             api_visibility="private",
         )
 
-        def ask(values: Values) -> Transfer:
-            dataset, number = values[painter].scene.dataset, values[self.chapter]
-            names = chapter_of(number).methods(dataset)
-            return ASKED[number - 1](dataset, torch.Generator().manual_seed(randbelow(2**31)), cache, names)
+        def ask(values: Values) -> Question:
+            scene, number = values[painter].scene, values[self.chapter]
+            draw = Draw(scene.dataset, torch.Generator().manual_seed(randbelow(2**31)), scene.number)
+            return Question(number, ASKED[number - 1](draw, cache, chapter_of(number).methods(scene.dataset)))
 
         self.player.select(in_turn(ask), {painter, self.chapter}, [self.player], **LATEST)
         return [turned.then(in_turn(answer), {painter, *self.inputs}, self.outputs, **LATEST)]

@@ -2,7 +2,7 @@
 // about another picture.
 // props.value from Python: {number, title, idea, setting, sight, playful, slice: [observed value, correlation], remark, films: [{title,
 // tells_truth, frames: [{address, caption, alt}]}], question, options, answer, because, figures, formula, symbols: [{symbol, meaning}],
-// paper, address, transfers}, or {slice}, which is also the value sent to Python, or {transfer: {question, films, options, answer, because, after}}.
+// paper, about_paper, address, transfers}, or {slice}, which is also the value sent to Python, or {transfer: {number, question, films, options, answer, because, after}}.
 const part = (name) => element.querySelector(`[data-part=${name}]`);
 const films = part("films"), bar = element.querySelector(".playing input"), play = element.querySelector("[data-act=play]");
 const playing = element.querySelector(".playing"), plane = element.querySelector(".plane"), drawing = plane.querySelector("svg");
@@ -18,7 +18,7 @@ function accept() {
     const value = props.value;
     if (!value) return;
     if (value.transfer) {
-        examine(value.transfer);
+        if (value.transfer.number === number) examine(value.transfer); // else another chapter was opened meanwhile
         return tell();
     }
     const another = value.number !== number;
@@ -32,9 +32,11 @@ function accept() {
         else part("setting").removeAttribute("href");
         for (const name of ["idea", "because", "formula"]) part(name).innerHTML = value[name];
         part("paper").textContent = value.paper;
+        part("about-paper").textContent = value.about_paper ? `, ${value.about_paper}` : "";
         part("paper").href = value.address;
         part("symbols").innerHTML = value.symbols.map(({ symbol, meaning }) => `<dt>${symbol}</dt><dd>${meaning}</dd>`).join("");
         ask(value);
+        if (turned) arrive();
     }
     part("figures").textContent = value.figures;
     part("remark").textContent = value.remark;
@@ -44,6 +46,24 @@ function accept() {
     transfer.hidden = !value.transfers || before.isConnected && !before.hidden;
     tell();
 }
+
+// After "Next chapter", which is below the chapter, its title.
+let turned = false;
+document.addEventListener("click", ({ target }) => { turned = Boolean(target.closest?.("#next-chapter")); }, true);
+function arrive() {
+    turned = false;
+    part("title").focus({ preventScroll: true });
+    part("title").scrollIntoView({ block: "center", behavior: still.matches ? "auto" : "smooth" });
+}
+
+// The full page goes there without loading again. On the light page the link stays as it is, with the truth covered if it is.
+part("setting").addEventListener("click", (event) => {
+    const link = new URL(event.currentTarget.href);
+    if (!document.dispatchEvent(new CustomEvent("go-to", { detail: link.search.slice(1), cancelable: true }))) return event.preventDefault();
+    const covered = new URL(location.href).searchParams.get("truth");
+    if (covered) link.searchParams.set("truth", covered);
+    event.currentTarget.href = link.href;
+});
 
 // The films are kept here.
 function tell() {
@@ -107,11 +127,10 @@ function offer(host, options, onChoose) {
         const button = document.createElement("button");
         button.type = "button";
         button.textContent = text;
-        button.setAttribute("role", "radio");
-        button.setAttribute("aria-checked", "false");
+        button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", () => {
             chosen = index;
-            buttons.forEach((one, other) => { one.setAttribute("aria-checked", String(other === index)); });
+            buttons.forEach((one, other) => { one.setAttribute("aria-pressed", String(other === index)); });
             onChoose(index);
         });
         return button;
@@ -129,13 +148,11 @@ function offer(host, options, onChoose) {
 
 // What the visitor guessed and wrote, by chapter. It stays in the browser.
 const NOTES = "lesson-notes";
-function notes() {
-    try { return JSON.parse(localStorage.getItem(NOTES)) ?? {}; } catch { return {}; }
-}
+let notes = {};
+try { notes = JSON.parse(localStorage.getItem(NOTES)) ?? {}; } catch { /* not allowed in this frame, or not ours */ }
 function note(changes) {
-    const kept = notes();
-    kept[number] = { ...kept[number], ...changes };
-    try { localStorage.setItem(NOTES, JSON.stringify(kept)); } catch { /* no room, or not allowed in this frame */ }
+    notes[number] = { ...notes[number], ...changes };
+    try { localStorage.setItem(NOTES, JSON.stringify(notes)); } catch { /* no room, or not allowed in this frame */ }
 }
 
 let asked = null, offered = null;
@@ -146,7 +163,7 @@ function ask(value) {
     question.querySelector(".reveal").hidden = explanation.hidden = true;
     before.hidden = false;
     check.disabled = true;
-    why.value = notes()[number]?.why ?? "";
+    why.value = notes[number]?.why ?? "";
     sure.min = Math.ceil(100 / value.options.length / 5) * 5;
     sure.value = 60;
     say();
@@ -163,7 +180,7 @@ function answer(guessed) {
     before.hidden = true;
     question.querySelector(".reveal").hidden = explanation.hidden = false;
     transfer.hidden = !transfers;
-    part("verdict").textContent = guessed ? (chosen === right ? "Yes." : "Not quite.") : "The answer is marked.";
+    part("verdict").textContent = guessed ? (chosen === right ? "Yes." : `Not quite. The answer is: ${asked.options[right]}.`) : `The answer is: ${asked.options[right]}.`;
     part("gap").textContent = "";
     if (!guessed) return;
     note({ right: chosen === right, sure: Number(sure.value) });
@@ -172,7 +189,7 @@ function answer(guessed) {
 
 // How sure the visitor was so far, and how often right: a calibrated guesser is right as often as they are sure.
 function gap() {
-    const guesses = Object.values(notes()).filter((one) => "sure" in one), count = guesses.length;
+    const guesses = Object.values(notes).filter((one) => "sure" in one), count = guesses.length;
     const right = guesses.filter((one) => one.right).length, mean = Math.round(guesses.reduce((sum, one) => sum + one.sure, 0) / count);
     return `You were ${sure.value} % sure. In ${count} ${count === 1 ? "chapter" : "chapters"} so far: ${right} right (${Math.round((100 * right) / count)} %), and ${mean} % sure on average.`;
 }
@@ -198,7 +215,7 @@ function examine({ question: words, films: list, options, answer: right, because
     box.hidden = true;
     const choice = offer(part("transfer-options"), options, (index) => {
         choice.judge(right);
-        part("transfer-verdict").textContent = index === right ? "Yes." : "Not quite.";
+        part("transfer-verdict").textContent = index === right ? "Yes." : `Not quite. The answer is: ${options[right]}.`;
         part("transfer-because").textContent = because;
         box.hidden = false;
         lay([...list, ...after]);

@@ -38,8 +38,16 @@ class Chapter:
     remark: str = ""
 
 
+@dataclass(frozen=True)
+class Question:
+    """A question about another picture, for the chapter of this number."""
+
+    number: int
+    transfer: Transfer
+
+
 class LessonPlayer(gr.HTML):
-    """A player that shows a `Chapter`, asks a `Transfer`, or keeps a `Slice` until its chapter opens; its value is the slice."""
+    """A player that shows a `Chapter`, asks a `Question`, or keeps a `Slice` until its chapter opens; its value is the slice."""
 
     def __init__(self, **kwargs: Any):
         super().__init__(
@@ -54,15 +62,15 @@ class LessonPlayer(gr.HTML):
         except ValueError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def postprocess(self, value: Chapter | Transfer | Slice | None) -> dict[str, Any] | None:
+    def postprocess(self, value: Chapter | Question | Slice | None) -> dict[str, Any] | None:
         if value is None:
             return None
         if isinstance(value, Slice):
             return {"slice": list(value)}
-        if isinstance(value, Transfer):
-            asked = {name: getattr(value, name) for name in ("question", "answer", "because")}
-            films = {name: encode_films(getattr(value, name)) for name in ("films", "after")}
-            return {"transfer": {**asked, **films, "options": list(value.options)}}
+        if isinstance(value, Question):
+            asked = {name: getattr(value.transfer, name) for name in ("question", "answer", "because")}
+            films = {name: encode_films(getattr(value.transfer, name)) for name in ("films", "after")}
+            return {"transfer": {**asked, **films, "number": value.number, "options": list(value.transfer.options)}}
         lesson = value.lesson
         return {
             "number": value.number,
@@ -82,6 +90,7 @@ class LessonPlayer(gr.HTML):
             "formula": lesson.formula,
             "symbols": [{"symbol": symbol, "meaning": meaning} for symbol, meaning in lesson.symbols],
             "paper": lesson.paper,
+            "about_paper": lesson.about_paper,
             "address": lesson.address,
             "transfers": True,
         }

@@ -41,7 +41,8 @@ class Lesson:
         because: the explanation, HTML.
         formula: MathML.
         symbols: each symbol and its meaning: MathML and words.
-        paper, address: a reference and its address.
+        paper, address: a reference, "Authors: Title (year)", and its address.
+        about_paper: what to say of it, after a comma.
     """
 
     title: str
@@ -59,6 +60,7 @@ class Lesson:
     symbols: tuple[tuple[str, str], ...]
     paper: str
     address: str
+    about_paper: str = ""
 
 
 _HIDDEN, _VISIBLE = sub("x", "m"), sub("x", "o")
@@ -90,7 +92,7 @@ LESSONS = (
             (formula(sup("σ", "2"), block=False), "their variance: how much samples differ"),
             (formula("E", block=False), "the average over samples"),
         ),
-        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020)",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)",
         address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
@@ -117,7 +119,8 @@ LESSONS = (
             (formula(sub("Σ", "21"), block=False), "their covariance: how much they move together"),
             (formula(sub("μ", "2|1"), ",", subsup("σ", "2|1", "2"), block=False), "mean and variance of the second pixel once the first is known"),
         ),
-        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values (2020), section 2",
+        paper="Przewięźlikowski, Śmieja, Struski: Estimating conditional density of missing values using deep Gaussian mixture model (2020)",
+        about_paper="section 2",
         address="https://arxiv.org/abs/2010.02183",
     ),
     Lesson(
@@ -209,7 +212,7 @@ LESSONS = (
         question="More and more of a picture is hidden. What should a good classifier say?",
         options=("A random class", "The likeliest class, as certain as before", "The likeliest class, less and less certain"),
         answer=2,
-        because="Its confidence should match how often it is right; the Results tab shows how far each classifier is from that, as calibration error. On these "
+        because="Its confidence should match how often it is right; how far it is from that is its <strong>calibration error</strong>. On these "
         "pictures averaging improves the confidence a little, and the accuracy hardly at all.",
         formula=formula(
             "E", row("[", "max", "(", "u", ",", "0", ")", "]"), "=", frac("m", "2"),
@@ -222,7 +225,8 @@ LESSONS = (
             (formula("E", block=False), "the average over all possible hidden pixels"),
             (formula("erf", block=False), "the error function, the area under a Gaussian"),
         ),
-        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv (2022), whose equation (4) is printed with a Gaussian term four times too small",
+        paper="Przewięźlikowski, Śmieja, Struski, Tabor: MisConv: Convolutional neural networks for missing data (2022)",
+        about_paper="whose equation (4) is printed with a Gaussian term four times too small",
         address="https://arxiv.org/abs/2110.14010",
     ),
     Lesson(
@@ -230,10 +234,10 @@ LESSONS = (
         short="Calibration",
         idea="A method that says how sure it is can be checked. For each hidden pixel it gives an <strong>interval</strong> that should contain the "
         "truth in, say, 90 of 100 cases. Count how many do, over many pixels and pictures: this share is its <strong>coverage</strong>. If it is lower, "
-        "the method is too sure; if it is higher, not sure enough. In the films the intervals grow, and pixels whose interval misses the truth are red.",
+        "the method is too sure; if it is higher, not sure enough.",
         setting=Setting(dataset="celeba", sample=11, hole="half-top"),
         sight="The upper half of a face is hidden. MFA is too sure here: its 90 % intervals contain fewer than nine of ten values; DMFA's contain more. One picture "
-        "says little; the Results tab has the coverage over all test images.",
+        "says little: coverage is measured over many test images.",
         methods=two_with("has_factors"),
         show=show_calibration,
         question="A method is calibrated. How much larger is the squared error of one of its samples than that of its mean, on average?",
@@ -272,7 +276,8 @@ LESSONS = (
             (formula(_VISIBLE, block=False), "the visible (observed) pixels"),
             (formula(_HIDDEN, block=False), "the hidden (missing) pixels"),
         ),
-        paper="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild (2015), the paper of CelebA",
+        paper="Liu, Luo, Wang, Tang: Deep learning face attributes in the wild (2015)",
+        about_paper="the paper of CelebA",
         address="https://arxiv.org/abs/1411.7766",
     ),
 )  # fmt: skip

@@ -27,8 +27,7 @@ imputation = load_imputer("{names[0]}", "{dataset}").impute(images, missing, see
 samples = imputation.sample({DRAWN}, noise=False)[:, 0]  # ({DRAWN}, C, H, W)
 hidden = missing.expand_as(images)[0]
 for name, pictures in {{"the mean": imputation.mean, "samples": samples}}.items():
-    error = (pictures - images)[:, hidden]
-    print(f"{{name}}: PSNR {{-10 * error.square().mean().log10():.1f}} dB in the hole")
+    print(f"{{name}}: squared error {{(pictures - images)[:, hidden].square().mean():.3f}} of a hidden pixel")
 """
     return Script((LOAD,), body)
 

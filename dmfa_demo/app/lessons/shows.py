@@ -76,7 +76,6 @@ def walkers(dataset: str) -> list[str]:
     names = available_methods(dataset, "has_trajectory")
     if not names:
         raise ValueError("there is no auto-encoder for these pictures yet; choose another data set")
-    # The same walk from another start, if there is one.
     return [name for name in names if name in (names[0], method_class(names[0]).other_start)]
 
 
@@ -107,14 +106,18 @@ def fillers_of_labelled(dataset: str) -> list[str]:
     """Return the methods that draw samples of pictures of which a classifier tells several properties."""
     if not (DATASETS[dataset].several and available_classifiers(dataset)):
         raise ValueError("this chapter needs pictures with several properties; choose Faces")
-    return available_methods(dataset, "has_samples")[:3]
+    names = available_methods(dataset, "has_samples")[:3]
+    if not names:
+        raise ValueError("no method for these pictures can show this yet; choose another data set")
+    return names
 
 
 def _still(title: str, pixels, alt: str) -> Film:
     return Film(title, [Picture(pixels, "", alt)])
 
 
-def _original(scene: Scene) -> Film:
+def original(scene: Scene) -> Film:
+    """Return the picture itself, which is covered with the truth."""
     picture = Picture(grey_or_colour(scene.image), "", f"The original: {scene.caption}")
     return Film("Original", [picture], tells_truth=True)
 
@@ -125,21 +128,21 @@ def show_samples(scene: Scene, missing: Tensor, cache: ImputationCache, names: l
     samples = imputation.sample(DRAWN, noise=False)[:, 0]
     hidden = missing.expand(scene.image.shape)
 
-    def decibels(error: Tensor) -> float:
-        return -10 * math.log10(max(error.square().mean().item(), 1e-10))
-
-    mean = decibels((imputation.mean[0] - scene.image)[hidden])
-    drawn = decibels((samples - scene.image)[:, hidden])
+    mean = (imputation.mean[0] - scene.image)[hidden].square().mean().item()
+    drawn = (samples - scene.image)[:, hidden].square().mean().item()
     film = [
         Picture(grey_or_colour(one), f"sample {number}", f"Sample {number} of {title}")
         for number, one in enumerate(samples[:FRAMES], 1)
     ]
     films = [
-        _original(scene),
+        original(scene),
         _still(f"{title}: the mean", grey_or_colour(imputation.mean[0]), f"{title}'s mean"),
         Film(f"{title}: samples", film),
     ]
-    return Shown(films, f"Here: the mean reaches {mean:.1f} dB, {DRAWN} samples of {title} {drawn:.1f} dB on average.")
+    return Shown(
+        films,
+        f"Here the squared error of a hidden pixel is {mean:.3f} for the mean, and {drawn:.3f} for {DRAWN} samples of {title}, on average.",
+    )
 
 
 def show_factors(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
@@ -174,7 +177,7 @@ def show_latents(scene: Scene, missing: Tensor, cache: ImputationCache, names: l
         psnr_in_hole(imputation.mean, scene, missing).item(),
     )
     films = [
-        _original(scene),
+        original(scene),
         Film(
             "From one draw to the next",
             [Picture(grey_or_colour(one), "", f"{title}'s answer on the way") for one in walk],
@@ -194,23 +197,36 @@ def starts(names: list[str]) -> list[tuple[str, str, int]]:
     return [(f"{title}, noise {seed + 1}", names[0], seed) for seed in range(2)]
 
 
-def show_walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
-    """Return films of two walks, and whether they end in the same picture."""
-    films, ends, last = [], [], []
+def two_walks(
+    scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]
+) -> tuple[dict[str, Tensor], float]:
+    """Return the two walks of `starts`.
+
+    Returns:
+        each walk's pictures `(T, C, H, W)`, by its title, and how much the two ends differ at most in any pixel.
+    """
+    walks = {}
     for title, name, seed in starts(names):
         walked = cache.impute(name, scene, missing, seed).trajectory
         assert walked is not None, "by the method's trait"
-        trajectory = walked[:, 0]
+        walks[title] = walked[:, 0]
+    first, second = (walk[-1] for walk in walks.values())
+    return walks, (first - second).abs().max().item()
+
+
+def show_walks(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
+    """Return films of two walks, and whether they end in the same picture."""
+    films, ends = [], []
+    walks, apart = two_walks(scene, missing, cache, names)
+    for title, trajectory in walks.items():
         places = torch.linspace(0, len(trajectory) - 1, FRAMES).round().long().tolist()
         pictures = [
             Picture(grey_or_colour(trajectory[place]), f"step {place}", f"{title} after {place} steps")
             for place in places
         ]
         films.append(Film(title, pictures))
-        last.append(trajectory[-1])
         ends.append(f"{title} arrives at {psnr_in_hole(trajectory[-1:], scene, missing).item():.1f} dB")
-    apart = (last[0] - last[1]).abs().max() > APART
-    end = "Here they end in two pictures" if apart else "Here they end in the same picture, in one basin"
+    end = "Here they end in two pictures" if apart > APART else "Here they end in the same picture, in one basin"
     return Shown(films, f"{end}: {'; '.join(ends)}.")
 
 
@@ -226,7 +242,7 @@ def show_doubt(scene: Scene, missing: Tensor, cache: ImputationCache, names: lis
             Picture(with_holes(scene.image, hole), word, f"{classifier.title} says {word} given the visible pixels")
             for hole, word in zip(holes[:, 0], words)
         ]
-        films.append(Film(classifier.title, pictures))
+        films.append(Film(classifier.title, pictures, tells_truth=True))
     here = [
         f"{one.title} says {_answer_text(answer, scene)}"
         for one, answer in predict(scene, missing, cache)
@@ -248,24 +264,29 @@ def show_calibration(scene: Scene, missing: Tensor, cache: ImputationCache, name
     films, words = [], []
     for name in names:
         imputation, title = cache.impute(name, scene, missing), method_class(name).title
-        assert imputation.density is not None, "by the method's trait"
-        apart = (2 * imputation.density.cdf(scene.image.view(1, -1)) - 1).abs().view_as(scene.image)
-        hidden = missing.expand_as(scene.image)
+        needed, hidden = interval_needed(scene, missing, cache, name), missing.expand_as(scene.image)
         pictures = []
         for level in torch.linspace(0.05, 0.95, FRAMES).tolist():
-            inside = (apart <= level)[hidden].float().mean().item()
-            missed = ((apart > level) & hidden).any(0)
-            caption = f"{100 * level:.0f} %: {100 * inside:.0f} % inside"
+            inside = (needed <= level)[hidden].float().mean().item()
+            missed = ((needed > level) & hidden).any(0)
+            caption = f"{100 * level:.0f} % intervals contain {100 * inside:.0f} %"
             alt = f"{title}'s {100 * level:.0f} % intervals contain {100 * inside:.0f} % of the hidden values"
             pictures.append(Picture(_marked(imputation.mean[0], missed), caption, alt))
-        films.append(Film(title, pictures, tells_truth=True))
-        inside = (apart <= INTERVAL)[hidden].float().mean().item()
+        films.append(Film(f"{title}: red is outside", pictures, tells_truth=True))
+        inside = (needed <= INTERVAL)[hidden].float().mean().item()
         words.append(f"{100 * inside:.0f} % of the values are inside {title}'s {100 * INTERVAL:.0f} % intervals")
     ratio = error_of_samples(scene, missing, cache, names[0])
     title = method_class(names[0]).title
     return Shown(
         films, f"Here {' and '.join(words)}. A sample of {title} has {ratio:.1f} times the squared error of its mean."
     )
+
+
+def interval_needed(scene: Scene, missing: Tensor, cache: ImputationCache, name: str) -> Tensor:
+    """Return the probability of the smallest central interval of a method's density that contains the truth, for each value `(C, H, W)`."""
+    density = cache.impute(name, scene, missing).density
+    assert density is not None, "by the method's trait"
+    return (2 * density.cdf(scene.image.view(1, -1)) - 1).abs().view_as(scene.image)
 
 
 def error_of_samples(scene: Scene, missing: Tensor, cache: ImputationCache, name: str) -> float:
@@ -284,7 +305,7 @@ def _marked(image: Tensor, marked: Tensor) -> np.ndarray:
 
 def show_training(scene: Scene, missing: Tensor, cache: ImputationCache, names: list[str]) -> Shown:
     """Return each method's mean and samples, and what a classifier sees in the picture before and after."""
-    films = [_original(scene)]
+    films = [original(scene)]
     means = {method_class(name).title: cache.impute(name, scene, missing).mean[0] for name in names}
     films += [_still(f"{title}: the mean", grey_or_colour(mean), f"{title}'s mean") for title, mean in means.items()]
     title = method_class(names[0]).title
@@ -301,7 +322,7 @@ def show_training(scene: Scene, missing: Tensor, cache: ImputationCache, names: 
     )
     return Shown(
         films,
-        f"Here {classes[lost]} fades most: a classifier gives it {100 * seen[0, lost]:.0f} % in the picture, {after}.",
+        f"Here the property “{classes[lost]}” fades most. A classifier gives it {100 * seen[0, lost]:.0f} % in the picture, {after}.",
     )
 
 

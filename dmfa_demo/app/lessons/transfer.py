@@ -1,6 +1,6 @@
 """Questions about another picture, whose right answers are computed: does the idea of a chapter hold where nobody prepared it?
 
-Each function takes a data set, a random generator, a cache and the names of the chapter's methods, and returns a `Transfer`.
+Each function takes a `Draw` of pictures and holes, a cache and the names of the chapter's methods, and returns a `Transfer`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dmfa_demo.app.canvas.presets import OFFERS
-from dmfa_demo.app.lessons.shows import APART, INTERVAL, Film, properties, starts
+from dmfa_demo.app.lessons.shows import APART, INTERVAL, Film, interval_needed, original, properties, two_walks
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, draw_mask, psnr_in_hole
 from dmfa_demo.app.widgets.strips import Picture
@@ -22,7 +22,7 @@ from dmfa_demo.models.classifier import load_classifier
 from dmfa_demo.registry import method_class
 
 # The number of pictures tried for two answers that differ clearly, and of samples of each.
-TRIES, DRAWN = 6, 16
+TRIES, DRAWN = 20, 16
 # What counts as clear: a ratio of distances between samples, and a difference of probabilities.
 RATIO, DIFFERENCE = 1.2, 0.05
 
@@ -45,44 +45,64 @@ class Transfer:
     after: Sequence[Film] = ()
 
 
-Ask = Callable[[str, torch.Generator, ImputationCache, list[str]], Transfer]
+@dataclass(frozen=True)
+class Draw:
+    """Random pictures and holes of a data set.
+
+    Attributes:
+        shown: the number of the sample on the canvas, which is not asked about; None for a visitor's picture.
+    """
+
+    dataset: str
+    generator: torch.Generator
+    shown: int | None = None
+
+    def scene(self) -> Scene:
+        """Return a bundled picture other than the one on the canvas."""
+        numbers = [number for number in range(len(load_samples(self.dataset))) if number != self.shown]
+        return Scene.sample(self.dataset, numbers[self.below(len(numbers))])
+
+    def hole(self, scene: Scene) -> Tensor:
+        """Return a hole `(H, W)` of a preset."""
+        presets = OFFERS[self.dataset].presets
+        return draw_mask(presets[self.below(len(presets))][1], scene, self.below(10_000))
+
+    def below(self, count: int) -> int:
+        """Return a number from 0 to `count - 1`."""
+        return int(torch.randint(count, (), generator=self.generator))
+
+    def order(self, count: int) -> list[int]:
+        """Return the numbers from 0 to `count - 1` in any order."""
+        return torch.randperm(count, generator=self.generator).tolist()
 
 
-def another(dataset: str, generator: torch.Generator) -> Scene:
-    """Return a bundled picture at random."""
-    return Scene.sample(dataset, _below(len(load_samples(dataset)), generator))
+Ask = Callable[[Draw, ImputationCache, list[str]], Transfer]
 
 
-def hole(scene: Scene, generator: torch.Generator) -> Tensor:
-    """Return the hole `(H, W)` of a preset at random."""
-    presets = OFFERS[scene.dataset].presets
-    return draw_mask(presets[_below(len(presets), generator)][1], scene, _below(10_000, generator))
-
-
-def ask_nearer(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_nearer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which of two pictures is nearer to the truth: a method's mean and a sample."""
-    scene = another(dataset, generator)
-    missing = hole(scene, generator)
+    scene = draw.scene()
+    missing = draw.hole(scene)
     imputation = cache.impute(names[0], scene, missing)
     pictures = torch.stack([imputation.mean[0], imputation.sample(1, noise=False)[0, 0]])
-    order = torch.randperm(2, generator=generator)
+    order = draw.order(2)
     near = psnr_in_hole(pictures[order], scene, missing).tolist()
     return Transfer(
         question="One of these pictures is nearer to the truth in squared error. Which?",
         films=[_seen(scene, missing), *map(_lettered, "AB", pictures[order])],
         options=("A", "B"),
         answer=int(near[1] > near[0]),
-        because=f"A comes to {near[0]:.1f} dB, B to {near[1]:.1f} dB. The mean is {'AB'[int((order == 0).nonzero())]}.",
-        after=[_original(scene)],
+        because=f"A comes to a PSNR of {near[0]:.1f} dB and B to {near[1]:.1f} dB; more decibels mean less squared error. The mean is {'AB'[order.index(0)]}.",
+        after=[original(scene)],
     )
 
 
-def ask_slice(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_slice(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask for the mean of a second pixel, given the first and the correlation of both."""
-    observed = (1 + _below(4, generator)) / 2 * (1 if _below(2, generator) else -1)
-    correlation = (2 + _below(6, generator)) / 10
+    observed = (1 + draw.below(4)) / 2 * (1 if draw.below(2) else -1)
+    correlation = (2 + draw.below(6)) / 10
     values = [correlation * observed, observed, (1 - correlation**2) * observed]
-    order = torch.randperm(3, generator=generator).tolist()
+    order = draw.order(3)
     return Transfer(
         question=f"The first of two pixels is {_signed(observed)}, and the correlation is {correlation:g}; both have mean 0 and deviation 1. What is the mean of the second?",
         films=(),
@@ -92,14 +112,14 @@ def ask_slice(dataset: str, generator: torch.Generator, cache: ImputationCache, 
     )
 
 
-def ask_count(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_count(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask how many numbers a Gaussian with factors has for a hole."""
-    scene = another(dataset, generator)
-    missing = hole(scene, generator)
+    scene = draw.scene()
+    missing = draw.hole(scene)
     values = int(missing.sum()) * len(scene.image)
     factors = cache.impute(names[0], scene, missing).mixture.leading(1).components.factors.shape[-2]
     counts = [values * (factors + 1), values * (values + 1) // 2, values + factors]
-    order = torch.randperm(3, generator=generator).tolist()
+    order = draw.order(3)
     title = method_class(names[0]).title
     return Transfer(
         question=f"This hole has {values:,} hidden values, and {title} has {factors} factors. How many numbers do factors and noise have together?",
@@ -110,16 +130,14 @@ def ask_count(dataset: str, generator: torch.Generator, cache: ImputationCache, 
     )
 
 
-def ask_open(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_open(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask behind which of two holes the samples differ more."""
 
     def apart(scene: Scene, missing: Tensor) -> float:
         draws = cache.impute(names[0], scene, missing).sample(DRAWN, noise=False)[:, 0]
         return draws[:, missing.expand_as(scene.image)].var(0).mean().sqrt().item()
 
-    scene, holes, spread = _clear(
-        dataset, generator, apart, lambda one, other: max(one, other) >= RATIO * min(one, other)
-    )
+    scene, holes, spread = _clear(draw, apart, lambda one, other: max(one, other) >= RATIO * min(one, other))
     title = method_class(names[0]).title
     return Transfer(
         question=f"Behind which hole do {title}'s samples differ more?",
@@ -134,78 +152,77 @@ def ask_open(dataset: str, generator: torch.Generator, cache: ImputationCache, n
     )  # fmt: skip
 
 
-def ask_ends(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_ends(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask whether two walks end in the same picture."""
-    scene = another(dataset, generator)
-    missing = hole(scene, generator)
-    films, ends, last = [], [], []
-    for title, name, seed in starts(names):
-        walked = cache.impute(name, scene, missing, seed).trajectory
-        assert walked is not None, "by the method's trait"
-        films.append(Film(f"{title}: the start", [_picture(walked[0, 0], f"The start of {title}")]))
-        ends.append(Film(f"{title}: the end", [_picture(walked[-1, 0], f"The end of {title}")]))
-        last.append(walked[-1, 0])
-    apart = (last[0] - last[1]).abs().max().item()
+    scene = draw.scene()
+    missing = draw.hole(scene)
+    walks, apart = two_walks(scene, missing, cache, names)
+
+    def at(place: int, name: str) -> list[Film]:
+        return [
+            Film(f"{title}: the {name}", [_picture(walk[place], f"The {name} of {title}")])
+            for title, walk in walks.items()
+        ]
+
     return Transfer(
         question="Two walks start so. Do they end in the same picture?",
-        films=films,
+        films=at(0, "start"),
         options=("In the same picture", "In two pictures"),
         answer=int(apart > APART),
         because=f"Their ends differ by at most {apart:.2f} in any pixel; more than {APART:g} counts as two pictures.",
-        after=ends,
+        after=at(-1, "end"),
     )
 
 
-def ask_surer(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_surer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask behind which of two holes a classifier is less sure."""
-    classifier = load_classifier(names[0], dataset)
+    classifier = load_classifier(names[0], draw.dataset)
 
     def certainty(scene: Scene, missing: Tensor) -> float:
         answer = classifier.predict(scene.image[None], missing[None, None])[0]
-        return (answer[0] - 0.5).abs().item() + 0.5 if DATASETS[dataset].several else answer.max().item()
+        return (answer[0] - 0.5).abs().item() + 0.5 if DATASETS[draw.dataset].several else answer.max().item()
 
-    scene, holes, sure = _clear(dataset, generator, certainty, lambda one, other: abs(one - other) >= DIFFERENCE)
-    of = f" of {DATASETS[dataset].classes[0]}" if DATASETS[dataset].several else ""
+    scene, holes, sure = _clear(draw, certainty, lambda one, other: abs(one - other) >= DIFFERENCE)
+    of = f" of {DATASETS[draw.dataset].classes[0]}" if DATASETS[draw.dataset].several else ""
     return Transfer(
         question=f"With which hole is {classifier.title} less sure{of}?",
         films=[_seen(scene, missing, letter) for letter, missing in zip("AB", holes)],
         options=("With A", "With B"),
         answer=int(sure[1] < sure[0]),
         because=f"Its likelier answer has {100 * sure[0]:.0f} % with A and {100 * sure[1]:.0f} % with B.",
-        after=[_original(scene)],
+        after=[original(scene)],
     )
 
 
-def ask_coverage(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask whether a method is too sure about a hole, or not sure enough."""
-    scene = another(dataset, generator)
-    missing = hole(scene, generator)
+    scene = draw.scene()
+    missing = draw.hole(scene)
     imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
-    assert imputation.density is not None, "by the method's trait"
-    apart = (2 * imputation.density.cdf(scene.image.view(1, -1)) - 1).abs().view_as(scene.image)
-    inside = (apart <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
+    needed = interval_needed(scene, missing, cache, names[0])
+    inside = (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
     return Transfer(
         question=f"This is {title}'s mean, and the truth. Is it too sure about this hole?",
-        films=[_seen(scene, missing), Film(f"{title}: the mean", [_picture(imputation.mean[0], f"{title}'s mean")]), _original(scene)],
+        films=[_seen(scene, missing), Film(f"{title}: the mean", [_picture(imputation.mean[0], f"{title}'s mean")]), original(scene)],
         options=(f"Too sure: fewer than {100 * INTERVAL:.0f} % of the values are inside their intervals", f"No: {100 * INTERVAL:.0f} % or more are inside"),
         answer=int(inside >= INTERVAL),
         because=f"{100 * inside:.0f} % of the hidden values are inside their {100 * INTERVAL:.0f} % intervals.",
     )  # fmt: skip
 
 
-def ask_changed(dataset: str, generator: torch.Generator, cache: ImputationCache, names: list[str]) -> Transfer:
+def ask_changed(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which property of a face fades or appears most when a method fills a hole."""
-    scene = another(dataset, generator)
-    missing, title = hole(scene, generator), method_class(names[0]).title
+    scene = draw.scene()
+    missing, title = draw.hole(scene), method_class(names[0]).title
     filled = cache.impute(names[0], scene, missing).mean[0]
-    before, after = properties([scene.image, filled], dataset)
+    before, after = properties([scene.image, filled], draw.dataset)
     most = (after - before).abs().topk(3).indices.tolist()
-    order = torch.randperm(3, generator=generator).tolist()
-    classes = DATASETS[dataset].classes
+    order = draw.order(3)
+    classes = DATASETS[draw.dataset].classes
     changes = "; ".join(f"{classes[one]} from {100 * before[one]:.0f} to {100 * after[one]:.0f} %" for one in most)
     return Transfer(
         question=f"{title} fills this hole. Which property changes most for a classifier of the completed picture?",
-        films=[_original(scene), _seen(scene, missing)],
+        films=[original(scene), _seen(scene, missing)],
         options=[classes[most[place]] for place in order],
         answer=order.index(0),
         because=f"{changes}.".capitalize(),
@@ -227,28 +244,20 @@ ASKED: tuple[Ask, ...] = (
 
 
 def _clear(
-    dataset: str,
-    generator: torch.Generator,
-    measure: Callable[[Scene, Tensor], float],
-    differs: Callable[[float, float], bool],
+    draw: Draw, measure: Callable[[Scene, Tensor], float], differs: Callable[[float, float], bool]
 ) -> tuple[Scene, list[Tensor], list[float]]:
-    """Return a picture, two holes in it, and a measure of each; the first pair that differs clearly, or after `TRIES` others the last."""
+    """Return a picture, two holes in it, and a measure of each that differ clearly.
 
-    def try_one() -> tuple[Scene, list[Tensor], list[float]]:
-        scene = another(dataset, generator)
-        holes = [hole(scene, generator) for _ in range(2)]
-        return scene, holes, [measure(scene, missing) for missing in holes]
-
-    scene, holes, found = try_one()
+    Raises:
+        ValueError: If there are none among `TRIES`.
+    """
     for _ in range(TRIES):
+        scene = draw.scene()
+        holes = [draw.hole(scene) for _ in range(2)]
+        found = [measure(scene, missing) for missing in holes]
         if differs(*found):
-            break
-        scene, holes, found = try_one()
-    return scene, holes, found
-
-
-def _below(count: int, generator: torch.Generator) -> int:
-    return int(torch.randint(count, (), generator=generator))
+            return scene, holes, found
+    raise ValueError("no two holes with clearly different answers were found; ask again")
 
 
 def _signed(value: float) -> str:
@@ -265,7 +274,3 @@ def _lettered(letter: str, image: Tensor) -> Film:
 
 def _seen(scene: Scene, missing: Tensor, title: str = "What is visible") -> Film:
     return Film(title, [Picture(with_holes(scene.image, missing), "", f"{title}: a picture with {int(missing.sum())} hidden pixels")])  # fmt: skip
-
-
-def _original(scene: Scene) -> Film:
-    return Film("The truth", [_picture(scene.image, f"The original: {scene.caption}")])

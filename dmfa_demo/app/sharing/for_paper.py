@@ -81,10 +81,11 @@ def bibtex(works: Iterable[tuple[str, str]]) -> str:
         first = next(word for word in re.findall(r"[a-z]+", _plain(found["title"])) if word not in _COMMON)
         key = f"{re.sub('[^a-z]', '', _plain(authors[0]))}{found['year']}{first}"
         url = f"\n  url = {{{address}}}," if address else ""
-        entries[key] = (
+        entry = (
             f"@misc{{{key},\n  author = {{{' and '.join(authors)}}},\n  title = {{{{{found['title']}}}}},\n"
             f"  year = {{{found['year']}}},{url}\n}}\n"
         )
+        entries.setdefault(key, entry)
     return "\n".join(entries.values())
 
 

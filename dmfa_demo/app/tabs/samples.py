@@ -102,7 +102,7 @@ for method in {_drawing(dataset)!r}:
 
 
 _EXPLANATION = (
-    "Each picture is one complete answer that the method considers possible; the framed one is nearest to the truth. A single "
+    'Each picture is one complete answer that the method considers possible<span class="truth">; the framed one is nearest to the truth</span>. A single '
     "sample is usually further from it than the mean (dashed), which looks like no real picture but is near to all of them. The best of many samples "
     "is nearer than a typical one. <strong>Pixel noise</strong> is the part of a method's density that is independent in each pixel: leave it out to see what its "
     "factors or latents alone can draw. The Gaussian has no such part: its noise is correlated across pixels."

@@ -141,15 +141,15 @@ export const compare = {
         }
         // How plausible each method with a likelihood finds the visitor's drawing: its graph is asked about the drawing in place of the picture.
         async function weigh(ask, values) {
-            const said = [], images = { data: scene.guess.image, dims: scene.inputs.images.dims };
+            const said = [], failed = [], images = { data: scene.guess.image, dims: scene.inputs.images.dims };
             for (const method of compared()) {
                 const truth = answers.get(method)?.nll;
-                const found = truth && !method.guide && (await attempt(() => {}, () => {}, () => answerOf(method, { ...scene, inputs: { ...scene.inputs, images } }, (model, inputs, progress) => ask(model, { images, ...inputs }, progress), { draws: manifest.draws, seed: scene.seed, progress: () => {} })));
+                const found = truth && !method.guide && (await attempt(() => { failed.push(method.title); }, () => {}, () => answerOf(method, { ...scene, inputs: { ...scene.inputs, images } }, (model, inputs, progress) => ask(model, { images, ...inputs }, progress), { draws: manifest.draws, seed: scene.seed, progress: () => {} })));
                 if (found === null) return;
                 if (found?.nll) said.push(make("span", {}, `${method.title} ${number(-found.nll.data[0] / values, 2)}`, make("span", { className: "truth" }, ` (truth ${number(-truth.data[0] / values, 2)})`)));
             }
-            plausible.replaceChildren("How plausible is your drawing? Log-density per hidden value, in nats: ", ...said.flatMap((one, i) => (i ? ["; ", one] : [one])), ".");
-            plausible.hidden = !said.length;
+            plausible.replaceChildren("How plausible is your drawing? Log-density per hidden value, in nats: ", ...said.flatMap((one, i) => (i ? ["; ", one] : [one])), ".", failed.length ? ` ${failed.join(", ")} could not be computed.` : "");
+            plausible.hidden = !said.length && !failed.length;
         }
         lay();
         return {
@@ -221,7 +221,7 @@ export const samples = {
         const again = make("button", { type: "button" }, "Other samples"), more = make("button", { type: "button" }, "More samples");
         again.addEventListener("click", () => { chosen.seed++; changed(true); });
         more.addEventListener("click", () => { chosen.count = Math.min(MOST_SAMPLES, chosen.count + SAMPLES); changed(true); });
-        const note = make("p", { className: "note" }, "Each picture is a complete answer, drawn from what the method believes. The one nearest to the truth is framed; every answer under the same heading fits the visible pixels.");
+        const note = make("p", { className: "note" }, "Each picture is a complete answer, drawn from what the method believes; every answer under the same heading fits the visible pixels. ", make("span", { className: "truth" }, "The one nearest to the truth is framed."));
         host.replaceChildren(make("div", { className: "tools-row" }, again, more), ...[...strips.values()].map(({ section }) => section), note);
         return {
             async answer(scene, ask) {
