@@ -140,6 +140,8 @@ class Imputer(ABC):
         has_trajectory: whether it reaches its answer in steps, `Imputation.trajectory`.
         starts_walks: whether walks on a map of attractors may start at its mean.
         has_latents: whether it draws answers from a latent space, `Imputation.latents`.
+        conditions_exactly: whether its answer is the conditional of one joint distribution, so that it suits every hole alike; a network suits
+            holes like those of its training.
         fills_in_steps: whether it makes samples step by step, see `filling`.
         steps: how it does that, for visitors; "" if it does not.
         draws_quickly: whether samples of thousands of images can be drawn within hours, so that they are measured.
@@ -163,6 +165,7 @@ class Imputer(ABC):
     has_trajectory: ClassVar[bool] = False
     starts_walks: ClassVar[bool] = False
     has_latents: ClassVar[bool] = False
+    conditions_exactly: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     steps: ClassVar[str] = ""
     draws_quickly: ClassVar[bool] = True

@@ -34,7 +34,7 @@ from train.methods import (
     vaeac_synthetic,
     wae,
 )
-from train.report import docs, evaluate, export, from_holes, gallery, line_masks, publish, scores, uci
+from train.report import docs, evaluate, export, from_holes, gallery, line_masks, next_pixel, publish, scores, uci
 
 Commands = Mapping[str, Callable[[Any], None]]
 """Name -> function of the subcommand's config, whose type is the annotation of the parameter `config`."""
@@ -63,6 +63,7 @@ COMMANDS: Commands = {
     "compare": scores.compare,
     "export": export.export,
     "from-holes": from_holes.compare,
+    "next-pixel": next_pixel.compare,
     "gallery": gallery.draw,
     "line-masks": line_masks.measure,
     "publish": publish.publish,

@@ -15,6 +15,7 @@ from dmfa_demo.app.tabs.reconstruct_and_dream import ReconstructAndDream
 from dmfa_demo.app.tabs.results import ResultsTab
 from dmfa_demo.app.tabs.samples import SamplesTab
 from dmfa_demo.app.tabs.step_by_step import StepByStep
+from dmfa_demo.app.tabs.which_pixel import WhichPixel
 from dmfa_demo.app.widgets.fields import AddressField
 
 TABS: dict[str, tuple[type[Part], ...]] = {
@@ -22,7 +23,7 @@ TABS: dict[str, tuple[type[Part], ...]] = {
     "factors": (FactorsTab,),
     "samples": (SamplesTab, LatentWalk, StepByStep, ReconstructAndDream),
     "attractors": (AttractorsTab,),
-    "predictions": (Predictions, ChangingMind, FirstLayer),
+    "predictions": (Predictions, ChangingMind, FirstLayer, WhichPixel),
     "learn": (LearnTab,),
     "results": (ResultsTab,),
 }

@@ -34,7 +34,7 @@ MASTHEAD = f"""
 <header class="masthead">
   <h1>{TITLE}</h1>
   <p>Hide part of a picture and see, while you draw, what different models of missing data believe is there.</p>
-  <nav aria-label="More"><a href="tables">Tables</a> <a href="?room=">Follow a room</a></nav>
+  <nav aria-label="More"><a href="tables">Tables</a> <a href="?room=">Join a room</a></nav>
 </header>
 """
 

@@ -140,6 +140,7 @@ class GaussianImputer(Imputer):
     paper = None
     colour = "#8457a6"
     has_samples = True
+    conditions_exactly = True
 
     def __init__(self, config: GaussianConfig, mean: Tensor, covariance: Tensor):
         """`mean` `(n,)` and `covariance` `(n, n)` are those of the training images."""

@@ -63,6 +63,7 @@ class MFAImputer(Imputer):
     colour = "#c2702a"
     has_samples = True
     has_factors = True
+    conditions_exactly = True
 
     def __init__(self, shape: tuple[int, int, int], mixture: SharedMixture, temperature: float = 1.0):
         self.shape, self.mixture, self.temperature = shape, mixture, temperature

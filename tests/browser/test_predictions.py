@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import Page, expect
+import re
 
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import OpenPage
 from tests.browser.page import press, stroke
+from tests.browser.test_accessible import expect_accessible
 
 pytestmark = pytest.mark.browser
 
@@ -50,3 +54,50 @@ def test_growing_hole_is_chosen_and_redrawn(page: Page):
     page.locator("#preset-half").click()  # moves the mark; the growing hole stays the same
     expect(here).not_to_have_attribute("x1", place)
     assert line.get_attribute("points") == points
+
+
+def game_of(open_page: OpenPage, served: str, width: int = 1280) -> tuple[Page, Locator]:
+    page = open_page(width, 900)
+    page.goto(f"{served}?tab=predictions")
+    game = page.locator("#pixel-game")
+    expect(game.get_by_role("button", name="Expected information")).to_be_visible()
+    return page, game
+
+
+def test_rule_looks_at_twelve_pixels_and_the_picture_is_shown_last(open_page: OpenPage, served: str):
+    _, game = game_of(open_page, served)
+    game.get_by_role("button", name="Expected information").click()
+    expect(game.locator("p[role=status]")).to_contain_text("Expected information (MFA): 12 of 12 pixels")
+    expect(game.locator(".results li")).to_have_count(1)
+    expect(game.locator(".whole")).to_be_hidden()
+    game.get_by_role("button", name="Show the picture").click()
+    expect(game.locator(".whole")).to_contain_text(re.compile(r"It is: \d\."))
+    expect(game.locator(".results li")).to_contain_text(re.compile("[✓✗]"))
+
+
+def test_visitor_looks_by_pointer_and_by_keyboard(open_page: OpenPage, served: str):
+    page, game = game_of(open_page, served)
+    status, board = game.locator("p[role=status]"), game.locator("canvas")
+    board.click(position={"x": 100, "y": 100})
+    expect(status).to_contain_text("You: 1 of 12 pixels")
+    board.click(position={"x": 100, "y": 100})  # again: nothing new
+    board.press("ArrowRight")
+    page.keyboard.press("Space")
+    expect(status).to_contain_text("You: 2 of 12 pixels")
+    game.get_by_label("Read by").select_option(label="VAEAC")
+    expect(status).to_contain_text("You: 0 of 12 pixels")
+    game.get_by_role("button", name="Row by row").click()
+    game.get_by_role("button", name="Your turn").click()  # a course that is interrupted leaves nothing behind
+    expect(status).to_contain_text("You: 0 of 12 pixels")
+    page.get_by_role("radio", name="Fashion-MNIST").check()
+    expect(game.locator("ol")).to_contain_text("Sneaker")
+    page.get_by_role("radio", name="Faces").check()
+    expect(game).to_be_hidden()
+
+
+def test_game_is_accessible_and_fits_a_phone(open_page: OpenPage, served: str):
+    page, game = game_of(open_page, served, width=390)
+    game.get_by_role("button", name="At random").click()
+    expect(game.locator("p[role=status]")).to_contain_text("12 of 12 pixels")
+    expect_accessible(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -26,7 +26,7 @@ def presenting(open_page: OpenPage, served: str) -> Page:
 
 
 def act(page: Page, name: str) -> None:
-    page.locator("#presenter .bar").get_by_role("button", name=name, exact=True).click()
+    page.locator("#presenter .toolbar").get_by_role("button", name=name, exact=True).click()
 
 
 def test_type_is_large_and_few_cards_are_shown(presenting: Page):
@@ -193,6 +193,6 @@ def test_unknown_room_is_named(new_context: NewContext, served: str):
     expect(follow.get_by_label("The room's code")).to_be_visible()
     follow.get_by_role("button", name="Close").click()
     expect(follow).to_be_hidden()
-    phone.get_by_role("link", name="Follow a room").click()
+    phone.get_by_role("link", name="Join a room").click()
     expect(follow.get_by_label("The room's code")).to_be_focused()
     expect_accessible(phone)

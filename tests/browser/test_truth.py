@@ -17,6 +17,17 @@ pytestmark = pytest.mark.browser
 TELLS = re.compile(r"\d dB\b|SSIM \d|NLL \S?\d|✓|✗|test image \d")
 
 
+# The number of pixels with drawing that a reload restores.
+OPAQUE = """async () => {
+    const picture = new Image();
+    picture.src = JSON.parse(sessionStorage.getItem("canvas")).guess.image;
+    await picture.decode();
+    const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+    pen.drawImage(picture, 0, 0);
+    return pen.getImageData(0, 0, picture.width, picture.height).data.filter((value, i) => i % 4 === 3 && value).length;
+}"""
+
+
 def open_covered(page: Page, served: str, query: str = "") -> Page:
     page.goto(f"{served}?truth=covered{query}")
     expect(card(page, "DMFA").locator("img")).to_be_visible()
@@ -26,9 +37,13 @@ def open_covered(page: Page, served: str, query: str = "") -> Page:
 
 def draw(page: Page) -> None:
     """Take the pen, and draw in the middle of the canvas."""
+    draw_on_canvas(page)
+    expect(card(page, "You")).to_be_visible()
+
+
+def draw_on_canvas(page: Page) -> None:
     page.locator("#painter").get_by_role("button", name="Pen", exact=True).click()
     stroke(page, (0.4, 0.5), (0.6, 0.55))
-    expect(card(page, "You")).to_be_visible()
 
 
 def test_h_covers_and_r_reveals(page: Page):
@@ -62,6 +77,43 @@ def test_no_tab_tells_the_truth_while_it_is_covered(open_page: OpenPage, served:
     assert page.locator("#samples button").first.get_attribute("aria-label") == "Picture 1"
 
 
+def test_h_again_covers_the_answers(open_page: OpenPage, served: str):
+    page = open_covered(open_page(1280, 900), served)
+    page.keyboard.press("h")
+    expect(page).to_have_url(re.compile("truth=everything"))
+    for tab in [tab for tab in READY if tab not in ("learn", "results")]:
+        page.get_by_role("tab", name=tab.capitalize()).click()
+        expect(page.locator(f"#tab-{tab}")).to_be_visible()
+        expect_current(page, tab)
+        assert not page.locator(f"#tab-{tab}").inner_text().strip()
+        assert not page.locator(f"#tab-{tab} :is(img, canvas):visible").count()
+    for tab in ("learn", "results"):
+        page.get_by_role("tab", name=tab.capitalize()).click()
+        expect(page.locator(READY[tab]).last).to_be_visible()
+    page.get_by_role("tab", name="Compare").click()
+    draw_on_canvas(page)
+    press(page, "Hide the answers too")  # again, which shows them
+    expect(card(page, "You").locator("img")).to_be_visible()
+    expect(page).to_have_url(re.compile("truth=covered"))
+    page.goto(f"{served}?truth=everything")
+    expect(page.locator("html")).to_have_attribute("data-answers", "covered")
+    page.keyboard.press("r")
+    expect(card(page, "Original").locator("img")).to_be_visible()
+
+
+def test_names_of_scenes_and_films_do_not_tell(open_page: OpenPage, served: str):
+    page = open_page(1280, 900)
+    page.goto(f"{served}?truth=covered&lesson=6")
+    expect(page.locator("#lesson .films img").first).to_be_attached()
+    expect(page.locator("#lesson .films img:visible")).to_have_count(0)
+    first = page.locator("#examples button").first
+    expect(first).to_have_accessible_name("Scene 1")
+    expect(first).to_have_accessible_description("")
+    page.keyboard.press("r")
+    expect(first).to_have_accessible_name("A 4, or a 9?")
+    expect(page.locator("#lesson .films img").first).to_be_visible()
+
+
 def test_guess_stands_beside_the_methods(open_page: OpenPage, served: str):
     page = open_covered(open_page(1280, 900), served)
     before = hidden(page)
@@ -93,6 +145,13 @@ def test_guess_survives_a_reload_and_ends_with_its_picture(open_page: OpenPage, 
     draw(page)
     expect_current(page)
     page.reload()
+    expect(card(page, "You")).to_be_visible()
+    expect_current(page)
+    kept = page.evaluate(OPAQUE)
+    assert 0 < kept < hidden(page)  # the rest of the hole is still without drawing
+    press(page, "Clear drawing")
+    expect(card(page, "You")).to_have_count(0)
+    press(page, "Undo")
     expect(card(page, "You")).to_be_visible()
     page.locator("#samples button").nth(3).click()
     expect(card(page, "You")).to_have_count(0)

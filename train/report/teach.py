@@ -47,7 +47,7 @@ def _links() -> str:
     )
     return (
         f"{_NOTICE}# Links to scenes and chapters\n\nEach link opens the page as `make run` serves it. For a page that is hosted elsewhere, replace "
-        f"`{PAGE}` by its address. Add `&truth=covered` to open a scene with the truth covered, and `&present=1` to open it for a projector.\n\n"
+        f"`{PAGE}` by its address. Add `&truth=covered` to open a scene with the truth covered, `&truth=everything` to cover the methods' answers too, and `&present=1` to open it for a projector.\n\n"
         f"## Scenes\n\n| | Scene | What to see | What to ask first |\n| ---: | --- | --- | --- |\n{scenes}\n"
         f"## Chapters\n\n| | Chapter on its own picture | What to see |\n| ---: | --- | --- |\n{chapters}"
     )
@@ -73,7 +73,7 @@ How sure are you, in percent, and why?
 
 {_LINES}
 
-**On the page.** Open chapter {number}, *{lesson.short}*, and *See it on its own picture*. What do you see there that speaks for your guess, or against it?
+**On the page.** Open chapter {number}, *{lesson.short}*{", and *See it on its own picture*" if lesson.setting else ""}. What do you see there that speaks for your guess, or against it?
 
 {_LINES}
 

@@ -275,7 +275,7 @@ function draw() {
         : "Nothing is hidden yet: paint over the picture.";
     for (const button of tools) button.setAttribute("aria-pressed", button.dataset.tool === tool);
     guessTools.hidden = !(isCovered() || guessing) || !hidden;
-    doubtText.textContent = doubtInput.value;
+    doubtText.textContent = `±${Math.round(100 * doubtInput.value)} %`;
     coverButton.textContent = isCovered() ? "Reveal the truth" : "Hide the truth";
     coverButton.setAttribute("aria-pressed", isCovered());
     answersButton.hidden = !isCovered();
@@ -523,7 +523,11 @@ for (const button of tools) button.addEventListener("click", () => take(button.d
 for (const button of element.querySelectorAll("[data-action]")) button.addEventListener("click", () => actions[button.dataset.action]());
 sizeInput.addEventListener("input", draw);
 doubtInput.addEventListener("input", () => { draw(); if (isDrawn()) settle(); });
-document.addEventListener("truth", () => { if (!isCovered() && tool === "pen") take("brush"); draw(); });
+document.addEventListener("truth", () => {
+    if (!isCovered() && tool === "pen") take("brush");
+    draw();
+    if (isCovered() && compact.matches) guessTools.scrollIntoView({ inline: "start", block: "nearest" }); // the bar scrolls sideways
+});
 new ResizeObserver(draw).observe(painter);
 // Contents that Python puts on the canvas are answered like a stroke: with the current mask, and all results follow.
 // A moment later, since other changes by Python, such as the choice of methods, are still on their way to the page.

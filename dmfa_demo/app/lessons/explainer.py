@@ -27,7 +27,7 @@ TABS = {
     "factors": ("Factors", "One Gaussian of a method's density in detail: its mean, the few directions in which it can change, and the noise of each pixel."),
     "samples": ("Samples", "Complete answers drawn from each method that has a distribution, the distance of the best of n from the truth, and a walk through a latent space."),
     "attractors": ("Attractors", "Where an auto-encoder leads a picture when its answer is fed back repeatedly, on a map of its latent plane."),
-    "predictions": ("Predictions", "A classifier's predictions from the visible pixels, with each treatment of the hidden ones, and when it changes its mind."),
+    "predictions": ("Predictions", "A classifier's predictions from the visible pixels, with each treatment of the hidden ones, when it changes its mind, and which pixel would tell most."),
     "learn": ("Learn", "Eight short chapters on the picture on the canvas: one idea each, with a guess to make before the formula, and a question about another picture."),
     "results": ("Results", "Figures measured on test images that no method has seen, with the papers' figures for comparison."),
 }  # fmt: skip
@@ -52,7 +52,7 @@ KEYS = (
     ("Delete", "uncover everything"),
     ("Ctrl Z, Ctrl Shift Z", "undo, redo"),
     ("G", "draw a guess in the hole"),
-    ("H, R", "hide the truth, reveal it"),
+    ("H, R", "hide the truth and, pressed again, the answers; reveal all"),
     ("Enter", "enlarge the picture of the results that has the focus"),
     ("P", "present; Page Down and Page Up go through the scenes"),
     ("?", "this help"),

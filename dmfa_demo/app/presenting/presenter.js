@@ -2,7 +2,7 @@
 // chapters: [{title, see, ask, answer, query}], light: the address of the light page or "", header: the header of a room's key}. Notes are
 // shown by another window, over a BroadcastChannel.
 const root = document.documentElement, act = (name) => element.querySelector(`[data-act=${name}]`);
-const bar = element.querySelector(".bar"), now = element.querySelector(".now"), said = element.querySelector(".said");
+const bar = element.querySelector(".toolbar"), now = element.querySelector(".now"), said = element.querySelector(".said");
 const [qr, votes, leaving] = ["code", "votes", "leave"].map((name) => element.querySelector(`dialog.${name}`));
 const { scenes, chapters, light, header } = props.value;
 const path = location.pathname.replace(/\/$/, "");

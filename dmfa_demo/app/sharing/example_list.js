@@ -8,7 +8,21 @@ function say(text) {
     sentence.classList.toggle("hint", text === hint);
 }
 
-for (const [number, button] of element.querySelectorAll("button").entries())
+const buttons = [...element.querySelectorAll("button")];
+
+// Titles and sentences tell what is on a picture.
+function describe() {
+    const covered = document.documentElement.dataset.truth === "covered";
+    for (const [number, button] of buttons.entries()) {
+        button.querySelector("span").textContent = covered ? `Scene ${number + 1}` : button.dataset.title;
+        button.title = covered ? "" : button.dataset.sentence;
+        button.setAttribute("aria-description", button.title);
+    }
+}
+document.addEventListener("truth", describe);
+describe();
+
+for (const [number, button] of buttons.entries())
     button.addEventListener("click", () => {
         own = true;
         say(button.dataset.sentence);

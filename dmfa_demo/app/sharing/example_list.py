@@ -47,6 +47,6 @@ def _button(example: Example) -> str:
     scene, sentence = Scene.sample(example.dataset, example.sample), escape(example.sentence)
     picture = png_address(with_holes(scene.image, example.missing))
     return (
-        f'<button type="button" title="{sentence}" aria-description="{sentence}" data-sentence="{sentence}">'
-        f'<img src="{picture}" alt="">{escape(example.title)}</button>'
+        f'<button type="button" data-sentence="{sentence}" data-title="{escape(example.title)}">'
+        f'<img src="{picture}" alt=""><span>{escape(example.title)}</span></button>'
     )

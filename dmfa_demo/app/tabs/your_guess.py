@@ -86,21 +86,21 @@ def plausibility_chart(found: Sequence[Plausibility]) -> str:
     if not found:
         return note("None of the methods shown has a density, which would tell how plausible it finds your drawing.")
     usual = [value for one in found for value in (one.truth, *one.samples)]
-    high, low = max(usual), min(usual)
+    high, low = max(*usual, *(one.guess for one in found)), min(usual)
     low -= (high - low) / 2 or 1
 
     def place(value: float) -> float:
-        return 100 * min(1.0, max(0.0, (value - low) / (high - low)))
+        return 100 * (value - low) / (high - low)
 
     rows = []
     for one in found:
         ticks = "".join(f'<i class="tick" style="left:{place(value):.1f}%"></i>' for value in one.samples)
-        below = sum(value <= one.guess for value in one.samples)
+        below = sum(value < one.guess for value in one.samples)
         middle = sorted(one.samples)[len(one.samples) // 2]
         rows.append(
             f'<tr><th scope="row"><i style="background:{one.method.colour}"></i>{escape(one.method.title)}</th>'
             f'<td class="track"><div>{ticks}<i class="ring truth" style="left:{place(one.truth):.1f}%;color:{one.method.colour}"></i>'
-            f'<i class="dot" style="left:{place(one.guess):.1f}%;background:{You.colour}"></i></div></td>'
+            f"{_mark(place(one.guess))}</div></td>"
             f"<td>{_number(one.guess)}</td><td>{_number(middle)}</td><td>{below} of {len(one.samples)}</td>"
             f'<td class="truth">{_number(one.truth)}</td></tr>'
         )
@@ -108,9 +108,16 @@ def plausibility_chart(found: Sequence[Plausibility]) -> str:
         '<table class="dots plausible"><caption><strong>How plausible is your drawing?</strong> Log-density per hidden value, in nats; further '
         "right is more plausible. The dot is your drawing, lines are the method's own samples, the ring is the truth.</caption>"
         '<thead><tr><th scope="col">Method</th><td></td><th scope="col">You</th><th scope="col">Its samples</th>'
-        '<th scope="col">Samples that it finds no more plausible</th>'
+        '<th scope="col">Samples less plausible than you</th>'
         f'<th scope="col">Truth</th></tr></thead><tbody>{"".join(rows)}</tbody></table>' + note(_EXPLANATION)
     )
+
+
+def _mark(place: float) -> str:
+    """Return the dot of the drawing, or an arrow at the edge if it is off the scale."""
+    if place < 0:
+        return f'<b class="off" style="color:{You.colour}" title="off the scale">◂</b>'
+    return f'<i class="dot" style="left:{place:.1f}%;background:{You.colour}"></i>'
 
 
 def _number(value: float) -> str:
