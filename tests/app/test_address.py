@@ -21,6 +21,7 @@ CHOSEN = dict(
     map="autoencoder-2d-012",
     step=1.0,
     walk=3,
+    walkers="all",
     growth="specks",
     hole=2,
     lesson=1,

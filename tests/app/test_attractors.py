@@ -16,6 +16,7 @@ from dmfa_demo.app.tabs.walk_player import Walks
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.models.dynamics import impute_along
 from dmfa_demo.models.latent_map import MAP
+from dmfa_demo.registry import load_imputer
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, WEIGHTS
 
 TAB = AttractorsTab(**dict.fromkeys(field.name for field in fields(AttractorsTab)))
@@ -98,6 +99,26 @@ def test_short_calls_add_up_to_the_librarys_walks():
         torch.testing.assert_close(ours.path, model.encode(torch.cat(twin)), atol=1e-3, rtol=1e-3)
     assert not walks.more and [walk.name for walk in walks.walks] == ["Noise", "Training mean", "k-NN", "DMFA"]
     assert strip.count("<img") == 7 and walk.done
+
+
+def test_denoising_walks_beside_the_auto_encoder():
+    run = Run()
+    inputs = SCENE, MISSING, ImputationCache(), PLANE, 0.3, 0, run, "mnist", "all"
+    walks, _, _, clock = TAB.render(*inputs)
+    while clock.active:
+        further, _, _, clock = TAB.advance(*inputs)
+        walks = walks if isinstance(further, dict) else further
+    assert [walk.name for walk in walks.walks][-1] == "Diffusion" and not walks.more
+    found, model = walks.walks[-1], load_plane("mnist", PLANE)
+    steps = load_imputer("diffusion", "mnist").filling(SCENE.image[None], MISSING[None, None], 1, seed=0)
+    with torch.inference_mode():
+        twin = torch.stack([filled[0, 0] for filled, _ in steps])
+        torch.testing.assert_close(found.images, twin)
+        torch.testing.assert_close(found.path, model.encode(twin))
+        moved = ((model.reconstruct(twin) - twin)[:, 0] * MISSING).flatten(1).norm(dim=1)
+    torch.testing.assert_close(found.residual, moved)
+    assert found.arrived and found.residual[-1] > TOLERANCE  # a sample, and no fixed point
+    assert torch.equal(found.images[-1, 0, ~MISSING], SCENE.image[0, ~MISSING])
 
 
 def test_first_answer_comes_before_the_end_and_the_walks_continue():

@@ -28,9 +28,13 @@ from dmfa_demo.app.widgets.segments import OneOf, segments
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.dynamics import flow, latent_field
 from dmfa_demo.models.latent_map import MAP, LatentMap
+from dmfa_demo.registry import available_methods, method_class
 from dmfa_demo.storage.checkpoints import ROOT, is_usable, quarantine_on_failure, read_config
 
 STEP_SIZES = (("Small steps, h = 0.3", 0.3), ("Whole steps, h = 1: pseudo-Gibbs", 1.0))
+
+# Whose walks are shown besides those of the auto-encoder, and their names in an address.
+WALKERS = (("Auto-encoder", "dynamics"), ("Denoising too", "all"))
 
 # The maximum number of steps of a walk on the map, and its tolerance, relative to the spread of the latents.
 LATENT_STEPS, EXACT = 200, 1e-3
@@ -92,11 +96,18 @@ class AttractorsTab(Part):
             parse=lambda dataset: one_of(size for _, size in STEP_SIZES),
         ),
         AddressField(key="walk", control="seed", default=lambda dataset: 0, parse=lambda dataset: number_below(MOST)),
+        AddressField(
+            key="walkers",
+            control="walkers",
+            default=lambda dataset: WALKERS[0][1],
+            parse=lambda dataset: one_of(name for _, name in WALKERS),
+        ),
     )
     FURTHER = ("run", "shown")
 
     plane: gr.Radio
     step_size: gr.Radio
+    walkers: gr.Radio
     again: gr.Button
     player: WalkPlayer
     strip: gr.HTML
@@ -111,6 +122,7 @@ class AttractorsTab(Part):
         with gr.Row(elem_classes="choices"):
             plane = segments(_choices(dataset), "Map", "plane", follows=True)
             step_size = segments(STEP_SIZES, "Step size", "step-size")
+            walkers = segments(WALKERS, "Walks", "walkers")
             again = gr.Button("New noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
@@ -118,6 +130,7 @@ class AttractorsTab(Part):
         return cls(
             plane=plane,
             step_size=step_size,
+            walkers=walkers,
             again=again,
             player=player,
             strip=strip,
@@ -130,13 +143,13 @@ class AttractorsTab(Part):
 
     @property
     def followers(self) -> list[Block]:
-        return [self.plane, self.explanation]
+        return [self.plane, self.explanation, self.walkers]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
         """Return the choice of maps, keeping the chosen map if the data set has it, and the explanation."""
         choices, name = _choices(dataset), chosen["map"]
         value = name if name in dict(choices).values() else choices[0][1]
-        return [gr.Radio(choices=choices, value=value), explain(dataset)]
+        return [gr.Radio(choices=choices, value=value), explain(dataset), gr.Radio(visible=bool(denoisers(dataset)))]
 
     @property
     def outputs(self) -> list[Component]:
@@ -190,6 +203,7 @@ with torch.inference_mode():
         seed: int,
         run: Run,
         shown: str | None,
+        walkers: str = WALKERS[0][1],
     ) -> list[Any]:
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden: the first steps.
 
@@ -213,9 +227,9 @@ with torch.inference_mode():
             text = note("Nothing is hidden, so no image walks. Paint over it, or click on the map.")
             run.walk = None
             return [walks, text, scene.dataset, gr.Timer(active=False)]
-        walk = run.walk
-        if walk is None or not walk.is_of(scene, missing, plane, step_size, seed):
-            walk = HoleWalk(scene, missing=missing, plane=plane, step_size=step_size, seed=seed, cache=cache)
+        walk, others = run.walk, _others(scene.dataset, walkers)
+        if walk is None or not walk.is_of(scene, missing, plane, step_size, seed, others):
+            walk = HoleWalk(scene, missing, plane, step_size=step_size, seed=seed, cache=cache, others=others)
             run.walk = walk
         walks, strip, clock = self._further(walk)
         if maps is not None:
@@ -232,12 +246,14 @@ with torch.inference_mode():
         seed: int,
         run: Run,
         shown: str | None,
+        walkers: str = WALKERS[0][1],
     ) -> list[Any]:
         """Return the contents of `outputs` some steps later; start again if the server has forgotten the run."""
         walk = run.walk
         if walk is None:
-            return self.render(scene, missing, cache, plane, step_size, seed, run, shown)
-        if walk.done or not walk.is_of(scene, missing, plane, step_size, seed):
+            return self.render(scene, missing, cache, plane, step_size, seed, run, shown, walkers)
+        others = _others(scene.dataset, walkers)
+        if walk.done or not walk.is_of(scene, missing, plane, step_size, seed, others):
             return [gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]
         walks, strip, clock = self._further(walk)
         return [walks, strip, shown, clock]
@@ -272,10 +288,19 @@ with torch.inference_mode():
         return Dropped(name, walk)
 
     def _further(self, walk: HoleWalk) -> list[Any]:
-        before = len(walk.states)
+        before = walk.progress
         walk.advance(BUDGET)
-        walks = walk.walks() if len(walk.states) > before else gr.skip()  # the player has the current ones
+        walks = walk.walks() if walk.progress != before else gr.skip()  # the player has the current ones
         return [walks, walk.strip(), gr.Timer(active=not walk.done)]
+
+
+def _others(dataset: str, walkers: str) -> list[str]:
+    return denoisers(dataset) if walkers == "all" else []
+
+
+def denoisers(dataset: str) -> list[str]:
+    """Return the methods that walk from noise to a sample, and not to a fixed point."""
+    return [name for name in available_methods(dataset, "has_trajectory") if method_class(name).fills_in_steps]
 
 
 def _choices(dataset: str) -> list[tuple[str, str]]:
@@ -320,5 +345,6 @@ _NOTHING_FIXED = (
 )
 _LINES = (
     "The lines are your picture: the hidden pixels start from the named method's answer, and at each step move towards the auto-encoder's reconstruction of the "
-    "whole picture, while the visible pixels do not change and pull it aside."
+    "whole picture, while the visible pixels do not change and pull it aside. <strong>By denoising</strong> a diffusion model walks from noise, too: its network removes a "
+    "little noise in each step, and it ends at a sample, where the auto-encoder's field need not vanish."
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from itertools import count
 
@@ -19,7 +19,7 @@ from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.dynamics import State, impute_along
 from dmfa_demo.models.latent_map import LatentMap, LatentPlane
-from dmfa_demo.registry import available_methods, method_class, methods_with
+from dmfa_demo.registry import available_methods, load_imputer, method_class, methods_with
 from dmfa_demo.storage.checkpoints import ROOT, load_network, quarantine_on_failure
 
 # A walk has arrived when its residual is not above the tolerance.
@@ -51,8 +51,18 @@ class HoleWalk:
 
     _numbers = count(1)
 
-    def __init__(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, cache: ImputationCache):
-        self.key = (scene.image, missing, plane, step_size, seed)
+    def __init__(
+        self,
+        scene: Scene,
+        missing: Tensor,
+        plane: str,
+        step_size: float,
+        seed: int,
+        cache: ImputationCache,
+        others: Sequence[str] = (),
+    ):
+        """Prepare the walks; `others` are methods that walk from noise to a sample in their own way."""
+        self.key = (scene.image, missing, plane, step_size, seed, tuple(others))
         self.number, self.plane = next(self._numbers), plane
         self.model = load_plane(scene.dataset, plane)
         # The method that walks from noise.
@@ -69,13 +79,23 @@ class HoleWalk:
         fillings = torch.stack([noise, *(cache.impute(name, scene, missing).mean[0] for name in names)])
         holes = torch.stack(list(self.holes.values()))[:, None]
         self.states: list[State] = []
+        self.others: dict[str, list[Tensor]] = {name: [] for name in others}
+        self.walked = False  # from every start
         self.varied: State | None = None
-        self._steps = self._walk(fillings, missing, noise, holes, step_size)
+        self._steps = self._walk(fillings, missing, noise, holes, step_size, seed)
 
-    def is_of(self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int) -> bool:
+    def is_of(
+        self, scene: Scene, missing: Tensor, plane: str, step_size: float, seed: int, others: Sequence[str] = ()
+    ) -> bool:
         """Return whether these are the walks of this hole on this map."""
         image, hole, *rest = self.key
-        return torch.equal(image, scene.image) and torch.equal(hole, missing) and rest == [plane, step_size, seed]
+        same = rest == [plane, step_size, seed, tuple(others)]
+        return same and torch.equal(image, scene.image) and torch.equal(hole, missing)
+
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """What changes when the walks have continued."""
+        return len(self.states), *map(len, self.others.values()), self.walked
 
     @torch.inference_mode()
     def advance(self, seconds: float) -> None:
@@ -87,9 +107,9 @@ class HoleWalk:
         self.done = True
 
     def _walk(
-        self, fillings: Tensor, missing: Tensor, noise: Tensor, holes: Tensor, step_size: float
+        self, fillings: Tensor, missing: Tensor, noise: Tensor, holes: Tensor, step_size: float, seed: int
     ) -> Iterator[None]:
-        """Walk from every start, then from noise with every hole that differs by one pixel."""
+        """Walk from every start, then by other methods, then from noise with every hole that differs by one pixel."""
         images, reconstruct = self.scene.image[None], self.model.reconstruct
         for state in impute_along(
             reconstruct,
@@ -101,6 +121,13 @@ class HoleWalk:
         ):
             self.states.append(state)
             yield
+        for name, images_so_far in self.others.items():
+            imputer = load_imputer(name, self.scene.dataset)
+            for filled, _ in imputer.filling(images, missing[None, None], 1, seed=seed):
+                images_so_far.append(filled[0, 0])
+                yield
+        self.walked = True
+        yield
         for state in impute_along(
             reconstruct,
             start=torch.where(holes, noise, images),
@@ -119,7 +146,7 @@ class HoleWalk:
         residual = torch.stack([state.residual for state in self.states])
         moving = torch.stack([state.moving for state in self.states])
         places = self.model.encode(points.flatten(0, 1)).unflatten(0, points.shape[:2])
-        walks, more = [], self.varied is None and bool(moving[-1].any()) and len(points) <= STEPS
+        walks = []
         for index, (name, colour) in enumerate(zip(self.names, self.colours)):
             steps = int(moving[:, index].sum()) + 1  # those before it arrived, and the last one
             own = slice(steps), index
@@ -136,13 +163,28 @@ class HoleWalk:
                     method=method,
                 )
             )
+        walks += [self._other(name, images) for name, images in self.others.items() if images]
         return Walks(
             plane=self.plane,
             number=self.number,
             truth=truth_at(self.scene, self.plane),
             image=self.scene.image,
             walks=walks,
-            more=more,
+            more=not self.walked,
+        )
+
+    def _other(self, name: str, images: list[Tensor]) -> Walk:
+        """Return the walk of another method so far, on the map and beside the auto-encoder's field."""
+        points, kind = torch.stack(images), method_class(name)
+        forces = (self.model.reconstruct(points) - points) * self.holes["as painted"]
+        return Walk(
+            name=kind.title,
+            colour=kind.colour,
+            path=self.model.encode(points),
+            residual=forces.flatten(1).norm(dim=1),
+            images=points,
+            arrived=self.walked,
+            method=name,
         )
 
     @torch.inference_mode()
