@@ -90,7 +90,7 @@ def test_visitor_looks_by_pointer_and_by_keyboard(open_page: OpenPage, served: s
     game.get_by_role("button", name="Your turn").click()  # a course that is interrupted leaves nothing behind
     expect(status).to_contain_text("You: 0 of 12 pixels")
     page.get_by_role("radio", name="Fashion-MNIST").check()
-    expect(game.locator("ol")).to_contain_text("Sneaker")
+    expect(game.locator("ol")).to_contain_text("sneaker")
     page.get_by_role("radio", name="Faces").check()
     expect(game).to_be_hidden()
 

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import hold_requests
+from tests.browser.test_accessible import expect_accessible
 
 pytestmark = pytest.mark.browser
 
@@ -70,3 +71,12 @@ def test_results_table_is_sorted_by_its_headings(page: Page):
     table.get_by_role("columnheader", name="Method").get_by_role("button").click()
     titles = [text.splitlines()[0] for text in table.locator("tbody th").all_inner_texts()]
     assert len(titles) >= 9 and titles == sorted(titles, key=str.lower)
+
+
+def test_errors_of_tables_unfold(page: Page):
+    page.get_by_role("tab", name="Results").click()
+    page.get_by_text("Tables of numbers and categories").click()
+    errors = page.locator(".of-tables table")
+    expect(errors).to_be_visible()
+    expect(errors).to_contain_text("WhiteWine")
+    expect_accessible(page)

@@ -18,6 +18,7 @@ from gradio.events import Dependency
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
+from dmfa_demo.app.tables.measured_errors import render_errors
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.widgets.cards import note
 from dmfa_demo.app.widgets.fields import AddressField, one_of
@@ -83,6 +84,10 @@ class ResultsTab(Part):
                 "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
                 "checkpoints/ describe how each model was trained and what each measure means."
             ),
+            apply_default_css=False,
+        )
+        gr.HTML(
+            f'<details class="of-tables"><summary>Tables of numbers and categories</summary>{render_errors()}</details>',
             apply_default_css=False,
         )
         return cls(protocol=protocol, measure=measure, chart=chart, table=table)
