@@ -6,7 +6,7 @@ Each function takes a `Draw` of pictures and holes, a cache and the names of the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -93,7 +93,7 @@ def ask_nearer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer
         options=("A", "B"),
         answer=int(near[1] > near[0]),
         because=f"A comes to a PSNR of {near[0]:.1f} dB and B to {near[1]:.1f} dB; more decibels mean less squared error. The mean is {'AB'[order.index(0)]}.",
-        after=[original(scene)],
+        after=[_truth(scene)],
     )
 
 
@@ -190,7 +190,7 @@ def ask_surer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
         options=("With A", "With B"),
         answer=int(sure[1] < sure[0]),
         because=f"Its likelier answer has {100 * sure[0]:.0f} % with A and {100 * sure[1]:.0f} % with B.",
-        after=[original(scene)],
+        after=[_truth(scene)],
     )
 
 
@@ -203,7 +203,7 @@ def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transf
     inside = (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
     return Transfer(
         question=f"This is {title}'s mean, and the truth. Is it too sure about this hole?",
-        films=[_seen(scene, missing), Film(f"{title}: the mean", [_picture(imputation.mean[0], f"{title}'s mean")]), original(scene)],
+        films=[_seen(scene, missing), Film(f"{title}: the mean", [_picture(imputation.mean[0], f"{title}'s mean")]), _truth(scene)],
         options=(f"Too sure: fewer than {100 * INTERVAL:.0f} % of the values are inside their intervals", f"No: {100 * INTERVAL:.0f} % or more are inside"),
         answer=int(inside >= INTERVAL),
         because=f"{100 * inside:.0f} % of the hidden values are inside their {100 * INTERVAL:.0f} % intervals.",
@@ -222,7 +222,7 @@ def ask_changed(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfe
     changes = "; ".join(f"{classes[one]} from {100 * before[one]:.0f} to {100 * after[one]:.0f} %" for one in most)
     return Transfer(
         question=f"{title} fills this hole. Which property changes most for a classifier of the completed picture?",
-        films=[original(scene), _seen(scene, missing)],
+        films=[_truth(scene), _seen(scene, missing)],
         options=[classes[most[place]] for place in order],
         answer=order.index(0),
         because=f"{changes}.".capitalize(),
@@ -274,3 +274,8 @@ def _lettered(letter: str, image: Tensor) -> Film:
 
 def _seen(scene: Scene, missing: Tensor, title: str = "What is visible") -> Film:
     return Film(title, [Picture(with_holes(scene.image, missing), "", f"{title}: a picture with {int(missing.sum())} hidden pixels")])  # fmt: skip
+
+
+def _truth(scene: Scene) -> Film:
+    """Return the picture itself. It is part of the question or of its answer, and not of the canvas, so it is never covered."""
+    return replace(original(scene), title="The truth", tells_truth=False)
