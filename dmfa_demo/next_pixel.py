@@ -9,7 +9,7 @@ choice of Bayesian experimental design (Lindley: On a measure of the information
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -20,7 +20,13 @@ from dmfa_demo.models.classifier import Classifier
 Way = Literal["information", "variance", "random", "raster"]
 """How the next pixel is chosen: by expected information, by the largest variance, at random, or row by row."""
 
-WAYS: tuple[Way, ...] = get_args(Way)
+WAYS: dict[Way, str] = {
+    "information": "expected information",
+    "variance": "largest variance",
+    "random": "random order",
+    "raster": "row by row",
+}
+"""Each way in words."""
 
 # The number of samples of the hidden pixels, and of levels into which their values are grouped.
 SAMPLES, LEVELS = 64, 4
@@ -68,7 +74,8 @@ def believe(imputer: Imputer, classifier: Classifier, images: Tensor, missing: T
 def expected_information(values: Tensor, classes: Tensor, levels: int = LEVELS) -> Tensor:
     """Return the mutual information between each pixel's level and the class, in bits, `(B, H, W)`.
 
-    It is estimated from samples, and somewhat too large, by about (levels - 1)(K - 1) / (2 S ln 2) bits where all levels occur.
+    It is estimated from samples, and too large where the pixel's level varies: by up to about (levels - 1)(K - 1) / (2 S ln 2) bits, 0.3 for
+    64 samples, 4 levels and 10 classes. Pixels whose level varies are therefore preferred a little.
 
     Args:
         values: of pixels, in [0, 1], `(S, B, H, W)`; they are grouped into `levels` of equal width.

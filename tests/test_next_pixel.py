@@ -87,7 +87,7 @@ def test_belief_is_that_of_samples_and_pixels_that_are_seen_tell_nothing():
 
 
 def test_looking_removes_uncertainty():
-    """Over digits, the bits that are left fall by about what looking was expected to tell."""
+    """Over digits, fewer bits are left than before."""
     images = to_float(load_samples("mnist").images)[:24]
     missing = torch.ones(24, 1, 28, 28, dtype=torch.bool)
     imputer, classifier = load_imputer("mfa", "mnist"), load_classifier("complete", "mnist")

@@ -114,10 +114,10 @@ def test_denoising_walks_beside_the_auto_encoder():
     with torch.inference_mode():
         twin = torch.stack([filled[0, 0] for filled, _ in steps])
         torch.testing.assert_close(found.images, twin)
-        torch.testing.assert_close(found.path, model.encode(twin))
+        torch.testing.assert_close(found.path, model.encode(twin), atol=1e-4, rtol=1e-4)
         moved = ((model.reconstruct(twin) - twin)[:, 0] * MISSING).flatten(1).norm(dim=1)
-    torch.testing.assert_close(found.residual, moved)
-    assert found.arrived and found.residual[-1] > TOLERANCE  # a sample, and no fixed point
+    torch.testing.assert_close(found.residual, moved, atol=1e-4, rtol=1e-4)
+    assert not found.arrived and found.residual[-1] > TOLERANCE  # a sample, and no fixed point
     assert torch.equal(found.images[-1, 0, ~MISSING], SCENE.image[0, ~MISSING])
 
 

@@ -289,13 +289,22 @@ def test_questions_about_other_pictures_have_one_right_answer(dataset, number):
 
 
 def test_questions_are_answered_from_the_figures():
-    """The right options of chapters 1, 4 and 6 agree with the figures that explain them."""
+    """The right options of chapters 1, 4, 6, 7 and 8 agree with the figures that explain them, as they are printed."""
     for number, larger in ((1, True), (4, True), (6, False)):
         for seed in range(5):
             draw = Draw("mnist", torch.Generator().manual_seed(seed))
             asked = ASKED[number - 1](draw, CACHE, LESSONS[number - 1].methods("mnist"))
             first, second = map(float, re.findall(r"\d+\.?\d*(?= dB| behind| %)", asked.because)[:2])
-            assert asked.answer == int((second > first) == larger)
+            assert first != second and asked.answer == int((second > first) == larger)
+    for seed in range(10):
+        draw = Draw("mnist", torch.Generator().manual_seed(seed))
+        asked = ASKED[6](draw, CACHE, LESSONS[6].methods("mnist"))
+        assert asked.answer == int(int(re.match(r"\d+", asked.because)[0]) >= 90)
+    for seed in range(3):
+        draw = Draw("celeba", torch.Generator().manual_seed(seed))
+        asked = ASKED[7](draw, CACHE, LESSONS[7].methods("celeba"))
+        changes = [abs(int(one) - int(other)) for one, other in re.findall(r"from (\d+) to (\d+) %", asked.because)]
+        assert changes[0] > max(changes[1:]) and asked.because.lower().startswith(asked.options[asked.answer].lower())
 
 
 def test_questions_are_not_about_the_picture_on_the_canvas():

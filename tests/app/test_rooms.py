@@ -170,7 +170,7 @@ def test_pages_of_other_sites_cannot_open_rooms(client):
 
 def test_rooms_that_nobody_has_led_are_forgotten_soon(client, room, monkeypatch):
     led = client.post("/rooms", json={}).json()
-    lead(client, led)
+    assert lead(client, led, query="").json() == {"revision": 0}  # the page as it is at first
     now = time.monotonic()
     monkeypatch.setattr(rooms.time, "monotonic", lambda: now + rooms.UNUSED + 1)
     assert client.get(f"/rooms/{room['code']}").status_code == 404

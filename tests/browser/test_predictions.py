@@ -79,16 +79,26 @@ def test_visitor_looks_by_pointer_and_by_keyboard(open_page: OpenPage, served: s
     page, game = game_of(open_page, served)
     status, board = game.locator("p[role=status]"), game.locator("canvas")
     board.click(position={"x": 100, "y": 100})
-    expect(status).to_contain_text("You: 1 of 12 pixels")
-    board.click(position={"x": 100, "y": 100})  # again: nothing new
+    board.click(position={"x": 100, "y": 100})  # the same one
+    board.click(position={"x": 200, "y": 100})  # without waiting for the answer
+    expect(status).to_contain_text("You: 2 of 12 pixels")
     board.press("ArrowRight")
     page.keyboard.press("Space")
-    expect(status).to_contain_text("You: 2 of 12 pixels")
+    expect(status).to_contain_text("You: 3 of 12 pixels")
     game.get_by_label("Read by").select_option(label="VAEAC")
     expect(status).to_contain_text("You: 0 of 12 pixels")
-    game.get_by_role("button", name="Row by row").click()
-    game.get_by_role("button", name="Your turn").click()  # a course that is interrupted leaves nothing behind
+    game.get_by_role("button", name="Random order").click()
+    game.get_by_role("button", name="Row by row").click()  # interrupts it
+    expect(status).to_contain_text("Row by row (VAEAC): 2 of 12 pixels")
+    game.get_by_role("button", name="Your turn").click()
     expect(status).to_contain_text("You: 0 of 12 pixels")
+    game.get_by_role("button", name="Show the picture").click()
+    expect(game.locator(".whole")).to_be_visible()
+    board.click(position={"x": 100, "y": 100})
+    expect(status).to_contain_text("You have seen this picture.")
+    game.get_by_role("button", name="Another hidden picture").click()
+    expect(status).to_contain_text("You: 0 of 12 pixels")
+    expect(game.locator(".whole")).to_be_hidden()
     page.get_by_role("radio", name="Fashion-MNIST").check()
     expect(game.locator("ol")).to_contain_text("sneaker")
     page.get_by_role("radio", name="Faces").check()
@@ -97,7 +107,7 @@ def test_visitor_looks_by_pointer_and_by_keyboard(open_page: OpenPage, served: s
 
 def test_game_is_accessible_and_fits_a_phone(open_page: OpenPage, served: str):
     page, game = game_of(open_page, served, width=390)
-    game.get_by_role("button", name="At random").click()
+    game.get_by_role("button", name="Random order").click()
     expect(game.locator("p[role=status]")).to_contain_text("12 of 12 pixels")
     expect_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -135,12 +135,16 @@ def test_phones_follow_a_room_and_vote(presenting: Page, new_context: NewContext
     page.keyboard.press("r")
     expect(phone.locator("html")).not_to_have_attribute("data-truth", "covered")
     expect(chosen).to_have_attribute("aria-pressed", "true")
+    page.reload()  # the vote goes on, too
     act(page, "Votes")
     votes.get_by_role("button", name="Show the bars").click()
     expect(votes.locator("li").nth(2)).to_have_attribute("aria-label", f"{EXAMPLES[0].options[2]}: 1 of 1")
     expect_accessible(page)
+    shown = page.url
     page.keyboard.press("PageDown")  # not behind a dialog
     votes.get_by_role("button", name="End the vote").click()
+    expect_current(page, EXAMPLES[0].tab)
+    assert page.url == shown
     expect(follow.locator(".options button")).to_have_count(0)
     expect(now(page)).to_have_text(EXAMPLES[0].title)
     follow.get_by_role("button", name="Stop following").click()

@@ -19,7 +19,7 @@ from torch import Tensor
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CompleteClassifier, load_classifier
-from dmfa_demo.next_pixel import Way, believe, choose
+from dmfa_demo.next_pixel import WAYS, Way, believe, choose
 from dmfa_demo.options import Options, PositiveInt
 from dmfa_demo.registry import load_imputer, method_class
 from train.report.docs import DOCS, STUDIES, write_studies
@@ -42,12 +42,6 @@ PLAYERS: tuple[tuple[str, Way], ...] = (
     ("dmfa", "information"),
     ("dmfa", "variance"),
 )
-WORDS: dict[Way, str] = {
-    "information": "expected information",
-    "variance": "largest variance",
-    "random": "random order",
-    "raster": "row by row",
-}
 # The numbers of visible pixels in the table.
 SHOWN = (0, 3, 6, 12)
 # Pictures at a time.
@@ -132,7 +126,7 @@ def draw(courses: dict[tuple[str, Way], Course]) -> Figure:
     ):
         for (name, way), course in courses.items():
             method = method_class(name)
-            label = f"{method.title}, {WORDS[way]}"
+            label = f"{method.title}, {WAYS[way]}"
             axes.plot(values(course), color=method.colour, linestyle=styles[way], label=label)
         axes.set_xlabel("visible pixels, of 784")
         axes.set_title(words, loc="left", fontsize=10)
@@ -152,4 +146,4 @@ def _row(name: str, way: Way, course: Course) -> list[str]:
         right = course.right[seen].float()
         error = right.std().item() / len(right) ** 0.5
         cells.append(f"{100 * right.mean():.1f} ± {100 * error:.1f} %, {course.bits[seen].mean():.2f} bits")
-    return [method_class(name).title, WORDS[way], *cells]
+    return [method_class(name).title, WAYS[way], *cells]

@@ -201,7 +201,11 @@ for (const [name, waiting] of [["canvas-asked", true], ["canvas-settled", false]
 
 // Picture and mask survive a reload and a restart of the server.
 const SAVED = "canvas";
-const saved = performance.getEntriesByType("navigation")[0]?.type === "reload" ? sessionStorage.getItem(SAVED) : null;
+function read() {
+    if (performance.getEntriesByType("navigation")[0]?.type !== "reload") return null;
+    try { return sessionStorage.getItem(SAVED); } catch { return null; } // not allowed in this frame
+}
+const saved = read();
 function save() {
     const value = isDrawn() ? { ...props.value, guess: encodeDrawing() } : props.value;
     try { sessionStorage.setItem(SAVED, JSON.stringify(value)); } catch { /* no room, or not allowed in this frame */ }

@@ -85,8 +85,9 @@ class LearnTab(Part):
 
         def ask(values: Values) -> Question:
             scene, number = values[painter].scene, values[self.chapter]
+            names = chapter_of(number).methods(scene.dataset)
             draw = Draw(scene.dataset, torch.Generator().manual_seed(randbelow(2**31)), scene.number)
-            return Question(number, ASKED[number - 1](draw, cache, chapter_of(number).methods(scene.dataset)))
+            return Question(number, ASKED[number - 1](draw, cache, names))
 
         self.player.select(in_turn(ask), {painter, self.chapter}, [self.player], **LATEST)
         return [turned.then(in_turn(answer), {painter, *self.inputs}, self.outputs, **LATEST)]

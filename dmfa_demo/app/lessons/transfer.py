@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -23,8 +24,10 @@ from dmfa_demo.registry import method_class
 
 # The number of pictures tried for two answers that differ clearly, and of samples of each.
 TRIES, DRAWN = 20, 16
-# What counts as clear: a ratio of distances between samples, and a difference of probabilities.
-RATIO, DIFFERENCE = 1.2, 0.05
+# What counts as clear: a ratio of distances between samples, and differences of probabilities, of shares of pixels and of decibels.
+RATIO, DIFFERENCE, SHARE, DECIBELS = 1.2, 0.05, 0.01, 0.2
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +84,17 @@ Ask = Callable[[Draw, ImputationCache, list[str]], Transfer]
 
 def ask_nearer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which of two pictures is nearer to the truth: a method's mean and a sample."""
-    scene = draw.scene()
-    missing = draw.hole(scene)
-    imputation = cache.impute(names[0], scene, missing)
-    pictures = torch.stack([imputation.mean[0], imputation.sample(1, noise=False)[0, 0]])
+
+    def make() -> tuple[Scene, Tensor, Tensor, list[float]]:
+        scene = draw.scene()
+        missing = draw.hole(scene)
+        imputation = cache.impute(names[0], scene, missing)
+        pictures = torch.stack([imputation.mean[0], imputation.sample(1, noise=False)[0, 0]])
+        return scene, missing, pictures, psnr_in_hole(pictures, scene, missing).tolist()
+
+    scene, missing, pictures, both = _first_clear(make, lambda made: abs(made[3][0] - made[3][1]) >= DECIBELS)
     order = draw.order(2)
-    near = psnr_in_hole(pictures[order], scene, missing).tolist()
+    near = [both[place] for place in order]
     return Transfer(
         question="One of these pictures is nearer to the truth in squared error. Which?",
         films=[_seen(scene, missing), *map(_lettered, "AB", pictures[order])],
@@ -196,11 +204,15 @@ def ask_surer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
 
 def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask whether a method is too sure about a hole, or not sure enough."""
-    scene = draw.scene()
-    missing = draw.hole(scene)
+
+    def make() -> tuple[Scene, Tensor, float]:
+        scene = draw.scene()
+        missing = draw.hole(scene)
+        needed = interval_needed(scene, missing, cache, names[0])
+        return scene, missing, (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
+
+    scene, missing, inside = _first_clear(make, lambda made: abs(made[2] - INTERVAL) >= SHARE)
     imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
-    needed = interval_needed(scene, missing, cache, names[0])
-    inside = (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
     return Transfer(
         question=f"This is {title}'s mean, and the truth. Is it too sure about this hole?",
         films=[_seen(scene, missing), Film(f"{title}: the mean", [_picture(imputation.mean[0], f"{title}'s mean")]), _truth(scene)],
@@ -212,11 +224,20 @@ def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transf
 
 def ask_changed(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which property of a face fades or appears most when a method fills a hole."""
-    scene = draw.scene()
-    missing, title = draw.hole(scene), method_class(names[0]).title
-    filled = cache.impute(names[0], scene, missing).mean[0]
-    before, after = properties([scene.image, filled], draw.dataset)
-    most = (after - before).abs().topk(3).indices.tolist()
+
+    def make() -> tuple[Scene, Tensor, Tensor, Tensor, Tensor]:
+        scene = draw.scene()
+        missing = draw.hole(scene)
+        filled = cache.impute(names[0], scene, missing).mean[0]
+        before, after = properties([scene.image, filled], draw.dataset)
+        return scene, missing, filled, before, after
+
+    def changes_clearly(made: tuple[Scene, Tensor, Tensor, Tensor, Tensor]) -> bool:
+        first, second = (made[4] - made[3]).abs().topk(2).values.tolist()
+        return first - second >= DIFFERENCE
+
+    scene, missing, filled, before, after = _first_clear(make, changes_clearly)
+    title, most = method_class(names[0]).title, (after - before).abs().topk(3).indices.tolist()
     order = draw.order(3)
     classes = DATASETS[draw.dataset].classes
     changes = "; ".join(f"{classes[one]} from {100 * before[one]:.0f} to {100 * after[one]:.0f} %" for one in most)
@@ -246,18 +267,26 @@ ASKED: tuple[Ask, ...] = (
 def _clear(
     draw: Draw, measure: Callable[[Scene, Tensor], float], differs: Callable[[float, float], bool]
 ) -> tuple[Scene, list[Tensor], list[float]]:
-    """Return a picture, two holes in it, and a measure of each that differ clearly.
+    """Return a picture, two holes in it, and a measure of each that differ clearly."""
 
-    Raises:
-        ValueError: If there are none among `TRIES`.
-    """
-    for _ in range(TRIES):
+    def make() -> tuple[Scene, list[Tensor], list[float]]:
         scene = draw.scene()
         holes = [draw.hole(scene) for _ in range(2)]
-        found = [measure(scene, missing) for missing in holes]
-        if differs(*found):
-            return scene, holes, found
-    raise ValueError("no two holes with clearly different answers were found; ask again")
+        return scene, holes, [measure(scene, missing) for missing in holes]
+
+    return _first_clear(make, lambda made: differs(*made[2]))
+
+
+def _first_clear(make: Callable[[], Made], is_clear: Callable[[Made], bool]) -> Made:
+    """Return the first of what `make` returns whose answer is clear.
+
+    Raises:
+        ValueError: If there is none among `TRIES`.
+    """
+    for _ in range(TRIES):
+        if is_clear(made := make()):
+            return made
+    raise ValueError("no picture with a clear answer was found; ask again")
 
 
 def _signed(value: float) -> str:

@@ -42,10 +42,10 @@ function look(picture) {
     panel = picture.closest("[role=tabpanel]") ?? document.body;
     all = around();
     if (!all.includes(picture)) return;
-    const before = against.value;
+    const before = against.selectedOptions[0]?.text;
     looked = picture;
     against.replaceChildren(new Option("nothing", ""), ...all.map((one, i) => new Option(nameOf(one), String(i))).filter((_, i) => all[i] !== picture));
-    against.value = [...against.options].some(({ value }) => value === before) ? before : "";
+    against.value = [...against.options].find(({ text }) => text === before)?.value ?? "";
     copy(picture, under);
     title.textContent = nameOf(picture);
     about.textContent = wordsOf(picture);

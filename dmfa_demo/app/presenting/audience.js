@@ -22,10 +22,11 @@ async function ask(path, body) {
     return found;
 }
 
-let following = null; // the code of the room, or null
+let following = null; // {code} of the room, one object for each time that it is joined, or null
 
 function enter(message = "") {
     following = null;
+    document.documentElement.classList.remove("following");
     follow.hidden = form.hidden = false;
     status.textContent = message;
     stop.textContent = "Close";
@@ -48,16 +49,17 @@ function write(code) {
 
 async function followRoom(code) {
     const LEVELS = ["covered", "everything"];
+    const mine = { code };
     let seen = null, failures = 0;
-    following = code;
+    following = mine;
     follow.hidden = false;
     form.hidden = true;
     stop.textContent = "Stop following";
     status.textContent = `Looking for room ${code}.`;
-    while (following === code) {
+    while (following === mine) {
         try {
             const state = await ask(`/${code}?after=${seen?.revision ?? -1}`);
-            if (following !== code) return;
+            if (following !== mine) return;
             status.textContent = `This page follows room ${code}.`;
             document.documentElement.classList.add("following");
             failures = 0;
@@ -70,11 +72,8 @@ async function followRoom(code) {
             if (state.question?.id !== seen?.question?.id) offer(state.question);
             seen = state;
         } catch (error) {
-            if (following !== code) return;
-            if (error.status === 404) {
-                document.documentElement.classList.remove("following");
-                return enter(seen ? "The teacher has ended the room." : `There is no room ${code}. Look at the code again.`);
-            }
+            if (following !== mine) return;
+            if (error.status === 404) return enter(seen ? "The teacher has ended the room." : `There is no room ${code}. Look at the code again.`);
             status.textContent = `Room ${code}: ${error.message}. This page tries again.`;
             await new Promise((resolve) => { setTimeout(resolve, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)]); });
         }
@@ -88,7 +87,7 @@ function offer(question) {
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", async () => {
             try {
-                await ask(`/${following}/vote`, { voter, question: question.id, option });
+                await ask(`/${following.code}/vote`, { voter, question: question.id, option });
             } catch (error) {
                 status.textContent = `Your vote was not counted: ${error.message}.`;
                 return;

@@ -151,18 +151,18 @@ async function openRoom() {
     } finally {
         act("room").disabled = false;
     }
-    keep(room);
     leadRoom();
     showCode();
 }
 
 function leadRoom() {
+    keep({ ...room, question });
     act("room").textContent = `Room ${room.code}`;
     act("vote").hidden = false;
     share();
 }
 
-// The room that this tab leads survives a reload.
+// The room that this tab leads, and its question, survive a reload.
 function keep(led) {
     try { sessionStorage.setItem("room", JSON.stringify(led)); } catch { /* no room, or not allowed in this frame */ }
 }
@@ -173,23 +173,26 @@ function kept() {
 // One state after the other, so that an older one never arrives last.
 async function share() {
     while (room && !sharing) {
-        const query = new URL(location.href).searchParams;
+        const led = room, query = new URL(location.href).searchParams;
         for (const name of ["present", "room", "__theme"]) query.delete(name);
         const state = { query: query.toString(), question }, text = JSON.stringify(state);
         if (text === shared) return;
         sharing = true;
         try {
-            await ask("POST", `/${room.code}`, state);
+            await ask("POST", `/${led.code}`, state);
+            if (room !== led) continue; // another one by now
             shared = text;
             say("");
         } catch (error) {
-            if (room && error.status === 404) {
+            if (room !== led) continue;
+            if (error.status === 404) {
                 forgetRoom();
                 say("The room was closed, since the server has restarted. Open another one.");
-            } else if (room) {
-                say(`The room does not follow: ${error.message}.`);
-                await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
+                return;
             }
+            say(`The room does not follow: ${error.message}.`);
+            if (error.status < 500) return; // until something changes
+            await new Promise((resolve) => { setTimeout(resolve, RETRY_MS); });
         } finally {
             sharing = false;
         }
@@ -197,6 +200,7 @@ async function share() {
 }
 
 function closeRoom() {
+    if (!room) return; // lost meanwhile
     ask("DELETE", `/${room.code}`).catch(() => {});
     forgetRoom();
     say("");
@@ -221,8 +225,16 @@ function questionHere() {
 
 // Escape hides the votes, and the vote goes on.
 function openVote() {
-    if (question) return votes.showModal();
-    question = questionHere();
+    if (!question) {
+        question = questionHere();
+        keep({ ...room, question });
+        layVote();
+        share();
+    }
+    votes.showModal();
+}
+
+function layVote() {
     votes.querySelector("h2").textContent = question.text;
     votes.querySelector("ol").replaceChildren(...question.options.map((text) => {
         const item = document.createElement("li"), row = document.createElement("i");
@@ -233,9 +245,7 @@ function openVote() {
     votes.querySelector("[role=status]").textContent = "0 votes";
     act("bars").setAttribute("aria-pressed", "false");
     act("vote").textContent = "Votes";
-    share();
     counting = setInterval(count, COUNT_MS);
-    votes.showModal();
 }
 
 async function count() {
@@ -257,6 +267,7 @@ function closeVote() {
     question = null;
     act("vote").textContent = "Ask for votes";
     votes.close();
+    if (room) keep({ ...room, question });
     share();
 }
 
@@ -284,7 +295,12 @@ document.addEventListener("keydown", (event) => {
 });
 if (new URL(location.href).searchParams.get("present") === "1") {
     present(true);
-    room = kept();
-    if (room) leadRoom();
+    const { question: asked = null, ...led } = kept() ?? {};
+    if (led.code) {
+        room = led;
+        question = asked;
+        if (question) layVote();
+        leadRoom();
+    }
 }
 document.addEventListener("greeted", locate, { once: true });

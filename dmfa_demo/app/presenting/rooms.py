@@ -52,6 +52,7 @@ class Room:
         question: {text, options}, or None.
         asked: the revision that the question arrived with, which votes name.
         votes: the option of each voter.
+        led: whether anybody has led it.
         used: when its leader last wrote or asked, in seconds of a monotonic clock.
     """
 
@@ -61,6 +62,7 @@ class Room:
     question: dict[str, Any] | None = None
     asked: int = 0
     votes: dict[str, int] = field(default_factory=dict)
+    led: bool = False
     used: float = field(default_factory=time.monotonic)
 
     def state(self) -> dict[str, Any]:
@@ -119,7 +121,7 @@ class Rooms:
         """Drop the rooms that nobody leads."""
         now = time.monotonic()
         for code, room in list(self.rooms.items()):
-            if now - room.used > (IDLE if room.revision else UNUSED):
+            if now - room.used > (IDLE if room.led else UNUSED):
                 del self.rooms[code]
 
     async def _open(self, request: Request, code: str) -> dict[str, Any]:
@@ -158,7 +160,7 @@ class Rooms:
         if question != room.question:
             room.votes.clear()
             room.asked = room.revision
-        room.query, room.question = query, question
+        room.query, room.question, room.led = query, question, True
         room.used = time.monotonic()
         return {"revision": room.revision}
 

@@ -79,7 +79,8 @@ class HoleWalk:
         fillings = torch.stack([noise, *(cache.impute(name, scene, missing).mean[0] for name in names)])
         holes = torch.stack(list(self.holes.values()))[:, None]
         self.states: list[State] = []
-        self.others: dict[str, list[Tensor]] = {name: [] for name in others}
+        # The picture, the place on the map and the residual after each step.
+        self.others: dict[str, list[tuple[Tensor, Tensor, Tensor]]] = {name: [] for name in others}
         self.walked = False  # from every start
         self.varied: State | None = None
         self._steps = self._walk(fillings, missing, noise, holes, step_size, seed)
@@ -121,10 +122,11 @@ class HoleWalk:
         ):
             self.states.append(state)
             yield
-        for name, images_so_far in self.others.items():
+        for name, steps in self.others.items():
             imputer = load_imputer(name, self.scene.dataset)
-            for filled, _ in imputer.filling(images, missing[None, None], 1, seed=seed):
-                images_so_far.append(filled[0, 0])
+            for (image,), _ in imputer.filling(images, missing[None, None], 1, seed=seed):
+                force = (reconstruct(image) - image) * missing
+                steps.append((image[0], self.model.encode(image)[0], force.norm()))
                 yield
         self.walked = True
         yield
@@ -163,7 +165,22 @@ class HoleWalk:
                     method=method,
                 )
             )
-        walks += [self._other(name, images) for name, images in self.others.items() if images]
+        for name, steps in self.others.items():
+            if steps:
+                images, path, residual = map(torch.stack, zip(*steps))
+                kind = method_class(name)
+                # It ends at a sample, which is no fixed point of the field.
+                walks.append(
+                    Walk(
+                        name=kind.title,
+                        colour=kind.colour,
+                        path=path,
+                        residual=residual,
+                        images=images,
+                        arrived=False,
+                        method=name,
+                    )
+                )
         return Walks(
             plane=self.plane,
             number=self.number,
@@ -171,20 +188,6 @@ class HoleWalk:
             image=self.scene.image,
             walks=walks,
             more=not self.walked,
-        )
-
-    def _other(self, name: str, images: list[Tensor]) -> Walk:
-        """Return the walk of another method so far, on the map and beside the auto-encoder's field."""
-        points, kind = torch.stack(images), method_class(name)
-        forces = (self.model.reconstruct(points) - points) * self.holes["as painted"]
-        return Walk(
-            name=kind.title,
-            colour=kind.colour,
-            path=self.model.encode(points),
-            residual=forces.flatten(1).norm(dim=1),
-            images=points,
-            arrived=self.walked,
-            method=name,
         )
 
     @torch.inference_mode()

@@ -7,6 +7,7 @@ const list = element.querySelector("ol"), chart = element.querySelector("svg"), 
 const end = element.querySelector(".end"), truth = element.querySelector(".whole");
 const act = (name) => element.querySelector(`[data-act=${name}]`);
 const SCALE = 12, STEP_MS = 250, YOU = "You";
+const DASHES = { information: "", variance: "6 3", random: "2 3", raster: "8 3 2 3" };
 
 let game = null;
 let sample = null; // the hidden picture; null until Python has drawn one
@@ -14,11 +15,13 @@ let shown = null; // the last answer
 let played = new Map(); // who looked -> {colour, dashed, bits: [], classes, pixels}
 let player = YOU, way = "information"; // who looks now, and the rule for the next pixel
 let run = 0; // the number of this course of pixels
+let mine = []; // the pixels that the visitor has chosen in it, answered or not
 let cursor = null, heat = null, label = null, timer = null;
 
 function accept() {
     const value = props.value;
-    if (value?.game && value.game.dataset !== game?.dataset) begin(value.game);
+    if (value === null && game) renew(); // these pictures have no game
+    else if (value?.game && value.game.dataset !== game?.dataset) begin(value.game);
     else if (value?.look) hear(value.look);
 }
 
@@ -49,6 +52,7 @@ function begin(next) {
 function renew() {
     clearTimeout(timer);
     run++;
+    mine = [];
     sample = shown = heat = label = null;
     played = new Map();
     player = YOU;
@@ -66,8 +70,10 @@ function ask(pixels, reveal = false) {
 
 // A rule, or the visitor for null, looks at the same picture from the start.
 function start(rule) {
+    if (!rule && label !== null) return seen();
     clearTimeout(timer);
     run++;
+    mine = [];
     const by = game.readers.find(({ name }) => name === reader.value).title;
     player = rule ? `${game.ways[rule]} (${by})` : YOU;
     way = rule ?? "information";
@@ -84,7 +90,7 @@ function hear(look) {
     if (look.picture !== null) return reveal(look);
     shown = look;
     const { colour } = game.readers.find(({ name }) => name === look.reader);
-    const course = played.get(player) ?? { bits: [], colour: player === YOU ? "var(--body-text-color)" : colour, dashed: way !== "information" };
+    const course = played.get(player) ?? { bits: [], colour: player === YOU ? "var(--body-text-color)" : colour, dashes: player === YOU ? "" : DASHES[way] };
     course.bits[look.pixels.length] = look.bits;
     Object.assign(course, { classes: look.classes, pixels: look.pixels });
     played.set(player, course);
@@ -149,28 +155,30 @@ function plot() {
     const most = Math.log2(game.classes.length), x = (count) => 24 + (count * 288) / game.most, y = (bits) => 8 + (120 * (most - bits)) / most;
     const ticks = [0, 1, 2, 3].filter((bits) => bits <= most).map((bits) => `<path d="M24 ${y(bits)}H312" stroke="var(--border-color-primary)"/><text x="18" y="${y(bits) + 3}" text-anchor="end">${bits}</text>`);
     const counts = [0, 3, 6, 9, 12].filter((count) => count <= game.most).map((count) => `<text x="${x(count)}" y="144" text-anchor="middle">${count}</text>`);
-    const lines = [...played.values()].map(({ bits, colour, dashed }) => `<polyline fill="none" stroke="${colour}" stroke-width="2" ${dashed ? "stroke-dasharray='4 3'" : ""} points="${bits.map((value, count) => `${x(count)},${y(value)}`).join(" ")}"/>`);
+    const lines = [...played.values()].map(({ bits, colour, dashes }) => `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}" points="${bits.map((value, count) => `${x(count)},${y(value)}`).join(" ")}"/>`);
     chart.innerHTML = [...ticks, ...counts, ...lines].join("");
     element.querySelector("figcaption").textContent = "Bits of uncertainty left after each pixel, on this picture";
-    results.replaceChildren(...[...played].filter(([, { pixels }]) => pixels.length).map(([name, { colour, classes, pixels, dashed }]) => {
-        const item = document.createElement("li"), line = document.createElement("i"), best = likeliest(classes), right = document.createElement("span");
+    results.replaceChildren(...[...played].filter(([, { pixels }]) => pixels.length).map(([name, { colour, classes, pixels, dashes }]) => {
+        const item = document.createElement("li"), line = document.createElement("i"), best = likeliest(classes);
         line.style.borderColor = colour;
-        line.style.borderTopStyle = dashed ? "dashed" : "solid";
-        right.className = "truth";
-        right.textContent = label === null ? "" : best === label ? " ✓" : " ✗";
-        item.append(line, `${name}, ${pixels.length} ${pixels.length === 1 ? "pixel" : "pixels"}: ${game.classes[best]}, ${percent(classes[best])}`, right);
+        line.style.borderTopStyle = dashes ? "dashed" : "solid";
+        const mark = label === null ? "" : best === label ? " ✓" : " ✗";
+        item.append(line, `${name}, ${pixels.length} ${pixels.length === 1 ? "pixel" : "pixels"}: ${game.classes[best]}, ${percent(classes[best])}${mark}`);
         return item;
     }));
 }
 
 // --- the visitor ---
 
+function seen() {
+    status.textContent = "You have seen this picture. Take another one, or let a rule try.";
+}
+
 function choose(place) {
+    if (label !== null) return seen();
     if (player !== YOU) return start(null);
-    const pixels = played.get(YOU)?.pixels ?? [];
-    if (label !== null) status.textContent = "You have seen this picture. Take another one.";
-    else if (pixels.length >= game.most) status.textContent = `You have looked at ${game.most} pixels. Show the picture, or let a rule try.`;
-    else if (!pixels.includes(place)) ask([...pixels, place]);
+    if (mine.length >= game.most) status.textContent = `You have looked at ${game.most} pixels. Show the picture, or let a rule try.`;
+    else if (!mine.includes(place)) ask(mine = [...mine, place]);
 }
 
 const placeAt = ({ clientX, clientY }) => {

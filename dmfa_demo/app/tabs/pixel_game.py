@@ -13,16 +13,10 @@ from torch import Tensor
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.figures import SEQUENTIAL, coloured, png_address
 from dmfa_demo.imputation import Imputer
-from dmfa_demo.next_pixel import Way
+from dmfa_demo.next_pixel import WAYS, Way
 
 # The number of pixels that may be looked at.
 MOST = 12
-WORDS: dict[Way, str] = {
-    "information": "Expected information",
-    "variance": "Largest variance",
-    "random": "At random",
-    "raster": "Row by row",
-}
 
 
 @dataclass(frozen=True)
@@ -118,7 +112,7 @@ class PixelGame(gr.HTML):
                     "most": MOST,
                     "readers": readers,
                     "reader": value.reader,
-                    "ways": WORDS,
+                    "ways": {way: words.capitalize() for way, words in WAYS.items()},
                 }
             }
         highest = value.information.max().item()
@@ -157,9 +151,9 @@ def _turn(payload: Any) -> Turn:
         raise ValueError(
             f"{form}; sample is a number and reader the name of a method, got {sample!r:.20}, {reader!r:.20}"
         )
-    known: Way | None = next((one for one in WORDS if one == way), None)
+    known: Way | None = next((one for one in WAYS if one == way), None)
     if known is None:
-        raise ValueError(f"{form}; way is one of {', '.join(WORDS)}, got {way!r:.40}")
+        raise ValueError(f"{form}; way is one of {', '.join(WAYS)}, got {way!r:.40}")
     if not isinstance(pixels, list) or len(pixels) > MOST or len(set(map(str, pixels))) < len(pixels):
         raise ValueError(f"{form}; pixels are at most {MOST} different places, got {pixels!r:.60}")
     if not all(map(_is_whole, pixels)):

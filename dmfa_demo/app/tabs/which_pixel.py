@@ -18,12 +18,12 @@ from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.pixel_game import MOST, Game, Look, PixelGame, Turn
-from dmfa_demo.app.widgets.handlers import LATEST, in_turn
+from dmfa_demo.app.widgets.handlers import EVERY, in_turn
 from dmfa_demo.data.datasets import DATASETS, load_samples
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CompleteClassifier, available_classifiers, load_classifier
-from dmfa_demo.next_pixel import Belief, believe, choose
+from dmfa_demo.next_pixel import SAMPLES, Belief, believe, choose
 from dmfa_demo.registry import available_methods, load_imputer, method_class
 
 
@@ -61,12 +61,12 @@ class WhichPixel(Part):
         def answer(values: Values) -> Look:
             return look(values[self.game], values[painter].scene, cache)
 
-        self.game.input(in_turn(answer), {painter, self.game}, [self.game], **LATEST)  # pyright: ignore[reportAttributeAccessIssue]
+        self.game.input(in_turn(answer), {painter, self.game}, [self.game], **EVERY)  # pyright: ignore[reportAttributeAccessIssue]
         return []
 
 
 def readers(dataset: str) -> list[type[Imputer]]:
-    """Return the methods whose samples say what visible pixels mean, if the pictures have one class each."""
+    """Return the methods that can draw complete pictures from a few visible pixels, if the pictures have one class each."""
     if DATASETS[dataset].several or CompleteClassifier.name not in available_classifiers(dataset):
         return []
     kinds = map(method_class, available_methods(dataset, "has_samples"))
@@ -132,7 +132,7 @@ def _believe(turn: Turn, scene: Scene, missing: Tensor) -> Belief:
 
 _EXPLANATION = (
     f"Of another picture everything is hidden. You may look at {MOST} pixels: click on those that should tell most about what it is, or let a rule choose. After "
-    "each pixel a method draws 64 complete pictures that fit what is visible, and the classifier of complete pictures names them: the shares are what the method believes. "
-    "<strong>Expected information</strong> looks where the pixel's value goes together with the class in these pictures, which removes the most uncertainty on "
-    "average. A network that learnt with smaller holes does badly with so few pixels; an exact conditional does not."
+    f"each pixel a method draws {SAMPLES} complete pictures that fit what is visible, and the classifier of complete pictures names them: the shares are what the method believes. "
+    "<strong>Expected information</strong> looks at the pixel whose value best separates the classes that are still possible, which removes the most "
+    "uncertainty on average. Compare readers: a network that learnt with smaller holes is at a loss with so few pixels."
 )
