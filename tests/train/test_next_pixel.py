@@ -38,7 +38,9 @@ def test_table_and_picture(tmp_path, monkeypatch):
     for module in (docs, next_pixel):
         monkeypatch.setattr(module, "STUDIES", study)
     monkeypatch.setattr(next_pixel, "PICTURE", picture)
-    compare(NextPixel(rows=4, pixels=3))
+    compare(NextPixel(rows=4, pixels=3, folder=tmp_path))
+    monkeypatch.setattr(next_pixel, "follow", None)  # measured once
+    compare(NextPixel(rows=4, pixels=3, folder=tmp_path))
     written = json.loads(study.read_text())[next_pixel.STUDY]
     assert written["columns"][2:] == ["0 pixels", "3 pixels"] and len(written["rows"]) == 3
     assert "4 test digits" in written["about"] and all("bits" in row[3] for row in written["rows"])
