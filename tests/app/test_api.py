@@ -263,9 +263,11 @@ SMALL = {"height": 32, "width": 32, "runs": []}
 PAINT = "painter", "tab-compare", [CANVAS, "mean", ["dmfa", "knn"]]
 FACTORS = "painter", "tab-factors", [CANVAS, "dmfa", 0, 0, 0, 0, 0]
 SAMPLES = "painter", "tab-samples", [CANVAS, False, 0, 0, 0]
-ATTRACTORS = "painter", "tab-attractors", [CANVAS, "autoencoder-2d", 0.3, 0, None, None]
+ATTRACTORS = "painter", "tab-attractors", [CANVAS, "autoencoder-2d", 0.3, "dynamics", 0, None, None]
 PREDICTIONS = "painter", "tab-predictions", [CANVAS, "blobs", 0]
 LEARN = "painter", "tab-learn", [CANVAS, 3, None]
+TURN = {"sample": 3, "reader": "mfa", "way": "information", "pixels": [400], "reveal": False, "run": 1}
+GAME = "pixel-game", "input", [CANVAS, {"turn": TURN}]
 DROP = "player", "input", [CANVAS, {"plane": "autoencoder-2d", "at": [0.0, 0.0]}]
 GROWTH = "growth", "input", [CANVAS, "specks", 0]
 FILL = "fill-universal-marginalizer", "click", [CANVAS, 0]
@@ -301,6 +303,7 @@ DESCRIBE = (
         *[0] * 3,
         "autoencoder-2d",
         0.3,
+        "dynamics",
         0,
         "blobs",
         0,
@@ -330,13 +333,13 @@ HOSTILE = [
     *((LEARN, 1, value) for value in (None, 0, 7, True, "1", [], 1e308)),
     *(
         (usual, place, {"slice": value})
-        for usual, place in ((LEARN, 2), (DESCRIBE, 20))
+        for usual, place in ((LEARN, 2), (DESCRIBE, 21))
         for value in (5, "12", [1], [3.1, 0], [0, -1], [None, {}], {"0": 0, "1": 0})
     ),
     *((TAKE, len(DESCRIBE[2]), value) for value in (None, {}, {"wanted": "../.."}, {"wanted": []})),
     *((EXAMPLE, 0, value) for value in (None, {}, {"number": 10}, {"number": True}, {"number": "1"})),
     *((DESCRIBE, 0, value) for value in (None, "../..", 5, ["learn"], {})),
-    *((DESCRIBE, place, value) for place in range(2, 20) for value in (None, "../..", [], {}, 1e308)),
+    *((DESCRIBE, place, value) for place in range(2, 21) for value in (None, "../..", [], {}, 1e308)),
     *((PAINT, 0, value) for value in NO_CANVAS),
     *(
         (usual, usual[2].index(CANVAS), value)
@@ -353,7 +356,14 @@ HOSTILE = [
     *((SAMPLES, 4, value) for value in ("NaN", None, [1], 1e308, "1")),
     *((ATTRACTORS, 1, value) for value in (None, "../..", 5, "dmfa", [])),
     *((ATTRACTORS, 2, value) for value in (None, "NaN", 1e308, 0.30001, [0.3])),
-    *((ATTRACTORS, 5, value) for value in (None, "../..", 5, [])),
+    *((ATTRACTORS, 3, value) for value in (None, "../..", 5, [])),
+    *((ATTRACTORS, 6, value) for value in (None, "../..", 5, [])),
+    *(
+        (GAME, 1, {"turn": {**TURN, "pixels": value}})
+        for value in (None, 5, [0, 0], ["0"], [-1], [784], list(range(13)))
+    ),
+    *((GAME, 1, {"turn": {**TURN, "reader": value}}) for value in (None, "../..", "mean", 5)),
+    *((GAME, 1, value) for value in (None, {}, {"turn": 5}, {"turn": {**TURN, "sample": 10**8}})),
     *((DROP, 1, {"plane": "autoencoder-2d", "at": value}) for value in (None, 5, [0], ["0", "0"], [1e308, 0], {})),
     *((DROP, 1, {"plane": value, "at": [0, 0]}) for value in (None, "../..", "dmfa", [])),
     *((PREDICTIONS, 1, value) for value in (None, "../..", 5, [])),
@@ -413,6 +423,7 @@ def send(http: httpx.Client, element: str, event: str, data: list) -> str:
         (FACTORS, "Factor 1"),
         (SAMPLES, "spread"),
         (ATTRACTORS, "Noise"),
+        (GAME, "bits"),
         (DROP, "Your start"),
         (PREDICTIONS, "MisConv"),
         (GROWTH, "changes"),

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import gradio as gr
-from anyio import to_thread
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -74,7 +74,7 @@ async def _answer(request: Request) -> Response | None:
     if not host or host not in {*hosts, _host_of(os.environ.get(LIGHT_VARIABLE, ""))}:
         return PlainTextResponse("text is an address of this page", 422)
     try:
-        return Response(await to_thread.run_sync(qr_code, text), media_type="image/svg+xml")
+        return Response(await run_in_threadpool(qr_code, text), media_type="image/svg+xml")
     except ValueError as error:
         return PlainTextResponse(str(error), 422)
 
