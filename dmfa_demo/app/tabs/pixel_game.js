@@ -178,7 +178,10 @@ function choose(place) {
     if (label !== null) return seen();
     if (player !== YOU) return start(null);
     if (mine.length >= game.most) status.textContent = `You have looked at ${game.most} pixels. Show the picture, or let a rule try.`;
-    else if (!mine.includes(place)) ask(mine = [...mine, place]);
+    else if (!mine.includes(place)) {
+        mine = [...mine, place];
+        ask(mine);
+    }
 }
 
 const placeAt = ({ clientX, clientY }) => {
