@@ -87,9 +87,12 @@ def test_h_again_covers_the_answers(open_page: OpenPage, served: str):
         expect_current(page, tab)
         assert not page.locator(f"#tab-{tab}").inner_text().strip()
         assert not page.locator(f"#tab-{tab} :is(img, canvas):visible").count()
-    for tab in ("learn", "results"):
-        page.get_by_role("tab", name=tab.capitalize()).click()
-        expect(page.locator(READY[tab]).last).to_be_visible()
+    page.get_by_role("tab", name="Results").click()
+    expect(page.locator(READY["results"]).last).to_be_visible()
+    page.get_by_role("tab", name="Learn").click()
+    expect(page.locator("#lesson h2")).to_be_visible()
+    expect(page.locator(READY["learn"]).last).to_be_attached()
+    expect(page.locator("#lesson .films img:visible")).to_have_count(0)  # answers, too
     page.get_by_role("tab", name="Compare").click()
     draw_on_canvas(page)
     press(page, "Hide the answers too")  # again, which shows them
