@@ -48,7 +48,13 @@ LARGE_BLOCK, AT_HAND = 16 * 2**20, 64 * 2**20
 # Seconds after which an uploaded file, which is read at once, may be deleted, and between two checks for such files.
 KEEP_UPLOADS = 600
 # Scripts of the whole page, which run before it is built.
-SCRIPTS = ("server/event_stream.js", "widgets/keys.js", "looking/cover_truth.js")
+SCRIPTS = (
+    "server/event_stream.js",
+    "sharing/query.js",
+    "widgets/keys.js",
+    "looking/cover_truth.js",
+    "presenting/ask_room.js",
+)
 # Labels that change while the page is open. A browser that translates the page replaces their text by other elements, which Gradio
 # would not update.
 KEEP_CHANGING_LABELS = """<script>

@@ -168,8 +168,8 @@ def _copy_page(folder: Path) -> None:
             shutil.copy(path, folder)
     full = Path(mask_painter.__file__).parents[1]
     shutil.copy(full / "page.css", folder)
-    for script in (full / "widgets" / "keys.js", full / "looking" / "cover_truth.js"):
-        shutil.copy(script, folder)
+    for script in ("sharing/query.js", "widgets/keys.js", "looking/cover_truth.js"):
+        shutil.copy(full / script, folder)
     index, styles = (PAGE / "index.html").read_text(), []
     for module, place in (
         (mask_painter, "painter"),

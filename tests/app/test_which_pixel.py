@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene
-from dmfa_demo.app.tabs import which_pixel
 from dmfa_demo.app.tabs.pixel_game import MOST, PixelGame, Turn
 from dmfa_demo.app.tabs.which_pixel import WhichPixel, look, new_game, readers
 from dmfa_demo.next_pixel import WAYS
@@ -48,9 +47,14 @@ def test_expected_information_reads_a_digit_from_twelve_pixels():
 
 
 def test_picture_on_the_canvas_is_not_drawn(monkeypatch):
-    drawn = iter([42, 42, 7])
-    monkeypatch.setattr(which_pixel, "randrange", lambda count: next(drawn))
-    assert SHOWN.number == 42 and look(turn(sample=None), SHOWN, CACHE).sample == 7
+    avoided = []
+
+    def another(dataset, shown, generator):
+        avoided.append((dataset, shown))
+        return Scene.sample(dataset, 7)
+
+    monkeypatch.setattr(Scene, "another", another)
+    assert look(turn(sample=None), SHOWN, CACHE).sample == 7 and avoided == [("mnist", 42)]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from torch import Tensor
 from dmfa_demo.data.datasets import load_split, to_float
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CompleteClassifier, load_classifier
-from dmfa_demo.next_pixel import WAYS, Way, believe, choose
+from dmfa_demo.next_pixel import SAMPLES, WAYS, Way, believe, choose
 from dmfa_demo.options import Options, PositiveInt
 from dmfa_demo.registry import load_imputer, method_class
 from train.report.docs import DOCS, STUDIES, write_studies
@@ -111,7 +111,7 @@ def compare(config: NextPixel) -> None:
         "command": "python -m train next-pixel",
         "about": (
             f"Share of {len(images):,} test digits whose likeliest class is right, with its standard error, and bits of uncertainty left, after "
-            "some pixels have become visible, of 784. One seed. Each method reads the visible pixels by 64 samples, which the classifier of complete digits names."
+            f"some pixels have become visible, of 784. One seed. Each method reads the visible pixels by {SAMPLES} samples, which the classifier of complete digits names."
         ),
         "columns": ["Reads", "Next pixel by", *(f"{seen} pixels" for seen in _shown(config.pixels))],
         "rows": [_row(name, way, course) for (name, way), course in courses.items()],

@@ -17,7 +17,7 @@ from dmfa_demo.app.lessons.shows import APART, INTERVAL, Film, interval_needed, 
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, draw_mask, psnr_in_hole
 from dmfa_demo.app.widgets.strips import Picture
-from dmfa_demo.data.datasets import DATASETS, load_samples
+from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour, with_holes
 from dmfa_demo.models.classifier import load_classifier
 from dmfa_demo.registry import method_class
@@ -62,8 +62,7 @@ class Draw:
 
     def scene(self) -> Scene:
         """Return a bundled picture other than the one on the canvas."""
-        numbers = [number for number in range(len(load_samples(self.dataset))) if number != self.shown]
-        return Scene.sample(self.dataset, numbers[self.below(len(numbers))])
+        return Scene.another(self.dataset, self.shown, self.generator)
 
     def hole(self, scene: Scene) -> Tensor:
         """Return a hole `(H, W)` of a preset."""
@@ -85,14 +84,15 @@ Ask = Callable[[Draw, ImputationCache, list[str]], Transfer]
 def ask_nearer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which of two pictures is nearer to the truth: a method's mean and a sample."""
 
-    def make() -> tuple[Scene, Tensor, Tensor, list[float]]:
+    def make() -> tuple[Scene, Tensor, Tensor, list[float]] | None:
         scene = draw.scene()
         missing = draw.hole(scene)
         imputation = cache.impute(names[0], scene, missing)
         pictures = torch.stack([imputation.mean[0], imputation.sample(1, noise=False)[0, 0]])
-        return scene, missing, pictures, psnr_in_hole(pictures, scene, missing).tolist()
+        mean, sample = psnr_in_hole(pictures, scene, missing).tolist()
+        return (scene, missing, pictures, [mean, sample]) if abs(mean - sample) >= DECIBELS else None
 
-    scene, missing, pictures, both = _first_clear(make, lambda made: abs(made[3][0] - made[3][1]) >= DECIBELS)
+    scene, missing, pictures, both = _first_clear(make)
     order = draw.order(2)
     near = [both[place] for place in order]
     return Transfer(
@@ -205,13 +205,14 @@ def ask_surer(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
 def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask whether a method is too sure about a hole, or not sure enough."""
 
-    def make() -> tuple[Scene, Tensor, float]:
+    def make() -> tuple[Scene, Tensor, float] | None:
         scene = draw.scene()
         missing = draw.hole(scene)
         needed = interval_needed(scene, missing, cache, names[0])
-        return scene, missing, (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
+        inside = (needed <= INTERVAL)[missing.expand_as(scene.image)].float().mean().item()
+        return (scene, missing, inside) if abs(inside - INTERVAL) >= SHARE else None
 
-    scene, missing, inside = _first_clear(make, lambda made: abs(made[2] - INTERVAL) >= SHARE)
+    scene, missing, inside = _first_clear(make)
     imputation, title = cache.impute(names[0], scene, missing), method_class(names[0]).title
     return Transfer(
         question=f"This is {title}'s mean, and the truth. Is it too sure about this hole?",
@@ -225,18 +226,15 @@ def ask_coverage(draw: Draw, cache: ImputationCache, names: list[str]) -> Transf
 def ask_changed(draw: Draw, cache: ImputationCache, names: list[str]) -> Transfer:
     """Ask which property of a face fades or appears most when a method fills a hole."""
 
-    def make() -> tuple[Scene, Tensor, Tensor, Tensor, Tensor]:
+    def make() -> tuple[Scene, Tensor, Tensor, Tensor, Tensor] | None:
         scene = draw.scene()
         missing = draw.hole(scene)
         filled = cache.impute(names[0], scene, missing).mean[0]
         before, after = properties([scene.image, filled], draw.dataset)
-        return scene, missing, filled, before, after
+        first, second = (after - before).abs().topk(2).values.tolist()
+        return (scene, missing, filled, before, after) if first - second >= DIFFERENCE else None
 
-    def changes_clearly(made: tuple[Scene, Tensor, Tensor, Tensor, Tensor]) -> bool:
-        first, second = (made[4] - made[3]).abs().topk(2).values.tolist()
-        return first - second >= DIFFERENCE
-
-    scene, missing, filled, before, after = _first_clear(make, changes_clearly)
+    scene, missing, filled, before, after = _first_clear(make)
     title, most = method_class(names[0]).title, (after - before).abs().topk(3).indices.tolist()
     order = draw.order(3)
     classes = DATASETS[draw.dataset].classes
@@ -269,22 +267,23 @@ def _clear(
 ) -> tuple[Scene, list[Tensor], list[float]]:
     """Return a picture, two holes in it, and a measure of each that differ clearly."""
 
-    def make() -> tuple[Scene, list[Tensor], list[float]]:
+    def make() -> tuple[Scene, list[Tensor], list[float]] | None:
         scene = draw.scene()
         holes = [draw.hole(scene) for _ in range(2)]
-        return scene, holes, [measure(scene, missing) for missing in holes]
+        found = [measure(scene, missing) for missing in holes]
+        return (scene, holes, found) if differs(*found) else None
 
-    return _first_clear(make, lambda made: differs(*made[2]))
+    return _first_clear(make)
 
 
-def _first_clear(make: Callable[[], Made], is_clear: Callable[[Made], bool]) -> Made:
-    """Return the first of what `make` returns whose answer is clear.
+def _first_clear(make: Callable[[], Made | None]) -> Made:
+    """Return the first that `make` returns; it returns None where the answer is not clear.
 
     Raises:
         ValueError: If there is none among `TRIES`.
     """
     for _ in range(TRIES):
-        if is_clear(made := make()):
+        if (made := make()) is not None:
             return made
     raise ValueError("no picture with a clear answer was found; ask again")
 

@@ -1,6 +1,6 @@
-// Covers the truth, or the methods' answers as well: the root of the page has data-truth="covered" and data-answers="covered", and styles hide
-// what has the class "truth", or all results. The key H covers the truth and, pressed again, the answers; R reveals both. A link with
-// truth=covered or truth=everything opens so. Everything that depends on it hears "truth".
+// Covers the truth, or also the methods' answers. The root of the page then has data-truth="covered", or also data-answers="covered", and styles
+// hide what has the class "truth", or all results. The key H covers the truth and, pressed again, the answers; R reveals both. A link with
+// truth=covered or truth=everything opens the page covered. Each change fires "truth".
 {
     const root = document.documentElement, isCovered = () => root.dataset.truth === "covered";
     const LEVELS = ["shown", "covered", "everything"];
@@ -12,10 +12,7 @@
             if (next >= from) root.dataset[name] = "covered";
             else delete root.dataset[name];
         }
-        const address = new URL(location.href);
-        if (next) address.searchParams.set("truth", LEVELS[next]);
-        else address.searchParams.delete("truth");
-        history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
+        writeQuery({ truth: next ? LEVELS[next] : null });
         document.dispatchEvent(new Event("truth"));
     };
 
@@ -29,13 +26,14 @@
     document.addEventListener("truth", describe);
     document.addEventListener("pictures-laid", describe);
 
-    // `detail` is one of LEVELS.
-    document.addEventListener("cover", ({ detail }) => set(Math.max(0, LEVELS.indexOf(detail))));
+    // A name in LEVELS; any other, or none, is the first.
+    const setTo = (name) => set(Math.max(0, LEVELS.indexOf(name)));
+    document.addEventListener("cover", ({ detail }) => setTo(detail));
     document.addEventListener("keydown", (event) => {
         if (keys.isModified(event) || event.repeat || keys.isTyping(event)) return;
         const key = keys.letterOf(event);
         if (key === "h") set(Math.min(2, level() + 1));
         else if (key === "r") set(0);
     });
-    set(Math.max(0, LEVELS.indexOf(new URL(location.href).searchParams.get("truth"))));
+    setTo(new URL(location.href).searchParams.get("truth"));
 }

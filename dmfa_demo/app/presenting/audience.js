@@ -1,7 +1,6 @@
 // The audience: follows the room whose code is in the address, ?room=CODE, or asks for a code, ?room=; and votes. It needs no value.
 const follow = element.querySelector(".follow"), form = element.querySelector("form"), asked = element.querySelector(".asked");
 const status = element.querySelector("p [role=status]"), options = element.querySelector(".options"), stop = element.querySelector("[data-act=leave]");
-const rooms = `${location.pathname.replace(/\/$/, "")}/rooms`;
 const RETRY_MS = [1000, 3000, 10000, 30000];
 
 // A voter keeps its name in this tab, so that a reload does not give it a second vote.
@@ -13,14 +12,6 @@ function nameOf() {
     return name;
 }
 const voter = nameOf();
-
-async function ask(path, body) {
-    const options = body ? { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json" } } : {};
-    const response = await fetch(rooms + path, options).catch(() => { throw new Error("the server is not reachable"); });
-    const found = await response.json().catch(() => ({ error: "the server does not answer" }));
-    if (!response.ok) throw Object.assign(new Error(found.error), { status: response.status });
-    return found;
-}
 
 let following = null; // {code} of the room, one object for each time that it is joined, or null
 
@@ -37,18 +28,10 @@ function leave() {
     following = null;
     follow.hidden = true;
     document.documentElement.classList.remove("following");
-    write(null);
-}
-
-function write(code) {
-    const address = new URL(location.href);
-    if (code === null) address.searchParams.delete("room");
-    else address.searchParams.set("room", code);
-    history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
+    writeQuery({ room: null });
 }
 
 async function followRoom(code) {
-    const LEVELS = ["covered", "everything"];
     const mine = { code };
     let seen = null, failures = 0;
     following = mine;
@@ -58,15 +41,14 @@ async function followRoom(code) {
     status.textContent = `Looking for room ${code}.`;
     while (following === mine) {
         try {
-            const state = await ask(`/${code}?after=${seen?.revision ?? -1}`);
+            const state = await askRoom("GET", `/${code}?after=${seen?.revision ?? -1}`);
             if (following !== mine) return;
             status.textContent = `This page follows room ${code}.`;
             document.documentElement.classList.add("following");
             failures = 0;
             // What has not changed stays as the visitor has it, a vote or a part of the page that they look at.
             if (state.query !== seen?.query && state.query) {
-                const level = new URLSearchParams(state.query).get("truth");
-                document.dispatchEvent(new CustomEvent("cover", { detail: LEVELS.includes(level) ? level : "shown" }));
+                document.dispatchEvent(new CustomEvent("cover", { detail: new URLSearchParams(state.query).get("truth") }));
                 document.dispatchEvent(new CustomEvent("go-to", { detail: state.query }));
             }
             if (state.question?.id !== seen?.question?.id) offer(state.question);
@@ -87,7 +69,7 @@ function offer(question) {
         button.setAttribute("aria-pressed", "false");
         button.addEventListener("click", async () => {
             try {
-                await ask(`/${following.code}/vote`, { voter, question: question.id, option });
+                await askRoom("POST", `/${following.code}/vote`, { body: { voter, question: question.id, option } });
             } catch (error) {
                 status.textContent = `Your vote was not counted: ${error.message}.`;
                 return;
@@ -103,7 +85,7 @@ stop.addEventListener("click", leave);
 form.addEventListener("submit", (event) => {
     event.preventDefault();
     const code = form.elements.code.value.trim().toUpperCase();
-    write(code);
+    writeQuery({ room: code });
     followRoom(code);
 });
 document.addEventListener("click", (event) => {

@@ -5,11 +5,10 @@ const root = document.documentElement, act = (name) => element.querySelector(`[d
 const bar = element.querySelector(".toolbar"), now = element.querySelector(".now"), said = element.querySelector(".said");
 const [qr, votes, leaving] = ["code", "votes", "leave"].map((name) => element.querySelector(`dialog.${name}`));
 const { scenes, chapters, light, header } = props.value;
-const path = location.pathname.replace(/\/$/, "");
 const channel = new BroadcastChannel("presenter");
 const COUNT_MS = 1500, RETRY_MS = 3000;
-// Keys of the address that say how the page is looked at, not what it shows.
-const VIEW = ["present", "room", "truth", "embed", "__theme"];
+// Keys of the address that concern this window only, and all that say how the page is looked at, not what it shows.
+const OWN = ["present", "room", "__theme"], VIEW = [...OWN, "truth", "embed"];
 
 let scene = -1, started = null; // the last prepared scene, and when presenting began
 
@@ -22,10 +21,7 @@ function present(on) {
     root.classList.toggle("presenting", on);
     bar.hidden = !on;
     started = on ? (started ?? Date.now()) : null;
-    const address = new URL(location.href);
-    if (on) address.searchParams.set("present", "1");
-    else address.searchParams.delete("present");
-    history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
+    writeQuery({ present: on ? "1" : null });
     if (!on && document.fullscreenElement) document.exitFullscreen();
     dispatchEvent(new Event("resize")); // cards are laid out anew
     tell();
@@ -43,10 +39,15 @@ function end() {
 const learning = () => document.querySelector("#tab-learn")?.offsetParent;
 const chapter = () => [...document.querySelectorAll("#chapter input")].findIndex((one) => one.checked);
 
-// What an address shows, in a form that can be compared.
+function without(names, query = location.search) {
+    const others = new URLSearchParams(query);
+    for (const name of names) others.delete(name);
+    return others;
+}
+
+// What a query shows, in a form that can be compared.
 function shown(query) {
-    const names = new URLSearchParams(query);
-    for (const name of VIEW) names.delete(name);
+    const names = without(VIEW, query);
     names.sort();
     return names;
 }
@@ -81,17 +82,16 @@ function tell() {
     if (!isPresenting()) return;
     const [list, at, last] = learning() ? [chapters, chapter(), chapter()] : [scenes, sceneHere(), scene];
     // While the truth is covered, titles of scenes do not tell what is hidden.
-    const nameOf = (one, number) => (isCovered() && scenes.includes(one) ? `Scene ${number + 1}` : one.title);
-    const groups = [["Scenes", scenes], ["Chapters", chapters]].map(([label, all]) => {
-        const group = Object.assign(document.createElement("optgroup"), { label });
-        group.append(...all.map((one, number) => new Option(nameOf(one, number), `${label} ${number}`)));
-        return group;
-    });
-    now.replaceChildren(new Option("Another picture", ""), ...groups);
+    for (const [number, one] of scenes.entries()) now.querySelector(`[value="Scenes ${number}"]`).text = isCovered() ? `Scene ${number + 1}` : one.title;
     now.value = at < 0 ? "" : `${list === scenes ? "Scenes" : "Chapters"} ${at}`;
     channel.postMessage({ notes: list[at] ?? null, next: list[last + 1]?.title ?? null, started });
 }
 
+now.append(new Option("Another picture", ""), ...[["Scenes", scenes], ["Chapters", chapters]].map(([label, all]) => {
+    const group = Object.assign(document.createElement("optgroup"), { label });
+    group.append(...all.map(({ title }, number) => new Option(title, `${label} ${number}`)));
+    return group;
+}));
 now.addEventListener("change", () => {
     const [label, number] = now.value.split(" ");
     if (label) go(label === "Scenes" ? scenes : chapters, Number(number));
@@ -105,7 +105,7 @@ document.addEventListener("truth", () => { tell(); share(); });
 
 function addressHere() {
     const address = new URL(light || `${location.origin}${location.pathname}`);
-    for (const [name, value] of new URL(location.href).searchParams) if (!["present", "room", "__theme"].includes(name)) address.searchParams.set(name, value);
+    address.search = without(OWN);
     return address.href;
 }
 
@@ -121,7 +121,7 @@ function showCode() {
         picture.hidden = true;
         advice.textContent = "This address is too long for a QR code. Open a room, whose address is short.";
     };
-    picture.src = `${path}/qr?text=${encodeURIComponent(address)}`;
+    picture.src = `${location.pathname.replace(/\/$/, "")}/qr?text=${encodeURIComponent(address)}`;
     picture.alt = `QR code of ${address}`;
     qr.querySelector(".where").textContent = room ? address.replace(/^https?:\/\//, "") : new URL(address).host;
     qr.showModal();
@@ -133,13 +133,8 @@ let room = null, question = null, shared = null, sharing = false, counting = nul
 
 const say = (text) => { said.textContent = text; };
 
-async function ask(method, to, body = {}) {
-    const options = { method, headers: { "Content-Type": "application/json", [header]: room?.key ?? "" }, ...(method === "POST" ? { body: JSON.stringify(body) } : {}) };
-    const response = await fetch(`${path}/rooms${to}`, options).catch(() => { throw new Error("the server is not reachable"); });
-    const found = await response.json().catch(() => ({ error: "the server does not answer" }));
-    if (!response.ok) throw Object.assign(new Error(found.error), { status: response.status });
-    return found;
-}
+// A request by who leads the room.
+const ask = (method, path, body) => askRoom(method, path, { body, headers: { [header]: room?.key ?? "" } });
 
 async function openRoom() {
     if (room) return showCode();
@@ -173,9 +168,7 @@ function kept() {
 // One state after the other, so that an older one never arrives last.
 async function share() {
     while (room && !sharing) {
-        const led = room, query = new URL(location.href).searchParams;
-        for (const name of ["present", "room", "__theme"]) query.delete(name);
-        const state = { query: query.toString(), question }, text = JSON.stringify(state);
+        const led = room, state = { query: without(OWN).toString(), question }, text = JSON.stringify(state);
         if (text === shared) return;
         sharing = true;
         try {

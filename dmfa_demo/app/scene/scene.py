@@ -44,6 +44,12 @@ class Scene:
         return blake2b(self.dataset.encode() + self.image.numpy().tobytes(), digest_size=16).digest()
 
     @classmethod
+    def another(cls, dataset: str, shown: int | None, generator: torch.Generator) -> Scene:
+        """Return a bundled sample at random, other than the one with the number `shown`."""
+        numbers = [number for number in range(len(load_samples(dataset))) if number != shown]
+        return cls.sample(dataset, numbers[int(torch.randint(len(numbers), (), generator=generator))])
+
+    @classmethod
     def sample(cls, dataset: str, number: Any) -> Scene:
         """Return the `number`-th bundled sample.
 

@@ -4,10 +4,7 @@ document.documentElement.classList.toggle("embed", new URL(location).searchParam
 // Writes the state of the page to the address. props.value: {name: text, or null to remove it}.
 function write() {
     if ("go" in props.value) return;
-    const address = new URL(location);
-    for (const [name, text] of Object.entries(props.value))
-        text === null ? address.searchParams.delete(name) : address.searchParams.set(name, text);
-    history.replaceState(history.state, "", address.href.replaceAll("%2C", ","));
+    writeQuery(props.value);
     document.dispatchEvent(new Event("address-written"));
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from html import escape
 
 from dmfa_demo.tables.datasets import DATASETS
@@ -15,6 +16,7 @@ INTRODUCTION = (
 )
 
 
+@cache
 def render_errors() -> str:
     """Return the errors as an HTML table with a row for each table; the lowest of each row is marked."""
     results = load_results()

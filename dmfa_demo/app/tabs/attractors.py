@@ -251,7 +251,7 @@ with torch.inference_mode():
         """Return the contents of `outputs` some steps later; start again if the server has forgotten the run."""
         walk = run.walk
         if walk is None:
-            return self.render(scene, missing, cache, plane, step_size, seed, run, shown, walkers)
+            return self.render(scene, missing, cache, plane, step_size, seed, run, shown, walkers=walkers)
         others = _others(scene.dataset, walkers)
         if walk.done or not walk.is_of(scene, missing, plane, step_size, seed, others):
             return [gr.skip(), gr.skip(), gr.skip(), gr.Timer(active=False)]

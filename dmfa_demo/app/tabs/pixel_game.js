@@ -1,5 +1,5 @@
 // The game of pixels. props.value from Python: {game: {dataset, classes, height, width, most, readers: [{name, title, colour}], reader, ways: {way:
-// words}}}, or {look: {sample, reader, run, pixels, values, classes, bits, information, highest, next, picture, label}}, the answer to the value
+// words}}}, or {look: {sample, reader, run, pixels, values, classes, bits, information, next, picture, label}}, the answer to the value
 // that goes to Python, {turn: {sample, reader, way, pixels, reveal, run}}.
 const board = element.querySelector("canvas"), pen = board.getContext("2d"), status = element.querySelector("[role=status]");
 const reader = element.querySelector("[name=reader]"), map = element.querySelector("[name=map]"), rules = element.querySelector(".rules");
@@ -12,7 +12,7 @@ const DASHES = { information: "", variance: "6 3", random: "2 3", raster: "8 3 2
 let game = null;
 let sample = null; // the hidden picture; null until Python has drawn one
 let shown = null; // the last answer
-let played = new Map(); // who looked -> {colour, dashed, bits: [], classes, pixels}
+let played = new Map(); // who looked -> {colour, dashes, bits: [], classes, pixels}
 let player = YOU, way = "information"; // who looks now, and the rule for the next pixel
 let run = 0; // the number of this course of pixels
 let mine = []; // the pixels that the visitor has chosen in it, answered or not
@@ -157,7 +157,6 @@ function plot() {
     const counts = [0, 3, 6, 9, 12].filter((count) => count <= game.most).map((count) => `<text x="${x(count)}" y="144" text-anchor="middle">${count}</text>`);
     const lines = [...played.values()].map(({ bits, colour, dashes }) => `<polyline fill="none" stroke="${colour}" stroke-width="2" stroke-dasharray="${dashes}" points="${bits.map((value, count) => `${x(count)},${y(value)}`).join(" ")}"/>`);
     chart.innerHTML = [...ticks, ...counts, ...lines].join("");
-    element.querySelector("figcaption").textContent = "Bits of uncertainty left after each pixel, on this picture";
     results.replaceChildren(...[...played].filter(([, { pixels }]) => pixels.length).map(([name, { colour, classes, pixels, dashes }]) => {
         const item = document.createElement("li"), line = document.createElement("i"), best = likeliest(classes);
         line.style.borderColor = colour;

@@ -115,7 +115,6 @@ class PixelGame(gr.HTML):
                     "ways": {way: words.capitalize() for way, words in WAYS.items()},
                 }
             }
-        highest = value.information.max().item()
         return {
             "look": {
                 "sample": value.sample,
@@ -125,8 +124,7 @@ class PixelGame(gr.HTML):
                 "values": list(value.values),
                 "classes": [round(share, 4) for share in value.classes.tolist()],
                 "bits": round(value.bits, 3),
-                "information": png_address(coloured(value.information, 0, highest, SEQUENTIAL)),
-                "highest": round(highest, 3),
+                "information": png_address(coloured(value.information, 0, value.information.max().item(), SEQUENTIAL)),
                 "next": value.following,
                 "picture": None if value.picture is None else png_address(value.picture),
                 "label": value.label,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from random import randrange
+from secrets import randbelow
 from typing import Any, Self
 
 import gradio as gr
@@ -19,7 +19,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs.part import Part, Values
 from dmfa_demo.app.tabs.pixel_game import MOST, Game, Look, PixelGame, Turn
 from dmfa_demo.app.widgets.handlers import EVERY, in_turn
-from dmfa_demo.data.datasets import DATASETS, load_samples
+from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.figures import grey_or_colour
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.classifier import CompleteClassifier, available_classifiers, load_classifier
@@ -36,11 +36,12 @@ class WhichPixel(Part):
 
     @classmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        with gr.Column(visible=bool(readers(dataset))) as box:
+        first = new_game(dataset)
+        with gr.Column(visible=first is not None) as box:
             gr.HTML(
                 f'<h2 class="section">Which pixel next?</h2><p class="note">{_EXPLANATION}</p>', apply_default_css=False
             )
-            game = PixelGame(new_game(dataset), elem_id="pixel-game")
+            game = PixelGame(first, elem_id="pixel-game")
         return cls(box=box, game=game)
 
     @property
@@ -55,7 +56,8 @@ class WhichPixel(Part):
         return [self.box, self.game]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        return [gr.Column(visible=bool(readers(dataset))), new_game(dataset)]
+        game = new_game(dataset)
+        return [gr.Column(visible=game is not None), game]
 
     def listen(self, painter: gr.HTML, cache: ImputationCache, panel: str) -> list[Dependency]:
         def answer(values: Values) -> Look:
@@ -94,11 +96,11 @@ def look(turn: Turn, scene: Scene, cache: ImputationCache) -> Look:
     dataset = scene.dataset
     if turn.reader not in (names := [kind.name for kind in readers(dataset)]):
         raise ValueError(f"{turn.reader!r:.40} cannot read these pictures; available: {', '.join(names) or 'none'}")
-    count = len(load_samples(dataset))
-    number = turn.sample
-    while number is None or (turn.sample is None and number == scene.number):
-        number = randrange(count)
-    hidden_scene = Scene.sample(dataset, number)
+    if turn.sample is None:
+        hidden_scene = Scene.another(dataset, scene.number, torch.Generator().manual_seed(randbelow(2**31)))
+    else:
+        hidden_scene = Scene.sample(dataset, turn.sample)
+    assert hidden_scene.number is not None, "it is a sample"
     missing = torch.ones(1, 1, *hidden_scene.image.shape[1:], dtype=torch.bool)
     if any(place >= missing.numel() for place in turn.pixels):
         raise ValueError(f"these pictures have {missing.numel():,} pixels, got {max(turn.pixels):,}")
@@ -106,11 +108,11 @@ def look(turn: Turn, scene: Scene, cache: ImputationCache) -> Look:
     belief = cache.recall(
         hidden_scene, ("look", turn.reader, turn.pixels), lambda: _believe(turn, hidden_scene, missing)
     )
-    generator = torch.Generator().manual_seed(number + len(turn.pixels))
+    generator = torch.Generator().manual_seed(hidden_scene.number + len(turn.pixels))
     grey = hidden_scene.image.mean(0).flatten()
     label = None if hidden_scene.labels is None else hidden_scene.labels[0]
     return Look(
-        sample=number,
+        sample=hidden_scene.number,
         turn=turn,
         values=[round(255 * grey[place].item()) for place in turn.pixels],
         classes=belief.classes[0],
