@@ -1,9 +1,9 @@
 """Which pixel to look at next: what it is expected to tell about the class of a picture.
 
-Of a picture some pixels are visible. Samples of the others, drawn by a method and given to a classifier of complete pictures, show which
-classes are still possible. A pixel tells much if its value goes together with the class: its mutual information with the class, given
-the visible pixels, is how many bits of uncertainty looking at it removes on average. Looking at the pixel with the largest is the greedy
-choice of Bayesian experimental design (Lindley: On a measure of the information provided by an experiment, 1956).
+Some pixels of a picture are visible. A method draws samples of the others, and a classifier of complete pictures names each sample, which shows
+the classes that are still possible. A pixel tells much if its value separates them: its mutual information with the class, given the
+visible pixels, is how many bits of uncertainty looking at it removes on average. Looking at the pixel with the most is the greedy choice of
+Bayesian experimental design (Lindley: On a measure of the information provided by an experiment, 1956).
 """
 
 from __future__ import annotations
