@@ -276,7 +276,11 @@ CHART = "results-protocol", "input", [CANVAS, "square14", "sse"]
 CHOICE = "results-measure", "input", [CANVAS, "line3-binarised", "sse"]
 PICK = "samples", "select", [{"dataset": "mnist", "chosen": 3}, CANVAS]
 # A change of the data set: preferred methods, canvas, chosen methods, other controls that depend on the data set, and its name.
-SWITCH = "dataset", "input", [["dmfa"], CANVAS, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "square14", "sse", "celeba"]
+SWITCH = (
+    "dataset",
+    "input",
+    [["dmfa"], CANVAS, ["dmfa", "knn"], "dmfa", "autoencoder-2d", "dynamics", "square14", "sse", "celeba"],
+)
 FACE = (
     "aligner",
     "input",
@@ -372,9 +376,9 @@ HOSTILE = [
     *((CHART, 1, value) for value in (None, "../..", 5, ["square14"])),
     *((CHART, 2, value) for value in (None, "smell", 5, ["sse"])),
     *((CHOICE, place, value) for place in (1, 2) for value in (None, "../..", 5, ["sse"], {})),
-    *((SWITCH, 7, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
+    *((SWITCH, 8, value) for value in (None, "../..", 5, ["celeba"], "celeba32")),
     *((SWITCH, place, value) for place in (0, 2) for value in (None, "dmfa", ["../.."], [None])),
-    *((SWITCH, place, value) for place in (3, 4, 5, 6) for value in (None, "../..", [])),
+    *((SWITCH, place, value) for place in (3, 4, 5, 6, 7) for value in (None, "../..", [])),
     *(
         (usual, 0, value)
         for usual in (FACE, DIGIT)

@@ -127,3 +127,14 @@ def test_walks_show_their_end_under_reduced_motion(open_page: OpenPage, served: 
     open_attractors(page)
     place, last = page.locator("#player input[type=range]").evaluate("(bar) => [bar.value, bar.max]")
     assert int(place) == int(last) > 0
+
+
+def test_link_opens_the_walk_by_denoising(open_page: OpenPage, served: str):
+    page = open_page(1280, 900)
+    page.goto(f"{served}?tab=attractors&walkers=all")
+    expect(page.get_by_role("radio", name="Denoising too")).to_be_checked()
+    expect(page.locator("#player .tiles")).to_contain_text("Diffusion")
+    page.get_by_role("radio", name="Fashion-MNIST").check()
+    expect(page.get_by_role("radio", name="Denoising too")).to_be_checked()
+    page.get_by_role("radio", name="Omniglot").check()  # without diffusion
+    expect(page.get_by_role("radio", name="Denoising too")).to_be_hidden()

@@ -111,3 +111,7 @@ def test_game_is_accessible_and_fits_a_phone(open_page: OpenPage, served: str):
     expect(game.locator("p[role=status]")).to_contain_text("12 of 12 pixels")
     expect_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    game.locator("canvas").evaluate("(board) => board.scrollIntoView()")
+    expect(page.locator("#painter canvas")).to_be_hidden()  # it would cover the board
+    game.locator("canvas").click(position={"x": 300, "y": 20})
+    expect(game.locator("p[role=status]")).to_contain_text("You: 0 of 12 pixels")

@@ -119,6 +119,10 @@ def test_phones_follow_a_room_and_vote(presenting: Page, new_context: NewContext
     page.keyboard.press("PageDown")  # samples of another picture
     expect(phone).to_have_url(re.compile("tab=samples"))
     expect(phone.locator("#strips img").first).to_be_visible()
+    phone.evaluate("scrollTo(0, 900)")
+    expect(phone.locator("#painter canvas")).to_be_hidden()  # it would cover what they read
+    phone.evaluate("scrollTo(0, 0)")
+    expect(phone.locator("#painter canvas")).to_be_visible()
     page.keyboard.press("h")
     expect(phone.locator("html")).to_have_attribute("data-truth", "covered")
     page.reload()  # still leads the room

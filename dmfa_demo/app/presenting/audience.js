@@ -15,9 +15,12 @@ const voter = nameOf();
 
 let following = null; // {code} of the room, one object for each time that it is joined, or null
 
+// Styles of the page depend on it.
+const mark = (on) => document.querySelector(".stage").classList.toggle("following", on);
+
 function enter(message = "") {
     following = null;
-    document.documentElement.classList.remove("following");
+    mark(false);
     follow.hidden = form.hidden = false;
     status.textContent = message;
     stop.textContent = "Close";
@@ -27,7 +30,7 @@ function enter(message = "") {
 function leave() {
     following = null;
     follow.hidden = true;
-    document.documentElement.classList.remove("following");
+    mark(false);
     writeQuery({ room: null });
 }
 
@@ -44,7 +47,7 @@ async function followRoom(code) {
             const state = await askRoom("GET", `/${code}?after=${seen?.revision ?? -1}`);
             if (following !== mine) return;
             status.textContent = `This page follows room ${code}.`;
-            document.documentElement.classList.add("following");
+            mark(true);
             failures = 0;
             // What has not changed stays as the visitor has it, a vote or a part of the page that they look at.
             if (state.query !== seen?.query && state.query) {

@@ -101,6 +101,7 @@ class AttractorsTab(Part):
             control="walkers",
             default=lambda dataset: WALKERS[0][1],
             parse=lambda dataset: one_of(name for _, name in WALKERS),
+            follows=True,
         ),
     )
     FURTHER = ("run", "shown")
@@ -122,7 +123,7 @@ class AttractorsTab(Part):
         with gr.Row(elem_classes="choices"):
             plane = segments(_choices(dataset), "Map", "plane", follows=True)
             step_size = segments(STEP_SIZES, "Step size", "step-size")
-            walkers = segments(WALKERS, "Walks", "walkers")
+            walkers = segments(WALKERS, "Walks", "walkers", follows=True)
             again = gr.Button("New noise", size="sm", elem_id="again")
         player = WalkPlayer(elem_id="player")
         strip = gr.HTML(LOADING, elem_id="holes", apply_default_css=False)
@@ -146,10 +147,11 @@ class AttractorsTab(Part):
         return [self.plane, self.explanation, self.walkers]
 
     def follow(self, dataset: str, **chosen: Any) -> list[Any]:
-        """Return the choice of maps, keeping the chosen map if the data set has it, and the explanation."""
+        """Return the choice of maps, keeping the chosen map if the data set has it, the explanation, and the choice of walks."""
         choices, name = _choices(dataset), chosen["map"]
         value = name if name in dict(choices).values() else choices[0][1]
-        return [gr.Radio(choices=choices, value=value), explain(dataset), gr.Radio(visible=bool(denoisers(dataset)))]
+        walkers = gr.Radio(value=chosen["walkers"] or WALKERS[0][1], visible=bool(denoisers(dataset)))
+        return [gr.Radio(choices=choices, value=value), explain(dataset), walkers]
 
     @property
     def outputs(self) -> list[Component]:

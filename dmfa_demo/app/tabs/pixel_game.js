@@ -210,5 +210,8 @@ act("again").addEventListener("click", () => start(null));
 act("new").addEventListener("click", () => { renew(); start(null); });
 act("reveal").addEventListener("click", () => ask(shown?.pixels ?? [], true));
 
+// On a small screen the canvas floats above what follows it, and would cover the board.
+new IntersectionObserver(([{ isIntersecting }]) => { board.closest(".stage").classList.toggle("playing", isIntersecting); }).observe(board);
+
 watch("value", accept);
 accept();
