@@ -89,7 +89,8 @@ def test_visitor_looks_by_pointer_and_by_keyboard(open_page: OpenPage, served: s
     expect(status).to_contain_text("You: 0 of 12 pixels")
     game.get_by_role("button", name="Random order").click()
     game.get_by_role("button", name="Row by row").click()  # interrupts it
-    expect(status).to_contain_text("Row by row (VAEAC): 2 of 12 pixels")
+    expect(status).to_contain_text("Row by row (VAEAC): 12 of 12 pixels")
+    expect(game.locator(".results")).not_to_contain_text("Random order (VAEAC), 12 pixels")
     game.get_by_role("button", name="Your turn").click()
     expect(status).to_contain_text("You: 0 of 12 pixels")
     game.get_by_role("button", name="Show the picture").click()

@@ -85,8 +85,8 @@ def test_h_again_covers_the_answers(open_page: OpenPage, served: str):
         page.get_by_role("tab", name=tab.capitalize()).click()
         expect(page.locator(f"#tab-{tab}")).to_be_visible()
         expect_current(page, tab)
-        assert not page.locator(f"#tab-{tab}").inner_text().strip()
-        assert not page.locator(f"#tab-{tab} :is(img, canvas):visible").count()
+        expect(page.locator(f"#tab-{tab}")).to_have_text("", use_inner_text=True)  # buttons fade
+        expect(page.locator(f"#tab-{tab} :is(img, canvas):visible")).to_have_count(0)
     page.get_by_role("tab", name="Results").click()
     expect(page.locator(READY["results"]).last).to_be_visible()
     page.get_by_role("tab", name="Learn").click()
