@@ -144,6 +144,7 @@ class Imputer(ABC):
             holes like those of its training.
         fills_in_steps: whether it makes samples step by step, see `filling`.
         steps: how it does that, for visitors; "" if it does not.
+        answers_in_steps: whether its answer takes seconds, and can be followed by `impute_in_steps`.
         draws_quickly: whether samples of thousands of images can be drawn within hours, so that they are measured.
         shown_first: whether Compare shows it at first; slow methods and variants of others are not shown.
         other_start: the method with the same walk from another start; None if there is none.
@@ -168,6 +169,7 @@ class Imputer(ABC):
     conditions_exactly: ClassVar[bool] = False
     fills_in_steps: ClassVar[bool] = False
     steps: ClassVar[str] = ""
+    answers_in_steps: ClassVar[bool] = False
     draws_quickly: ClassVar[bool] = True
     shown_first: ClassVar[bool] = True
     other_start: ClassVar[str | None] = None
@@ -196,6 +198,10 @@ class Imputer(ABC):
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         """Run the method itself. `impute` overwrites the observed pixels of the result."""
 
+    def predict_in_steps(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Iterator[Imputation]:
+        """Run the method itself and yield its answer after each step; the last one is that of `predict`."""
+        yield self.predict(images, missing, generator)
+
     @torch.inference_mode()
     def impute(self, images: Tensor, missing: Tensor, *, seed: int | None = None) -> Imputation:
         """Fill in the missing pixels.
@@ -210,26 +216,22 @@ class Imputer(ABC):
         """
         self._check(images, missing)
         seed = torch.Generator().seed() if seed is None else seed
-        prediction = self.predict(images, missing, torch.Generator().manual_seed(seed))
+        return _paste(self.predict(images, missing, torch.Generator().manual_seed(seed)), images, missing, seed)
 
-        def paste(values: Tensor) -> Tensor:  # the one place where observed pixels enter an answer
-            return torch.where(missing, values, images)
+    @torch.inference_mode()
+    def impute_in_steps(self, images: Tensor, missing: Tensor, *, seed: int | None = None) -> Iterator[Imputation]:
+        """Yield the answer after each step of a method with `answers_in_steps`; the last one, of any method, is that of `impute`.
 
-        def paste_draw(values: Tensor) -> Tensor:
-            return paste(values.clamp(0, 1))
+        Args:
+            images, missing, seed: as in `impute`.
 
-        return replace(
-            prediction,
-            mean=paste(prediction.mean),
-            marginal_variance=map_optional(
-                prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)
-            ),
-            trajectory=map_optional(prediction.trajectory, paste),
-            sampler=_sampler(prediction, images, seed, paste_draw),
-            latents=map_optional(
-                prediction.latents, lambda space: LatentSpace(space.count, lambda z: paste_draw(space.decode(z)))
-            ),
-        )
+        Raises:
+            ValueError: If an argument breaks the contract.
+        """
+        self._check(images, missing)
+        seed = torch.Generator().seed() if seed is None else seed
+        for prediction in self.predict_in_steps(images, missing, torch.Generator().manual_seed(seed)):
+            yield _paste(prediction, images, missing, seed)
 
     @torch.inference_mode()
     def filling(
@@ -273,6 +275,29 @@ Other = TypeVar("Other")
 def map_optional(value: Value | None, do: Callable[[Value], Other]) -> Other | None:
     """Return `do(value)`, or None for None."""
     return None if value is None else do(value)
+
+
+def _paste(prediction: Imputation, images: Tensor, missing: Tensor, seed: int) -> Imputation:
+    """Return a method's prediction with the observed pixels pasted in; this is the one place where they enter an answer."""
+
+    def paste(values: Tensor) -> Tensor:
+        return torch.where(missing, values, images)
+
+    def paste_draw(values: Tensor) -> Tensor:
+        return paste(values.clamp(0, 1))
+
+    return replace(
+        prediction,
+        mean=paste(prediction.mean),
+        marginal_variance=map_optional(
+            prediction.marginal_variance, lambda variance: torch.where(missing, variance, 0)
+        ),
+        trajectory=map_optional(prediction.trajectory, paste),
+        sampler=_sampler(prediction, images, seed, paste_draw),
+        latents=map_optional(
+            prediction.latents, lambda space: LatentSpace(space.count, lambda z: paste_draw(space.decode(z)))
+        ),
+    )
 
 
 def _sampler(

@@ -13,6 +13,7 @@ Schedules, samplers and both kinds of guidance are those of the library azula.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -169,6 +170,7 @@ class DiffusionImputer(Imputer):
     has_samples = True
     has_trajectory = True
     fills_in_steps = True
+    answers_in_steps = True
     steps = (
         "This method starts from noise in the hole. A network that learnt to remove noise from complete pictures removes a little of it in "
         "each step, and the visible pixels steer the step. The first steps decide what is there, the last ones draw its details."
@@ -195,25 +197,27 @@ class DiffusionImputer(Imputer):
         for states in zip(*rows):
             yield torch.stack(states, 1), nothing
 
-    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+    def predict_in_steps(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Iterator[Imputation]:
         seed = generator.initial_seed()
 
-        def walks(count: int) -> tuple[Tensor, Tensor]:
-            """Return the walk of the first sample `(T, B, C, H, W)` and all samples `(count, B, C, H, W)`."""
-            first, states = [], images.expand(count, *images.shape)
-            for states, _ in self.fill(images, missing, count, torch.Generator().manual_seed(seed)):
-                first.append(states[0])
-            return torch.stack(first), states
+        def states(count: int) -> Iterator[Tensor]:
+            for filled, _ in self.fill(images, missing, count, torch.Generator().manual_seed(seed)):
+                yield filled
 
-        first, drawn = walks(self.SAMPLES)
+        first = []
+        for drawn in states(self.SAMPLES):
 
-        def sampler(count: int, noise: bool) -> Tensor:
-            return drawn if count == self.SAMPLES else walks(count)[1]
+            def sampler(count: int, noise: bool, drawn: Tensor = drawn) -> Tensor:
+                return drawn if count == self.SAMPLES else deque(states(count), maxlen=1)[0]
 
-        mean = drawn.mean(0)
-        return Imputation(
-            mean=mean,
-            marginal_variance=(drawn - mean).square().sum(0) / (self.SAMPLES - 1),
-            trajectory=first,  # of one sample; the answer is the mean of all
-            sampler=sampler,
-        )
+            first.append(drawn[0])
+            mean = drawn.mean(0)
+            yield Imputation(
+                mean=mean,
+                marginal_variance=(drawn - mean).square().sum(0) / (self.SAMPLES - 1),
+                trajectory=torch.stack(first),  # of one sample; the answer is the mean of all
+                sampler=sampler,
+            )
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        return deque(self.predict_in_steps(images, missing, generator), maxlen=1)[0]

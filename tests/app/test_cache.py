@@ -33,6 +33,20 @@ class Counting:
         return self.imputer.impute(images, missing, seed=seed)
 
 
+class CountingSteps:
+    """An imputer that counts its steps, and fails at one of them."""
+
+    def __init__(self, imputer, fails_at=None):
+        self.imputer, self.fails_at, self.steps = imputer, fails_at, 0
+
+    def impute_in_steps(self, images, missing, seed):
+        for imputation in self.imputer.impute_in_steps(images, missing, seed=seed):
+            self.steps += 1
+            if self.steps == self.fails_at:
+                raise RuntimeError("out of memory")
+            yield imputation
+
+
 @pytest.fixture
 def counting(monkeypatch) -> Counting:
     counted = Counting(load_imputer("dmfa", "mnist"))
@@ -45,6 +59,16 @@ def glance(
 ) -> list[Glance | None]:
     (glances,) = cache.glances([Question(scene=scene, missing=missing, names=names, spread=spread)])
     return glances
+
+
+def final_glance(
+    cache: ImputationCache, scene: Scene, missing: torch.Tensor, names: Sequence[str], spread: bool = True
+) -> list[Glance]:
+    """Repeat the question until every method has reached its answer."""
+    while True:
+        glances = glance(cache, scene, missing, names, spread)
+        if all(one is not None and one.steps is None for one in glances):
+            return glances
 
 
 def test_several_questions_are_answered_in_one_pass(counting):
@@ -89,12 +113,49 @@ def test_results_of_own_pictures_are_kept_separately_and_bounded(counting):
 def test_glance_equals_the_imputation_for_every_method(dataset):
     names = [name for name in available_methods(dataset) if not name.startswith("pseudo-gibbs")]
     (scene, missing), cache = question(1, dataset), ImputationCache()
-    for name, one in zip(names, glance(cache, scene, missing, names)):
+    for name, one in zip(names, final_glance(cache, scene, missing, names)):
         twin = load_imputer(name, dataset).impute(scene.image[None], missing[None, None], seed=0)
         assert torch.equal(one.mean, twin.mean[0]) and one.figures == measure(twin, scene, missing)
         assert (one.variance is None) == (twin.variance is None)
-    for one, brief in zip(glance(cache, scene, missing, names), glance(cache, scene, missing, names, spread=False)):
+    for one, brief in zip(
+        final_glance(cache, scene, missing, names), final_glance(cache, scene, missing, names, spread=False)
+    ):
         assert torch.equal(one.mean, brief.mean) and one.figures == brief.figures and brief.variance is None
+
+
+def test_method_in_steps_continues_when_nothing_else_is_left(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    cache, (scene, missing) = ImputationCache(), question(3)
+    first, second = glance(cache, scene, missing, ["mean", "diffusion"])
+    assert first is not None and second is None
+    parts = [glance(cache, scene, missing, ["mean", "diffusion"])[1] for _ in range(21)]
+    assert [part.steps for part in parts] == [*range(1, 21), None]
+    assert [part.figures is None for part in parts] == [True] * 20 + [False]
+    twin = load_imputer("diffusion", "mnist").impute(scene.image[None], missing[None, None], seed=0)
+    assert torch.equal(parts[-1].mean, twin.mean[0]) and not torch.equal(parts[9].mean, twin.mean[0])
+
+
+def test_all_tabs_share_the_steps_of_a_method(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    counted = CountingSteps(load_imputer("diffusion", "mnist"))
+    monkeypatch.setattr(module, "load_imputer", lambda name, dataset: counted)
+    cache, (scene, missing) = ImputationCache(), question(3)
+    glance(cache, scene, missing, ["diffusion"])
+    found = cache.impute("diffusion", scene, missing)  # another tab
+    (one,) = final_glance(cache, scene, missing, ["diffusion"], spread=False)
+    assert counted.steps == 20 and torch.equal(one.mean, found.mean[0])
+
+
+def test_method_in_steps_begins_again_after_an_error(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    counted = CountingSteps(load_imputer("diffusion", "mnist"), fails_at=3)
+    monkeypatch.setattr(module, "load_imputer", lambda name, dataset: counted)
+    cache, (scene, missing) = ImputationCache(), question(3)
+    for _ in range(2):
+        glance(cache, scene, missing, ["diffusion"])
+    with pytest.raises(RuntimeError):
+        glance(cache, scene, missing, ["diffusion"])
+    assert glance(cache, scene, missing, ["diffusion"])[0].steps == 1
 
 
 def test_empty_mask_has_no_figures():

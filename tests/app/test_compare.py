@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dmfa_demo import registry
+from dmfa_demo.app.scene import cache as cache_module
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.canvas import Canvas
 from dmfa_demo.app.scene.scene import Figures, Scene
@@ -76,6 +77,18 @@ def test_visitors_who_waited_too_long_get_some_methods_first():
     assert [html.count("follows: the server is busy") for html in pages] == [len(methods) - FIRST, 0, 0]
     assert [html.count("data-more") for html in pages] == [1, 0, 0]
     assert ">best<" not in pages[0] and pages[1] == pages[2]
+
+
+def test_card_of_a_method_in_steps_follows_its_answer(monkeypatch):
+    monkeypatch.setattr(cache_module, "PART_SECONDS", 0)
+    cache = ImputationCache()
+    pages = [TAB.render(SCENE, MISSING, cache, "mean", ["zero", "dmfa", "diffusion"])[0] for _ in range(22)]
+    assert [html.count("data-more") for html in pages] == [1] * 21 + [0]
+    assert "follows: it takes seconds" in pages[0] and "PSNR" in pages[0]
+    assert all(f"step {number}, more to come" in html for number, html in enumerate(pages[1:-1], 1))
+    assert ">best<" not in pages[20] and ">best<" in pages[21]
+    for view in ("error", "deviation"):
+        assert "more to come" not in TAB.render(SCENE, MISSING, cache, view, ["diffusion"])[0]
 
 
 def test_gathered_visitors_get_the_same_cards_as_alone():

@@ -7,7 +7,19 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page import card, choose_methods, expect_answer, hidden, hold_requests, mean, press, titles
+from tests.browser.page import (
+    card,
+    choose,
+    choose_methods,
+    expect_answer,
+    expect_current,
+    hidden,
+    hold_requests,
+    mean,
+    press,
+    stroke,
+    titles,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -32,6 +44,25 @@ def test_best_figure_of_each_measure_is_marked_once(page: Page):
     best = max(figures.values())
     winner = page.locator("#compare figure", has=page.locator(".best", has_text="PSNR"))
     assert float(re.search(r"PSNR ([\d.]+)", winner.inner_text())[1]) == best
+
+
+def test_diffusion_is_followed_step_by_step_and_a_stroke_begins_anew(page: Page):
+    choose(page, "Faces")
+    expect_current(page)
+    choose_methods(page).get_by_label("Diffusion", exact=True).check()
+    diffusion = card(page, "Diffusion")
+    expect(diffusion).to_contain_text("more to come")
+    expect(card(page, "DMFA")).to_contain_text("PSNR")
+    step = int(re.search(r"step (\d+)", diffusion.inner_text())[1])
+    stroke(page, (0.1, 0.9), (0.4, 0.9))
+    page.wait_for_function(
+        "(step) => Number([...document.querySelectorAll('#compare figure')].find((card) => card.textContent.includes('Diffusion'))"
+        "?.textContent.match(/step (\\d+)/)?.[1] ?? 99) <= step",
+        arg=step,
+    )
+    expect(diffusion).to_contain_text("PSNR")
+    expect(page.locator("#compare .best")).to_have_count(3)
+    expect_current(page)
 
 
 def test_no_chosen_method_asks_for_one(page: Page):

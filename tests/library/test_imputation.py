@@ -187,6 +187,17 @@ def test_steps_end_with_the_samples_or_are_refused(dataset, name):
     assert torch.equal(last, imputer.impute(images, missing, seed=3).sample(2)) and not left.any() and imputer.steps
 
 
+@pytest.mark.parametrize(("dataset", "name"), TRAINED)
+def test_steps_of_an_answer_keep_visible_pixels_and_end_with_it(dataset, name):
+    (images, missing), imputer = scene(dataset), load(name, dataset)
+    images, missing = images[:2], missing[:2]
+    *earlier, last = imputer.impute_in_steps(images, missing, seed=1)
+    assert torch.equal(last.mean, imputer.impute(images, missing, seed=1).mean)
+    assert bool(earlier) == imputer.answers_in_steps
+    for answer in earlier:
+        assert torch.equal(torch.where(missing, 0, answer.mean), torch.where(missing, 0, images))
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_describes_itself(name):
     method = method_class(name)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from dmfa_demo.app.scene.memory import Memory
-from dmfa_demo.app.scene.scene import Figures, Scene, measure_all
+from dmfa_demo.app.scene.scene import Figures, Scene, measure, measure_all
 from dmfa_demo.imputation import Imputation
-from dmfa_demo.registry import load_imputer
+from dmfa_demo.registry import load_imputer, method_class
 from dmfa_demo.workers import workers
 
 Result = TypeVar("Result")
@@ -21,6 +24,8 @@ _Wanted = tuple[str, str, bool]
 
 # Seconds to keep results of a visitor's picture after their last use.
 KEEP_OWN = 600
+# Seconds that one part of an answer spends on methods that answer in steps.
+PART_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,14 @@ class Glance:
     Attributes:
         mean: `(C, H, W)`.
         variance: of each pixel `(C, H, W)`; None for a single answer, or if it was not requested.
-        figures: the quality of the mean; None if nothing is missing.
+        figures: the quality of the mean; None if nothing is missing, or if the method needs more steps.
+        steps: the number of steps so far of a method that needs more of them; None if this is its answer.
     """
 
     mean: Tensor
     variance: Tensor | None
     figures: Figures | None
+    steps: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +64,36 @@ class Question:
     most: int | None = None
 
 
+class _Progress:
+    """The answer in progress of a method that answers in steps, for one scene."""
+
+    def __init__(self, method: str, scene: Scene, missing: Tensor):
+        self._method, self._scene, self._missing = method, scene, missing
+        self._lock = Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        imputer = load_imputer(self._method, self._scene.dataset)
+        self._left = imputer.impute_in_steps(self._scene.image[None], self._missing[None, None], seed=0)
+        self._last: Imputation | None = None
+        self._steps = 0
+
+    def advance(self, seconds: float) -> tuple[Imputation, int | None]:
+        """Take steps for some seconds, at least one; return the answer so far and its number of steps, or None at the end."""
+        until = time.monotonic() + seconds
+        with self._lock:
+            try:
+                for answer in self._left:
+                    self._last, self._steps = answer, self._steps + 1
+                    if time.monotonic() >= until:
+                        return self._last, self._steps
+            except BaseException:
+                self._begin()
+                raise
+            assert self._last is not None
+            return self._last, None
+
+
 class ImputationCache:
     """A cache of results by scene, so that tabs and visitors with the same scene share a pass through a network.
 
@@ -72,6 +109,8 @@ class ImputationCache:
         """Return `method`'s imputation of a scene with `missing` `(H, W)` hidden, with batch size 1."""
 
         def make() -> Imputation:
+            if seed == 0 and method_class(method).answers_in_steps:
+                return self._progress(method, scene, missing).advance(math.inf)[0]
             return load_imputer(method, scene.dataset).impute(scene.image[None], missing[None, None], seed=seed)
 
         return self.recall(scene, (method, seed, missing.numpy().tobytes()), make)
@@ -89,16 +128,20 @@ class ImputationCache:
     def glances(self, questions: Sequence[Question]) -> list[list[Glance | None]]:
         """Return the glances for some questions; each method runs once for all scenes of a data set that it has not seen.
 
-        A glance that exceeds its question's `most` is None.
+        A glance that exceeds its question's `most` is None. A method that answers in steps takes some of them each time that
+        nothing else of its question is to be computed, until then its glance is None.
         """
         found: list[dict[str, Glance]] = [{} for _ in questions]
         new: dict[_Wanted, list[int]] = {}
+        slow: list[tuple[int, str]] = []
         for place, question in enumerate(questions):
             left = len(question.names) if question.most is None else question.most
             for name in question.names:
                 known = self._memory(question.scene).get(_key(question, name))
                 if known is not None:
                     found[place][name] = known
+                elif method_class(name).answers_in_steps:
+                    slow.append((place, name))
                 elif left > 0:
                     left -= 1
                     new.setdefault((question.scene.dataset, name, question.spread), []).append(place)
@@ -109,7 +152,28 @@ class ImputationCache:
             for place, glance in zip(places, glances):
                 self._memory(questions[place].scene).keep(_key(questions[place], name), glance)
                 found[place][name] = glance
+        busy = {place for places in new.values() for place in places}
+        slow = [(place, name) for place, name in slow if place not in busy]
+        parts = [(questions[place], name, PART_SECONDS / len(slow)) for place, name in slow]
+        for (place, name), glance in zip(slow, workers().map(self._advance, *zip(*parts)) if parts else []):
+            found[place][name] = glance
         return [[glances.get(name) for name in question.names] for question, glances in zip(questions, found)]
+
+    def _advance(self, question: Question, name: str, seconds: float) -> Glance:
+        """Return the glance of a method that answers in steps, after some more seconds of them."""
+        scene, missing = question.scene, question.missing
+        imputation, steps = self._progress(name, scene, missing).advance(seconds)
+        variance = imputation.variance[0] if question.spread and imputation.variance is not None else None
+        if steps is not None:
+            return Glance(imputation.mean[0], variance, None, steps)
+        glance = Glance(imputation.mean[0], variance, measure(imputation, scene, missing))
+        self._memory(scene).keep(_key(question, name), glance)
+        return glance
+
+    def _progress(self, method: str, scene: Scene, missing: Tensor) -> _Progress:
+        return self.recall(
+            scene, ("progress", method, missing.numpy().tobytes()), lambda: _Progress(method, scene, missing)
+        )
 
     def _memory(self, scene: Scene) -> Memory:
         return self._own_glances if scene.number is None else self._glances

@@ -176,10 +176,9 @@ for method in {list(chosen["methods"])!r}:
         authors: list[Author] = [method_class(name) for name in names]
         if guess is not None:
             authors, glances = [You, *authors], [glance_at(guess, scene, missing), *glances]
+        complete = all(glance is not None and glance.steps is None for glance in glances)
         # If everything is hidden, no guess is better than another; if some are missing, another one may be better.
-        lines = _lines(
-            [glance and glance.figures for glance in glances], marked=not missing.all() and None not in glances
-        )
+        lines = _lines([glance and glance.figures for glance in glances], marked=not missing.all() and complete)
         single = []
         for author, glance, of_author in zip(authors, glances, lines):
             if glance is None:
@@ -187,15 +186,15 @@ for method in {list(chosen["methods"])!r}:
             elif view == "deviation" and glance.variance is None:
                 single.append(author.title)
             else:
-                cards.append(_PICTURES[view](author, glance, scene, of_author))
+                cards.append(_PICTURES[view](author, glance, scene, of_author or _progress(glance)))
         without = note(f"Single answers without a deviation: {', '.join(single)}.") if single else ""
         hint = note("Choose a method above to see how it fills the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
         # The browser then asks again, see compare.js.
-        more = "<i data-more hidden></i>" if None in glances else ""
+        more = "" if complete else "<i data-more hidden></i>"
         plausible = ""
-        if guess is not None and None not in glances:
+        if guess is not None and complete:
             plausible = plausibility_chart(plausibilities(guess, scene, missing, cache, names))
         bar = scale(_SCALES[view]) if view in _SCALES else ""
         return [
@@ -218,14 +217,20 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 
 def _later(author: Author) -> Card:
+    reason = "it takes seconds" if author.answers_in_steps else "the server is busy"
     return Card(
         picture=None,
         title=author.title,
-        alt=f"{author.title} follows, since the server is busy",
-        lines=(Line("follows: the server is busy"),),
+        alt=f"{author.title} follows, since {reason}",
+        lines=(Line(f"follows: {reason}"),),
         colour=author.colour,
         explained=author.name,
     )
+
+
+def _progress(glance: Glance) -> tuple[Line, ...]:
+    """Return the lines of a method that needs more steps; none of others."""
+    return () if glance.steps is None else (Line(f"step {glance.steps}, more to come"),)
 
 
 def _mean(author: Author, glance: Glance, scene: Scene, lines: tuple[Line, ...]) -> Card:

@@ -26,6 +26,7 @@ class You:
     """The visitor, as the author of a card."""
 
     name, title, colour = None, "You", "#7a7a7a"
+    answers_in_steps = False
 
 
 @dataclass(frozen=True)
