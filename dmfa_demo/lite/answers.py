@@ -31,6 +31,7 @@ from dmfa_demo.models.context_encoder import ContextEncoderImputer
 from dmfa_demo.models.dmfa import DMFAImputer
 from dmfa_demo.models.latent_map import LatentPlane
 from dmfa_demo.models.mfa import MFAImputer, tensors_of
+from dmfa_demo.models.posterior_matching import PosteriorMatchingImputer
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
 from dmfa_demo.models.vaeac import ImageGenerator, VAEACImputer
 
@@ -175,10 +176,24 @@ class VAEACAnswer(Answer):
         conditional = self.imputer.condition(images, missing)
         z = normals.unsqueeze(1).expand(-1, images.shape[0], -1)
         pixels = conditional.decode(conditional.prior.at(z))
-        mean = pixels.mean.mean(0)
-        between = (pixels.mean - mean).square().sum(0) / (normals.shape[0] - 1)
-        deviation = (pixels.variance.mean(0) + between).sqrt()
-        return {"filled": mean, "deviation": deviation, "samples": pixels.mean}
+        return averaged(pixels.mean, pixels.variance.mean(0))
+
+
+class PosteriorMatchingAnswer(Answer):
+    """The answer of Posterior Matching: mean and deviation of S samples, at least two.
+
+    The first normal value of a sample chooses the component of its latents by its quantile, the others are the noise of the latents.
+    """
+
+    def __init__(self, imputer: PosteriorMatchingImputer):
+        self.model = self.network = imputer.model
+        self.shape = imputer.shape
+        self.draws = 1 + imputer.model.config.latents
+
+    def predict(self, images: Tensor, missing: Tensor, normals: Tensor) -> Tensors:
+        z = self.model(images, missing).at(torch.special.ndtr(normals[:, 0]), normals[:, 1:])
+        samples = self.model.decode(z.flatten(0, 1)).unflatten(0, z.shape[:2])
+        return averaged(samples, self.model.config.deviation**2)
 
 
 class WalkStep(TensorFunction):
@@ -284,6 +299,13 @@ class Prediction(TensorFunction):
 def pasted(values: Tensor, images: Tensor, missing: Tensor) -> Tensor:
     """Return values `(..., B, C, H, W)` within [0, 1], with the images' observed pixels."""
     return torch.where(missing, values.clamp(0, 1), images)
+
+
+def averaged(samples: Tensor, within: Tensor | float) -> Tensors:
+    """Return the outputs of a method that averages S samples `(S, B, C, H, W)`, whose pixels have a variance `within` of their own."""
+    mean = samples.mean(0)
+    between = (samples - mean).square().sum(0) / (samples.shape[0] - 1)
+    return {"filled": mean, "deviation": (within + between).sqrt(), "samples": samples}
 
 
 def scored(values: Tensor, images: Tensor, missing: Tensor) -> Tensors:

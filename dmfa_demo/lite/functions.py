@@ -13,6 +13,7 @@ from dmfa_demo.lite.answers import (
     MapStep,
     MFAAnswer,
     MixtureAnswer,
+    PosteriorMatchingAnswer,
     Prediction,
     SingleAnswer,
     TensorFunction,
@@ -27,6 +28,7 @@ from dmfa_demo.models.context_encoder import ContextEncoderImputer
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.latent_map import MAP, LatentMap
 from dmfa_demo.models.mfa import MFAImputer
+from dmfa_demo.models.posterior_matching import PosteriorMatchingImputer
 from dmfa_demo.models.universal_marginalizer import UniversalMarginalizerImputer
 from dmfa_demo.models.vaeac import GuidedVAEACImputer, VAEACImputer
 from dmfa_demo.models.wae import WAE
@@ -88,6 +90,8 @@ def answer_of(imputer: Imputer) -> TensorFunction | None:
         return LinearAnswer(imputer) if components == 1 else None
     if isinstance(imputer, VAEACImputer):
         return VAEACAnswer(imputer)
+    if isinstance(imputer, PosteriorMatchingImputer):
+        return PosteriorMatchingAnswer(imputer)
     if isinstance(imputer, UniversalMarginalizerImputer | ContextEncoderImputer):
         return SingleAnswer(imputer)
     return ConstantAnswer(imputer) if isinstance(imputer, MeanImputer) else None

@@ -11,7 +11,16 @@ from torch.distributions import MultivariateNormal
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.densities.shared_mixture import SharedComponents, SharedMixture
 from dmfa_demo.imputation import Imputation, flatten, flatten_missing
-from dmfa_demo.lite.answers import Belief, MapStep, Prediction, TensorFunction, VAEACAnswer, WalkStep, draw
+from dmfa_demo.lite.answers import (
+    Belief,
+    MapStep,
+    PosteriorMatchingAnswer,
+    Prediction,
+    TensorFunction,
+    VAEACAnswer,
+    WalkStep,
+    draw,
+)
 from dmfa_demo.lite.functions import GRAPHS, answer_of, functions_of
 from dmfa_demo.lite.guided import GUIDING, GuidedAnswer, LinearAnswer, Products, Score
 from dmfa_demo.models.classifier import CLASSIFIERS
@@ -130,6 +139,10 @@ def test_a_function_equals_its_method(folder: Path):
         given = inputs(function, images, missing)
         if isinstance(function, VAEACAnswer):
             given["normals"] = torch.randn(10, 1, function.draws, generator=torch.Generator().manual_seed(7))[:, 0]
+        if isinstance(function, PosteriorMatchingAnswer):
+            generator = torch.Generator().manual_seed(7)
+            quantiles = torch.special.ndtri(torch.rand(10, 1, generator=generator))
+            given["normals"] = torch.cat([quantiles, torch.randn(10, function.draws - 1, generator=generator)], 1)
         found = function(**given)
         if isinstance(function, GuidedAnswer):
             score = guides("score", images.shape[-1])
@@ -146,7 +159,7 @@ def test_a_function_equals_its_method(folder: Path):
             torch.testing.assert_close(
                 found["nll"], nll.float(), atol=1e-2, rtol=1e-3 if isinstance(function, SINGLE) else 1e-4
             )
-        if isinstance(function, VAEACAnswer):
+        if isinstance(function, VAEACAnswer | PosteriorMatchingAnswer):
             torch.testing.assert_close(found["samples"], expected.sample(10, noise=False), atol=1e-5, rtol=0)
 
 
