@@ -25,6 +25,7 @@ METHODS: dict[str, str] = {
     "diffusion": "dmfa_demo.models.diffusion:DiffusionImputer",
     "miwae": "dmfa_demo.models.miwae:MIWAEImputer",
     "posterior-matching": "dmfa_demo.models.posterior_matching:PosteriorMatchingImputer",
+    "circuit": "dmfa_demo.models.circuit:CircuitImputer",
     "context-encoder": "dmfa_demo.models.context_encoder:ContextEncoderImputer",
     "gaussian": "dmfa_demo.models.baselines:GaussianImputer",
     "knn": "dmfa_demo.models.baselines:KNNImputer",

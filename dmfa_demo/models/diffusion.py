@@ -14,7 +14,7 @@ Schedules, samplers and both kinds of guidance are those of the library azula.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, cast
@@ -30,8 +30,8 @@ from azula.noise import CosineSchedule
 from azula.sample import DDIMSampler
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
+from dmfa_demo.drawing import DrawFrom
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer
 from dmfa_demo.options import PositiveInt, Width
 from dmfa_demo.storage.checkpoints import load_network
@@ -101,19 +101,6 @@ def to_images(signal: Tensor) -> Tensor:
     return (0.5 * signal + 0.5).clamp(0, 1)
 
 
-class _DrawFrom(TorchFunctionMode):
-    """A context in which azula draws from a given generator, since other threads use PyTorch's global one at the same time."""
-
-    def __init__(self, generator: torch.Generator):
-        super().__init__()
-        self.generator = generator
-
-    def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func is torch.randn_like:
-            return torch.randn(args[0].shape, generator=self.generator).to(args[0])
-        return func(*args, **(kwargs or {}))
-
-
 def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: int, seed: int) -> Iterator[Tensor]:
     """Yield, after each step, `count` images `(count, C, H, W)` on their way from noise to samples; the last ones are samples.
 
@@ -123,7 +110,7 @@ def walk(network: DiffusionNetwork, image: Tensor, missing: Tensor, *, count: in
         seed: the same seed and count give the same walks.
     """
     x: Tensor | None = None
-    draw = _DrawFrom(torch.Generator().manual_seed(seed))
+    draw = DrawFrom(torch.Generator().manual_seed(seed))
     # MMPS needs gradients, and so tensors that were not created in inference mode.
     fast = network.config.sampler != "mmps"
     with torch.inference_mode(fast):

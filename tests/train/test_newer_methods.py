@@ -1,12 +1,17 @@
-"""Training the denoiser of diffusion, and MIWAE, on a few digits."""
+"""Training the denoiser of diffusion, MIWAE, and circuits, on a few digits."""
 
+from types import ModuleType
+
+import pytest
 import torch
+from safetensors.torch import load_file
 
-from dmfa_demo.data.datasets import LabelledImages
+from dmfa_demo.data.datasets import LabelledImages, to_float
 from dmfa_demo.models.diffusion import DiffusionConfig, DiffusionImputer, DiffusionNetwork, denoiser_of, to_signal
-from dmfa_demo.models.miwae import MIWAEImputer
+from dmfa_demo.registry import method_class
 from train.commands import parse
-from train.methods import diffusion, miwae
+from train.engine.run import absent_pixels
+from train.methods import circuit, diffusion, miwae
 from train.methods.diffusion import DiffusionObjective
 
 
@@ -34,21 +39,29 @@ def test_diffusion_trains(tmp_path, monkeypatch):
     assert imputer.impute(torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5, seed=0).mean.isfinite().all()
 
 
-def test_miwae_trains_without_hidden_pixels(tmp_path, monkeypatch):
-    """Changing what is never known in training changes nothing."""
+@pytest.mark.parametrize(
+    ("trainer", "words"),
+    [
+        (miwae, "miwae --incomplete noise50 --steps 3 --batch-size 8 --widths 8 16 --latents 3"),
+        (circuit, "circuit --incomplete noise50 --steps 3 --batch-size 8 --components 2 --depth 2"),
+    ],
+)
+def test_hidden_pixels_have_no_effect_on_training(tmp_path, monkeypatch, trainer: ModuleType, words: str):
     found = []
     for change in (False, True):
 
         def images(*place, change=change, **named):
             known = few()
-            absent = miwae.absent_pixels("noise50", 40, (28, 28), 0)
+            absent = absent_pixels("noise50", 40, (28, 28), 0)
             other = torch.where(absent, 255 - known.images, known.images)
             return LabelledImages(other if change else known.images, known.labels, known.indices)
 
-        monkeypatch.setattr(miwae, "load_training", images)
-        monkeypatch.setattr(miwae, "load_split", few)
+        monkeypatch.setattr(trainer, "load_training", images)
+        monkeypatch.setattr(trainer, "load_split", few)
         place = tmp_path / str(change)
-        words = f"miwae --steps 3 --batch-size 8 --widths 8 16 --latents 3 --run-folder {place}/run --output {place}/m"
-        miwae.train(parse(words.split()))
-        found.append(MIWAEImputer.load(place / "m").model.state_dict())
-    assert all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+        trainer.train(parse([*words.split(), "--run-folder", f"{place}/run", "--output", f"{place}/made"]))
+        found.append(load_file(place / "made" / "model.safetensors"))
+        name = words.split()[0]
+        imputer = method_class(name).load(place / "made")
+        assert imputer.impute(to_float(few().images[:1]), torch.rand(1, 1, 28, 28) < 0.5).mean.isfinite().all()
+    assert found[0] and all(torch.equal(found[0][name], found[1][name]) for name in found[0])

@@ -1,0 +1,211 @@
+"""A probabilistic circuit: a deep model of complete images whose conditionals are exact (Poon and Domingos, 2011; Butz et al., 2019).
+
+Every pixel has K Gaussians. A product multiplies the densities of neighbouring regions, a sum mixes the K densities of one region, and
+this repeats until a region is the whole image:
+
+    pixels  ->  products of 2 x 2  ->  sums  ->  products of 2 x 2  ->  sums  ->  ...  ->  p(x)
+
+With the densities of hidden pixels set to 1, the same pass gives the marginal p(x_o), and so p(x_m | x_o) = p(x) / p(x_o). One
+backward pass gives the exact probability of each Gaussian of a hidden pixel, and with it the pixel's mean, variance and distribution.
+The layers are those of the library SPFlow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Self, cast
+
+import torch
+from spflow.meta import Scope
+from spflow.modules.leaves import Normal
+from spflow.utils.cache import Cache
+from spflow.utils.sampling_context import LeafParamRecord
+from spflow.zoo.conv import ConvPc
+from torch import Tensor, nn
+
+from dmfa_demo.densities.density import Density
+from dmfa_demo.drawing import DrawFrom
+from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
+from dmfa_demo.options import PositiveFloat, PositiveInt
+from dmfa_demo.storage.checkpoints import load_network
+
+# The number of images in one pass of the sampler, which repeats all weights for each of them.
+ROWS = 16
+
+
+@dataclass(frozen=True)
+class CircuitConfig(ImageShape):
+    """The shape of a circuit, for images of one channel."""
+
+    components: PositiveInt = 32
+    """K, the number of Gaussians of a pixel and of densities of a region"""
+    depth: PositiveInt = 4
+    """the number of layers of sums below the root; a region at the bottom has height / 2^depth x width / 2^depth pixels, rounded up"""
+    deviation_floor: PositiveFloat = 0.01
+    """the smallest deviation of a pixel's Gaussians"""
+
+
+class _Pixels(Normal):
+    """K Gaussians of each pixel, whose deviations have a lower bound."""
+
+    def __init__(self, config: CircuitConfig):
+        pixels = config.height * config.width
+        self.floor = config.deviation_floor
+        shape = pixels, config.components, 1
+        super().__init__(
+            Scope(list(range(pixels))), config.components, loc=torch.rand(shape), scale=torch.full(shape, 0.2)
+        )
+
+    @property
+    def scale(self) -> Tensor:
+        return self.floor + self.log_scale.exp()
+
+
+class Circuit(nn.Module):
+    """The density of complete images of one channel, `(B, n)` with n = H * W."""
+
+    def __init__(self, config: CircuitConfig):
+        super().__init__()
+        if config.channels != 1:
+            raise ValueError(f"a circuit takes images of one channel, got {config.channels}")
+        self.config = config
+        pixels = _Pixels(config)
+        self._pixels = (pixels,)  # in a tuple, since the root already registers it
+        self.root = ConvPc(pixels, config.height, config.width, channels=config.components, depth=config.depth)
+
+    @property
+    def pixels(self) -> Normal:
+        """The Gaussians of single pixels."""
+        return self._pixels[0]
+
+    def begin_at(self, images: Tensor) -> None:
+        """Let the means of the K Gaussians of each pixel be its values in K images `(K, 1, H, W)`."""
+        with torch.no_grad():
+            self.pixels.loc.copy_(images.flatten(1).T[..., None])
+
+    def forward(self, x: Tensor, missing: Tensor | None = None) -> Tensor:
+        """Return log p(x) in nats, `(B,)`, for x `(B, n)`; with bool `missing` `(B, n)`, the marginal log p(x_o)."""
+        return self.root.log_likelihood(_evidence(x, missing), cache=Cache())[:, 0, 0, 0]
+
+    def posterior(self, x: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
+        """Return log p(x_o) `(B,)`, and the probabilities of the K Gaussians of each value given x_o, `(B, n, K)`.
+
+        Since a hidden value's densities are set to 1, the derivative of log p(x_o) with respect to the logarithm of one is its probability.
+        """
+        cache = Cache()
+        with torch.inference_mode(False), torch.enable_grad():
+            log_prob = self.root.log_likelihood(_evidence(x.clone(), missing.clone()), cache=cache)
+            of_pixels = cache["log_likelihood"][self.pixels]
+            (shares,) = torch.autograd.grad(log_prob.sum(), of_pixels)
+        return log_prob.detach()[:, 0, 0, 0], shares[..., 0]
+
+    def draw(self, x: Tensor, missing: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return draws of p(x_m | x_o), and the means of the Gaussians that they come from, both `(B, n)`."""
+        drawn, means = [], []
+        with torch.inference_mode(False), torch.no_grad(), DrawFrom(generator):
+            for rows, hidden in zip(x.clone().split(ROWS), missing.clone().split(ROWS)):
+                found, chosen = self.root.sample_with_evidence(_evidence(rows, hidden), return_leaf_params=True)
+                drawn.append(found)
+                middle = rows.clone()
+                for record in cast(list[LeafParamRecord], chosen):
+                    middle[record.active_mask] = record.params["loc"][record.active_mask]
+                means.append(middle)
+        return torch.cat(drawn), torch.cat(means)
+
+
+def _evidence(x: Tensor, missing: Tensor | None) -> Tensor:
+    """Return values `(B, n)` as SPFlow takes them: NaN where they are hidden."""
+    return x if missing is None else torch.where(missing, torch.nan, x)
+
+
+@dataclass(frozen=True, eq=False)
+class CircuitDensity:
+    """The conditional density p(x_m | x_o) of a circuit, over B rows of n values.
+
+    Args:
+        circuit: the density of complete images.
+        observed: `(B, n)`, the observed values; other entries are ignored.
+        missing: bool `(B, n)`.
+    """
+
+    circuit: Circuit
+    observed: Tensor
+    missing: Tensor
+
+    @cached_property
+    def _posterior(self) -> tuple[Tensor, Tensor]:
+        return self.circuit.posterior(self.observed, self.missing)
+
+    @cached_property
+    def mean(self) -> Tensor:
+        """The conditional mean `(B, n)`."""
+        found = (self._posterior[1] * self.circuit.pixels.loc[..., 0]).sum(-1)
+        return torch.where(self.missing, found, self.observed)
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """The marginal variance of each value `(B, n)`."""
+        loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
+        spread = scale.square() + (loc - self.mean[..., None]).square()
+        return torch.where(self.missing, (self._posterior[1] * spread).sum(-1), 0)
+
+    def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
+        """Return log p(x_m | x_o) in nats, `(B,)`.
+
+        Raises:
+            ValueError: If `missing` is not the set that this density is over.
+        """
+        if not torch.equal(missing, self.missing):
+            raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
+        return self.circuit(torch.where(missing, x, self.observed)) - self._posterior[0]
+
+    def cdf(self, x: Tensor) -> Tensor:
+        """Return P(X_i <= x_i) for each missing value, `(B, n)`."""
+        loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
+        return (self._posterior[1] * torch.special.ndtr((x[..., None] - loc) / scale)).sum(-1)
+
+    def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
+        """Draw `count` samples, `(count, B, n)`; without `noise`, the means of the Gaussians that were drawn."""
+        rows = (self.observed, self.missing)
+        x, missing = (one.expand(count, -1, -1).flatten(0, 1) for one in rows)
+        drawn, means = self.circuit.draw(x, missing, generator or torch.default_generator)
+        return (drawn if noise else means).unflatten(0, (count, -1))
+
+    def with_noise_floor(self, floor: float) -> None:
+        """Return None: the Gaussians of a pixel have no separate noise."""
+
+
+class CircuitImputer(Imputer):
+    """A trained circuit as an imputer."""
+
+    name = "circuit"
+    title = "Probabilistic circuit"
+    summary = (
+        "A deep network of sums and products that is a density of complete images, and whose conditionals are exact."
+    )
+    limits = (
+        "Exact answers restrict the network: weights may only mix or multiply densities, region by region, so strokes may break at the borders of regions. "
+        "It is for grey pictures only."
+    )
+    formula = "p(x_m | x_o) = p(x) / p(x_o), both from one pass of sums and products; ∂ log p(x_o) gives every pixel's distribution"
+    citation = "Butz, Oliveira, dos Santos, Teixeira: Deep convolutional sum-product networks (2019)"
+    url = "https://doi.org/10.1609/aaai.v33i01.33013248"
+    paper = None
+    colour = "#2f7f79"
+    has_samples = True
+    conditions_exactly = True
+    shown_first = False
+
+    def __init__(self, circuit: Circuit):
+        self.circuit, self.shape = circuit.eval(), circuit.config.shape
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        with torch.inference_mode(False):  # `posterior` needs gradients
+            return cls(load_network(folder, Circuit, CircuitConfig))
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        density = CircuitDensity(self.circuit, flatten(images), flatten_missing(missing, images.shape[1]))
+        return Imputation(mean=density.mean.view_as(images).clamp(0, 1), density=cast(Density, density))
