@@ -30,6 +30,8 @@ HELD_OUT = 0.2
 # Rows that the prior counts for: a diagonal covariance of a tenth of the columns' variance, and the categories' shares in the table.
 PRIOR_ROWS = 5.0
 PRIOR_VARIANCE = 0.1
+# The numbers in one tensor of covariances of rows, (N, K, n, n): with more, EM waits for the memory.
+NUMBERS = 2**19
 
 
 @dataclass(frozen=True)
@@ -118,24 +120,43 @@ def fit_mixture(cells: Cells, parts: list[slice], start: Tensor, iterations: int
     )
     before = -math.inf
     for _ in range(iterations):
-        found = condition(components, cells)
-        log_prob = found.log_prob.logsumexp(1).mean().item()
+        log_prob, r, mean, pulled = _expect(components, cells)
         if log_prob - before < 1e-5:
             break
         before = log_prob
-        r = found.responsibilities
-        # Sum_n r_n (Sigma - Sigma P_n Sigma), whose terms are the covariances of the missing cells.
-        pulled = torch.einsum("nk,nkij->kij", r, found.precision)
-        spread = (
-            components.covariance * r.sum(0)[:, None, None] - components.covariance @ pulled @ components.covariance
-        )
-        components = _maximise(cells, parts, prior, r, found.mean, spread.view(1, *shape) / r.sum(0)[:, None, None])
+        # The mean over rows of Sigma - Sigma P_n Sigma, the covariance of the missing cells.
+        spread = components.covariance - components.covariance @ pulled @ components.covariance
+        components = _maximise(cells, parts, prior, r, mean, spread.view(1, *shape))
     return components
+
+
+def _expect(components: Components, cells: Cells) -> tuple[float, Tensor, Tensor, Tensor]:
+    """Return the mean log p of the observed cells, and what EM needs of the mixture given them.
+
+    These are the responsibilities `(N, K)`, the means `(N, K, n)`, and the means of P_n over rows, weighted by responsibilities, `(K, n, n)`.
+    """
+    count, n = components.mean.shape
+    rows = max(1, NUMBERS // max(1, count * n * n))
+    parts = zip(*(part.split(rows) for part in (cells.numbers, cells.seen, cells.categories)))
+    log_prob, means, pulled = [], [], torch.zeros(count, n, n).double()
+    for part in parts:
+        found = condition(components, Cells(*part))
+        log_prob.append(found.log_prob)
+        means.append(found.mean)
+        pulled += torch.einsum("nk,nkij->kij", found.responsibilities, found.precision)
+    joined = torch.cat(log_prob)
+    r = joined.softmax(1)
+    return joined.logsumexp(1).mean().item(), r, torch.cat(means), pulled / _rows_of(r)[:, None, None]
+
+
+def _rows_of(r: Tensor) -> Tensor:
+    """Return the number of rows of each component from responsibilities `(N, K)`; a tiny one for a component that lost all of them."""
+    return r.sum(0).clamp(min=1e-12)
 
 
 def _maximise(cells: Cells, parts: list[slice], prior: Tensor, r: Tensor, mean: Tensor, spread: Tensor) -> Components:
     """Return the components from responsibilities `(N, K)`, completed rows `(N, K or 1, n)` and their covariances `(N or 1, K or 1, n, n)`."""
-    rows = r.sum(0)  # (K,)
+    rows = _rows_of(r)  # (K,)
     share = r / rows  # (N, K)
     n = mean.shape[-1]
     centers = torch.einsum("nk,nkd->kd", share, mean.expand(-1, r.shape[1], -1))

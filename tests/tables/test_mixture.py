@@ -12,7 +12,8 @@ from scipy.stats import multivariate_normal
 from sklearn.datasets import make_spd_matrix
 from sklearn.mixture import GaussianMixture
 
-from dmfa_demo.tables.mixture import Cells, Components, GaussianMixtureImputer, condition
+from dmfa_demo.tables import mixture as module
+from dmfa_demo.tables.mixture import Cells, Components, GaussianMixtureImputer, condition, fit_mixture
 
 
 def components(random: np.random.Generator, count: int, n: int, categories: int) -> Components:
@@ -89,6 +90,37 @@ def table(rows: int = 200) -> pd.DataFrame:
             "kind": np.where(kind, "a", "b"),
         }
     )
+
+
+def test_fit_in_parts_is_that_of_all_rows_at_once(monkeypatch):
+    random = np.random.default_rng(4)
+    cells = Cells(
+        torch.from_numpy(random.normal(size=(40, 3))),
+        torch.from_numpy(random.random((40, 3)) < 0.7),
+        torch.from_numpy(np.eye(2)[random.integers(2, size=40)]),
+    )
+    start = torch.from_numpy(random.dirichlet(np.ones(2), 40))
+    whole = fit_mixture(cells, [slice(0, 2)], start, iterations=5)
+    monkeypatch.setattr(module, "NUMBERS", 3 * 2 * 9)  # three rows at a time
+    parts = fit_mixture(cells, [slice(0, 2)], start, iterations=5)
+    for name, values in vars(whole).items():
+        torch.testing.assert_close(getattr(parts, name), values)
+
+
+def test_component_that_loses_all_rows_does_no_harm():
+    random = np.random.default_rng(5)
+    cells = Cells(
+        torch.from_numpy(random.normal(size=(30, 2))),
+        torch.from_numpy(random.random((30, 2)) < 0.7),
+        torch.zeros(30, 0).double(),
+    )
+    start = torch.zeros(30, 2).double()
+    start[:, 0] = 1
+    found = fit_mixture(cells, [], start, iterations=20)
+    assert all(values.isfinite().all() for values in vars(found).values())
+    rows = condition(found, cells).log_prob.logsumexp(1)
+    alone = condition(fit_mixture(cells, [], start[:, :1], iterations=20), cells).log_prob.logsumexp(1)
+    assert rows.mean() > alone.mean() - 0.1
 
 
 def test_density_of_a_category_sums_to_one_and_that_of_a_number_integrates_to_one():
