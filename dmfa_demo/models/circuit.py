@@ -1,7 +1,7 @@
 """A probabilistic circuit: a deep model of complete images whose conditionals are exact (Poon and Domingos, 2011; Butz et al., 2019).
 
-Every pixel has K Gaussians. A product multiplies the densities of neighbouring regions, a sum mixes the K densities of one region, and
-this repeats until a region is the whole image:
+Every pixel has K Gaussians. A product multiplies the densities of neighbouring regions, sums mix the densities of one region, and this
+repeats until a region is the whole image:
 
     pixels  ->  products of 2 x 2  ->  sums  ->  products of 2 x 2  ->  sums  ->  ...  ->  p(x)
 
@@ -19,10 +19,12 @@ from typing import Self, cast
 
 import torch
 from spflow.meta import Scope
+from spflow.modules.conv import ProdConv
 from spflow.modules.leaves import Normal
+from spflow.modules.module import Module
+from spflow.modules.sums import Sum
 from spflow.utils.cache import Cache
 from spflow.utils.sampling_context import LeafParamRecord
-from spflow.zoo.conv import ConvPc
 from torch import Tensor, nn
 
 from dmfa_demo.densities.density import Density
@@ -40,9 +42,9 @@ class CircuitConfig(ImageShape):
     """The shape of a circuit, for images of one channel."""
 
     components: PositiveInt = 32
-    """K, the number of Gaussians of a pixel and of densities of a region"""
-    depth: PositiveInt = 4
-    """the number of layers of sums below the root; a region at the bottom has height / 2^depth x width / 2^depth pixels, rounded up"""
+    """K, the number of Gaussians of each pixel"""
+    widths: tuple[PositiveInt, ...] = (48, 96, 192, 256)
+    """the number of densities of a region at each size, smallest first; regions of 2 x 2 are joined until one is left"""
     deviation_floor: PositiveFloat = 0.01
     """the smallest deviation of a pixel's Gaussians"""
 
@@ -68,12 +70,18 @@ class Circuit(nn.Module):
 
     def __init__(self, config: CircuitConfig):
         super().__init__()
-        if config.channels != 1:
-            raise ValueError(f"a circuit takes images of one channel, got {config.channels}")
+        if config.channels != 1 or config.height != config.width:
+            raise ValueError(f"a circuit takes square images of one channel; got (C, H, W) = {config.shape}")
         self.config = config
         pixels = _Pixels(config)
         self._pixels = (pixels,)  # in a tuple, since the root already registers it
-        self.root = ConvPc(pixels, config.height, config.width, channels=config.components, depth=config.depth)
+        # The smallest regions divide the image, with a margin, into 2^depth x 2^depth.
+        sides = [(side, 1 << len(config.widths)) for side in (config.height, config.width)]
+        (height, top), (width, left) = ((-(-side // count), (-side % count) // 2) for side, count in sides)
+        layer: Module = ProdConv(pixels, height, width, padding_h=top, padding_w=left)
+        for width in config.widths:
+            layer = ProdConv(Sum(layer, out_channels=width), kernel_size_h=2, kernel_size_w=2)
+        self.root = Sum(layer)
 
     @property
     def pixels(self) -> Normal:

@@ -14,7 +14,7 @@ from dmfa_demo.imputation import flatten, flatten_missing
 from dmfa_demo.models.circuit import Circuit, CircuitConfig, CircuitDensity, CircuitImputer
 
 K = 2
-CONFIG = CircuitConfig(height=4, width=4, components=K, depth=1)
+CONFIG = CircuitConfig(height=4, width=4, components=K, widths=(K,))
 # The places of the pixels of each 2 x 2 region.
 REGIONS = [[4 * y + x for y in rows for x in columns] for rows in ((0, 1), (2, 3)) for columns in ((0, 1), (2, 3))]
 
@@ -37,7 +37,7 @@ class Twin:
     """The same density as an explicit mixture: one component for each choice at the root and in each region."""
 
     def __init__(self, circuit: Circuit):
-        root: Any = circuit.root.inputs
+        root: Any = circuit.root
         at_root, in_regions = root.weights[0, :, 0, 0], root.inputs.inputs.weights[..., 0]  # (K,), (4, K, K)
         loc, scale = (part[..., 0] for part in (circuit.pixels.loc, circuit.pixels.scale))
         weights, means, deviations = [], [], []
@@ -123,8 +123,9 @@ def test_another_hole_and_colours_are_refused():
     circuit, (x, missing) = build(), scene()
     with pytest.raises(ValueError, match="pass the same mask"):
         CircuitDensity(circuit, x, missing).log_prob(x, ~missing)
-    with pytest.raises(ValueError, match="one channel"):
-        Circuit(CircuitConfig(channels=3))
+    for config in (CircuitConfig(channels=3), CircuitConfig(height=32)):
+        with pytest.raises(ValueError, match="square images of one channel"):
+            Circuit(config)
 
 
 def test_begins_at_images_and_keeps_a_floor():

@@ -43,7 +43,7 @@ def test_diffusion_trains(tmp_path, monkeypatch):
     ("trainer", "words"),
     [
         (miwae, "miwae --incomplete noise50 --steps 3 --batch-size 8 --widths 8 16 --latents 3"),
-        (circuit, "circuit --incomplete noise50 --steps 3 --batch-size 8 --components 2 --depth 2"),
+        (circuit, "circuit --incomplete noise50 --steps 3 --batch-size 8 --components 2 --widths 3 2"),
     ],
 )
 def test_hidden_pixels_have_no_effect_on_training(tmp_path, monkeypatch, trainer: ModuleType, words: str):

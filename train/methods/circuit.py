@@ -29,8 +29,8 @@ class CircuitTraining(NetworkRunConfig):
     loop: LoopConfig = field(
         default_factory=lambda: LoopConfig(
             steps=1_500,
-            batch_size=128,
-            learning_rate=0.03,
+            batch_size=64,
+            learning_rate=0.05,
             warmup_steps=50,
             weight_decay=0,
             ema_decay=0.98,
