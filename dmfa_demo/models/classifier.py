@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from dmfa_demo.densities.factor_analyzer import FactorAnalyzer, MixtureOfFactorAnalyzers
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check, hide
+from dmfa_demo.models.acflow import ACFlowImputer
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.models.misconv import FactorDensity, MisConv2d, MisConvNetwork, activation
 from dmfa_demo.models.partial_conv import PartialConv2d
@@ -160,6 +161,7 @@ class Classifier(ABC):
         title, summary, limits, formula, citation, url, colour: for the page, as in an `Imputer`.
         paper: the row of the MisConv paper's tables to compare it with.
         source_method: the method that provides imputations or a density, or None; `source` in the config is its checkpoint.
+        source_saw_everything: whether that method was trained on complete images; others know only what the classifier knows.
         takes_complete: whether it receives the complete image, as a reference.
         fills_in: whether it treats one imputation as the truth.
         sees_mask: whether it can tell a hidden pixel from a visible one.
@@ -176,6 +178,7 @@ class Classifier(ABC):
     colour: ClassVar[str]
     paper: ClassVar[str]
     source_method: ClassVar[str | None] = None
+    source_saw_everything: ClassVar[bool] = False
     takes_complete: ClassVar[bool] = False
     fills_in: ClassVar[bool] = False
     sees_mask: ClassVar[bool] = True
@@ -338,6 +341,25 @@ class DMFAMeanClassifier(ImputingClassifier):
     source_method = "dmfa"
 
 
+class ACFlowClassifier(ImputingClassifier):
+    """One sample of ACFlow in the missing pixels; as in the paper, the flow was trained on complete images."""
+
+    name = "acflow"
+    title = "ACFlow's sample"
+    summary = "Hidden pixels are filled with one sample of ACFlow, which the network treats as the truth."
+    limits = "A sample is one possibility among many, and looks as certain to the network as a visible pixel."
+    colour = "#7a4fb5"
+    paper = "ACFlow"
+    source_method = "acflow"
+    source_saw_everything = True
+
+    def believe(self, images: Tensor, missing: Tensor) -> Imputation:
+        """Return one sample; the method's own answer is the mean of several, and takes as long as all of them."""
+        flow = cast(ACFlowImputer, self.source).model(images, missing)
+        (drawn,) = flow.sample(1, torch.Generator().manual_seed(0))
+        return Imputation(torch.where(missing, drawn, images))
+
+
 class PartialConvClassifier(Classifier):
     """Partial convolutions over the visible pixels."""
 
@@ -427,6 +449,7 @@ CLASSIFIERS: dict[str, type[Classifier]] = {
         MFAMisConvClassifier,
         DMFAMeanClassifier,
         KNNClassifier,
+        ACFlowClassifier,
         MaskClassifier,
         ZeroClassifier,
         PartialConvClassifier,

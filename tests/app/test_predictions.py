@@ -24,7 +24,7 @@ from dmfa_demo.app.tabs.first_layer import SHOWN, FirstLayer
 from dmfa_demo.app.tabs.part import RenderRequest
 from dmfa_demo.app.tabs.predictions import Predictions, predict
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.models.classifier import CLASSIFIERS, load_classifier
+from dmfa_demo.models.classifier import available_classifiers, load_classifier
 
 SCENE = Scene.sample("mnist", 42)
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
@@ -38,7 +38,7 @@ def render(part, scene=SCENE, missing=MISSING, *controls) -> str:
 def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_marked():
     html = render(Predictions(bars=None))
     panels = html.split('<section class="panel')[1:]
-    assert len(panels) == len(CLASSIFIERS)
+    assert len(panels) == len(available_classifiers("mnist"))
     for panel, (kind, answer) in zip(panels, predict(SCENE, MISSING, ImputationCache())):
         assert escape(kind.title) in panel
         widths = [float(width) for width in re.findall(r"width:([\d.]+)%", panel)]
@@ -50,7 +50,7 @@ def test_every_classifier_has_a_panel_with_a_bar_for_each_class_and_the_truth_ma
 def test_without_a_label_the_prediction_for_the_complete_image_is_marked():
     own = Scene("mnist", SCENE.image, "your own digit")
     html = render(Predictions(bars=None), own)
-    assert "You gave no label" in html and html.count("<li class=true><span>4") == len(CLASSIFIERS)
+    assert "You gave no label" in html and html.count("<li class=true><span>4") == len(available_classifiers("mnist"))
 
 
 def test_gathered_visitors_get_the_same_bars_as_alone():
@@ -96,11 +96,13 @@ def test_classifier_that_is_right_longest_comes_first():
 def test_curve_starts_at_the_complete_picture_and_marks_the_canvas():
     html = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 0)
     lines = re.findall(r'<polyline points="([^"]+)"', html)
-    assert len(lines) == len(CLASSIFIERS) - 1 and all(len(line.split()) == len(SHARES) for line in lines)
+    assert len(lines) == len(available_classifiers("mnist")) - 1 and all(
+        len(line.split()) == len(SHARES) for line in lines
+    )
     assert all(float(line.split()[0].split(",")[1]) < 30 for line in lines)  # almost certain at first
     here = float(re.search(r'class="here" x1="([\d.]+)"', html)[1])
     assert here == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) * 0.25, abs=0.1)
-    assert html.count("<li>") == len(CLASSIFIERS) - 1
+    assert html.count("<li>") == len(available_classifiers("mnist")) - 1
     other = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 1)
     assert re.findall(r"<polyline[^>]+>", other) != re.findall(r"<polyline[^>]+>", html)
 

@@ -56,7 +56,9 @@ def test_prepare_in_a_batch_equals_one_by_one():
     torch.testing.assert_close(inputs[:, 1:].bool(), missing)
 
 
-@pytest.mark.parametrize("treatment", ["complete", "mask", "zero", "partial-conv", "misconv-dmfa", "dmfa-mean"])
+@pytest.mark.parametrize(
+    "treatment", ["complete", "mask", "zero", "partial-conv", "misconv-dmfa", "dmfa-mean", "acflow"]
+)
 def test_mirrored_inputs_are_those_of_the_mirror_image(treatment: str):
     treated = CLASSIFIERS[treatment](ClassifierConfig(channels=3, height=4, width=6), None)
     images, missing = torch.rand(2, 3, 4, 6), torch.rand(2, 1, 4, 6) < 0.5

@@ -76,7 +76,7 @@ class ClassifierTraining(RunConfig):
     """A classifier of images with holes, trained several times and measured on the test images."""
 
     treatment: Literal[
-        "complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"
+        "complete", "misconv-dmfa", "misconv-mfa", "dmfa-mean", "knn", "acflow", "mask", "zero", "partial-conv"
     ] = "misconv-dmfa"
     """the treatment of missing pixels"""
     incomplete: str = "square14"
@@ -198,7 +198,7 @@ def source_name(kind: type[Classifier], dataset: str, incomplete: str) -> str:
     """
     if kind.source_method is None or (kind.source_method == KNNImputer.name and not DATASETS[dataset].shareable):
         return ""
-    return f"{kind.source_method}-{incomplete}"
+    return kind.source_method if kind.source_saw_everything else f"{kind.source_method}-{incomplete}"
 
 
 def source_of(kind: type[Classifier], beside: Path, *, name: str, images: Tensor, absent: Tensor) -> Imputer | None:

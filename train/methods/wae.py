@@ -44,7 +44,9 @@ MEASURES = ("ssim", "psnr_image", "frechet", "fid")
 class WAETraining(NetworkRunConfig):
     """A Wasserstein auto-encoder of images with holes, measured on the test images."""
 
-    treatment: Literal["complete", "misconv-dmfa", "dmfa-mean", "knn", "mask", "zero", "partial-conv"] = "misconv-dmfa"
+    treatment: Literal["complete", "misconv-dmfa", "dmfa-mean", "knn", "acflow", "mask", "zero", "partial-conv"] = (
+        "misconv-dmfa"
+    )
     """the treatment of missing pixels"""
     incomplete: str = "square14"
     """a mask family: these pixels of training and test images are never known"""
