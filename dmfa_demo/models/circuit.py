@@ -64,6 +64,11 @@ class _Pixels(Normal):
     def scale(self) -> Tensor:
         return self.floor + self.log_scale.exp()
 
+    def log_likelihood(self, data: Tensor, cache: Cache | None = None) -> Tensor:
+        found = super().log_likelihood(data, cache=cache)
+        # `posterior` differentiates with respect to it, even if the Gaussians themselves are fixed.
+        return found.requires_grad_() if torch.is_grad_enabled() and not found.requires_grad else found
+
 
 class Circuit(nn.Module):
     """The density of complete images of one channel, `(B, n)` with n = H * W."""
@@ -76,9 +81,14 @@ class Circuit(nn.Module):
         pixels = _Pixels(config)
         self._pixels = (pixels,)  # in a tuple, since the root already registers it
         # The smallest regions divide the image, with a margin, into 2^depth x 2^depth.
-        sides = [(side, 1 << len(config.widths)) for side in (config.height, config.width)]
-        (height, top), (width, left) = ((-(-side // count), (-side % count) // 2) for side, count in sides)
-        layer: Module = ProdConv(pixels, height, width, padding_h=top, padding_w=left)
+        count = 1 << len(config.widths)
+        margin = -config.height % count
+        if margin % 2:
+            raise ValueError(
+                f"{config.height} pixels cannot be divided into {count} regions with equal margins; choose other widths or an even side"
+            )
+        side = (config.height + margin) // count
+        layer: Module = ProdConv(pixels, side, side, padding_h=margin // 2, padding_w=margin // 2)
         for width in config.widths:
             layer = ProdConv(Sum(layer, out_channels=width), kernel_size_h=2, kernel_size_w=2)
         self.root = Sum(layer)
@@ -147,18 +157,21 @@ class CircuitDensity:
         return self.circuit.posterior(self.observed, self.missing)
 
     @cached_property
+    @torch.no_grad()
     def mean(self) -> Tensor:
         """The conditional mean `(B, n)`."""
         found = (self._posterior[1] * self.circuit.pixels.loc[..., 0]).sum(-1)
         return torch.where(self.missing, found, self.observed)
 
     @cached_property
+    @torch.no_grad()
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`."""
         loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
         spread = scale.square() + (loc - self.mean[..., None]).square()
         return torch.where(self.missing, (self._posterior[1] * spread).sum(-1), 0)
 
+    @torch.no_grad()
     def log_prob(self, x: Tensor, missing: Tensor) -> Tensor:
         """Return log p(x_m | x_o) in nats, `(B,)`.
 
@@ -169,6 +182,7 @@ class CircuitDensity:
             raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
         return self.circuit(torch.where(missing, x, self.observed)) - self._posterior[0]
 
+    @torch.no_grad()
     def cdf(self, x: Tensor) -> Tensor:
         """Return P(X_i <= x_i) for each missing value, `(B, n)`."""
         loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
@@ -179,7 +193,7 @@ class CircuitDensity:
         rows = (self.observed, self.missing)
         x, missing = (one.expand(count, -1, -1).flatten(0, 1) for one in rows)
         drawn, means = self.circuit.draw(x, missing, generator or torch.default_generator)
-        return (drawn if noise else means).unflatten(0, (count, -1))
+        return (drawn if noise else means).unflatten(0, (count, len(self.observed)))
 
     def with_noise_floor(self, floor: float) -> None:
         """Return None: the Gaussians of a pixel have no separate noise."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import pytest
 import torch
@@ -34,16 +36,20 @@ class Counting:
 
 
 class CountingSteps:
-    """An imputer that counts its steps, and fails at one of them."""
+    """An imputer that counts its steps, and fails at one of them, or waits there until it may go on."""
 
-    def __init__(self, imputer, fails_at=None):
-        self.imputer, self.fails_at, self.steps = imputer, fails_at, 0
+    def __init__(self, imputer, fails_at=None, waits_at=None):
+        self.imputer, self.fails_at, self.waits_at, self.steps = imputer, fails_at, waits_at, 0
+        self.waiting, self.goes_on = Event(), Event()
 
     def impute_in_steps(self, images, missing, seed):
         for imputation in self.imputer.impute_in_steps(images, missing, seed=seed):
             self.steps += 1
             if self.steps == self.fails_at:
                 raise RuntimeError("out of memory")
+            if self.steps == self.waits_at:
+                self.waiting.set()
+                assert self.goes_on.wait(60)
             yield imputation
 
 
@@ -144,6 +150,67 @@ def test_all_tabs_share_the_steps_of_a_method(monkeypatch):
     found = cache.impute("diffusion", scene, missing)  # another tab
     (one,) = final_glance(cache, scene, missing, ["diffusion"], spread=False)
     assert counted.steps == 20 and torch.equal(one.mean, found.mean[0])
+    assert cache.impute("diffusion", scene, missing) is found
+
+
+def test_glance_of_an_imputation_of_another_tab_is_not_computed_again(counting):
+    cache, (scene, missing) = ImputationCache(), question(3)
+    known = cache.impute("dmfa", scene, missing)
+    (one,) = glance(cache, scene, missing, ["dmfa"])
+    assert (
+        counting.rows == [1] and torch.equal(one.mean, known.mean[0]) and torch.equal(one.variance, known.variance[0])
+    )
+    assert one.figures == measure(known, scene, missing)
+
+
+def test_visitors_with_the_same_hole_share_steps_and_all_see_them(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    counted = CountingSteps(load_imputer("diffusion", "mnist"))
+    monkeypatch.setattr(module, "load_imputer", lambda name, dataset: counted)
+    cache, (scene, missing) = ImputationCache(), question(3)
+    both = [Question(scene=scene, missing=missing, names=["diffusion"], spread=spread) for spread in (True, False)]
+    for step in (1, 2, 3):
+        (wide,), (brief,) = cache.glances(both)
+        assert counted.steps == wide.steps == brief.steps == step
+        assert torch.equal(wide.mean, brief.mean) and wide.variance is not None and brief.variance is None
+
+
+def test_steps_of_another_thread_are_shown_without_waiting_for_its_last(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    counted = CountingSteps(load_imputer("diffusion", "mnist"), waits_at=5)
+    monkeypatch.setattr(module, "load_imputer", lambda name, dataset: counted)
+    cache, (scene, missing) = ImputationCache(), question(3)
+    with ThreadPoolExecutor() as pool:
+        other = pool.submit(cache.impute, "diffusion", scene, missing)
+        assert counted.waiting.wait(60)
+        (one,) = glance(cache, scene, missing, ["diffusion"])
+        assert one.steps == 4 and not other.done()
+        counted.goes_on.set()
+        found = other.result()
+    assert (
+        torch.equal(final_glance(cache, scene, missing, ["diffusion"])[0].mean, found.mean[0]) and counted.steps == 20
+    )
+
+
+def test_more_pictures_in_progress_than_imputations_are_kept_all_end(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 0)
+    cache = ImputationCache()
+    monkeypatch.setattr(cache, "_own_imputations", Memory(2, 600))
+    monkeypatch.setattr(cache, "_own_glances", Memory(9, 600))
+    missing = question(3)[1]
+    scenes = [Scene.own("mnist", torch.full((1, 28, 28), number / 9)) for number in range(4)]
+    for _ in range(21):
+        last = [glance(cache, scene, missing, ["diffusion"])[0] for scene in scenes]
+    assert [one.steps for one in last] == [None] * 4
+
+
+def test_new_question_of_another_visitor_does_not_wait_for_many_steps(monkeypatch):
+    monkeypatch.setattr(module, "PART_SECONDS", 1e9)
+    cache, (scene, missing), (other, hole) = ImputationCache(), question(3), question(4)
+    slow, quick = Question(scene=scene, missing=missing, names=["diffusion"]), Question(other, hole, ["mean"])
+    (one,), (mean,) = cache.glances([slow, quick])
+    assert one.steps == 1 and mean is not None
+    assert cache.glances([slow])[0][0].steps is None
 
 
 def test_method_in_steps_begins_again_after_an_error(monkeypatch):

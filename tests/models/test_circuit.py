@@ -128,6 +128,40 @@ def test_another_hole_and_colours_are_refused():
             Circuit(config)
 
 
+@pytest.mark.parametrize(("side", "widths"), [(28, (3, 2, 3, 2)), (6, (2, 3)), (12, (3,))])
+def test_margins_change_nothing(side: int, widths: tuple[int, ...]):
+    """Regions at the border have fewer pixels; the density of the visible ones still sums and integrates to one, see the twin."""
+    torch.manual_seed(0)
+    circuit = Circuit(CircuitConfig(height=side, width=side, components=2, widths=widths))
+    x = torch.rand(2, side * side)
+    alone = torch.ones(2, side * side, dtype=torch.bool)
+    alone[:, 5] = False
+    # With one visible pixel the circuit is a mixture of its Gaussians.
+    levels = torch.linspace(-3, 4, 2_001)
+    values = torch.zeros(len(levels), side * side)
+    values[:, 5] = levels
+    density = circuit(values, alone[:1].expand(len(levels), -1)).exp()
+    assert torch.trapezoid(density, levels).item() == pytest.approx(1, abs=1e-3)
+    assert circuit(x, torch.ones_like(alone)).tolist() == pytest.approx([0, 0], abs=1e-4)
+    found = CircuitDensity(circuit, x, alone)
+    assert found.mean.isfinite().all() and found.log_prob(x, alone).isfinite().all()
+
+
+def test_side_with_an_odd_margin_is_refused():
+    with pytest.raises(ValueError, match="7 pixels cannot be divided into 4 regions"):
+        Circuit(CircuitConfig(height=7, width=7, widths=(2, 2)))
+
+
+@pytest.mark.parametrize("fixed", [False, True])
+def test_answers_carry_no_gradients_outside_inference_mode(fixed: bool):
+    circuit, (x, missing) = build(), scene()
+    circuit.requires_grad_(not fixed)
+    answer = CircuitImputer(circuit).impute(x.view(-1, 1, 4, 4), missing.view(-1, 1, 4, 4), seed=0)
+    assert answer.density is not None and answer.variance is not None
+    found = (answer.mean, answer.variance, answer.density.log_prob(x, missing), answer.density.cdf(x), answer.sample(2))
+    assert not any(one.requires_grad for one in found) and all(one.isfinite().all() for one in found)
+
+
 def test_begins_at_images_and_keeps_a_floor():
     circuit = Circuit(CONFIG)
     images = torch.rand(K, 1, 4, 4)

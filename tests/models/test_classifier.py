@@ -2,14 +2,12 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
-from typing import cast
 
 import pytest
 import torch
 
 from dmfa_demo.data.datasets import load_samples, to_float
 from dmfa_demo.data.masks import mask_family
-from dmfa_demo.models.acflow import ACFlowImputer
 from dmfa_demo.models.classifier import (
     CLASSIFIERS,
     ClassifierConfig,
@@ -34,14 +32,34 @@ def test_classifiers_of_the_page_are_in_the_repository():
     assert available_classifiers("mnist") == SHIPPED
 
 
-def test_acflow_fills_in_one_sample():
-    source = cast(ACFlowImputer, load_imputer("acflow", "mnist"))
-    classifier = CLASSIFIERS["acflow"](ClassifierConfig(), source)
-    images, missing = IMAGES[:2], MISSING[:2]
+def test_acflow_fills_each_row_with_a_sample_of_its_own():
+    classifier = CLASSIFIERS["acflow"](ClassifierConfig(), load_imputer("acflow", "mnist"))
+    images, missing = IMAGES[:3], torch.ones(3, 1, 28, 28, dtype=torch.bool)
+    missing[:, :, 0, 0] = False
+    images = torch.where(torch.arange(3).view(-1, 1, 1, 1) < 2, 0, images.clamp(min=0.5))
     (filled,) = classifier.prepare(images, missing, classifier.believe(images, missing))
-    flow = source.model(images, missing)
-    drawn = flow.sample(1, torch.Generator().manual_seed(0))[0]
-    torch.testing.assert_close(filled, torch.where(missing, drawn.view_as(images), images))
+    assert not filled.requires_grad and filled.min() >= 0 and filled.max() <= 1
+    # The first two rows look the same, the third one does not.
+    assert torch.equal(filled[0], filled[1]) and not torch.equal(filled[0], filled[2])
+    torch.testing.assert_close(classifier.believe(images[2:], missing[2:]).mean, filled[2:], atol=1e-5, rtol=0)
+    other = torch.where(missing, torch.nan, images)
+    assert torch.equal(
+        torch.where(missing, classifier.believe(other, missing).mean, 0), torch.where(missing, filled, 0)
+    )
+
+
+@torch.inference_mode()
+def test_samples_of_the_acflow_classifier_are_distributed_like_those_of_the_method():
+    imputer = load_imputer("acflow", "mnist")
+    classifier = CLASSIFIERS["acflow"](ClassifierConfig(), imputer)
+    missing = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(1))
+    # Almost equal pictures have almost the same density, and other noise.
+    images = (IMAGES[:1].expand(100, -1, -1, -1) + 1e-6 * torch.arange(100).view(-1, 1, 1, 1)).clamp(0, 1)
+    ours = classifier.believe(images, missing.expand(100, -1, -1, -1)).mean
+    theirs = imputer.impute(IMAGES[:1], missing, seed=3).sample(100)[:, 0]
+    for statistic in (torch.mean, torch.std):
+        found, expected = (statistic(one.flatten(1), 0).mean() for one in (ours, theirs))
+        torch.testing.assert_close(found, expected, atol=0.01, rtol=0.1)
 
 
 @pytest.mark.parametrize("name", SHIPPED)

@@ -41,8 +41,8 @@ BATCH = 100
 SAMPLES = 16
 BOOTSTRAPS = 200
 
-# Measured on this many test images only, with one mask each: MICE, which is fitted anew for each kind of hole, diffusion and ACFlow, all slow.
-FEWER = {"mice": 1_000, "diffusion": 40, "acflow": 200}
+# Measured on this many test images only, with one mask each: MICE, which is fitted anew for each kind of hole, and methods whose samples are slow.
+FEWER = {"mice": 1_000, "diffusion": 40, "acflow": 200, "circuit": 500}
 
 GFC = tuple(f"gfc-o{number}" for number in range(1, 7))
 PROTOCOLS = ("square14", "rect10x15", "square13", "arbitrary", "half", "noise75", "line3", "strokes")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,8 +192,8 @@ for method in {list(chosen["methods"])!r}:
         hint = note("Choose a method above to see how it fills the hole.") if not names else ""
         if not hidden:
             hint = note("Nothing is hidden, so there is nothing to guess. Paint over the picture.")
-        # The browser then asks again, see compare.js.
-        more = "" if complete else "<i data-more hidden></i>"
+        # The browser then asks again, see compare.js. It ignores an answer that equals the one before.
+        more = "" if complete else f'<i data-more="{time.monotonic_ns()}" hidden></i>'
         plausible = ""
         if guess is not None and complete:
             plausible = plausibility_chart(plausibilities(guess, scene, missing, cache, names))
