@@ -144,7 +144,7 @@ class Imputer(ABC):
             holes like those of its training.
         fills_in_steps: whether it makes samples step by step, see `filling`.
         steps: how it does that, for visitors; "" if it does not.
-        answers_in_steps: whether its answer takes seconds, and can be followed by `impute_in_steps`.
+        answers_in_steps: whether its answer takes seconds; `impute_in_steps` then yields it after each step.
         draws_quickly: whether samples of thousands of images can be drawn within hours, so that they are measured.
         shown_first: whether Compare shows it at first; slow methods and variants of others are not shown.
         other_start: the method with the same walk from another start; None if there is none.

@@ -30,7 +30,7 @@ HELD_OUT = 0.2
 # Rows that the prior counts for: a diagonal covariance of a tenth of the columns' variance, and the categories' shares in the table.
 PRIOR_ROWS = 5.0
 PRIOR_VARIANCE = 0.1
-# The numbers in one tensor of covariances of rows, (N, K, n, n): with more, EM waits for the memory.
+# The largest number of values in one tensor of covariances of rows, (N, K, n, n). Larger ones do not fit the processor's cache, and are slower.
 NUMBERS = 2**19
 
 
@@ -110,14 +110,11 @@ def fit_mixture(cells: Cells, parts: list[slice], start: Tensor, iterations: int
     Args:
         parts: the places of each categorical column in `cells.categories`.
     """
-    n = cells.numbers.shape[1]
     counts = cells.categories.sum(0)
     prior = torch.cat([counts[:0], *((counts[part] + 0.1) / (counts[part] + 0.1).sum() for part in parts)])
-    shape = (start.shape[1], n, n)
     # At the start a missing cell is the column's mean, 0, with its variance, 1.
-    components = _maximise(
-        cells, parts, prior, start, cells.numbers[:, None], torch.diag_embed((~cells.seen).double())[:, None]
-    )
+    missed = start.mT @ (~cells.seen).double() / _rows_of(start)[:, None]  # (K, n)
+    components = _maximise(cells, parts, prior, start, cells.numbers[:, None], torch.diag_embed(missed))
     before = -math.inf
     for _ in range(iterations):
         log_prob, r, mean, pulled = _expect(components, cells)
@@ -126,14 +123,14 @@ def fit_mixture(cells: Cells, parts: list[slice], start: Tensor, iterations: int
         before = log_prob
         # The mean over rows of Sigma - Sigma P_n Sigma, the covariance of the missing cells.
         spread = components.covariance - components.covariance @ pulled @ components.covariance
-        components = _maximise(cells, parts, prior, r, mean, spread.view(1, *shape))
+        components = _maximise(cells, parts, prior, r, mean, spread)
     return components
 
 
 def _expect(components: Components, cells: Cells) -> tuple[float, Tensor, Tensor, Tensor]:
     """Return the mean log p of the observed cells, and what EM needs of the mixture given them.
 
-    These are the responsibilities `(N, K)`, the means `(N, K, n)`, and the means of P_n over rows, weighted by responsibilities, `(K, n, n)`.
+    These are the responsibilities `(N, K)`, the means `(N, K, n)`, and the weighted mean of P_n over rows, `(K, n, n)`.
     """
     count, n = components.mean.shape
     rows = max(1, NUMBERS // max(1, count * n * n))
@@ -155,20 +152,15 @@ def _rows_of(r: Tensor) -> Tensor:
 
 
 def _maximise(cells: Cells, parts: list[slice], prior: Tensor, r: Tensor, mean: Tensor, spread: Tensor) -> Components:
-    """Return the components from responsibilities `(N, K)`, completed rows `(N, K or 1, n)` and their covariances `(N or 1, K or 1, n, n)`."""
+    """Return the components from responsibilities `(N, K)`, completed rows `(N, K or 1, n)` and the mean covariances of their missing cells `(K, n, n)`."""
     rows = _rows_of(r)  # (K,)
     share = r / rows  # (N, K)
     n = mean.shape[-1]
     centers = torch.einsum("nk,nkd->kd", share, mean.expand(-1, r.shape[1], -1))
     off = mean - centers
     scatter = torch.einsum("nk,nkd,nke->kde", share, off, off)
-    within = (
-        torch.einsum("nk,nkde->kde", share, spread.expand(len(share), r.shape[1], n, n))
-        if len(spread) > 1
-        else spread[0]
-    )
     full, weight = rows[:, None, None], PRIOR_ROWS
-    covariance = (full * (scatter + within) + weight * PRIOR_VARIANCE * torch.eye(n).double()) / (full + weight)
+    covariance = (full * (scatter + spread) + weight * PRIOR_VARIANCE * torch.eye(n).double()) / (full + weight)
     tally = r.mT @ cells.categories + prior
     probabilities = [tally[:, part] / tally[:, part].sum(1, keepdim=True) for part in parts]
     joined = torch.cat([tally[:, :0], *probabilities], 1)

@@ -65,3 +65,11 @@ def test_hidden_pixels_have_no_effect_on_training(tmp_path, monkeypatch, trainer
         imputer = method_class(name).load(place / "made")
         assert imputer.impute(to_float(few().images[:1]), torch.rand(1, 1, 28, 28) < 0.5).mean.isfinite().all()
     assert found[0] and all(torch.equal(found[0][name], found[1][name]) for name in found[0])
+
+
+def test_circuit_needs_an_image_for_each_gaussian_of_a_pixel(tmp_path, monkeypatch):
+    monkeypatch.setattr(circuit, "load_training", few)
+    monkeypatch.setattr(circuit, "load_split", few)
+    words = f"circuit --components 50 --run-folder {tmp_path}/run --output {tmp_path}/made"
+    with pytest.raises(ValueError, match="--components is 50, but there are only 40 training images"):
+        circuit.train(parse(words.split()))

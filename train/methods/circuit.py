@@ -77,6 +77,10 @@ def train(config: CircuitTraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     circuit = Circuit(config.network)
+    if len(training) < config.network.components:
+        raise ValueError(
+            f"--components is {config.network.components}, but there are only {len(training)} training images"
+        )
     first = torch.randperm(len(training))[: config.network.components]
     circuit.begin_at(torch.where(absent[first], 0.5, to_float(training.images[first])))
     train_network(config, circuit, training, draw=draw, loss=loss, validate=validate)
