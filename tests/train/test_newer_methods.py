@@ -68,7 +68,7 @@ def test_hidden_pixels_have_no_effect_on_training(tmp_path, monkeypatch, trainer
 
 
 def test_circuit_needs_an_image_for_each_gaussian_of_a_pixel(tmp_path, monkeypatch):
-    monkeypatch.setattr(circuit, "load_training", few)
+    monkeypatch.setattr(circuit, "load_training", lambda *place, **named: few())
     monkeypatch.setattr(circuit, "load_split", few)
     words = f"circuit --components 50 --run-folder {tmp_path}/run --output {tmp_path}/made"
     with pytest.raises(ValueError, match="--components is 50, but there are only 40 training images"):
