@@ -115,7 +115,9 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         *classify(TREATMENTS, ["square14"]),
         *classify(("misconv-dmfa", "knn", "mask", "zero", "partial-conv"), ["trapezoid", "noise75"], "--steps 1000"),
         Step("diffusion"),
+        Step("circuit"),
         Step("acflow"),
+        *classify(["acflow"], ["square14"], "--seeds 1"),
         Step("autoencoder --kind vae --posterior gaussian --latents 32 --steps 6000 --validate-every 1500", "vae"),
         Step("posterior-matching"),
         *(

@@ -50,14 +50,13 @@ class CircuitConfig(ImageShape):
 
 
 class _Pixels(Normal):
-    """K Gaussians of each pixel, whose deviations have a lower bound."""
+    """K Gaussians of each of some pixels, whose deviations have a lower bound."""
 
-    def __init__(self, config: CircuitConfig):
-        pixels = config.height * config.width
+    def __init__(self, count: int, config: CircuitConfig):
         self.floor = config.deviation_floor
-        shape = pixels, config.components, 1
+        shape = count, config.components, 1
         super().__init__(
-            Scope(list(range(pixels))), config.components, loc=torch.rand(shape), scale=torch.full(shape, 0.2)
+            Scope(list(range(count))), config.components, loc=torch.rand(shape), scale=torch.full(shape, 0.2)
         )
 
     @property
@@ -71,41 +70,51 @@ class _Pixels(Normal):
 
 
 class Circuit(nn.Module):
-    """The density of complete images of one channel, `(B, n)` with n = H * W."""
+    """The density of complete images of one channel, `(B, n)` with n = H * W.
+
+    Around the image is a margin of pixels that are always hidden, so that regions of 2 x 2 can be joined until one is left.
+
+    Attributes:
+        places: the places of the image's pixels among those with a margin, `(n,)`.
+    """
+
+    places: Tensor
 
     def __init__(self, config: CircuitConfig):
         super().__init__()
         if config.channels != 1 or config.height != config.width:
             raise ValueError(f"a circuit takes square images of one channel; got (C, H, W) = {config.shape}")
         self.config = config
-        pixels = _Pixels(config)
-        self._pixels = (pixels,)  # in a tuple, since the root already registers it
-        # The smallest regions divide the image, with a margin, into 2^depth x 2^depth.
         count = 1 << len(config.widths)
-        margin = -config.height % count
-        if margin % 2:
-            raise ValueError(
-                f"{config.height} pixels cannot be divided into {count} regions with equal margins; choose other widths or an even side"
-            )
-        side = (config.height + margin) // count
-        layer: Module = ProdConv(pixels, side, side, padding_h=margin // 2, padding_w=margin // 2)
+        region = -(-config.height // count)  # the side of the smallest regions
+        side = region * count
+        inside = torch.arange(config.height) + (side - config.height) // 2
+        self.register_buffer("places", (side * inside[:, None] + inside).flatten(), persistent=False)
+        pixels = _Pixels(side * side, config)
+        self._pixels = (pixels,)  # in a tuple, since the root already registers it
+        layer: Module = ProdConv(pixels, kernel_size_h=region, kernel_size_w=region)
         for width in config.widths:
             layer = ProdConv(Sum(layer, out_channels=width), kernel_size_h=2, kernel_size_w=2)
         self.root = Sum(layer)
 
     @property
-    def pixels(self) -> Normal:
-        """The Gaussians of single pixels."""
-        return self._pixels[0]
+    def loc(self) -> Tensor:
+        """The means of the Gaussians of each pixel, `(n, K)`."""
+        return self._pixels[0].loc[self.places, :, 0]
 
+    @property
+    def scale(self) -> Tensor:
+        """The deviations of the Gaussians of each pixel, `(n, K)`."""
+        return self._pixels[0].scale[self.places, :, 0]
+
+    @torch.no_grad()
     def begin_at(self, images: Tensor) -> None:
         """Let the means of the K Gaussians of each pixel be its values in K images `(K, 1, H, W)`."""
-        with torch.no_grad():
-            self.pixels.loc.copy_(images.flatten(1).T[..., None])
+        self._pixels[0].loc[self.places, :, 0] = images.flatten(1).T
 
     def forward(self, x: Tensor, missing: Tensor | None = None) -> Tensor:
         """Return log p(x) in nats, `(B,)`, for x `(B, n)`; with bool `missing` `(B, n)`, the marginal log p(x_o)."""
-        return self.root.log_likelihood(_evidence(x, missing), cache=Cache())[:, 0, 0, 0]
+        return self.root.log_likelihood(self._evidence(x, missing), cache=Cache())[:, 0, 0, 0]
 
     def posterior(self, x: Tensor, missing: Tensor) -> tuple[Tensor, Tensor]:
         """Return log p(x_o) `(B,)`, and the probabilities of the K Gaussians of each value given x_o, `(B, n, K)`.
@@ -114,28 +123,30 @@ class Circuit(nn.Module):
         """
         cache = Cache()
         with torch.inference_mode(False), torch.enable_grad():
-            log_prob = self.root.log_likelihood(_evidence(x.clone(), missing.clone()), cache=cache)
-            of_pixels = cache["log_likelihood"][self.pixels]
+            log_prob = self.root.log_likelihood(self._evidence(x.clone(), missing.clone()), cache=cache)
+            of_pixels = cache["log_likelihood"][self._pixels[0]]
             (shares,) = torch.autograd.grad(log_prob.sum(), of_pixels)
-        return log_prob.detach()[:, 0, 0, 0], shares[..., 0]
+        return log_prob.detach()[:, 0, 0, 0], shares[:, self.places, :, 0]
 
     def draw(self, x: Tensor, missing: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return draws of p(x_m | x_o), and the means of the Gaussians that they come from, both `(B, n)`."""
         drawn, means = [], []
         with torch.inference_mode(False), torch.no_grad(), DrawFrom(generator):
             for rows, hidden in zip(x.clone().split(ROWS), missing.clone().split(ROWS)):
-                found, chosen = self.root.sample_with_evidence(_evidence(rows, hidden), return_leaf_params=True)
-                drawn.append(found)
-                middle = rows.clone()
-                for record in cast(list[LeafParamRecord], chosen):
+                evidence = self._evidence(rows, hidden)
+                found, records = self.root.sample_with_evidence(evidence, return_leaf_params=True)
+                middle = torch.zeros_like(found)
+                for record in cast(list[LeafParamRecord], records):
                     middle[record.active_mask] = record.params["loc"][record.active_mask]
-                means.append(middle)
+                for kept, values in ((drawn, found), (means, middle)):
+                    kept.append(torch.where(hidden, values[:, self.places], rows))
         return torch.cat(drawn), torch.cat(means)
 
-
-def _evidence(x: Tensor, missing: Tensor | None) -> Tensor:
-    """Return values `(B, n)` as SPFlow takes them: NaN where they are hidden."""
-    return x if missing is None else torch.where(missing, torch.nan, x)
+    def _evidence(self, x: Tensor, missing: Tensor | None) -> Tensor:
+        """Return values `(B, n)` as SPFlow takes them: with a margin, and NaN where they are hidden."""
+        evidence = x.new_full((len(x), self._pixels[0].out_shape.features), torch.nan)
+        evidence[:, self.places] = x if missing is None else torch.where(missing, torch.nan, x)
+        return evidence
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,15 +171,14 @@ class CircuitDensity:
     @torch.no_grad()
     def mean(self) -> Tensor:
         """The conditional mean `(B, n)`."""
-        found = (self._posterior[1] * self.circuit.pixels.loc[..., 0]).sum(-1)
+        found = (self._posterior[1] * self.circuit.loc).sum(-1)
         return torch.where(self.missing, found, self.observed)
 
     @cached_property
     @torch.no_grad()
     def variance(self) -> Tensor:
         """The marginal variance of each value `(B, n)`."""
-        loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
-        spread = scale.square() + (loc - self.mean[..., None]).square()
+        spread = self.circuit.scale.square() + (self.circuit.loc - self.mean[..., None]).square()
         return torch.where(self.missing, (self._posterior[1] * spread).sum(-1), 0)
 
     @torch.no_grad()
@@ -185,8 +195,8 @@ class CircuitDensity:
     @torch.no_grad()
     def cdf(self, x: Tensor) -> Tensor:
         """Return P(X_i <= x_i) for each missing value, `(B, n)`."""
-        loc, scale = self.circuit.pixels.loc[..., 0], self.circuit.pixels.scale[..., 0]
-        return (self._posterior[1] * torch.special.ndtr((x[..., None] - loc) / scale)).sum(-1)
+        below = torch.special.ndtr((x[..., None] - self.circuit.loc) / self.circuit.scale)
+        return (self._posterior[1] * below).sum(-1)
 
     def sample(self, count: int, generator: torch.Generator | None = None, noise: bool = True) -> Tensor:
         """Draw `count` samples, `(count, B, n)`; without `noise`, the means of the Gaussians that were drawn."""

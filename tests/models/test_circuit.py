@@ -24,7 +24,7 @@ def build() -> Circuit:
     circuit = Circuit(CONFIG)
     for parameter in circuit.parameters():
         parameter.data = torch.randn(parameter.shape, generator=generator)
-    circuit.pixels.log_scale.data -= 1
+    circuit._pixels[0].log_scale.data -= 1
     return circuit.eval()
 
 
@@ -39,7 +39,7 @@ class Twin:
     def __init__(self, circuit: Circuit):
         root: Any = circuit.root
         at_root, in_regions = root.weights[0, :, 0, 0], root.inputs.inputs.weights[..., 0]  # (K,), (4, K, K)
-        loc, scale = (part[..., 0] for part in (circuit.pixels.loc, circuit.pixels.scale))
+        loc, scale = circuit.loc, circuit.scale
         weights, means, deviations = [], [], []
         for top, *below in product(range(K), repeat=5):
             weight, mean, deviation = at_root[top], torch.zeros(16), torch.zeros(16)
@@ -128,28 +128,43 @@ def test_another_hole_and_colours_are_refused():
             Circuit(config)
 
 
-@pytest.mark.parametrize(("side", "widths"), [(28, (3, 2, 3, 2)), (6, (2, 3)), (12, (3,))])
-def test_margins_change_nothing(side: int, widths: tuple[int, ...]):
-    """Regions at the border have fewer pixels; the density of the visible ones still sums and integrates to one, see the twin."""
-    torch.manual_seed(0)
+SHAPES = [(28, (3, 2, 3, 2)), (6, (2, 3)), (12, (3,)), (7, (2, 2)), (8, (2, 2, 2))]
+
+
+def wider(side: int, widths: tuple[int, ...]) -> Circuit:
+    """Return a circuit with random weights, most of which have a margin around the image."""
+    generator = torch.Generator().manual_seed(0)
     circuit = Circuit(CircuitConfig(height=side, width=side, components=2, widths=widths))
-    x = torch.rand(2, side * side)
-    alone = torch.ones(2, side * side, dtype=torch.bool)
+    for parameter in circuit.parameters():
+        parameter.data = torch.randn(parameter.shape, generator=generator)
+    circuit._pixels[0].log_scale.data -= 2
+    return circuit.eval()
+
+
+@pytest.mark.parametrize(("side", "widths"), SHAPES)
+@torch.inference_mode()
+def test_density_integrates_to_one_with_a_margin(side: int, widths: tuple[int, ...]):
+    circuit, levels = wider(side, widths), torch.linspace(-9, 9, 4_001)
+    alone = torch.ones(1, side * side, dtype=torch.bool)
+    assert circuit(torch.rand(1, side * side), alone).item() == pytest.approx(0, abs=1e-4)
     alone[:, 5] = False
-    # With one visible pixel the circuit is a mixture of its Gaussians.
-    levels = torch.linspace(-3, 4, 2_001)
     values = torch.zeros(len(levels), side * side)
     values[:, 5] = levels
-    density = circuit(values, alone[:1].expand(len(levels), -1)).exp()
+    density = circuit(values, alone.expand(len(levels), -1)).exp()
     assert torch.trapezoid(density, levels).item() == pytest.approx(1, abs=1e-3)
-    assert circuit(x, torch.ones_like(alone)).tolist() == pytest.approx([0, 0], abs=1e-4)
-    found = CircuitDensity(circuit, x, alone)
-    assert found.mean.isfinite().all() and found.log_prob(x, alone).isfinite().all()
 
 
-def test_side_with_an_odd_margin_is_refused():
-    with pytest.raises(ValueError, match="7 pixels cannot be divided into 4 regions"):
-        Circuit(CircuitConfig(height=7, width=7, widths=(2, 2)))
+@pytest.mark.parametrize(("side", "widths"), SHAPES)
+@torch.inference_mode()
+def test_samples_have_the_exact_mean_and_deviation_in_every_pixel(side: int, widths: tuple[int, ...]):
+    """A sampler that confuses the places of regions would still draw from each pixel's Gaussians."""
+    circuit = wider(side, widths)
+    x, missing = torch.rand(1, side * side), torch.ones(1, side * side, dtype=torch.bool)
+    missing[:, ::9] = False
+    density = CircuitDensity(circuit, x, missing)
+    samples = density.sample(1_000, torch.Generator().manual_seed(0))[:, 0]
+    torch.testing.assert_close(samples.mean(0), density.mean[0], atol=0.3, rtol=0)
+    torch.testing.assert_close(samples.std(0), density.variance[0].sqrt(), atol=0.25, rtol=0.1)
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -163,11 +178,10 @@ def test_answers_carry_no_gradients_outside_inference_mode(fixed: bool):
 
 
 def test_begins_at_images_and_keeps_a_floor():
-    circuit = Circuit(CONFIG)
-    images = torch.rand(K, 1, 4, 4)
+    circuit = Circuit(CircuitConfig(height=6, width=6, components=K, widths=(K, K)))
+    images = torch.rand(K, 1, 6, 6)
     circuit.begin_at(images)
-    assert torch.equal(circuit.pixels.loc[..., 0].T, flatten(images))
-    circuit.pixels.log_scale.data.fill_(-50)
-    assert circuit.pixels.scale.min() >= CONFIG.deviation_floor
-    hole = flatten_missing(images > 2, 1)
-    assert circuit(flatten(images), hole).isfinite().all()
+    assert torch.equal(circuit.loc.T, flatten(images))
+    circuit._pixels[0].log_scale.data.fill_(-50)
+    assert circuit.scale.min() >= CONFIG.deviation_floor
+    assert circuit(flatten(images), flatten_missing(images > 2, 1)).isfinite().all()
