@@ -13,7 +13,7 @@ from dmfa_demo.data.masks import mask_family
 
 TAB = SamplesTab(noise=None, more=None, seed=None, strips=None)
 SCENE = Scene.sample("mnist", 42)
-STRIPS = ("DMFA", "MFA", "VAEAC", "ACFlow", "Posterior Matching", "Gaussian")
+STRIPS = ("DMFA", "MFA", "VAEAC", "ACFlow", "Posterior Matching", "Probabilistic circuit", "Gaussian")
 MISSING = mask_family("square14")(1, 28, 28, torch.Generator().manual_seed(4))[0, 0]
 
 

@@ -200,7 +200,9 @@ def test_shipped_checkpoints_are_complete_and_small(folder):
 
 
 def test_all_checkpoints_together_are_small_enough_to_clone():
-    assert sum(path.stat().st_size for path in ROOT.rglob("*") if path.is_file()) < 200_000_000
+    # Scores of single images are not in the repository.
+    kept = (path for path in ROOT.rglob("*") if path.is_file() and path.parent.name != "scores")
+    assert sum(path.stat().st_size for path in kept) < 200_000_000
 
 
 # Measured, but without weights in the repository.

@@ -34,7 +34,9 @@ DRAWN = 32
 NOISE = (("Without pixel noise", False), ("With pixel noise", True))
 
 # Sizes of the curve's drawing.
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 96, 12, 34
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 220, 44, 12, 34
+# The width of the mark before a method's name, and of a letter.
+MARK, LETTER = 28, 7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,15 +137,17 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
     high = max(max(curve.max().item(), mean) for _, curve, mean in curves)
     low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
 
+    end = WIDTH - MARK - LETTER * max(len(method.title) for method, _, _ in curves)
+
     def x(count: float) -> float:
-        return LEFT + (WIDTH - LEFT - RIGHT) * math.log2(count) / math.log2(DRAWN)
+        return LEFT + (end - LEFT) * math.log2(count) / math.log2(DRAWN)
 
     def y(value: float) -> float:
         return TOP + (HEIGHT - TOP - BOTTOM) * (high - value) / (high - low)
 
     step = max(1, round((high - low) / 4))
     grid = "".join(
-        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
+        f'<line x1="{LEFT}" x2="{end}" y1="{y(value):.1f}" y2="{y(value):.1f}"/>'
         f'<text x="{LEFT - 6}" y="{y(value) + 4:.1f}" text-anchor="end">{value}</text>'
         for value in range(low, high + 1, step)
     )
@@ -159,10 +163,10 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
         points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(curve.tolist(), 1))
         colour = method.colour
         lines.append(
-            f'<line class="mean" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
+            f'<line class="mean" x1="{LEFT}" x2="{end}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
             f'<polyline points="{points}" stroke="{colour}"/>'
-            f'<rect x="{WIDTH - RIGHT + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
-            f'<text x="{WIDTH - RIGHT + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
+            f'<rect x="{end + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
+            f'<text x="{end + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
         )
     summary = "; ".join(
         f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"
