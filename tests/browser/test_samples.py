@@ -17,7 +17,7 @@ def test_samples_follow_the_mask_and_the_nearest_is_framed(page: Page):
     page.get_by_role("tab", name="Samples").click()
     strips = page.locator("#strips .strip")
     first = strips.first.locator("img").first
-    expect(strips).to_have_count(6)
+    expect(strips).to_have_count(7)
     for strip in strips.all():
         values = [float(text.split()[0]) for text in strip.locator("figcaption").all_inner_texts()[:-1]]
         assert len(values) == 8
