@@ -8,8 +8,9 @@ from pathlib import Path
 
 from dmfa_demo.registry import methods
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
+from dmfa_demo.storage.files import write_text
 from train.engine.model_card import METRICS, write_model_card
-from train.engine.run import hardware, write_json
+from train.engine.run import hardware
 from train.report.only_measured import MICE_TRAINING, MOST_NEIGHBOURS
 from train.report.papers import published
 
@@ -53,7 +54,8 @@ def gather(dataset: str) -> None:
     for name in (*methods(), *others):
         known = training_images(ROOT / dataset / name)
         rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
-    write_json(ROOT / dataset / RESULTS, {"hardware": hardware(), "rows": rows, "published": published(dataset)})
+    found = {"hardware": hardware(), "rows": rows, "published": published(dataset)}
+    write_text(ROOT / dataset / RESULTS, _lines(found) + "\n")
 
 
 def training_images(folder: Path) -> int | None:
@@ -96,5 +98,14 @@ def write_rows(folder: Path, rows: list[Row]) -> None:
     protocols, weights = {row.protocol for row in rows}, rows[0].weights
     kept = [row for row in read_rows(folder) if row.protocol not in protocols and row.weights == weights]
     folder.mkdir(parents=True, exist_ok=True)
-    write_json(folder / METRICS, [asdict(row) for row in kept + rows])
+    write_text(folder / METRICS, _lines([asdict(row) for row in kept + rows]) + "\n")
     write_model_card(folder)
+
+
+def _lines(content: object) -> str:
+    """Return JSON with each entry of a dictionary, and each item of a list in it, on a line of its own."""
+    if isinstance(content, list):
+        return "[\n" + ",\n".join(map(json.dumps, content)) + "\n]"
+    if isinstance(content, dict):
+        return "{\n" + ",\n".join(f"{json.dumps(name)}: {_lines(value)}" for name, value in content.items()) + "\n}"
+    return json.dumps(content)
