@@ -28,9 +28,9 @@ _DRAW_LIKE: dict[Any, Callable[..., Tensor]] = {torch.randn_like: torch.randn, t
 
 
 class DrawFrom(TorchFunctionMode):
-    """A context in which the functions above draw from a given generator of the CPU.
+    """A context in which the random functions listed in this module draw from a given generator of the CPU.
 
-    A library whose functions draw from PyTorch's global generator gives the same numbers for the same seed in it, whatever other threads draw.
+    A library that uses PyTorch's global generator then gives the same numbers for the same seed, whatever other threads draw.
     """
 
     def __init__(self, generator: torch.Generator):

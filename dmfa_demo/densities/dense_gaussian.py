@@ -18,6 +18,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from dmfa_demo.densities.density import check_same_hole
+
 
 @dataclass(frozen=True)
 class _Hole:
@@ -99,8 +101,7 @@ class ConditionalGaussian:
         Raises:
             ValueError: If `missing` is not the set that this density is over.
         """
-        if not torch.equal(missing, self.missing):
-            raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
+        check_same_hole(missing, self.missing)
         residual, result = (x - self.mean).to(self.center), x.new_zeros(len(x))
         for hole in self._holes:
             distance = (residual[hole.rows, hole.places] @ hole.cholesky).square().sum(-1)

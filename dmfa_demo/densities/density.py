@@ -39,3 +39,9 @@ class Density(Protocol):
         None for a density without noise variances.
         """
         ...
+
+
+def check_same_hole(missing: Tensor, hole: Tensor) -> None:
+    """Raise a ValueError if `missing` is not the set of values `hole` that a density is over, both bool `(B, n)`."""
+    if not torch.equal(missing, hole):
+        raise ValueError("this density is over the values that were missing when it was made; pass the same mask")

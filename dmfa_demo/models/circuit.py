@@ -27,7 +27,7 @@ from spflow.utils.cache import Cache
 from spflow.utils.sampling_context import LeafParamRecord
 from torch import Tensor, nn
 
-from dmfa_demo.densities.density import Density
+from dmfa_demo.densities.density import Density, check_same_hole
 from dmfa_demo.drawing import DrawFrom
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, flatten, flatten_missing
 from dmfa_demo.options import PositiveFloat, PositiveInt
@@ -188,8 +188,7 @@ class CircuitDensity:
         Raises:
             ValueError: If `missing` is not the set that this density is over.
         """
-        if not torch.equal(missing, self.missing):
-            raise ValueError("this density is over the values that were missing when it was made; pass the same mask")
+        check_same_hole(missing, self.missing)
         return self.circuit(torch.where(missing, x, self.observed)) - self._posterior[0]
 
     @torch.no_grad()

@@ -354,13 +354,18 @@ class ACFlowClassifier(ImputingClassifier):
     source_method = "acflow"
     source_saw_everything = True
 
-    @torch.inference_mode()
     def believe(self, images: Tensor, missing: Tensor) -> Imputation:
         """Return one sample, with noise that depends on a row's visible pixels only; the method's own answer averages several."""
-        flow = cast(ACFlowImputer, self.source).model(images, missing)
+        return _OneSample(cast(ACFlowImputer, self.source).model).impute(images, missing)
+
+
+class _OneSample(ACFlowImputer):
+    """ACFlow with one sample as its answer."""
+
+    def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
+        flow = self.model(images, missing)
         noise = torch.stack([_noise_for(row) for row in flow.seen.cpu()])[:, : images.shape[1]]
-        drawn = flow.model.draw(flow.base.at(noise.to(images)), flow.seen, missing)
-        return Imputation(torch.where(missing, drawn, images))
+        return Imputation(flow.model.draw(flow.base.at(noise.to(images)), flow.seen, missing))
 
 
 class PartialConvClassifier(Classifier):

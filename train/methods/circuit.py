@@ -49,6 +49,10 @@ def train(config: CircuitTraining) -> None:
     """Train, then write the checkpoint with its model card."""
     config.check_output()
     training = load_training(config, incomplete=config.incomplete is not None)
+    if len(training) < config.network.components:
+        raise ValueError(
+            f"--components is {config.network.components}, but there are only {len(training)} training images"
+        )
     validation = load_split(config.dataset, "validation", config.data_root).first(HELD_OUT)
     height, width = training.images.shape[-2:]
     absent = absent_pixels(config.incomplete, len(training), (height, width), config.loop.seed)
@@ -77,10 +81,6 @@ def train(config: CircuitTraining) -> None:
 
     torch.manual_seed(config.loop.seed)
     circuit = Circuit(config.network)
-    if len(training) < config.network.components:
-        raise ValueError(
-            f"--components is {config.network.components}, but there are only {len(training)} training images"
-        )
     first = torch.randperm(len(training))[: config.network.components]
     circuit.begin_at(torch.where(absent[first], 0.5, to_float(training.images[first])))
     train_network(config, circuit, training, draw=draw, loss=loss, validate=validate)
