@@ -11,13 +11,15 @@ from train.engine.run import write_json
 from train.methods.dmfa import DMFATraining
 
 
-@pytest.mark.parametrize("amx, expected", [(True, "bf16"), (False, "no")])
-def test_auto_is_bfloat16_only_on_processors_with_amx(monkeypatch, amx, expected):
+@pytest.mark.parametrize("amx", [True, False])
+@pytest.mark.parametrize("avx512", [True, False])
+def test_auto_is_bfloat16_only_on_processors_that_multiply_it(monkeypatch, amx, avx512):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": True, "amx_bf16": amx}, raising=False)
+    capabilities = {"avx512": True, "avx512_bf16": avx512, "amx_bf16": amx}
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
     precision, explanation = choose_precision("auto")
-    assert precision == expected
-    assert ("bfloat16, which this processor supports" in explanation) == amx
+    assert precision == ("bf16" if amx or avx512 else "no")
+    assert ("bfloat16, which this processor supports" in explanation) == (amx or avx512)
 
 
 def test_auto_is_float32_where_torch_reports_no_capabilities(monkeypatch):
