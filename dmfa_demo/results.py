@@ -123,18 +123,31 @@ PROTOCOLS |= {
 def with_published(
     rows: Sequence[dict[str, Any]], published: Sequence[dict[str, Any]], protocol: str | None
 ) -> list[dict[str, Any]]:
-    """Return the measured rows of one kind of hole, then the papers' rows for which we have no method.
+    """Return the measured rows of one kind of hole, then the papers' figures that we have not measured.
+
+    A figure of a method that we measured otherwise has the method, title and numbers of images of that row; one of a method that
+    we lack has the name of the paper's row as its title.
 
     Args:
         rows, published: the lists of these names in results.json.
     """
     ours = [row for row in rows if row["protocol"] == protocol]
     measured = {(row_of_paper(row), row["metric"]) for row in ours}
+    same_method = {row_of_paper(row): {key: row[key] for key in _OF_A_METHOD} for row in reversed(ours)}
     return ours + [
-        {"title": row["row"], "metric": row["metric"], "paper": row["value"], "source": row["source"]}
+        {
+            **same_method.get(row["row"], {"title": row["row"]}),
+            "metric": row["metric"],
+            "paper": row["value"],
+            "source": row["source"],
+        }
         for row in published
         if row["protocol"] == protocol and (row["row"], row["metric"]) not in measured
     ]
+
+
+# What the rows of one method and kind of hole have in common.
+_OF_A_METHOD = ("method", "title", "n", "seeds", "training_images")
 
 
 def row_of_paper(row: dict[str, Any]) -> str | None:

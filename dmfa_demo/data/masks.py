@@ -231,6 +231,23 @@ class Strokes:
 
 
 @dataclass(frozen=True)
+class Relative:
+    """A family with sizes in percent of the image's shorter side, rounded to pixels: 30 % of 28 pixels are 8."""
+
+    family: Callable[..., MaskFamily]
+    percent: tuple[int, ...]
+
+    def __post_init__(self):
+        self.family(*self.percent)  # which checks their order
+        if not all(1 <= size <= 100 for size in self.percent):
+            raise ValueError(f"sizes in percent must be from 1 to 100, got {', '.join(map(str, self.percent))}")
+
+    def __call__(self, count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+        sizes = (max(1, round(share * min(height, width) / 100)) for share in self.percent)
+        return self.family(*sizes)(count, height, width, generator)
+
+
+@dataclass(frozen=True)
 class Mixture:
     """A mixture of families: each mask comes from one, drawn by weight."""
 
@@ -280,20 +297,29 @@ _FIXED: dict[str, MaskFamily] = {
     },
 }
 
+
+
+def _square(side: int) -> MaskFamily:
+    return Rectangle(side, side)
+
+
 _SIZED: tuple[tuple[str, Callable[..., MaskFamily]], ...] = (
-    (r"square(\d+)", lambda side: Rectangle(side, side)),
+    (r"square(\d+)", _square),
+    (r"square(\d+)%", lambda *percent: Relative(_square, percent)),
     (r"rect(\d+)x(\d+)", Rectangle),
     (r"squares(\d+)-(\d+)", RandomSquare),
+    (r"squares(\d+)-(\d+)%", lambda *percent: Relative(RandomSquare, percent)),
     (r"noise(\d+)", lambda percent: Noise(percent / 100, percent / 100)),
     (r"noise(\d+)-(\d+)", lambda low, high: Noise(low / 100, high / 100)),
     (r"line(\d+)", ObservedLine),
+    (r"line(\d+)%", lambda *percent: Relative(ObservedLine, percent)),
     (r"rectangles(\d+)-(\d+)", lambda low, high: RandomRectangle(low / 100, high / 100)),
 )
 
 
 _MIXTURES = {
     # The holes of ACFlow (Li, Akbar, Oliva, 2020) and Posterior Matching (Strauss, Oliva, 2022) on MNIST.
-    "arbitrary": "noise50*2+half-left+half-right+half-top+half-bottom+square14*2+rectangles30-100*2",
+    "arbitrary": "noise50*2+half-left+half-right+half-top+half-bottom+quarter*2+rectangles30-100*2",
     # The kinds of hole in the MisConv paper's table 9, and strokes as people paint them.
     "mixed": "quarter+trapezoid+noise75+strokes",
 }
@@ -303,7 +329,8 @@ def mask_family(name: str) -> MaskFamily:
     """Return the mask family called `name`.
 
     Sizes are part of the name: `square14`, `rect10x15` (rows x columns), `squares8-20` (random side), `noise75` (percent),
-    `noise30-90`, `rectangles30-100` (percent of the area), `line3` (observed rows). Without a size: `half`, `half-left`,
+    `noise30-90`, `rectangles30-100` (percent of the area), `line3` (observed rows). Squares and lines also have sizes in percent
+    of the image's shorter side: `square50%`, `squares30-70%`, `line10%`. Without a size: `half`, `half-left`,
     `half-right`, `half-top`, `half-bottom`, `centre`, `quarter`, `trapezoid`, `rectangles`, `pattern`, `strokes`, `gfc-o1` to `gfc-o6`,
     `arbitrary` (ACFlow's mixture), `mixed` (squares, trapezoids, noise and strokes).
     Names joined by `+`, each with an optional weight, mix: `square14*2+strokes`.
@@ -331,7 +358,8 @@ def mask_family(name: str) -> MaskFamily:
             return build(*map(int, match.groups()))
     raise ValueError(
         f"unknown mask family {name!r}. Accepted: {', '.join((*_FIXED, *_MIXTURES))}, square<side>, rect<rows>x<columns>, "
-        f"squares<from>-<to>, noise<percent>, noise<from>-<to>, line<rows>, rectangles<from>-<to>, or a mixture such as square14*2+strokes."
+        f"squares<from>-<to>, noise<percent>, noise<from>-<to>, line<rows>, rectangles<from>-<to>, square<percent>%, "
+        f"squares<from>-<to>%, line<percent>%, or a mixture such as square14*2+strokes."
     )
 
 

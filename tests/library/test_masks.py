@@ -22,6 +22,9 @@ AREAS = [
     ("rect10x15", 28, 150 / 784, 150 / 784),
     ("rect12x20", 32, 240 / 1024, 240 / 1024),
     ("squares8-20", 28, 64 / 784, 400 / 784),
+    ("square50%", 64, 0.25, 0.25),
+    ("squares30-70%", 64, (19 / 64) ** 2, (45 / 64) ** 2),
+    ("line10%", 64, 58 / 64, 58 / 64),
     ("rectangles", 28, 0.25, 1),
     ("rectangles", 64, 0.25, 1),
     ("rectangles30-100", 28, 0.3, 1),
@@ -182,8 +185,9 @@ def test_bad_weights_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0", "rectangles90-30"]
-)
+    "name",
+    ["square0", "rect0x5", "squares20-8", "squares0-3", "noise500", "noise90-30", "line0", "rectangles90-30", "square0%", "squares70-30%"],
+)  # fmt: skip
 def test_invalid_sizes_are_refused(name):
     with pytest.raises(ValueError, match="needs? "):
         mask_family(name)
@@ -194,6 +198,22 @@ def test_hole_larger_than_the_image_is_refused():
         draw("square30")
     with pytest.raises(ValueError, match="no rectangle"):
         masks.RandomRectangle(0.001, 0.002)(1, 8, 8, torch.Generator())
+
+
+@pytest.mark.parametrize(
+    ("percent", "pixels"), [("square45%", "square13"), ("squares30-70%", "squares8-20"), ("line10%", "line3")]
+)
+def test_sizes_in_percent_are_those_of_the_shorter_side(percent, pixels):
+    assert torch.equal(draw(percent), draw(pixels))
+    assert torch.equal(draw(percent, width=60), draw(pixels, width=60))
+    assert torch.equal(draw(percent, height=60), draw(pixels, height=60))
+    assert draw(percent, height=4, width=4).any((1, 2, 3)).all()
+
+
+@pytest.mark.parametrize("name", ["square101%", "squares50-101%", "line200%"])
+def test_sizes_above_the_image_are_refused_before_they_are_drawn(name):
+    with pytest.raises(ValueError, match="sizes in percent must be from 1 to 100"):
+        mask_family(name)
 
 
 def test_quarter_is_a_square_of_half_the_side():

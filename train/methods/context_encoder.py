@@ -30,7 +30,7 @@ class ContextEncoderTraining(NetworkRunConfig):
 
     network: ContextEncoderConfig = field(default_factory=lambda: ContextEncoderConfig(latents=64))
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
-    masks: str = "square13*2+squares8-20*2+arbitrary*2+strokes*1"
+    masks: str = "square45%*2+squares30-70%*2+arbitrary*2+strokes*1"
     """the mask family in training, see dmfa_demo/data/masks.py"""
 
     method = "context-encoder"

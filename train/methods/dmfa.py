@@ -34,7 +34,7 @@ class DMFATraining(NetworkRunConfig):
     network: DMFAConfig = field(default_factory=DMFAConfig)
     images: PositiveInt | None = None
     """the number of training images to use, from the first"""
-    masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
+    masks: str = "squares30-70%*5+rectangles*1+half*1+strokes*3+noise30-90*1+line10%*0.5"
     """the mask family in training, see dmfa_demo/data/masks.py"""
     incomplete: str | None = None
     """a mask family: these pixels of each training image are never known, not even to the loss (MisConv, appendix A.1)"""

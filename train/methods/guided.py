@@ -32,7 +32,7 @@ class GuidedTraining(NetworkRunConfig):
     """DMFA guided by the conditional Gaussian of an MFA with one component, which must be trained first."""
 
     network: GuidedConfig = field(default_factory=GuidedConfig)
-    masks: str = "squares8-20*5+rectangles*1+half*1+strokes*3+noise30-90*1+line3*0.5"
+    masks: str = "squares30-70%*5+rectangles*1+half*1+strokes*3+noise30-90*1+line10%*0.5"
     """the mask family in training, see dmfa_demo/data/masks.py"""
     holes: PositiveInt = 1_000
     """the number of different holes"""

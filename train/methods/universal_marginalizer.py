@@ -29,7 +29,7 @@ class UniversalMarginalizerTraining(NetworkRunConfig):
 
     network: UniversalMarginalizerConfig = field(default_factory=UniversalMarginalizerConfig)
     loop: LoopConfig = field(default_factory=lambda: LoopConfig(batch_size=64))
-    masks: str = "line3*3+arbitrary*2+squares8-20*1+strokes*1"
+    masks: str = "line10%*3+arbitrary*2+squares30-70%*1+strokes*1"
     """the mask family of the initial holes b0, see dmfa_demo/data/masks.py"""
     chains: PositiveInt = 20
     """validation images whose complete chain is measured"""

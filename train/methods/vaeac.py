@@ -23,7 +23,7 @@ from train.engine.network_run import NetworkRunConfig, train_network
 from train.engine.run import absent_pixels, load_training
 
 # Holes of all kinds, for models of arbitrary conditioning.
-ANY_HOLE = "arbitrary*4+squares8-20*2+strokes*2+noise30-90*1+line3*1"
+ANY_HOLE = "arbitrary*4+squares30-70%*2+strokes*2+noise30-90*1+line10%*1"
 # The settings for CIFAR-10 and SVHN.
 _SMALL_PHOTOS: dict[str, Any] = {
     "network": VAEACConfig(latents=64, widths=(48, 96, 192), deviation_floor=0.02),
