@@ -30,8 +30,8 @@ ALIASES = {"val": "validation", "valid": "validation"}
 HELD_OUT = 0.1
 # Folders deeper than this are not searched, such as one that links to itself.
 DEEPEST = 8
-# The default masks hide squares of up to 20 pixels.
-MULTIPLE, SMALLEST, LARGEST = 4, 20, 256
+# Networks halve the resolution twice. The fields of smaller images would be too few for their convolutions.
+MULTIPLE, SMALLEST, LARGEST = 4, 8, 256
 
 
 @dataclass(frozen=True)

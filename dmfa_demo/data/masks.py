@@ -298,7 +298,6 @@ _FIXED: dict[str, MaskFamily] = {
 }
 
 
-
 def _square(side: int) -> MaskFamily:
     return Rectangle(side, side)
 

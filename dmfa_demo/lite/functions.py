@@ -23,7 +23,7 @@ from dmfa_demo.lite.answers import (
 from dmfa_demo.lite.guided import GuidedAnswer, LinearAnswer, Products, Score
 from dmfa_demo.models.autoencoder import Autoencoder, AutoencoderConfig
 from dmfa_demo.models.baselines import MeanImputer
-from dmfa_demo.models.classifier import CLASSIFIERS, KNNClassifier
+from dmfa_demo.models.classifier import CLASSIFIERS
 from dmfa_demo.models.context_encoder import ContextEncoderImputer
 from dmfa_demo.models.dmfa import DMFAImputer, GuidedDMFAImputer
 from dmfa_demo.models.latent_map import MAP, LatentMap
@@ -49,11 +49,11 @@ def functions_of(folder: Path) -> list[TensorFunction]:
         plane = LatentMap.load(folder).plane(model)
         return [WalkStep(model, plane), MapStep(plane)]
     if training["method"] == "classifier":
-        if CLASSIFIERS[training["treatment"]] is KNNClassifier:
-            return []
         classifier = CLASSIFIERS[training["treatment"]].load(folder)
-        source = classifier.source and answer_of(classifier.source)
-        return [Prediction(classifier, Belief(source) if isinstance(source, MixtureAnswer) else None)]
+        if classifier.source is None:
+            return [Prediction(classifier, None)]
+        answer = answer_of(classifier.source)
+        return [Prediction(classifier, Belief(answer))] if isinstance(answer, MixtureAnswer) else []
     if training["method"] == WAE.name:
         return []
     imputer = method_class(training["method"]).load(folder)

@@ -74,7 +74,7 @@ class KNNConfig(ImageShape):
     neighbours: PositiveInt = 5
     """k; the AE-dynamics paper takes the mean of five"""
     references: PositiveInt = 5_000
-    """training images to search"""
+    """the number of training images to search, or all if there are fewer"""
 
     def __post_init__(self):
         super().__post_init__()
@@ -105,7 +105,7 @@ class KNNImputer(Imputer):
     @classmethod
     def load(cls, folder: Path) -> Self:
         config, tensors = load_checkpoint(folder, KNNConfig)
-        reference = unpacked(tensors["reference"], (config.references, *config.shape))
+        reference = unpacked(tensors["reference"], config.shape, at_most=config.references)
         return cls(reference, config.neighbours)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
@@ -216,18 +216,20 @@ def packed(images: Tensor) -> Tensor:
     return torch.frombuffer(bytearray(zlib.compress(images.contiguous().numpy().tobytes(), 9)), dtype=torch.uint8)
 
 
-def unpacked(data: Tensor, shape: tuple[int, ...]) -> Tensor:
-    """Decompress the result of `packed`.
+def unpacked(data: Tensor, shape: tuple[int, ...], at_most: int) -> Tensor:
+    """Decompress the result of `packed` to R images of a shape, uint8 `(R, *shape)`.
 
     Raises:
-        ValueError: If the bytes are not images of that shape.
+        ValueError: If the bytes are not 1 to `at_most` images of that shape.
     """
     size = math.prod(shape)
     # Never inflates more than requested, whatever the bytes claim.
-    values = zlib.decompressobj().decompress(data.numpy().tobytes(), size + 1)
-    if len(values) != size:
-        raise ValueError(f"the reference images are not {' x '.join(map(str, shape))}; train the method again")
-    return torch.frombuffer(bytearray(values), dtype=torch.uint8).view(shape)
+    values = zlib.decompressobj().decompress(data.numpy().tobytes(), at_most * size + 1)
+    if not 0 < len(values) <= at_most * size or len(values) % size:
+        raise ValueError(
+            f"the reference images are not 1 to {at_most} of {' x '.join(map(str, shape))}; train the method again"
+        )
+    return torch.frombuffer(bytearray(values), dtype=torch.uint8).view(-1, *shape)
 
 
 def _with_nan(images: Tensor, missing: Tensor) -> np.ndarray:

@@ -46,9 +46,10 @@ class IncompleteKNNImputer(Imputer):
     @classmethod
     def load(cls, folder: Path) -> Self:
         config, tensors = load_checkpoint(folder, KNNConfig)
-        count, (channels, height, width) = config.references, config.shape
-        reference = unpacked(tensors["reference"], (count, channels, height, width))
-        return cls(reference, unpacked(tensors["known"], (count, 1, height, width)).bool(), config.neighbours)
+        channels, height, width = config.shape
+        reference = unpacked(tensors["reference"], (channels, height, width), at_most=config.references)
+        known = unpacked(tensors["known"], (1, height, width), at_most=config.references)
+        return cls(reference, known.bool(), config.neighbours)
 
     def predict(self, images: Tensor, missing: Tensor, generator: torch.Generator) -> Imputation:
         hidden, shown = flatten(hide(images, missing)), (~flatten_missing(missing, images.shape[1])).float()

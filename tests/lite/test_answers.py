@@ -1,5 +1,6 @@
 """Functions of tensors give what the methods and classifiers give, in PyTorch and as graphs."""
 
+import json
 from functools import cache
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from dmfa_demo.lite.answers import (
 )
 from dmfa_demo.lite.functions import GRAPHS, answer_of, functions_of
 from dmfa_demo.lite.guided import GUIDING, GuidedAnswer, LinearAnswer, Products, Score
-from dmfa_demo.models.classifier import CLASSIFIERS
+from dmfa_demo.models.baselines import MeanImputer
+from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig
 from dmfa_demo.models.dynamics import impute_along, latent_field
 from dmfa_demo.models.latent_map import LatentMap
 from dmfa_demo.models.mfa import MFAImputer
@@ -217,6 +219,16 @@ def test_predictions_are_those_of_the_classifier(folder: Path):
     for images, missing in scenes(folder.parent.name, (1, 5)):
         found = function(**inputs(function, images, missing))["probabilities"]
         torch.testing.assert_close(found, classifier.predict(images, missing), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("treatment", ["knn", "acflow", "dmfa-mean"])
+def test_a_classifier_has_no_graph_if_its_source_has_none(treatment: str, tmp_path: Path, monkeypatch):
+    classifier = CLASSIFIERS[treatment](ClassifierConfig(height=8, width=8), MeanImputer(torch.zeros(1, 8, 8)))
+    monkeypatch.setattr(type(classifier), "load", lambda folder: classifier)
+    (tmp_path / "config.json").write_text(
+        json.dumps({"network": {}, "training": {"method": "classifier", "treatment": treatment}})
+    )
+    assert functions_of(tmp_path) == []
 
 
 @torch.inference_mode()

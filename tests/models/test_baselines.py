@@ -92,10 +92,13 @@ def test_mice_learns_a_linear_rule_and_keeps_visible_pixels():
 def test_reference_images_are_compressed_without_loss(reference):
     data = packed(reference)
     assert data.dtype == torch.uint8 and len(data) < reference.numel() / 3
-    assert torch.equal(unpacked(data, reference.shape), reference)
+    for most in (len(reference), len(reference) + 1):
+        assert torch.equal(unpacked(data, reference.shape[1:], at_most=most), reference)
 
 
-@pytest.mark.parametrize("shape", [(49, 1, 28, 28), (51, 1, 28, 28)])
-def test_reference_of_another_size_is_refused(reference, shape):
+@pytest.mark.parametrize(("shape", "most"), [((1, 28, 28), 49), ((1, 28, 27), 99), ((3, 28, 28), 99)])
+def test_references_of_another_size_or_number_are_refused(reference, shape, most):
     with pytest.raises(ValueError, match="train the method again"):
-        unpacked(packed(reference), shape)
+        unpacked(packed(reference), shape, at_most=most)
+    with pytest.raises(ValueError, match="train the method again"):
+        unpacked(packed(reference[:0]), (1, 28, 28), at_most=most)

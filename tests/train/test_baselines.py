@@ -57,6 +57,14 @@ def test_reference_images_are_training_images(fitted, small_mnist):
     assert len(reference) == 200 and all(row.numpy().tobytes() in training for row in reference)
 
 
+def test_few_training_images_are_all_references(small_mnist, tmp_path):
+    done = train("knn", "--data-root", str(small_mnist), "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert len(load({"knn": tmp_path}, "knn").reference) == 256
+    done = train("knn", "--neighbours", "257", "--data-root", str(small_mnist), "--output", str(tmp_path / "more"))
+    assert done.returncode == 1 and "there are 256 training images, too few for 257 neighbours" in done.stderr
+
+
 def test_incomplete_references_contain_only_known_pixels(small_mnist, tmp_path):
     words = KNNTraining(
         network=KNNConfig(references=200), incomplete="square14", data_root=small_mnist, output=tmp_path

@@ -51,6 +51,14 @@ def test_training_writes_a_checkpoint_and_its_figures(tmp_path, few, words):
     assert "never known" in (tmp_path / "wae" / "README.md").read_text().lower()
 
 
+def test_without_a_complete_classifier_only_the_drawn_images_are_not_measured(tmp_path, few, monkeypatch, capsys):
+    monkeypatch.setattr(wae, "ROOT", tmp_path / "checkpoints")
+    wae.train(config(tmp_path, "--treatment", "zero"))
+    rows = json.loads((tmp_path / "wae" / "metrics.json").read_text())
+    assert {row["metric"] for row in rows} == {"ssim", "psnr_image"}
+    assert "no Fréchet distance: it needs" in capsys.readouterr().out
+
+
 def test_described_latents_have_the_moments_of_the_images():
     torch.manual_seed(0)
     trained = WAE(WAEConfig(treatment="zero", latents=3, widths=(8, 8)), None)

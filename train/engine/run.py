@@ -167,16 +167,17 @@ class RunConfig(DatasetConfig):
                 continue
             if option == "precision" and "auto" in (value, other):
                 continue  # its meaning depends on the machine
-            if option in ("masks", "incomplete") and value and other and self._draw_the_same(value, other):
+            size = self.network.height, self.network.width
+            if option in ("masks", "incomplete") and value and other and hide_the_same(size, value, other):
                 continue
             found.append(f"{name} is {json.dumps(other)}, not {json.dumps(value)}")
         return "; ".join(found + [f"{name} is {json.dumps(value)}, which is unknown" for name, value in there.items()])
 
-    def _draw_the_same(self, *families: str) -> bool:
-        """Return whether mask families hide the same pixels, such as a name and its definition."""
-        size = self.network.height, self.network.width
-        draws = [mask_family(family)(64, *size, torch.Generator().manual_seed(0)) for family in families]
-        return torch.equal(*draws)
+
+def hide_the_same(size: tuple[int, int], *families: str) -> bool:
+    """Return whether two mask families hide the same pixels in images of a size, such as a name and its definition."""
+    draws = [mask_family(family)(64, *size, torch.Generator().manual_seed(0)) for family in families]
+    return torch.equal(*draws)
 
 
 def _filled_in(settings: dict[str, Any], usual: dict[str, Any]) -> dict[str, Any]:

@@ -62,9 +62,9 @@ def knn(config: KNNTraining) -> None:
             f"a k-NN checkpoint contains training images, and those of {config.dataset} may not be distributed; evaluate uses them directly"
         )
     started, training = _begin(config)
-    if config.network.references > len(training):
+    if len(training) < config.network.neighbours:
         raise ValueError(
-            f"there are {len(training)} training images, too few for {config.network.references} references"
+            f"there are {len(training)} training images, too few for {config.network.neighbours} neighbours"
         )
     chosen = torch.randperm(len(training), generator=torch.Generator().manual_seed(config.seed))
     chosen = chosen[: config.network.references].sort().values

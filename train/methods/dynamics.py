@@ -22,7 +22,7 @@ from dmfa_demo.options import PositiveInt
 from dmfa_demo.registry import method_class
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT, read_config
 from train.engine.model_card import METRICS, write_model_card
-from train.engine.run import DatasetConfig, command_line, hardware, write_json
+from train.engine.run import DatasetConfig, command_line, hardware, hide_the_same, write_json
 
 AUTOENCODER, KNN = "autoencoder", "knn"
 
@@ -43,7 +43,7 @@ STEP_SIZES = {
 class Dynamics(DatasetConfig):
     """Choose step size and number of steps of AE dynamics and pseudo-Gibbs sampling."""
 
-    masks: str = "square13"
+    masks: str = "square45%"
     """the mask family to choose on, see dmfa_demo/data/masks.py"""
     images: PositiveInt = 1_000
     """the number of validation images, from the first"""
@@ -73,7 +73,10 @@ class Dynamics(DatasetConfig):
                 return False
             made = read_config(folder / name)
             of_autoencoder = {key: value for key, value in made["network"].items() if key in followed}
-            if made.get("training") != self.settings_of(name) or of_autoencoder != followed:
+            chosen, size = made.get("training", {}), (followed["height"], followed["width"])
+            if chosen | {"chosen_on": self.masks} != self.settings_of(name) or of_autoencoder != followed:
+                return False
+            if not hide_the_same(size, self.masks, chosen["chosen_on"]):
                 return False
         return True
 

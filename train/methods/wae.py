@@ -22,7 +22,7 @@ from dmfa_demo.models.classifier import CLASSIFIERS, CompleteClassifier, ConvNet
 from dmfa_demo.models.classifier import folder_of as folder_of_classifier
 from dmfa_demo.models.wae import COMPONENTS, WAE, WAEConfig, WAENetwork, folder_of
 from dmfa_demo.options import NonNegativeFloat
-from dmfa_demo.storage.checkpoints import ROOT, digest
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, digest
 from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, fit_network
 from train.engine.run import absent_pixels, finish
@@ -203,8 +203,12 @@ def _measure(config: WAETraining, wae: WAE, test: LabelledImages) -> list[Row]:
             ("psnr_image", metrics.psnr_image(found, images)),
         )
     }
-    features = _Features(CompleteClassifier.load(ROOT / config.dataset / folder_of_classifier("complete")))
-    figures["frechet"] = frechet_distance(FrechetInceptionDistance(features, normalize=True), images, dreams), None
+    complete = ROOT / config.dataset / folder_of_classifier("complete")
+    if (complete / CONFIG).is_file():
+        features = FrechetInceptionDistance(_Features(CompleteClassifier.load(complete)), normalize=True)
+        figures["frechet"] = frechet_distance(features, images, dreams), None
+    else:
+        print(f"no Fréchet distance: it needs the features of a classifier of complete images in {complete}")
     if config.inception:
         inception = FrechetInceptionDistance(normalize=True)
         figures["fid"] = frechet_distance(inception, *(x.expand(-1, 3, -1, -1) for x in (images, dreams))), None
