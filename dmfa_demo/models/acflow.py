@@ -246,7 +246,7 @@ class ACFlowImputer(Imputer):
     citation = "Li, Akbar, Oliva: ACFlow: Flow models for arbitrary conditional likelihoods (2020)"
     url = "https://arxiv.org/abs/1909.06319"
     paper = "ACFlow"
-    colour = "#7a4fb5"
+    colour = "#c93ccf"
     has_samples = True
     shown_first = False
 

@@ -224,7 +224,7 @@ class CircuitImputer(Imputer):
     citation = "Butz, Oliveira, dos Santos, Teixeira: Deep convolutional sum-product networks (2019)"
     url = "https://doi.org/10.1609/aaai.v33i01.33013248"
     paper = None
-    colour = "#86700d"
+    colour = "#2e9e2e"
     has_samples = True
     conditions_exactly = True
     shown_first = False

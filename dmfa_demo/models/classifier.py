@@ -349,7 +349,7 @@ class ACFlowClassifier(ImputingClassifier):
     title = "ACFlow's sample"
     summary = "Hidden pixels are filled with one sample of ACFlow, which the network treats as the truth."
     limits = "A sample is one possibility among many, and looks as certain to the network as a visible pixel."
-    colour = "#7a4fb5"
+    colour = "#c93ccf"
     paper = "ACFlow"
     source_method = "acflow"
     source_saw_everything = True

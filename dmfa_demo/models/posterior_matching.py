@@ -79,7 +79,7 @@ class PosteriorMatchingImputer(Imputer):
     citation = "Strauss, Oliva: Posterior matching for arbitrary conditioning (2022)"
     url = "https://arxiv.org/abs/2201.12414"
     paper = None
-    colour = "#8a5a2b"
+    colour = "#a08600"
     has_samples = True
     shown_first = False
 

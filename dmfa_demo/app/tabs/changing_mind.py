@@ -33,7 +33,7 @@ GROWTHS: dict[str, tuple[str, Callable[[float], MaskFamily]]] = {
 }
 SHARES = tuple(number / 20 for number in range(21))
 
-WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 52, 18, 10, 34
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 72, 18, 16, 26
 # Each line has different dashes, for readers who cannot distinguish the colours.
 DASHES = ("none", "9 3", "3 3", "9 3 2 3", "1 4", "14 4", "5 2 1 2")
 
@@ -187,13 +187,10 @@ def _chart(course: Course, hidden: float) -> str:
         for value in (0, 0.5, 1)
     )
     grid += "".join(
-        f'<text x="{x(share):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{100 * share:.0f}</text>'
+        f'<text x="{x(share):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{100 * share:.0f}</text>'
         for share in (0, 0.25, 0.5, 0.75, 1)
     )
-    grid += (
-        f'<line class="here" x1="{x(hidden):.1f}" x2="{x(hidden):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        f'<text x="{LEFT}" y="{HEIGHT - 2}">% hidden (dotted: as much as on the canvas)</text>'
-    )
+    grid += f'<line class="here" x1="{x(hidden):.1f}" x2="{x(hidden):.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
     lines, legend = "", ""
     lasting = [1.0 if changed is None else changed for changed in course.changed]
     for index in sorted(range(len(course.names)), key=lambda index: -lasting[index]):
@@ -212,7 +209,8 @@ def _chart(course: Course, hidden: float) -> str:
         )
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Probability of the true class as the '
-        f'hole grows; the list below shows when each changes its mind"><g class="grid">{grid}</g>{lines}</svg></figure>'
+        f'hole grows; the list below shows when each changes its mind"><g class="grid">{grid}</g>{lines}</svg>'
+        "<figcaption>% hidden (dotted: as much as on the canvas)</figcaption></figure>"
         f'<ul class="changes truth" aria-label="When each classifier first changes its prediction">{legend}</ul>'
     )
 

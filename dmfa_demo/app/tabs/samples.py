@@ -34,9 +34,7 @@ DRAWN = 32
 NOISE = (("Without pixel noise", False), ("With pixel noise", True))
 
 # Sizes of the curve's drawing.
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 640, 220, 44, 12, 34
-# The width of the mark before a method's name, and of a letter.
-MARK, LETTER = 28, 7
+WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 220, 44, 18, 12, 26
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +135,7 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
     high = max(max(curve.max().item(), mean) for _, curve, mean in curves)
     low, high = math.floor(low), max(math.ceil(high), math.floor(low) + 1)
 
-    end = WIDTH - MARK - LETTER * max(len(method.title) for method, _, _ in curves)
+    end = WIDTH - RIGHT
 
     def x(count: float) -> float:
         return LEFT + (end - LEFT) * math.log2(count) / math.log2(DRAWN)
@@ -152,21 +150,21 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
         for value in range(low, high + 1, step)
     )
     ticks = "".join(
-        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{count}</text>'
+        f'<text x="{x(count):.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{count}</text>'
         for count in (1, 2, 4, 8, 16, 32)
     )
-    lines = []
-    # Names are beside the ends of their lines, and moved apart where lines meet.
-    heights: list[float] = []
+    lines, legend = "", ""
     for method, curve, mean in sorted(curves, key=lambda one: -one[1][-1].item()):
-        heights.append(max(y(curve[-1].item()), heights[-1] + 15 if heights else 0))
         points = " ".join(f"{x(n):.1f},{y(value):.1f}" for n, value in enumerate(curve.tolist(), 1))
         colour = method.colour
-        lines.append(
+        lines += (
             f'<line class="mean" x1="{LEFT}" x2="{end}" y1="{y(mean):.1f}" y2="{y(mean):.1f}" stroke="{colour}"/>'
             f'<polyline points="{points}" stroke="{colour}"/>'
-            f'<rect x="{end + 6}" y="{heights[-1] - 4:.1f}" width="9" height="9" rx="2" fill="{colour}"/>'
-            f'<text x="{end + 20}" y="{heights[-1] + 4:.1f}">{escape(method.title)}</text>'
+        )
+        line = f'<line x2="26" y1="5" y2="5" stroke="{colour}" stroke-width="2"/>'
+        legend += (
+            f'<li><svg width="26" height="10" aria-hidden="true">{line}</svg> {escape(method.title)} '
+            f"<b>{curve[-1]:.1f} dB</b></li>"
         )
     summary = "; ".join(
         f"{method.title}: one sample {curve[0]:.1f}, best of {DRAWN} {curve[-1]:.1f}, mean {mean:.1f} dB"
@@ -174,6 +172,7 @@ def _chart(curves: list[tuple[type[Imputer], Tensor, float]]) -> str:
     )
     return (
         f'<figure class="curve"><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(summary)}">'
-        f'<g class="grid">{grid}{ticks}<text x="{LEFT}" y="{HEIGHT - 2}">PSNR in the hole, dB, of the best of n samples '
-        f"(dashed: of the mean)</text></g>{''.join(lines)}</svg></figure>"
+        f'<g class="grid">{grid}{ticks}</g>{lines}</svg>'
+        "<figcaption>PSNR in the hole, dB, of the best of n samples (dashed: of the mean)</figcaption></figure>"
+        f'<ul class="changes truth" aria-label="PSNR of the best of {DRAWN} samples">{legend}</ul>'
     )
