@@ -133,7 +133,7 @@ def with_published(
     """
     ours = [row for row in rows if row["protocol"] == protocol]
     measured = {(row_of_paper(row), row["metric"]) for row in ours}
-    same_method = {row_of_paper(row): {key: row[key] for key in _OF_A_METHOD} for row in reversed(ours)}
+    same_method = {row_of_paper(row): {key: row[key] for key in _OF_A_METHOD if key in row} for row in reversed(ours)}
     return ours + [
         {
             **same_method.get(row["row"], {"title": row["row"]}),

@@ -10,7 +10,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs import results
 from dmfa_demo.app.tabs.results import ResultsTab, _chart
 from dmfa_demo.registry import method_class
-from dmfa_demo.results import MEASURES, PROTOCOLS
+from dmfa_demo.results import MEASURES, PROTOCOLS, title_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from train.methods import classifier, wae
 from train.report import evaluate
@@ -58,6 +58,18 @@ def test_every_figure_is_in_the_table(protocol):
             assert escape(one.get("title") or method_class(one["method"]).title) in html
             assert one["paper"] is None or one["source"] in html.replace("&#x27;", "'")
             assert one["training_images"] is None or f"{one['training_images']:,} training images<" in html
+
+
+def test_a_papers_figure_is_in_the_line_of_the_method_that_we_measured_otherwise():
+    ours = [{**row("dmfa", 3.0, paper=2.5), "seeds": 1, "training_images": 5, "protocol": "half"}]
+    published = [
+        {"row": name, "metric": metric, "value": value, "source": "a paper", "protocol": "half"}
+        for name, metric, value in (("DMFA", "sse", 2.5), ("DMFA", "ssim", 0.7), ("ACFlow", "ssim", 0.6))
+    ]
+    _, ssim, other = with_published(ours, published, "half")
+    assert (title_of(ssim), ssim["metric"], ssim["paper"], ssim["n"]) == (title_of(ours[0]), "ssim", 0.7, ours[0]["n"])
+    assert "value" not in ssim and (title_of(other), "n" in other) == ("ACFlow", False)
+    assert names(_chart([ssim, other], MEASURES["ssim"])) == ["DMFA", "ACFlow"]
 
 
 def test_chart_is_best_first_and_calibration_by_distance():
