@@ -186,10 +186,14 @@ def run(config: All) -> None:
     """Run the unfinished commands in order, each in a separate process.
 
     Raises:
-        ValueError: If a checkpoint differs from the recipe, before anything runs; the message names the differences. Also if
-            a command fails.
+        ValueError: If there is no recipe, as for a folder of images. If a checkpoint differs from the recipe, before anything runs; the
+            message names the differences. Also if a command fails.
         Interrupted: After a signal.
     """
+    if config.dataset not in RECIPES:
+        raise ValueError(
+            f"there is no recipe for {config.dataset}; docs/own-data.md has the commands for images of your own"
+        )
     steps = [(step, step.config(config.dataset)) for step in RECIPES[config.dataset]]
     again = _Again(Path("runs", config.dataset, "again.json"))
     if config.list:

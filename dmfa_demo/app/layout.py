@@ -137,11 +137,11 @@ class Layout:
                     )
                 _heading("Bring your own")
                 with gr.Row(elem_classes="chips"):
-                    digit_upload = _upload_button("Upload a digit…", "digit-upload")
+                    digit_upload = _upload_button("Upload a digit…", "digit-upload", visible=START == "mnist")
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
-                with gr.Column() as own_digit:
+                with gr.Column(visible=START == "mnist") as own_digit:
                     digit_aligner = PhotoAligner(DIGIT, elem_id="digit-aligner")
-                with gr.Column(visible=False) as own_face:
+                with gr.Column(visible=START == "celeba") as own_face:
                     face_aligner = PhotoAligner(FACE, elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")
@@ -188,5 +188,5 @@ def _heading(text: str) -> None:
     gr.HTML(f'<h2 class="section">{text}</h2>', apply_default_css=False)
 
 
-def _upload_button(label: str, elem_id: str) -> gr.UploadButton:
-    return gr.UploadButton(label, file_types=["image"], type="binary", size="sm", elem_id=elem_id)
+def _upload_button(label: str, elem_id: str, visible: bool = True) -> gr.UploadButton:
+    return gr.UploadButton(label, file_types=["image"], type="binary", size="sm", elem_id=elem_id, visible=visible)

@@ -253,6 +253,11 @@ def use_folder(folder: Folder, licence: str = "") -> str:
     return folder.name
 
 
+def given_as(dataset: str) -> str:
+    """Return the value of `--dataset` for a data set; the path of a folder of images is unknown, and is PATH."""
+    return dataset if dataset in BUILT_IN else "folder:PATH"
+
+
 def is_folder(dataset: str) -> bool:
     """Return whether a data set is a folder of images named by `use_folder`."""
     return dataset in _FOLDERS

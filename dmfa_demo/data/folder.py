@@ -160,6 +160,7 @@ class Folder:
 
     def _pixels(self, path: Path) -> np.ndarray:
         """Return the middle of an image, uint8 `(C, H, W)`; transparent pixels are white."""
+        mode = "RGB" if self.in_colour else "L"  # which opens all files
         with _opened(path) as image:
             try:
                 image = ImageOps.exif_transpose(image)
@@ -167,7 +168,7 @@ class Folder:
                     image = _eight_bits(image)
                 if image.has_transparency_data:
                     image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-                image = image.convert("RGB" if self.in_colour else "L")
+                image = image.convert(mode)
                 image = ImageOps.fit(image, (self.size, self.size), Image.Resampling.LANCZOS)
             except (OSError, SyntaxError, ValueError) as error:
                 raise _unreadable(path, error) from error
@@ -209,4 +210,5 @@ def _opened(path: Path) -> Image.Image:
 
 
 def _unreadable(path: Path, error: Exception) -> ValueError:
-    return ValueError(f"{path} cannot be read as an image ({error!r:.200}); delete it, or save it again as PNG or JPEG")
+    reason = "its format is unknown" if isinstance(error, UnidentifiedImageError) else f"{error}"
+    return ValueError(f"{path} cannot be read as an image ({reason:.200}); delete it, or save it again as PNG or JPEG")

@@ -94,7 +94,7 @@ def test_classifier_that_is_right_longest_comes_first():
 
 
 def test_curve_starts_at_the_complete_picture_and_marks_the_canvas():
-    html = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 0)
+    html = render(ChangingMind(box=None, growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 0)
     lines = re.findall(r'<polyline points="([^"]+)"', html)
     assert len(lines) == len(available_classifiers("mnist")) - 1 and all(
         len(line.split()) == len(SHARES) for line in lines
@@ -103,24 +103,24 @@ def test_curve_starts_at_the_complete_picture_and_marks_the_canvas():
     here = float(re.search(r'class="here" x1="([\d.]+)"', html)[1])
     assert here == pytest.approx(LEFT + (WIDTH - LEFT - RIGHT) * 0.25, abs=0.1)
     assert html.count("<li>") == len(available_classifiers("mnist")) - 1
-    other = render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 1)
+    other = render(ChangingMind(box=None, growth=None, again=None, chart=None, seed=None), SCENE, MISSING, "blobs", 1)
     assert re.findall(r"<polyline[^>]+>", other) != re.findall(r"<polyline[^>]+>", html)
 
 
 def test_unknown_growth_is_refused():
     with pytest.raises(ValueError, match="choose one of blobs, specks"):
-        render(ChangingMind(growth=None, again=None, chart=None, seed=None), SCENE, MISSING, None, 0)
+        render(ChangingMind(box=None, growth=None, again=None, chart=None, seed=None), SCENE, MISSING, None, 0)
 
 
 def test_first_layer_is_shown_for_the_mean_for_misconv_and_their_difference():
-    html = render(FirstLayer(strips=None))
+    html = render(FirstLayer(box=None, strips=None))
     assert html.count('class="strip"') == 3 and html.count("<img") == 3 * SHOWN
-    assert "Nothing is hidden" in render(FirstLayer(strips=None), SCENE, NOTHING)
+    assert "Nothing is hidden" in render(FirstLayer(box=None, strips=None), SCENE, NOTHING)
 
 
 def test_bars_and_first_layer_share_one_call_per_source(monkeypatch):
     source, calls, cache = load_classifier("misconv-dmfa", "mnist").source, [], ImputationCache()
     monkeypatch.setattr(source, "impute", lambda *a, _own=source.impute, **k: calls.append(1) or _own(*a, **k))
-    for part in (Predictions(bars=None), FirstLayer(strips=None)):
+    for part in (Predictions(bars=None), FirstLayer(box=None, strips=None)):
         part.render(SCENE, MISSING, cache)
     assert len(calls) == 1

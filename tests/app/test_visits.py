@@ -53,7 +53,7 @@ def test_results_of_own_pictures_are_kept_apart_from_those_of_samples():
     own = Scene.own("mnist", sample.image)
     first = cache.impute("mean", own, MISSING)
     assert cache.impute("mean", own, MISSING) is first, "computed once"
-    ChangingMind(growth=None, again=None, chart=None, seed=None).render(own, MISSING, cache, "blobs", 0)
+    ChangingMind(box=None, growth=None, again=None, chart=None, seed=None).render(own, MISSING, cache, "blobs", 0)
     cache.glances([Question(scene=own, missing=MISSING, names=["mean"])])
     assert not len(cache._imputations) and not len(cache._glances)
     assert len(cache._own_imputations) == 2 and len(cache._own_glances) == 1

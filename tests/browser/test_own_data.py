@@ -47,3 +47,30 @@ def test_every_tab_opens(page: Page):
             expect(page.locator(f"#tab-{name}")).to_have_attribute("data-state", "")
     assert page.get_by_test_id("toast-body").count() == 0
     expect(page.locator("#tab-results")).to_contain_text("Training mean")
+
+
+def test_nothing_speaks_of_data_sets_that_are_not_offered(page: Page):
+    expect(page.locator("#digit-upload")).to_be_hidden()
+    assert "CelebA" not in page.locator("#explainer").inner_text()
+    page.get_by_role("button", name="Data and licences").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("public domain")
+    assert "MNIST" not in dialog.inner_text()
+    page.keyboard.press("Escape")
+    page.get_by_role("tab", name="Learn").click()
+    expect(page.locator("#lesson h2")).not_to_be_empty()
+    expect(page.locator("#lesson [data-part=setting]")).to_be_hidden()
+    page.locator("#lesson").get_by_role("button", name="Show the answer without a guess").click()
+    expect(page.locator("#lesson [data-part=because]")).to_be_visible()
+    expect(page.locator("#lesson .after")).to_be_hidden()
+
+
+def test_tabs_without_a_model_name_the_commands_and_show_nothing_else(page: Page):
+    page.get_by_role("tab", name="Attractors").click()
+    expect(page.locator("#tab-attractors")).to_contain_text("python -m train attractors --dataset folder:PATH")
+    expect(page.locator("#player")).to_be_hidden()
+    expect(page.get_by_role("button", name="New noise")).to_be_hidden()
+    page.get_by_role("tab", name="Predictions").click()
+    expect(page.locator("#tab-predictions")).to_contain_text("--treatment complete")
+    expect(page.get_by_role("button", name="Another hole")).to_have_count(0)
+    expect(page.locator("#first-layer")).to_have_count(0)

@@ -182,9 +182,10 @@ def test_damaged_images_are_named(tmp_path: Path):
     good = (path / "cats" / "0.png").read_bytes()
     for content in (b"", b"not an image", good[:200]):
         (path / "cats" / "0.png").write_bytes(content)
-        with pytest.raises(ValueError, match="0.png cannot be read as an image .*; delete it"):
+        with pytest.raises(ValueError, match="/0.png cannot be read as an image .*; delete it") as found:
             for split in SPLITS:
                 Folder(path, 32).read(split)
+        assert str(found.value).count("0.png") == 1
 
 
 def test_a_described_data_set_is_found_again(tmp_path: Path):

@@ -50,13 +50,32 @@ def test_all_methods_are_measured_on_holes_of_its_size(root: Path):
 def test_checkpoints_of_other_images_are_kept(root: Path, tmp_path: Path):
     pets = f"folder:{root.parent / 'pets'}"
     again = train(root, "mean", "--dataset", pets, "--size", "32")
-    assert again.returncode == 1 and "network.height is 20, not 32" in again.stderr
+    assert again.returncode == 1 and "has checkpoints for images of (3, 20, 20)" in again.stderr
     other = train(root, "knn", "--references", "5", "--dataset", pets, "--size", "32")
     assert other.returncode == 1 and "has checkpoints for images of (3, 20, 20)" in other.stderr
     different = f"folder:{draw_pictures(tmp_path / 'pets', ('birds',))}"
     other = train(root, "knn", "--references", "5", "--dataset", different)
     assert other.returncode == 1 and "in 2 classes; these are of (3, 20, 20) in 1" in other.stderr
     assert not (root / "pets" / "knn").exists()
+
+
+def test_a_folder_has_no_recipe_and_its_methods_are_compared_by_its_path(root: Path):
+    pets = f"folder:{root.parent / 'pets'}"
+    done = train(root, "all", "--dataset", pets, "--list")
+    assert done.returncode == 1 and done.stderr.startswith("error: there is no recipe for pets; docs/own-data.md")
+    for dataset in (pets, "pets"):
+        done = train(root, "compare", "--dataset", dataset, "--method", "mean", "zero", "--protocol", "half")
+        assert done.returncode == 0 and "mean less zero on pets, half" in done.stdout, done.stderr
+    done = train(root, "compare", "--dataset", pets, "--method", "mean", "mfa", "--protocol", "half")
+    assert done.returncode == 1 and "evaluate --dataset folder:PATH --method mfa" in done.stderr
+
+
+def test_a_missing_source_is_named_with_its_command(root: Path):
+    pets = f"folder:{root.parent / 'pets'}"
+    options = ("--treatment", "misconv-dmfa", "--incomplete", "mixed")
+    done = train(root, "classifier", "--dataset", pets, *options)
+    command = f"make it with python -m train dmfa --dataset folder:PATH --incomplete mixed --run-folder runs/pets/dmfa-mixed --output {root}/pets/dmfa-mixed"
+    assert done.returncode == 1 and command in done.stderr
 
 
 def test_another_output_gets_no_description(root: Path, tmp_path: Path):

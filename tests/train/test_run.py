@@ -9,9 +9,10 @@ import torch
 from dmfa_demo.data.datasets import DATASETS, load_samples
 from dmfa_demo.data.masks import mask_family
 from dmfa_demo.imputation import ImageShape
-from dmfa_demo.storage.checkpoints import CONFIG
+from dmfa_demo.storage.checkpoints import CONFIG, save_checkpoint
 from tests.command import train
 from train.engine import run
+from train.engine.model_card import METRICS
 from train.methods import autoencoder, classifier, context_encoder, dmfa, mfa, vaeac
 from train.methods.baselines import MeanTraining, mean
 
@@ -104,6 +105,20 @@ def test_hardware_describes_the_device(two_cards):
     assert run.hardware("cuda:1") == run.hardware(torch.device("cuda", 1)) == "card 1"
 
 
+def test_figures_are_kept_as_long_as_the_weights(small_mnist, tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "write_graphs", lambda folder: [])
+    config = MeanTraining(data_root=small_mnist, output=tmp_path)
+    mean(config)
+    (tmp_path / METRICS).write_text("[]")
+    mean(config)
+    assert (tmp_path / METRICS).is_file()
+    run.finish(config, {"image": torch.ones(config.network.shape)}, 1.0, load_samples("mnist"))
+    assert not (tmp_path / METRICS).exists()
+    (tmp_path / CONFIG).write_text("{")  # damaged
+    mean(config)
+    assert json.loads((tmp_path / CONFIG).read_text())["training"]["method"] == "mean"
+
+
 def test_model_card_names_only_the_device_used(two_cards, small_mnist, tmp_path, monkeypatch):
     monkeypatch.setattr(run, "write_graphs", lambda folder: [])  # the exporter would look for the cards
     mean(MeanTraining(data_root=small_mnist, output=tmp_path))
@@ -117,8 +132,10 @@ def test_model_card_names_the_accelerator_used(two_cards, monkeypatch, tmp_path)
 
     config = MeanTraining(output=tmp_path)
     image = torch.zeros(config.network.shape).as_subclass(OnCard)
-    monkeypatch.setattr(
-        run, "save_checkpoint", lambda folder, _, about: (folder / CONFIG).write_text(json.dumps(about))
-    )
+
+    def save(folder, tensors, config):
+        save_checkpoint(folder, {"image": torch.zeros(1, 28, 28)}, config)
+
+    monkeypatch.setattr(run, "save_checkpoint", save)
     run.finish(config, {"image": image}, 1.0, load_samples("mnist"))
     assert json.loads((tmp_path / CONFIG).read_text())["about"]["hardware"] == "card 1"

@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
@@ -23,7 +24,7 @@ from dmfa_demo.imputation import ImageShape
 from dmfa_demo.models.latent_map import MAP
 from dmfa_demo.networks.engine import SUFFIX
 from dmfa_demo.options import OptionError, Options, Range
-from dmfa_demo.storage.checkpoints import CONFIG, ROOT, save_checkpoint
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, digest, save_checkpoint
 from dmfa_demo.storage.files import write_text
 from dmfa_demo.storage.own_data import ABOUT, SAMPLES, describe, read_description
 from train.engine.graphs import write_graphs
@@ -136,12 +137,12 @@ class RunConfig(DatasetConfig):
 
     def check_output(self) -> None:
         """Refuse, before hours of training, to overwrite a shipped checkpoint that has other settings."""
+        self.describe_data()
         if self.output is None and (found := self.differences()):
             raise ValueError(
-                f"{self.checkpoint} contains a checkpoint with other settings; name another folder with --output (and --run-folder). "
-                f"There {found}"
+                f"{self.checkpoint} contains a checkpoint with other settings; name another folder with --output (and --run-folder), "
+                f"or delete it and {self.folder} to train again. There {found}"
             )
-        self.describe_data()
 
     def describe_data(self) -> None:
         """Write the description of a folder of images beside its checkpoints, before hours of training."""
@@ -215,7 +216,7 @@ def absent_pixels(incomplete: str | None, count: int, size: Sequence[int], seed:
 
 
 def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, training: LabelledImages) -> None:
-    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures, map and graphs of older weights are deleted.
+    """Write checkpoint, model card and ONNX graphs, once, from the main process; figures and map of other weights are deleted.
 
     Args:
         tensors: the weights, on the device where they were trained.
@@ -232,9 +233,13 @@ def finish(config: RunConfig, tensors: dict[str, Tensor], seconds: float, traini
         "torch": torch.__version__,
         "parameters": sum(tensor.numel() for tensor in tensors.values()),
     }
-    for older in (folder / METRICS, folder / MAP, *folder.glob(f"*{SUFFIX}")):
-        older.unlink(missing_ok=True)
+    before = ""
+    with suppress(OSError, ValueError, KeyError):  # an older checkpoint may be damaged
+        before = digest(folder)
     save_checkpoint(folder, tensors, {**config.settings, "about": about})
+    if digest(folder) != before:
+        for older in (folder / METRICS, folder / MAP, *folder.glob(f"*{SUFFIX}")):
+            older.unlink(missing_ok=True)
     write_model_card(folder)
     print(f"wrote {folder}")
     export(folder)

@@ -21,13 +21,13 @@ from torch.nn import functional as F
 
 from dmfa_demo import metrics
 from dmfa_demo.data.celeba import ATTRIBUTES
-from dmfa_demo.data.datasets import DATASETS, load_split, to_float
+from dmfa_demo.data.datasets import DATASETS, given_as, load_split, to_float
 from dmfa_demo.imputation import Imputer
 from dmfa_demo.models.baselines import KNNConfig, KNNImputer
 from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, folder_of, load_source
 from dmfa_demo.models.incomplete_knn import IncompleteKNNImputer
 from dmfa_demo.options import OptionError, PositiveInt
-from dmfa_demo.storage.checkpoints import ROOT, digest
+from dmfa_demo.storage.checkpoints import CONFIG, ROOT, digest
 from train.engine.device import on_training_device
 from train.engine.loop import LoopConfig, fit
 from train.engine.run import RunConfig, absent_pixels, finish
@@ -202,9 +202,18 @@ def source_name(kind: type[Classifier], dataset: str, incomplete: str) -> str:
 
 
 def source_of(kind: type[Classifier], beside: Path, *, name: str, images: Tensor, absent: Tensor) -> Imputer | None:
-    """Load a treatment's source from its checkpoint or, if it has none, make it from the training images."""
+    """Load a treatment's source from its checkpoint or, if it has none, make it from the training images.
+
+    Raises:
+        FileNotFoundError: If it has no checkpoint yet; the message names the command that makes it.
+    """
     if kind.source_method == KNNImputer.name and not name:
         return IncompleteKNNImputer(images, ~absent, KNNConfig().neighbours)
+    if name and not (beside / name / CONFIG).is_file():
+        command = f"python -m train {kind.source_method} --dataset {given_as(beside.name)}"
+        if holes := name.removeprefix(str(kind.source_method)).removeprefix("-"):
+            command += f" --incomplete {holes} --run-folder runs/{beside.name}/{name} --output {beside / name}"
+        raise FileNotFoundError(f"{kind.title} needs a checkpoint in {beside / name}; make it with {command}")
     return load_source(kind, beside / name)
 
 

@@ -17,7 +17,7 @@ import tyro
 from torch import Tensor, nn
 
 from dmfa_demo import metrics
-from dmfa_demo.data.datasets import DATASETS, LabelledImages, load_split, to_float
+from dmfa_demo.data.datasets import DATASETS, LabelledImages, given_as, load_split, to_float
 from dmfa_demo.models.classifier import CLASSIFIERS, CompleteClassifier, ConvNet
 from dmfa_demo.models.classifier import folder_of as folder_of_classifier
 from dmfa_demo.models.wae import COMPONENTS, WAE, WAEConfig, WAENetwork, folder_of
@@ -27,7 +27,7 @@ from train.engine.loop import LoopConfig
 from train.engine.network_run import NetworkRunConfig, fit_network
 from train.engine.run import absent_pixels, finish
 from train.methods.autoencoder import Critic, mmd
-from train.methods.classifier import CHUNK, HOLES_SEED, VALIDATED, mirror_some, prepare, source_name, source_of
+from train.methods.classifier import CHUNK, HOLES_SEED, SHIPPED, VALIDATED, mirror_some, prepare, source_name, source_of
 from train.report.papers import REPORTED
 from train.report.rows import Row, gather, read_rows, table, write_rows
 
@@ -208,7 +208,10 @@ def _measure(config: WAETraining, wae: WAE, test: LabelledImages) -> list[Row]:
         features = FrechetInceptionDistance(_Features(CompleteClassifier.load(complete)), normalize=True)
         figures["frechet"] = frechet_distance(features, images, dreams), None
     else:
-        print(f"no Fréchet distance: it needs the features of a classifier of complete images in {complete}")
+        print(
+            f"no Fréchet distance: it needs the features of a classifier of complete images in {complete}; make it with "
+            f"python -m train classifier --dataset {given_as(config.dataset)} --treatment complete --incomplete {SHIPPED} --seeds 1"
+        )
     if config.inception:
         inception = FrechetInceptionDistance(normalize=True)
         figures["fid"] = frechet_distance(inception, *(x.expand(-1, 3, -1, -1) for x in (images, dreams))), None

@@ -14,9 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dmfa_demo.data.datasets import given_as
+from dmfa_demo.data.folder import Folder
 from dmfa_demo.options import Options
 from dmfa_demo.results import MEASURES, formatted
 from dmfa_demo.storage.checkpoints import ROOT, digest
+from train.engine.run import FOLDER
 
 # The quantile of the standard normal distribution for an interval of 95 %.
 WIDTH = 1.959964
@@ -29,11 +32,16 @@ class Compare(Options):
     method: tuple[str, ...] = ()
     """the methods, at least two; the first is compared with each of the others"""
     dataset: str = "mnist"
-    """the data set"""
+    """the data set; folder:PATH for a folder of images"""
     protocol: str = "square14"
     """the kind of hole"""
     metric: tuple[str, ...] = ("sse", "psnr", "ssim", "nll")
     """the measures; those that a method lacks are left out"""
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.dataset.startswith(FOLDER):
+            object.__setattr__(self, "dataset", Folder.name_of(Path(self.dataset.removeprefix(FOLDER)).expanduser()))
 
 
 @dataclass(frozen=True)
@@ -73,9 +81,7 @@ def read_scores(folder: Path, protocol: str) -> dict[str, Tensor]:
         ValueError: If they were measured with other weights than those in the folder; the message does, too.
     """
     path = scores_path(folder, protocol)
-    command = (
-        f"python -m train evaluate --dataset {folder.parent.name} --method {folder.name} --protocol {protocol} --again"
-    )
+    command = f"python -m train evaluate --dataset {given_as(folder.parent.name)} --method {folder.name} --protocol {protocol} --again"
     if not path.is_file():
         raise FileNotFoundError(f"no scores in {path}; run {command}")
     with np.load(path, allow_pickle=False) as kept:

@@ -8,6 +8,7 @@ from typing import Any
 
 import gradio as gr
 
+from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.widgets.own_component import files_of
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.imputation import Imputer
@@ -60,7 +61,7 @@ KEYS = (
 
 _PRIVACY = (
     "The server receives the mask and the choice of picture. A picture of your own is cut out in your browser; the "
-    "remaining 28 × 28 or 64 × 64 pixels are sent with each stroke. The server keeps results for them in memory for at most ten "
+    "remaining pixels, 28 × 28 of a digit or 64 × 64 of a face, are sent with each stroke. The server keeps results for them in memory for at most ten "
     "minutes after their last use, and writes nothing to disk. Nothing is sent anywhere else. What you guess and write in Learn stays in your browser. If you follow a room, your votes are counted without a name. The page sets no cookies and keeps no statistics."
 )
 
@@ -117,7 +118,9 @@ def _entries() -> str:
     parts.append(_entry("training-data", "What the models of faces learnt from", "".join(map(_paragraph, _FACES))))
     parts.append(_entry("privacy", "Privacy", _paragraph(_PRIVACY)))
     parts += _light()
-    licences = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in DATASETS.values())
+    licences = "".join(
+        f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in (DATASETS[name] for name in OFFERS)
+    )
     parts.append(_entry("licences", "Data and licences", f"<dl>{licences}</dl>"))
     return "".join(parts)
 
@@ -170,4 +173,5 @@ def _footer() -> str:
     if os.environ.get(LIGHT_VARIABLE):
         entries["light"] = "Open the light page"
     buttons = "".join(f'<button type="button" data-explain="{key}">{title}</button>' for key, title in entries.items())
-    return f"<div>{link}{buttons}</div><p>Faces: models trained on CelebA, for non-commercial research only. Papers: {names}.</p>"
+    faces = "Faces: models trained on CelebA, for non-commercial research only. " if "celeba" in OFFERS else ""
+    return f"<div>{link}{buttons}</div><p>{faces}Papers: {names}.</p>"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import gradio as gr
 
+from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.lessons.lessons import Lesson, query_of
 from dmfa_demo.app.lessons.shows import Film, Shown
 from dmfa_demo.app.lessons.transfer import Transfer
@@ -72,12 +73,13 @@ class LessonPlayer(gr.HTML):
             films = {name: encode_films(getattr(value.transfer, name)) for name in ("films", "after")}
             return {"transfer": {**asked, **films, "number": value.number, "options": list(value.transfer.options)}}
         lesson = value.lesson
+        offered = lesson.setting is not None and lesson.setting.dataset in OFFERS
         return {
             "number": value.number,
             "title": lesson.title,
             "idea": lesson.idea,
-            "setting": f"?{query_of(value.number)}" if lesson.setting else "",
-            "sight": lesson.sight,
+            "setting": f"?{query_of(value.number)}" if offered else "",
+            "sight": lesson.sight if offered else "",
             "playful": lesson.show is None,
             "slice": list(value.at),
             "remark": value.remark,

@@ -259,7 +259,7 @@ LESSONS = (
         title="What the training data do not show",
         short="Training",
         idea="Behind a hole a model puts what was <strong>common in its training pictures</strong> next to such visible pixels. It knows nothing about this "
-        "person. The faces here come from press photographs of celebrities: most are young and smile, and one in fifteen wears glasses. So a model makes a person "
+        "person. The faces of CelebA come from press photographs of celebrities: most are young and smile, and one in fifteen wears glasses. So a model makes a person "
         "look more like those photographs, and turns one person into another.",
         setting=Setting(dataset="celeba", sample=19, hole="rect20x64", seed=2),
         sight="This man wears glasses, and a band across his eyes is hidden. Nothing visible tells of glasses, so no method draws any: a classifier sees them before, and not after.",

@@ -105,7 +105,7 @@ def two_with(trait: str) -> Callable[[str], list[str]]:
 def fillers_of_labelled(dataset: str) -> list[str]:
     """Return the methods that draw samples of pictures of which a classifier tells several properties."""
     if not (DATASETS[dataset].several and available_classifiers(dataset)):
-        raise ValueError("this chapter needs pictures with several properties; choose Faces")
+        raise ValueError("this chapter needs pictures with several properties, such as those of Faces")
     names = available_methods(dataset, "has_samples")[:3]
     if not names:
         raise ValueError("no method for these pictures can show this yet; choose another data set")

@@ -25,7 +25,7 @@ from dmfa_demo.app.widgets.fields import AddressField, number_below, one_of
 from dmfa_demo.app.widgets.handlers import EVERY, LATEST, ONCE, in_turn
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOf, segments
-from dmfa_demo.data.datasets import DATASETS
+from dmfa_demo.data.datasets import BUILT_IN, DATASETS
 from dmfa_demo.models.dynamics import flow, latent_field
 from dmfa_demo.models.latent_map import MAP, LatentMap
 from dmfa_demo.registry import available_methods, method_class
@@ -216,7 +216,7 @@ with torch.inference_mode():
             raise ValueError(f"there is no step size {step_size!r:.40}; choose one of the two")
         planes = mapped(scene.dataset)
         if not planes:
-            return [gr.skip(), note("There is no map for these pictures."), shown, gr.Timer(active=False)]
+            return [gr.skip(), "", shown, gr.Timer(active=False)]
         # The choice belongs to another data set until the new one arrives.
         plane = plane if plane in planes else next(iter(planes))
         maps = None
@@ -311,6 +311,14 @@ def _choices(dataset: str) -> list[tuple[str, str]]:
 
 def explain(dataset: str) -> str:
     """Return what the maps of a data set show, as HTML."""
+    if not mapped(dataset):
+        remark = "There is no map of these pictures."
+        if dataset not in BUILT_IN:
+            remark += (
+                " It needs an auto-encoder with two latents, by python -m train autoencoder --dataset folder:PATH --latents 2 --run-folder "
+                f"runs/{dataset}/autoencoder-2d --output {ROOT / dataset}/autoencoder-2d, and python -m train attractors --dataset folder:PATH."
+            )
+        return f'<div class="no-map">{note(remark)}</div>'
     latents, fixed = 2, True
     for name in mapped(dataset):
         try:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import gradio as gr
 import torch
+from gradio.blocks import Block
 from gradio.components import Component
 from gradio.events import Dependency
 from torch import Tensor
@@ -69,6 +70,7 @@ class ChangingMind(Part):
         AddressField(key="hole", control="seed", default=lambda dataset: 0, parse=lambda dataset: number_below(MOST)),
     )
 
+    box: gr.Column
     growth: gr.Radio
     again: gr.Button
     chart: gr.HTML
@@ -76,15 +78,25 @@ class ChangingMind(Part):
 
     @classmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        gr.HTML(
-            f'<h2 class="section">Until it changes its mind</h2><p class="note">{_EXPLANATION}</p>',
-            apply_default_css=False,
-        )
-        with gr.Row(elem_classes="choices"):
-            growth = segments([(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth")
-            again = gr.Button("Another hole", size="sm", elem_id="another-hole")
-        chart = gr.HTML(elem_id="changing-mind", apply_default_css=False)
-        return cls(growth=growth, again=again, chart=chart, seed=counter())
+        with gr.Column(visible=bool(available_classifiers(dataset))) as box:
+            gr.HTML(
+                f'<h2 class="section">Until it changes its mind</h2><p class="note">{_EXPLANATION}</p>',
+                apply_default_css=False,
+            )
+            with gr.Row(elem_classes="choices"):
+                growth = segments(
+                    [(title, name) for name, (title, _) in GROWTHS.items()], "How the hole grows", "growth"
+                )
+                again = gr.Button("Another hole", size="sm", elem_id="another-hole")
+            chart = gr.HTML(elem_id="changing-mind", apply_default_css=False)
+        return cls(box=box, growth=growth, again=again, chart=chart, seed=counter())
+
+    @property
+    def followers(self) -> list[Block]:
+        return [self.box]
+
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        return [gr.Column(visible=bool(available_classifiers(dataset)))]
 
     @property
     def outputs(self) -> list[Component]:

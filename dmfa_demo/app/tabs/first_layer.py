@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import gradio as gr
+from gradio.blocks import Block
 from gradio.components import Component
 from torch import Tensor
 
@@ -28,15 +29,25 @@ SHOWN = 9
 class FirstLayer(Part):
     """The activations of MisConv's first layer, for a guess and for a density."""
 
+    box: gr.Column
     strips: gr.HTML
 
     @classmethod
     def build(cls, dataset: str, beside: Sequence[Part] = ()) -> Self:
-        gr.HTML(
-            f'<h2 class="section">What the first layer sees</h2><p class="note">{_EXPLANATION}</p>',
-            apply_default_css=False,
-        )
-        return cls(strips=gr.HTML(elem_id="first-layer", apply_default_css=False))
+        with gr.Column(visible=bool(_convolved(dataset))) as box:
+            gr.HTML(
+                f'<h2 class="section">What the first layer sees</h2><p class="note">{_EXPLANATION}</p>',
+                apply_default_css=False,
+            )
+            strips = gr.HTML(elem_id="first-layer", apply_default_css=False)
+        return cls(box=box, strips=strips)
+
+    @property
+    def followers(self) -> list[Block]:
+        return [self.box]
+
+    def follow(self, dataset: str, **chosen: Any) -> list[Any]:
+        return [gr.Column(visible=bool(_convolved(dataset)))]
 
     @property
     def outputs(self) -> list[Component]:
@@ -44,9 +55,7 @@ class FirstLayer(Part):
 
     def render(self, scene: Scene, missing: Tensor, cache: ImputationCache) -> list[str]:
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden: the filters that differ most."""
-        names = [
-            name for name in available_classifiers(scene.dataset) if issubclass(CLASSIFIERS[name], MisConvClassifier)
-        ]
+        names = _convolved(scene.dataset)
         if not names:
             return [""]
         if not missing.any():
@@ -84,6 +93,11 @@ class FirstLayer(Part):
                 for title, values, most in rows
             )
         ]
+
+
+def _convolved(dataset: str) -> list[str]:
+    """Return the classifiers of a data set with MisConv's layer."""
+    return [name for name in available_classifiers(dataset) if issubclass(CLASSIFIERS[name], MisConvClassifier)]
 
 
 _EXPLANATION = (

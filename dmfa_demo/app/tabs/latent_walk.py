@@ -140,7 +140,7 @@ walked = space.decode(place)[0]  # (1, C, H, W)
 _EXPLANATION = (
     "The method draws a few numbers, the <strong>latents</strong>, from a Gaussian that depends on the visible pixels, and turns them into pixels. "
     "The sliders move along the two directions, around the middle of that Gaussian, in which the answer changes most, in standard "
-    "deviations: most samples are between −2 and 2. To the right the picture becomes lighter (a digit has more ink)."
+    "deviations: most samples are between −2 and 2. To the right the picture becomes lighter."
 )
 
 

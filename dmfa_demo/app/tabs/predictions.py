@@ -18,7 +18,7 @@ from dmfa_demo.app.tabs.part import Part, RenderRequest
 from dmfa_demo.app.widgets.cards import LOADING, note
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
-from dmfa_demo.data.datasets import DATASETS, Dataset
+from dmfa_demo.data.datasets import BUILT_IN, DATASETS, Dataset
 from dmfa_demo.imputation import Imputation
 from dmfa_demo.models.classifier import Classifier, available_classifiers, folder_of, load_classifier, predict_all
 
@@ -72,7 +72,13 @@ for name in available_classifiers("{dataset}"):
         """Return the contents of `outputs` for a scene with `missing` `(H, W)` hidden; `answers` are from `gather`."""
         answers, about = answers or predict(scene, missing, cache), DATASETS[scene.dataset]
         if not answers:
-            return [note("There is no classifier for these pictures.")]
+            remark = "There is no classifier for these pictures."
+            if scene.dataset not in BUILT_IN:
+                remark += (
+                    " The tab needs one of complete pictures, by python -m train classifier --dataset folder:PATH --treatment complete "
+                    "--incomplete mixed --seeds 1, and another one beside it, such as --treatment mask."
+                )
+            return [note(remark)]
         truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
         panels = [_panel(classifier, answer, truth, about) for classifier, answer in answers]
         names = named(truth, about)

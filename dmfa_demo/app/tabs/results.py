@@ -26,6 +26,7 @@ from dmfa_demo.app.widgets.handlers import LATEST, in_turn
 from dmfa_demo.app.widgets.info import info_button
 from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
+from dmfa_demo.data.datasets import given_as
 from dmfa_demo.registry import available_methods, method_class, methods
 from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, formatted, title_of, treatment_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
@@ -81,8 +82,8 @@ class ResultsTab(Part):
         table = gr.HTML(first.table(), elem_id="results-table", apply_default_css=False, js_on_load=script)
         gr.HTML(
             note(
-                "All figures come from python -m train evaluate, line-masks and classifier, on test images that no model has seen. The model cards in "
-                "checkpoints/ describe how each model was trained and what each measure means."
+                "All figures come from the commands evaluate, line-masks, classifier and wae of python -m train, on test images that no model has "
+                "seen. The model cards beside the checkpoints describe how each model was trained and what each measure means."
             ),
             apply_default_css=False,
         )
@@ -189,7 +190,11 @@ class _Choice:
         measured = {row.get("method") for row in _load(self.dataset)["rows"]}
         waiting = [method_class(name).title for name in available_methods(self.dataset) if name not in measured]
         remark = (
-            note(f"Not measured yet: {escape(', '.join(waiting))}. Run python -m train evaluate.") if waiting else ""
+            note(
+                f"Not measured yet: {escape(', '.join(waiting))}. Run python -m train evaluate --dataset {given_as(self.dataset)}."
+            )
+            if waiting
+            else ""
         )
         return _table(rows_of(self.dataset, self.protocol), _load(self.dataset)["hardware"]) + remark
 
@@ -294,6 +299,9 @@ def _cell(row: dict[str, Any] | None, measure: Measure) -> str:
     return f'<td data-value="{paper if value is None else value}">{text}</td>'
 
 
+_PAPER = '<th scope="col"><i class="ring"></i>paper</th>'
+
+
 def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
     """Plot a dot for each of our figures and a ring for each paper's on one axis, best first."""
     if not rows:
@@ -313,7 +321,7 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
     def place(value: float) -> str:
         return f"{100 * (value - low + margin) / (high - low + 2 * margin):.2f}%"
 
-    lines = []
+    lines, published = [], any(row["paper"] is not None for row in rows)
     for row in rows:
         value, error, paper = row.get("value"), row.get("stderr"), row["paper"]
         marks, ours, colour = "", "", _colour(row)
@@ -326,12 +334,13 @@ def _chart(rows: list[dict[str, Any]], measure: Measure) -> str:
             f'<tr><th scope="row" aria-label="{escape(title_of(row))}"><i style="background:{colour if value is not None else "none"}"></i>'
             f"{escape(title_of(row))}{_info(row)}</th>"
             f'<td class="track"><div>{marks}</div></td><td>{ours}</td>'
-            f"<td>{'' if paper is None else formatted(paper, measure)}</td></tr>"
+            + (f"<td>{'' if paper is None else formatted(paper, measure)}</td></tr>" if published else "</tr>")
         )
     better = f" ({measure.better})" if measure.better else ""
     return (
         f'<table class="dots"><caption><strong>{escape(measure.title)}</strong>{better}. {escape(measure.meaning)}</caption>'
         '<thead><tr><th scope="col">Method</th><td class="track"></td>'
-        '<th scope="col"><i class="dot"></i>ours</th><th scope="col"><i class="ring"></i>paper</th></tr></thead>'
+        '<th scope="col"><i class="dot"></i>ours</th>'
+        f"{_PAPER if published else ''}</tr></thead>"
         f"<tbody>{''.join(lines)}</tbody></table>"
     )
