@@ -137,5 +137,6 @@ def test_model_card_names_the_accelerator_used(two_cards, monkeypatch, tmp_path)
         save_checkpoint(folder, {"image": torch.zeros(1, 28, 28)}, config)
 
     monkeypatch.setattr(run, "save_checkpoint", save)
+    monkeypatch.setattr(run, "write_graphs", lambda folder: [])
     run.finish(config, {"image": image}, 1.0, load_samples("mnist"))
     assert json.loads((tmp_path / CONFIG).read_text())["about"]["hardware"] == "card 1"
