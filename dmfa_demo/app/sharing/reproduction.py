@@ -34,7 +34,7 @@ def _picture(address: Address) -> Script:
         return Script(imports, line)
     # Only the page looks for data sets beside the checkpoints.
     more = ("from dmfa_demo.storage.checkpoints import ROOT", "from dmfa_demo.storage.own_data import find_described")
-    return Script((*imports, *more), f"find_described(ROOT)\n{line}")
+    return Script((*imports, *more), f"find_described(ROOT)  # needs DMFA_DEMO_CHECKPOINTS, as the page does\n{line}")
 
 
 def _hole(address: Address) -> Script:
