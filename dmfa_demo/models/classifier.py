@@ -192,7 +192,7 @@ class Classifier(ABC):
     def load(cls, folder: Path) -> Self:
         """Load the trained classifier in a folder, and its source from a sibling folder."""
         config, tensors = load_checkpoint(folder, ClassifierConfig)
-        classifier = cls(config, load_source(cls, beside(folder, config.source)) if cls.source_method else None)
+        classifier = cls(config, load_source_beside(cls, folder, config.source))
         fill(classifier.network, tensors, folder)
         return classifier
 
@@ -501,6 +501,21 @@ def load_source(kind: type[Classifier], folder: Path) -> Imputer | None:
     if kind.source_method is None:
         return None
     return load_once(IncompleteKNNImputer if kind.source_method == "knn" else method_class(kind.source_method), folder)
+
+
+def load_source_beside(kind: type[Classifier], folder: Path, name: str) -> Imputer | None:
+    """Return `load_source` of the sibling checkpoint called `name`.
+
+    Raises:
+        FileNotFoundError: If the name is empty, as for a k-NN among images that may not be distributed.
+    """
+    if kind.source_method is None:
+        return None
+    if not name:
+        raise FileNotFoundError(
+            f"{folder} cannot be used: the {kind.source_method} that it needs contains images that may not be distributed, and was not kept"
+        )
+    return load_source(kind, beside(folder, name))
 
 
 def _known(belief: Imputation | None) -> Imputation:

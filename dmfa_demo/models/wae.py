@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from dmfa_demo.imputation import ImageShape, Imputation, Imputer, check
 from dmfa_demo.models.autoencoder import AutoencoderConfig, ConvolutionalDecoder
-from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, believe_all, load_source
+from dmfa_demo.models.classifier import CLASSIFIERS, Classifier, ClassifierConfig, believe_all, load_source_beside
 from dmfa_demo.networks.engine import graph
 from dmfa_demo.options import PositiveInt, Width
-from dmfa_demo.storage.checkpoints import ROOT, beside, fill, is_usable, load_checkpoint, load_chosen
+from dmfa_demo.storage.checkpoints import ROOT, fill, is_usable, load_checkpoint, load_chosen
 
 # K, the number of Gaussians in the distribution of latents.
 COMPONENTS = 10
@@ -126,7 +126,7 @@ class WAE:
         """Load the trained WAE in a folder, and its source from a sibling folder."""
         config, tensors = load_checkpoint(folder, WAEConfig)
         kind = CLASSIFIERS[config.treatment]
-        wae = cls(config, load_source(kind, beside(folder, config.source)) if kind.source_method else None)
+        wae = cls(config, load_source_beside(kind, folder, config.source))
         fill(wae.network, tensors, folder)
         return wae
 

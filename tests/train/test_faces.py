@@ -9,6 +9,7 @@ import torch
 
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.models.classifier import CLASSIFIERS, ClassifierConfig
+from dmfa_demo.models.wae import WAE
 from tests.command import train
 from train.methods.classifier import ClassifierTraining, _figures, label_nll
 from train.report import evaluate
@@ -47,6 +48,18 @@ def test_every_methods_command_learns_faces(small_celeba: Path, tmp_path: Path, 
 def test_knn_of_faces_is_not_kept(small_celeba: Path, tmp_path: Path):
     done = run(small_celeba, tmp_path, "knn", "--dataset", "celeba")
     assert done.returncode == 1 and "may not be distributed" in done.stderr and not (tmp_path / "out").exists()
+
+
+def test_a_wae_with_knn_of_faces_is_measured_although_its_source_is_not_kept(small_celeba: Path, tmp_path: Path):
+    words = "--treatment knn --steps 2 --batch-size 8 --validate-every 2".split()
+    done = run(small_celeba, tmp_path, "wae", "--dataset", "celeba", *words)
+    assert done.returncode == 0, done.stderr
+    with pytest.raises(FileNotFoundError, match="may not be distributed"):  # so that it has no graph
+        WAE.load(tmp_path / "out")
+    assert {row["metric"] for row in json.loads((tmp_path / "out" / "metrics.json").read_text())} >= {
+        "ssim",
+        "psnr_image",
+    }
 
 
 def test_knn_of_faces_is_measured_without_a_checkpoint(small_celeba: Path):
