@@ -30,7 +30,7 @@ ALIASES = {"val": "validation", "valid": "validation"}
 HELD_OUT = 0.1
 # Folders deeper than this are not searched, such as one that links to itself.
 DEEPEST = 8
-# Networks halve the resolution twice. The fields of smaller images would be too few for their convolutions.
+# Networks halve the resolution twice, which leaves 2x2 positions of the smallest images.
 MULTIPLE, SMALLEST, LARGEST = 4, 8, 256
 
 

@@ -41,7 +41,7 @@ class Compare(Options):
     def __post_init__(self):
         super().__post_init__()
         if self.dataset.startswith(FOLDER):
-            object.__setattr__(self, "dataset", Folder.name_of(Path(self.dataset.removeprefix(FOLDER)).expanduser()))
+            object.__setattr__(self, "dataset", Folder.name_of(Path(self.dataset.removeprefix(FOLDER))))
 
 
 @dataclass(frozen=True)
