@@ -118,7 +118,7 @@ RECIPES: dict[str, tuple[Step, ...]] = {
         Step("circuit"),
         Step("acflow"),
         *classify(["acflow"], ["square14"], "--seeds 1"),
-        *classify(["acflow"], ["trapezoid"], "--seeds 1 --steps 1000"),
+        *classify(["acflow"], ["trapezoid", "noise75"], "--seeds 1 --steps 1000"),
         Step("autoencoder --kind vae --posterior gaussian --latents 32 --steps 6000 --validate-every 1500", "vae"),
         Step("posterior-matching"),
         *(
