@@ -136,12 +136,13 @@ class Layout:
                         gr.Button(label, size="sm", elem_id=f"preset-{name}") for label, name in OFFERS[START].presets
                     )
                 _heading("Bring your own")
+                upload = OFFERS[START].upload
                 with gr.Row(elem_classes="chips"):
-                    digit_upload = _upload_button("Upload a digit…", "digit-upload", visible=START == "mnist")
+                    digit_upload = _upload_button("Upload a digit…", "digit-upload", visible=upload == "digit")
                     mask_upload = _upload_button("Upload a mask…", "mask-upload")
-                with gr.Column(visible=START == "mnist") as own_digit:
+                with gr.Column(visible=upload == "digit") as own_digit:
                     digit_aligner = PhotoAligner(DIGIT, elem_id="digit-aligner")
-                with gr.Column(visible=START == "celeba") as own_face:
+                with gr.Column(visible=upload == "face") as own_face:
                     face_aligner = PhotoAligner(FACE, elem_id="aligner")
                 _heading("Take it away")
                 take = TakeAway(elem_id="take")

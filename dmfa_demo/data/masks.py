@@ -238,7 +238,7 @@ class Relative:
     percent: tuple[int, ...]
 
     def __post_init__(self):
-        self.family(*self.percent)  # which checks their order
+        self.family(*self.percent)  # raises if they are not in order
         if not all(1 <= size <= 100 for size in self.percent):
             raise ValueError(f"sizes in percent must be from 1 to 100, got {', '.join(map(str, self.percent))}")
 

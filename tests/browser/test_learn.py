@@ -79,7 +79,7 @@ def test_question_about_another_picture_is_checked(open_page: OpenPage, served: 
 def test_chapter_opens_on_its_own_picture(open_page: OpenPage, served: str):
     page = open_page(1280, 900)
     page.goto(served + "?lesson=8")
-    expect(page.locator("#lesson .remark")).to_contain_text("such as those of Faces")
+    expect(page.locator("#lesson .remark")).to_contain_text("choose Faces")
     page.get_by_role("link", name="See it on its own picture.").click()
     expect(page.locator("#lesson .films img").first).to_be_visible()
     expect(page.locator("#dataset").get_by_role("radio", name="Faces")).to_be_checked()

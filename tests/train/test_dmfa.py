@@ -143,6 +143,14 @@ def test_default_command_is_that_of_the_shipped_checkpoint():
     DMFATraining().check_output()
 
 
+def test_new_weights_delete_the_old_figures(uninterrupted: Path, small_mnist: Path, tmp_path: Path):
+    shutil.copytree(uninterrupted / "out", tmp_path / "out")
+    (tmp_path / "out" / "metrics.json").write_text("[]")
+    assert train(*command(small_mnist, tmp_path, "--steps", "8", "--seed", "1")).returncode == 0
+    assert not same(shipped(tmp_path), shipped(uninterrupted))
+    assert not (tmp_path / "out" / "metrics.json").exists()
+
+
 def test_training_again_with_the_same_result_keeps_the_figures(uninterrupted: Path, small_mnist: Path):
     (uninterrupted / "out" / "metrics.json").write_text("[]")
     assert train(*command(small_mnist, uninterrupted, "--steps", "8")).returncode == 0

@@ -4,7 +4,6 @@ from types import ModuleType
 
 import pytest
 import torch
-from accelerate.state import AcceleratorState
 from safetensors.torch import load_file
 
 from dmfa_demo.data.datasets import LabelledImages, to_float
@@ -38,12 +37,6 @@ def test_diffusion_trains(tmp_path, monkeypatch):
     diffusion.train(parse(words.split()))
     imputer = DiffusionImputer.load(tmp_path / "d")
     assert imputer.impute(torch.rand(1, 1, 28, 28), torch.rand(1, 1, 28, 28) < 0.5, seed=0).mean.isfinite().all()
-
-
-@pytest.fixture(autouse=True)
-def any_precision():
-    """Let each test choose its precision, which accelerate otherwise fixes for the process."""
-    AcceleratorState._reset_state(reset_partial_state=True)
 
 
 @pytest.mark.parametrize(

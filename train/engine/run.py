@@ -161,14 +161,13 @@ class RunConfig(DatasetConfig):
         # A setting that did not exist when the checkpoint was made had its default value.
         made, usual = json.loads(path.read_text()), type(self)().settings
         there = _leaves({key: _filled_in(made[key], usual[key]) for key in usual})
-        found = []
+        found, size = [], (self.network.height, self.network.width)
         for name, value in _leaves(self.settings).items():
             option, other = name.rpartition(".")[2], there.pop(name, None)
             if value == other or option in self.without_effect:
                 continue
             if option == "precision" and "auto" in (value, other):
                 continue  # its meaning depends on the machine
-            size = self.network.height, self.network.width
             if option in ("masks", "incomplete") and value and other and hide_the_same(size, value, other):
                 continue
             found.append(f"{name} is {json.dumps(other)}, not {json.dumps(value)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from dmfa_demo.data.datasets import DATASETS
 from dmfa_demo.storage.checkpoints import CONFIG, ROOT
@@ -41,18 +42,20 @@ class Offer:
         title: its name on the page.
         sample: the number of its first picture.
         presets: each button's label and mask family; the same number for each data set.
+        upload: the kind of picture that visitors can upload; "" for none.
     """
 
     title: str
     sample: int
     presets: tuple[tuple[str, str], ...]
+    upload: Literal["digit", "face", ""] = ""
 
 
 _BUILT_IN = {
-    "mnist": Offer("MNIST", 42, _DIGITS),
+    "mnist": Offer("MNIST", 42, _DIGITS, upload="digit"),
     "fashion-mnist": Offer("Fashion-MNIST", 93, _DIGITS),
     "omniglot": Offer("Omniglot", 40, _DIGITS),
-    "celeba": Offer("Faces", 0, _FACES),
+    "celeba": Offer("Faces", 0, _FACES, upload="face"),
 }
 
 

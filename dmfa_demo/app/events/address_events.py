@@ -54,9 +54,9 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
             layout.preferred: chosen["methods"],
             layout.caution: caution(scene.dataset),
             **{button: gr.Button(value=label) for button, (label, _) in zip(layout.presets, offer.presets)},
-            layout.digit_upload: gr.UploadButton(visible=scene.dataset == "mnist"),
-            layout.own_digit: gr.Column(visible=scene.dataset == "mnist"),
-            layout.own_face: gr.Column(visible=scene.dataset == "celeba"),
+            layout.digit_upload: gr.UploadButton(visible=offer.upload == "digit"),
+            layout.own_digit: gr.Column(visible=offer.upload == "digit"),
+            layout.own_face: gr.Column(visible=offer.upload == "face"),
             **contents,
         }
 

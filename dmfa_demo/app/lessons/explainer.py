@@ -118,9 +118,8 @@ def _entries() -> str:
     parts.append(_entry("training-data", "What the models of faces learnt from", "".join(map(_paragraph, _FACES))))
     parts.append(_entry("privacy", "Privacy", _paragraph(_PRIVACY)))
     parts += _light()
-    licences = "".join(
-        f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in (DATASETS[name] for name in OFFERS)
-    )
+    offered = [DATASETS[name] for name in OFFERS]
+    licences = "".join(f"<dt>{escape(one.title)}</dt><dd>{escape(one.licence)}</dd>" for one in offered)
     parts.append(_entry("licences", "Data and licences", f"<dl>{licences}</dl>"))
     return "".join(parts)
 

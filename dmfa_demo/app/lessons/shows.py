@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dmfa_demo.app.canvas.presets import OFFERS
 from dmfa_demo.app.scene.cache import ImputationCache
 from dmfa_demo.app.scene.scene import Scene, psnr_in_hole
 from dmfa_demo.app.tabs.changing_mind import SHARES, grown
@@ -105,7 +106,8 @@ def two_with(trait: str) -> Callable[[str], list[str]]:
 def fillers_of_labelled(dataset: str) -> list[str]:
     """Return the methods that draw samples of pictures of which a classifier tells several properties."""
     if not (DATASETS[dataset].several and available_classifiers(dataset)):
-        raise ValueError("this chapter needs pictures with several properties, such as those of Faces")
+        advice = "; choose Faces" if "celeba" in OFFERS else ", as in the data set Faces"
+        raise ValueError(f"this chapter needs pictures with several properties each{advice}")
     names = available_methods(dataset, "has_samples")[:3]
     if not names:
         raise ValueError("no method for these pictures can show this yet; choose another data set")

@@ -315,8 +315,9 @@ def explain(dataset: str) -> str:
         remark = "There is no map of these pictures."
         if dataset not in BUILT_IN:
             remark += (
-                " It needs an auto-encoder with two latents, by python -m train autoencoder --dataset folder:PATH --latents 2 --run-folder "
-                f"runs/{dataset}/autoencoder-2d --output $DMFA_DEMO_CHECKPOINTS/{dataset}/autoencoder-2d, and python -m train attractors --dataset folder:PATH."
+                " To make one, train an auto-encoder with two latents: python -m train autoencoder --dataset folder:PATH --latents 2 --run-folder "
+                f"runs/{dataset}/autoencoder-2d --output $DMFA_DEMO_CHECKPOINTS/{dataset}/autoencoder-2d. Then run python -m train attractors "
+                "--dataset folder:PATH."
             )
         return f'<div class="no-map">{note(remark)}</div>'
     latents, fixed = 2, True

@@ -75,8 +75,8 @@ for name in available_classifiers("{dataset}"):
             remark = "There is no classifier for these pictures."
             if scene.dataset not in BUILT_IN:
                 remark += (
-                    " The tab needs one of complete pictures, by python -m train classifier --dataset folder:PATH --treatment complete "
-                    "--incomplete mixed --seeds 1, and another one beside it, such as --treatment mask."
+                    " To train them, run python -m train classifier --dataset folder:PATH --incomplete mixed --seeds 1 --treatment complete, "
+                    "then the same with at least one other treatment, such as --treatment mask."
                 )
             return [note(remark)]
         truth = seen_in(answers[0][1], about) if scene.labels is None else scene.labels
