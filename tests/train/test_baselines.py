@@ -72,7 +72,7 @@ def test_incomplete_references_contain_only_known_pixels(small_mnist, tmp_path):
     knn(words)
     imputer = IncompleteKNNImputer.load(tmp_path)
     hidden = ~imputer.known
-    assert (hidden.sum(1) == 196).all() and (imputer.reference[hidden] == 0).all()
+    assert (hidden.sum(1) == 196).all() and (imputer.reference[:, 0][hidden] == 0).all()
     absent = absent_pixels("square14", 256, (28, 28), 0).flatten(1)
     assert {row.numpy().tobytes() for row in hidden} <= {row.numpy().tobytes() for row in absent}
     assert "one hole per training image, from `square14`" in (tmp_path / "README.md").read_text()
