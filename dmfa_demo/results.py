@@ -5,6 +5,7 @@ The Results tab and the results page of the documentation show the same figures 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,11 @@ PROTOCOLS |= {
     f"{name}-official": f"{PROTOCOLS[name]}, official test faces"
     for name in ("square32", "square25", "centre", "pattern", "noise80", "half")
 }
+
+
+def protocol_title(name: str) -> str:
+    """Return the title of a kind of hole; its name, if it has none."""
+    return PROTOCOLS.get(name) or re.sub(r"^square(\d+)$", r"Square \1×\1", name)
 
 
 def with_published(

@@ -32,6 +32,8 @@ HELD_OUT = 0.1
 DEEPEST = 8
 # Networks halve the resolution twice, which leaves 2x2 positions of the smallest images.
 MULTIPLE, SMALLEST, LARGEST = 4, 8, 256
+# The number of unreadable files that a message names.
+NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,14 @@ class Folder:
 
     @cached_property
     def in_colour(self) -> bool:
-        """Whether any image is in colour."""
+        """Whether any image is in colour; files that cannot be opened do not count, since reading them reports them."""
         return any(not _is_grey(path) for path in self.files)
 
     def read(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
         """Read a split: images uint8 `(N, C, H, W)`, labels int64 `(N,)`, -1 without classes, and positions in `files`, int64 `(N,)`.
 
         Raises:
-            ValueError: If a file cannot be read.
+            ValueError: If files cannot be read; the message names all, or the first few.
         """
         return self._read(split, [number for number, path in enumerate(self.files) if self._split_of(path) == split])
 
@@ -128,10 +130,14 @@ class Folder:
         return self._read(part, [number for number, path in enumerate(self.files) if self._top(path) == part])
 
     def _read(self, name: str, chosen: list[int]) -> tuple[Tensor, Tensor, Tensor]:
-        images = [
-            self._pixels(self.files[number])
-            for number in tqdm(chosen, desc=f"reading {self.name}, {name}", leave=False)
-        ]
+        images, unreadable = [], []
+        for number in tqdm(chosen, desc=f"reading {self.name}, {name}", leave=False):
+            try:
+                images.append(self._pixels(self.files[number]))
+            except _Unreadable as error:
+                unreadable.append(error)
+        if unreadable:
+            raise ValueError(_report(unreadable))
         labels = [self.classes.index(self._class_of(self.files[number])) if self.classes else -1 for number in chosen]
         return torch.from_numpy(np.stack(images)), torch.tensor(labels), torch.tensor(chosen)
 
@@ -171,7 +177,7 @@ class Folder:
                 image = image.convert(mode)
                 image = ImageOps.fit(image, (self.size, self.size), Image.Resampling.LANCZOS)
             except (OSError, SyntaxError, ValueError) as error:
-                raise _unreadable(path, error) from error
+                raise _Unreadable(path, error) from error
         pixels = np.asarray(image)
         return pixels.transpose(2, 0, 1) if self.in_colour else pixels[None]
 
@@ -185,8 +191,11 @@ def _part_named(name: str) -> str:
 
 
 def _is_grey(path: Path) -> bool:
-    with _opened(path) as image:
-        return image.mode in ("1", "L", "LA", "La") or _is_deep(image)
+    try:
+        with _opened(path) as image:
+            return image.mode in ("1", "L", "LA", "La") or _is_deep(image)
+    except _Unreadable:
+        return True
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -206,9 +215,23 @@ def _opened(path: Path) -> Image.Image:
     try:
         return Image.open(path)
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+        raise _Unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> ValueError:
-    reason = "its format is unknown" if isinstance(error, UnidentifiedImageError) else f"{error}"
-    return ValueError(f"{path} cannot be read as an image ({reason:.200}); delete it, or save it again as PNG or JPEG")
+class _Unreadable(Exception):
+    """A file that is not an image, or a damaged one."""
+
+    def __init__(self, path: Path, error: Exception):
+        reason = "its format is unknown" if isinstance(error, UnidentifiedImageError) else f"{error}"
+        super().__init__(f"{path} cannot be read as an image ({reason:.200})")
+
+
+def _report(unreadable: list[_Unreadable]) -> str:
+    """Return a message that names the first unreadable files and says what to do."""
+    if len(unreadable) == 1:
+        return f"{unreadable[0]}; delete it, or save it again as PNG or JPEG"
+    named = "".join(f"\n  {error}" for error in unreadable[:NAMED])
+    more = f"\n  and {len(unreadable) - NAMED} more" if len(unreadable) > NAMED else ""
+    return (
+        f"{len(unreadable)} files are not readable images; delete them, or save them again as PNG or JPEG:{named}{more}"
+    )

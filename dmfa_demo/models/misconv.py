@@ -132,28 +132,33 @@ class MisConv2d(nn.Module):
     def _moments(
         self, images: Tensor, missing: Tensor, density: FactorDensity, rows: Tensor, taps: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Return mean and variance of the convolution in N windows, `(N, K, C_out)`, with one product for means and factors."""
+        """Return mean and variance of the convolution in N windows, `(N, K, C_out)`."""
         channels, groups = images.shape[1], self.conv.groups
         pinned = density.restrict(flatten(images), flatten_missing(missing, channels))
         parts = pinned.components if isinstance(pinned, MixtureOfFactorAnalyzers) else pinned
-        maps = torch.cat([parts.mean.unsqueeze(-2), parts.factors, parts.noise.unsqueeze(-2)], -2)  # (B, [K,] 2 + l, n)
-        maps = maps.reshape(images.shape[0], -1, maps.shape[-2], channels, images.shape[-2] * images.shape[-1])
-        # One place more, always zero, for what padding reads.
-        by_pixel = F.pad(maps, (0, 1)).movedim(-1, 1).flatten(0, 1).flatten(1)  # (B (H W + 1), K (2 + l) C)
-        read = by_pixel[(rows * (images.shape[-2] * images.shape[-1] + 1)).unsqueeze(-1) + taps]  # (N, T, K (2 + l) C)
-        read = read.unflatten(-1, (*maps.shape[1:3], groups, -1)).movedim(1, -1)  # (N, K, 2 + l, G, C / G, T)
-
         weight = self.conv.weight.flatten(2).unflatten(0, (groups, -1))  # (G, C_out / G, C / G, T)
-        linear = torch.einsum("nkmgct,goct->nkmgo", read[:, :, :-1], weight).flatten(-2)
-        mean, factors = linear.split((1, linear.shape[2] - 1), 2)
-        noise = read[:, :, -1]
+
+        def read(maps: Tensor) -> Tensor:
+            """Return what the windows read of maps `(B, ..., n)`, `(N, M, G, C / G, T)` for M maps an image."""
+            maps = maps.reshape(images.shape[0], -1, channels, images.shape[-2] * images.shape[-1])
+            # One place more, always zero, for what padding reads.
+            by_pixel = F.pad(maps, (0, 1)).movedim(-1, 1).flatten(2)  # (B, H W + 1, M C)
+            found = by_pixel.flatten(0, 1)[rows.unsqueeze(-1) * by_pixel.shape[1] + taps]  # (N, T, M C)
+            return found.unflatten(-1, (maps.shape[1], groups, -1)).movedim(1, -1)
+
+        def convolved(maps: Tensor) -> Tensor:
+            return torch.einsum("nmgct,goct->nmgo", read(maps), weight).flatten(-2)  # (N, M, C_out)
+
+        mean, noise = convolved(parts.mean), read(parts.noise)
+        if self.conv.bias is not None:
+            mean = mean + self.conv.bias
         if self.conv.padding_mode == "zeros":
             variance = torch.einsum("nkgct,goct->nkgo", noise, weight.square())
         else:
             # With some padding modes a window reads the same pixel twice; its weights are added before squaring.
             same = (taps.unsqueeze(-1) == taps.unsqueeze(-2)).to(noise.dtype)  # (N, T, T)
             variance = torch.einsum("nkgct,goct,nts,gocs->nkgo", noise, weight, same, weight)
-        mean = mean.squeeze(2) if self.conv.bias is None else mean.squeeze(2) + self.conv.bias
+        factors = convolved(parts.factors).unflatten(1, (mean.shape[1], parts.factors.shape[-2]))  # (N, K, l, C_out)
         return mean, variance.flatten(-2) + factors.square().sum(2)
 
 

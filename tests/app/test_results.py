@@ -10,7 +10,7 @@ from dmfa_demo.app.scene.scene import Scene
 from dmfa_demo.app.tabs import results
 from dmfa_demo.app.tabs.results import ResultsTab, _chart
 from dmfa_demo.registry import method_class
-from dmfa_demo.results import MEASURES, PROTOCOLS, title_of, with_published
+from dmfa_demo.results import MEASURES, PROTOCOLS, protocol_title, title_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 from train.methods import classifier, wae
 from train.report import evaluate
@@ -47,6 +47,13 @@ def test_all_measures_and_protocols_have_titles():
     assert set(PROTOCOLS) >= {row["protocol"] for row in ROWS} | set(evaluate.PROTOCOLS)
     for recipe in evaluate.Evaluation.recipes.values():
         assert set(PROTOCOLS) >= set(recipe["protocol"])
+
+
+@pytest.mark.parametrize(
+    ("name", "title"), [("square14", "Square 14×14"), ("square4", "Square 4×4"), ("square-4", "square-4"), ("x", "x")]
+)
+def test_squares_of_any_size_have_a_title(name: str, title: str):
+    assert protocol_title(name) == title
 
 
 @pytest.mark.parametrize("protocol", sorted({row["protocol"] for row in ROWS}))

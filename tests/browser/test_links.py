@@ -126,6 +126,13 @@ def test_code_is_shown_while_the_canvas_is_late(late_canvas: Page, served: str):
     expect(page.locator("#take dialog")).to_contain_text("RESULTS")
 
 
+def test_link_to_an_unknown_data_set_says_so(open_page: OpenPage, served: str):
+    page = open_page()
+    page.goto(f"{served}?dataset=<b>flowers</b>")
+    expect(page.get_by_test_id("toast-body")).to_contain_text("There is no data set '<b>flowers</b>' on this page")
+    expect(page.locator("#dataset").get_by_role("radio", name="Digits")).to_be_checked()
+
+
 @pytest.mark.parametrize("tab", TABS)
 def test_link_shows_no_internal_controls(open_page: OpenPage, served: str, tab: str):
     page = open_page()

@@ -188,6 +188,26 @@ def test_damaged_images_are_named(tmp_path: Path):
         assert str(found.value).count("0.png") == 1
 
 
+def test_all_damaged_images_of_a_split_are_named_at_once(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    training = [file for file in Folder(path, 32).files if Folder(path, 32)._split_of(file) == "train"]
+    for file in training[:12]:
+        file.write_bytes(b"not an image")
+    with pytest.raises(ValueError, match="^12 files are not readable images; delete them") as found:
+        Folder(path, 32).read("train")
+    assert [str(file) in str(found.value) for file in training[:12]] == [True] * 10 + [False] * 2
+    assert str(found.value).endswith("and 2 more")
+    assert len(Folder(path, 32).read("test")[0])  # the other splits are whole
+
+
+def test_folder_of_damaged_images_only_is_reported(tmp_path: Path):
+    path = draw_pictures(tmp_path / "pets")
+    for file in Folder(path, 32).files:
+        file.write_bytes(b"not an image")
+    with pytest.raises(ValueError, match="files are not readable images"):
+        Folder(path, 32).read("train")
+
+
 def test_a_described_data_set_is_found_again(tmp_path: Path):
     name = use_folder(Folder(draw_pictures(tmp_path / "My pets!"), 20), "public domain")
     assert name == "my-pets" and len(load_split(name, "train")) > 80

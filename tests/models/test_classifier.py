@@ -12,6 +12,7 @@ from dmfa_demo.models.classifier import (
     CLASSIFIERS,
     ClassifierConfig,
     ConvNet,
+    Dropout,
     available_classifiers,
     load_classifier,
     predict_all,
@@ -180,3 +181,21 @@ def test_images_of_odd_size_with_several_channels_are_classified(name):
     config = ClassifierConfig(channels=3, height=9, width=12, classes=4)
     classifier, missing = CLASSIFIERS[name](config, None), torch.rand(2, 1, 9, 12) < 0.5
     assert classifier.predict(torch.rand(2, 3, 9, 12), missing).shape == (2, 4)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.999])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_is_unbiased_and_drops_the_share(share, dtype):
+    torch.manual_seed(0)
+    values = torch.ones(100_000, dtype=dtype, requires_grad=True)
+    dropout = Dropout(share)
+    out = dropout(values)
+    out.sum().backward()
+    kept = out != 0
+    assert out.dtype == dtype and values.grad is not None and ((values.grad != 0) == kept).all()
+    assert (~kept).float().mean().item() == pytest.approx(
+        share, abs=0.007
+    )  # a rounding of 1/256, and five standard errors
+    scale = 1 / (1 - round(min(share, 255 / 256) * 256) / 256)
+    torch.testing.assert_close(out[kept].unique(), torch.tensor([scale], dtype=dtype))
+    assert torch.equal(dropout.eval()(values), values)

@@ -17,7 +17,7 @@ from tests.command import train
 from tests.conftest import REPOSITORY
 from train.engine.run import absent_pixels
 from train.methods import classifier
-from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare
+from train.methods.classifier import ClassifierTraining, _figures, _rows, prepare, warn_of_empty_classes
 
 
 def test_every_treatment_can_be_trained():
@@ -112,3 +112,11 @@ def test_missing_source_is_named(small_mnist: Path, tmp_path: Path):
     words = ["classifier", "--treatment", "misconv-mfa", "--incomplete", "half", "--data-root", str(small_mnist)]
     done = train(*words)
     assert done.returncode == 1 and "mfa-half" in done.stderr and "Traceback" not in done.stderr
+
+
+def test_classes_without_an_image_are_named(capsys: pytest.CaptureFixture[str]):
+    warn_of_empty_classes("mnist", training=torch.arange(10), test=torch.tensor([0, 1, 2, 3, 4, 5, 6, 8]))
+    assert capsys.readouterr().out == "Without a test image: 7, 9.\n"
+    warn_of_empty_classes("mnist", training=torch.arange(10), test=torch.arange(10))
+    warn_of_empty_classes("celeba", training=torch.zeros(3, 4), test=torch.zeros(3, 4))
+    assert capsys.readouterr().out == ""

@@ -27,6 +27,7 @@ from tqdm import tqdm
 
 from dmfa_demo.options import NonNegativeFloat, NonNegativeInt, Options, PositiveFloat, PositiveInt, Range, Seed
 from dmfa_demo.storage.files import read_metadata, read_tensors, write_tensors, write_text
+from train.engine.allocation import keep_freed_memory
 from train.engine.precision import Precision, choose_precision
 
 STATE, BEST, METRICS = "state.safetensors", "best.safetensors", "metrics.jsonl"
@@ -99,6 +100,7 @@ def fit(
     precision, explanation = choose_precision(config.precision)
     accelerator = Accelerator(mixed_precision=precision)
     accelerator.print(explanation, flush=True)
+    keep_freed_memory()
     rank, world = accelerator.process_index, accelerator.num_processes
     if config.batch_size % world:
         raise ValueError(

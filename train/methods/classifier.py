@@ -146,6 +146,7 @@ def train(config: ClassifierTraining) -> None:
     source = source_of(kind, beside, name=config.network.source, images=training.images, absent=absent)
     absent = absent[training.has_labels]
     training, validation, test = training.labelled(), validation.labelled().first(VALIDATED), test.labelled()
+    warn_of_empty_classes(config.dataset, training=training.labels, test=test.labels)
     preparing = kind(config.network, source)
     inputs = prepare(preparing, training.images, absent)
     held_out = prepare(preparing, validation.images, absent_pixels(config.incomplete, len(validation), size, 1))
@@ -189,6 +190,17 @@ def train(config: ClassifierTraining) -> None:
     write_rows(folder, known)
     if config.output is None:
         gather(config.dataset)
+
+
+def warn_of_empty_classes(dataset: str, *, training: Tensor, test: Tensor) -> None:
+    """Print the classes that have no training image, and those that have no test image, for labels int64 `(N,)`.
+
+    Labels `(N, classes)`, of images that may be in several classes, are not examined.
+    """
+    for name, labels in (("training", training), ("test", test)):
+        there = set(labels.unique().tolist()) if labels.dim() == 1 else range(len(DATASETS[dataset].classes))
+        if empty := [label for number, label in enumerate(DATASETS[dataset].classes) if number not in there]:
+            print(f"Without a {name} image: {', '.join(empty)}.", flush=True)
 
 
 def source_name(kind: type[Classifier], dataset: str, incomplete: str) -> str:

@@ -28,7 +28,7 @@ from dmfa_demo.app.widgets.script import Script
 from dmfa_demo.app.widgets.segments import OneOfManyThatFollow
 from dmfa_demo.data.datasets import given_as
 from dmfa_demo.registry import available_methods, method_class, methods
-from dmfa_demo.results import ALSO, MEASURES, PROTOCOLS, Measure, formatted, title_of, treatment_of, with_published
+from dmfa_demo.results import ALSO, MEASURES, Measure, formatted, protocol_title, title_of, treatment_of, with_published
 from dmfa_demo.storage.checkpoints import RESULTS, ROOT
 
 
@@ -203,7 +203,7 @@ def protocols(dataset: str) -> list[tuple[str, str]]:
     """Return (label, name) of the kinds of hole with figures."""
     results = _load(dataset)
     names = dict.fromkeys(row["protocol"] for row in [*results["rows"], *results["published"]])
-    return [(PROTOCOLS.get(name, str(name)), name) for name in names]
+    return [(protocol_title(name), name) for name in names]
 
 
 def _read(path: Path) -> dict[str, Any] | None:

@@ -1,0 +1,22 @@
+"""Memory between training steps."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+
+# Parameters of glibc's mallopt(3).
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_LARGEST = 2**31 - 1
+
+
+def keep_freed_memory() -> None:
+    """Keep freed memory of this process for its next allocations; without effect where the C library is not glibc.
+
+    By default glibc returns large blocks to the system. Every step needs the same blocks again, as new pages, which the system
+    has to clear: a tenth of the time of a step of DMFA.
+    """
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+        for parameter in (_MMAP_THRESHOLD, _TRIM_THRESHOLD) if mallopt else ():
+            mallopt(parameter, _LARGEST)
