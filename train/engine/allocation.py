@@ -16,7 +16,7 @@ def keep_freed_memory() -> None:
     By default glibc returns large blocks to the system. Every step needs the same blocks again, as new pages, which the system
     has to clear: a tenth of the time of a step of DMFA.
     """
-    if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        for parameter in (_MMAP_THRESHOLD, _TRIM_THRESHOLD) if mallopt else ():
-            mallopt(parameter, _LARGEST)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        mallopt(_MMAP_THRESHOLD, _LARGEST)
+        mallopt(_TRIM_THRESHOLD, _LARGEST)
