@@ -36,12 +36,13 @@ DENSITY = "dmfa --components 1 --widths 32 64 --batch-size 64"
 MIXTURE = "mfa --components 50 --factors 6 --iterations 12"
 MIXED_HOLES = "--masks squares8-20*3+half+strokes*3+noise30-90*2 --steps 6000 --validate-every 6000"
 SQUARE_HOLES = "--masks square14*2+squares8-20 --steps 6000 --validate-every 6000"
-# Steps and interval of validation of each WAE: as many as a GPU made in the same time.
+# Steps and interval of validation of each WAE: as many as a GPU made in the same time, except for ACFlow's samples.
 WAES = {
     "complete": (9_000, 2_500),
     "misconv-dmfa": (5_000, 1_500),
     "dmfa-mean": (6_500, 2_000),
     "knn": (5_000, 1_500),
+    "acflow": (5_000, 1_500),
     "mask": (6_500, 2_000),
     "zero": (6_000, 1_500),
     "partial-conv": (4_500, 1_500),

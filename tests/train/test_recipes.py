@@ -40,6 +40,7 @@ NOT_SHIPPED = {
         "mfa-square14",
         "wae-dmfa-mean",
         "wae-knn",
+        "wae-acflow",
         "wae-partial-conv",
     )
 }
