@@ -23,7 +23,7 @@ from dmfa_demo.app.sharing.examples import Example
 from dmfa_demo.app.tabs.compare import update_preference
 from dmfa_demo.app.tabs.part import Values, components, value_of
 from dmfa_demo.app.tabs.results import ResultsTab
-from dmfa_demo.app.widgets.handlers import AT_ONCE, LATEST, on_canvas, on_input, with_user_warnings
+from dmfa_demo.app.widgets.handlers import AT_ONCE, LATEST, on_canvas, on_input, warn, with_user_warnings
 from dmfa_demo.app.widgets.info import caution
 from dmfa_demo.registry import shown_first
 
@@ -81,9 +81,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     def arrive(request: gr.Request) -> Contents | dict[str, Any]:
         address, first = Address.from_query(request.query_params), Address.first(START)
         if (asked := request.query_params.get("dataset", START)) not in OFFERS:
-            gr.Warning(
-                f"There is no data set {asked!r:.40} on this page; choose one of those above the picture", duration=8
-            )
+            warn(f"there is no data set {asked!r:.40} on this page; choose one of those above the picture")
         # Existing contents stay, since the visitor may have begun to paint or look around.
         if address.query() == first.query():
             return gr.skip()

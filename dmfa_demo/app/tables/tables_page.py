@@ -18,7 +18,7 @@ from dmfa_demo.app.tables.measured_errors import render_errors
 from dmfa_demo.app.tables.page_table import MODELS, OFFERED, PageTable, built_in
 from dmfa_demo.app.tables.table_editor import Question, TableAnswer, TableEditor, cells_of
 from dmfa_demo.app.tables.table_scenes import SCENES, TableScene
-from dmfa_demo.app.widgets.handlers import EVERY, LATEST, STREAMED, in_turn, stream_with_user_warnings
+from dmfa_demo.app.widgets.handlers import EVERY, LATEST, STREAMED, in_turn, stream_with_user_warnings, warn
 from dmfa_demo.app.widgets.segments import OneThatFollows
 from dmfa_demo.tables.datasets import DATASETS
 
@@ -76,7 +76,7 @@ def answer(question: Question, own: PageTable | None) -> tuple[Any, ...]:
         ValueError: If there is no such table.
     """
     if question.table == "" and own is None:
-        gr.Warning("Your table is no longer on this server; upload it again", duration=8)
+        warn("your table is no longer on this server; upload it again")
     if question.table is None or (question.table == "" and own is None):
         return play(SCENES[0])
     table = table_named(question.table, own)

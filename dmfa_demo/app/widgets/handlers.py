@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import wraps
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -71,7 +72,7 @@ def with_user_warnings(handler: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return handler(*arguments)
         except ValueError as error:
-            _warn(error)
+            warn(str(error))
             return gr.skip()
 
     return warning
@@ -85,11 +86,12 @@ def stream_with_user_warnings(handler: Callable[..., Iterator[Any]]) -> Callable
         try:
             yield from handler(*arguments)
         except ValueError as error:
-            _warn(error)
+            warn(str(error))
             yield gr.skip()
 
     return warning
 
 
-def _warn(error: ValueError) -> None:
-    gr.Warning(str(error)[:1].upper() + str(error)[1:], duration=8)
+def warn(message: str) -> None:
+    """Show a message for eight seconds; Gradio would show HTML in it, such as in the name of a visitor's file, as HTML."""
+    gr.Warning(escape(message[:1].upper() + message[1:], quote=False), duration=8)
