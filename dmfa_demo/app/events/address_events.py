@@ -81,7 +81,7 @@ def follow_address(layout: Layout, page: gr.Blocks, changed: list[Dependency]) -
     def arrive(request: gr.Request) -> Contents | dict[str, Any]:
         address, first = Address.from_query(request.query_params), Address.first(START)
         if (asked := request.query_params.get("dataset", START)) not in OFFERS:
-            warn(f"there is no data set {asked!r:.40} on this page; choose one of those above the picture")
+            warn(f"there is no data set {asked!r:.40} on this page; choose one of those below the picture")
         # Existing contents stay, since the visitor may have begun to paint or look around.
         if address.query() == first.query():
             return gr.skip()
