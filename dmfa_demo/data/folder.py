@@ -114,14 +114,14 @@ class Folder:
 
     @cached_property
     def in_colour(self) -> bool:
-        """Whether any image is in colour; files that cannot be opened do not count, since reading them reports them."""
+        """Whether any image is in colour; a file that cannot be opened counts as grey, and `read` reports it."""
         return any(not _is_grey(path) for path in self.files)
 
     def read(self, split: str) -> tuple[Tensor, Tensor, Tensor]:
         """Read a split: images uint8 `(N, C, H, W)`, labels int64 `(N,)`, -1 without classes, and positions in `files`, int64 `(N,)`.
 
         Raises:
-            ValueError: If files cannot be read; the message names all, or the first few.
+            ValueError: If files cannot be read; the message names the first ones.
         """
         return self._read(split, [number for number, path in enumerate(self.files) if self._split_of(path) == split])
 

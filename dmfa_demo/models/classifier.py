@@ -68,7 +68,7 @@ class ClassifierConfig(ImageShape):
 
 
 class Dropout(nn.Dropout):
-    """Dropout of a share rounded to a multiple of 1/256, so that a random byte decides on each value.
+    """Dropout with its share rounded to a multiple of 1/256, so that one random byte decides whether a value is dropped.
 
     The random numbers of `nn.Dropout` take a third of the time of a training step on a processor.
     """

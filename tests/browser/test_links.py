@@ -126,7 +126,7 @@ def test_code_is_shown_while_the_canvas_is_late(late_canvas: Page, served: str):
     expect(page.locator("#take dialog")).to_contain_text("RESULTS")
 
 
-def test_link_to_an_unknown_data_set_says_so(open_page: OpenPage, served: str):
+def test_link_to_an_unknown_data_set_shows_a_message(open_page: OpenPage, served: str):
     page = open_page()
     page.goto(f"{served}?dataset=<b>flowers</b>")
     expect(page.get_by_test_id("toast-body")).to_contain_text("There is no data set '<b>flowers</b>' on this page")

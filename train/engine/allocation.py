@@ -13,8 +13,8 @@ _LARGEST = 2**31 - 1
 def keep_freed_memory() -> None:
     """Keep freed memory of this process for its next allocations; without effect where the C library is not glibc.
 
-    By default glibc returns large blocks to the system. Every step needs the same blocks again, as new pages, which the system
-    has to clear: a tenth of the time of a step of DMFA.
+    By default glibc returns large blocks to the system. Every step needs them again, as new pages that the system must clear.
+    That takes a tenth of a training step of DMFA.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:

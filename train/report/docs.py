@@ -29,7 +29,7 @@ from typing import Any
 from dmfa_demo.models.classifier import CLASSIFIERS, folder_of
 from dmfa_demo.options import Options
 from dmfa_demo.registry import method_class, methods
-from dmfa_demo.results import MEASURES, PROTOCOLS, formatted, title_of, with_published
+from dmfa_demo.results import MEASURES, PROTOCOLS, formatted, protocol_title, title_of, with_published
 from dmfa_demo.storage.checkpoints import CONFIG, RESULTS, ROOT
 from dmfa_demo.tables.datasets import DATASETS
 from train.report.papers_tables import published
@@ -126,7 +126,7 @@ def _replacement(placeholder: str, placed: set[tuple[str, str]]) -> str:
         case ["rest", dataset]:
             rest = [name for name in _protocols(dataset) if (dataset, name) not in placed]
             return "\n\n".join(
-                f"### {PROTOCOLS[name]} {{ #{dataset}-{name} }}\n\n{table(dataset, name)}" for name in rest
+                f"### {protocol_title(name)} {{ #{dataset}-{name} }}\n\n{table(dataset, name)}" for name in rest
             )
         case ["walks"]:
             return _walks()

@@ -56,8 +56,8 @@ def gather(dataset: str) -> None:
         known = training_images(ROOT / dataset / name)
         rows += [{**asdict(row), "training_images": known} for row in read_rows(ROOT / dataset / name)]
     path = ROOT / dataset / RESULTS
-    before = json.loads(path.read_text()) if path.is_file() else {"rows": []}
-    machine = before["hardware"] if "hardware" in before and _times(before["rows"]) == _times(rows) else hardware()
+    before = json.loads(path.read_text()) if path.is_file() else None
+    machine = before["hardware"] if before and _times(before["rows"]) == _times(rows) else hardware()
     write_text(path, _lines({"hardware": machine, "rows": rows, "published": published(dataset)}) + "\n")
 
 

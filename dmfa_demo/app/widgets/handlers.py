@@ -93,5 +93,5 @@ def stream_with_user_warnings(handler: Callable[..., Iterator[Any]]) -> Callable
 
 
 def warn(message: str) -> None:
-    """Show a message for eight seconds; Gradio would show HTML in it, such as in the name of a visitor's file, as HTML."""
+    """Show a message for eight seconds; HTML in it, such as in the name of a visitor's file, is shown as text."""
     gr.Warning(escape(message[:1].upper() + message[1:], quote=False), duration=8)
